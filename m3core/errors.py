@@ -1,0 +1,158 @@
+"""Every error of the library, as one tree. A direction (ours or the peer's), a place, and a way out.
+
+::
+
+    M3Error
+    ├── LocalProtocolError        you misused the library; nothing was sent
+    │   └── GlareError            two offers of one media session cross
+    ├── RemoteProtocolError       the peer misbehaved; the connection lives unless a limit says otherwise
+    │   ├── MalformedMessage      a message that does not fit its type            (path)
+    │   ├── UnexpectedMessage     a message that is illegal in this state         (state)
+    │   ├── StaleNegotiation      an answer or candidate without its offer
+    │   ├── SdpError              a broken session description                    (line, column)
+    │   └── LimitExceeded         a documented limit was passed                   (limit, value)
+    ├── CallError                 what you asked for did not happen
+    │   ├── CallRefused           the server said no                              (code)
+    │   ├── CallTimedOut          the server stayed silent                        (seconds)
+    │   └── CallCancelled         you, or the end of the conference, cancelled it
+    ├── ApiError                  the REST API answered with an error             (status, code)
+    ├── AuthError                 no valid token, and no way to get one
+    ├── LinkError                 an invitation link that cannot be trusted
+    ├── MediaError                the media engine failed
+    ├── ConferenceEnded           the conference is over, and it was not your doing (reason)
+    └── TransportError            network trouble, raised by adapters
+
+No message of any error repeats what the peer sent: it may hold a secret. It says where to look instead.
+"""
+
+from __future__ import annotations
+
+
+class M3Error(Exception):
+    """Base of every error that this library raises on purpose."""
+
+
+class LocalProtocolError(M3Error):
+    """You asked for something that the protocol, or this object's state, does not allow. Nothing was sent."""
+
+
+class GlareError(LocalProtocolError):
+    """A second offer was begun while one of the same media session is unanswered (RFC 9429 s.4.1.8)."""
+
+
+class RemoteProtocolError(M3Error):
+    """The peer broke the protocol. Carried by an event; raised only by the pure functions."""
+
+
+class MalformedMessage(RemoteProtocolError):
+    """A message that does not decode.
+
+    ``path`` is where, as a JSON path (``$.payload.candidate``); ``reason`` is what, without the peer's values.
+    """
+
+    def __init__(self, reason: str, path: str = "$") -> None:
+        super().__init__(f"{reason} - at `{path}`")
+        self.reason = reason
+        self.path = path
+
+
+class UnexpectedMessage(RemoteProtocolError):
+    """A well-formed message that the state tables do not allow now."""
+
+    def __init__(self, kind: str, state: str) -> None:
+        super().__init__(f"`{kind}` is not legal in state {state}")
+        self.kind = kind
+        self.state = state
+
+
+class StaleNegotiation(RemoteProtocolError):
+    """A description or candidate for a negotiation that does not wait for one: stale, duplicate or unexpected."""
+
+
+class SdpError(RemoteProtocolError):
+    """A session description that is broken or breaks the rules of offer and answer.
+
+    ``line`` and ``column`` count from 1; 0 means the whole description. ``rule`` names what was broken.
+    """
+
+    def __init__(self, rule: str, line: int = 0, column: int = 0) -> None:
+        where = f"line {line}, column {column}: " if line else ""
+        super().__init__(where + rule)
+        self.rule = rule
+        self.line = line
+        self.column = column
+
+
+class LimitExceeded(RemoteProtocolError):
+    """A limit of `m3core.limits` was passed. ``unit`` counts ``limit`` and ``value``."""
+
+    def __init__(self, name: str, limit: int, value: int, unit: str = "", path: str = "$") -> None:
+        super().__init__(f"{name}: {value} {unit}".rstrip() + f" exceed the limit of {limit} - at `{path}`")
+        self.name = name
+        self.limit = limit
+        self.value = value
+        self.unit = unit
+        self.path = path
+
+
+class CallError(M3Error):
+    """A command did not succeed."""
+
+
+class CallRefused(CallError):
+    """The server refused. ``code`` is its slug (signaling.md, media.md § 3)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the server refused: {code}")
+        self.code = code
+
+
+class CallTimedOut(CallError):
+    """The server, or the media path, stayed silent for ``seconds``."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"no answer to {what} within {seconds:g} s")
+        self.what = what
+        self.seconds = seconds
+
+
+class CallCancelled(CallError):
+    """The call was cancelled, by its caller or because the conference ended."""
+
+
+class ApiError(M3Error):
+    """The REST API, or the WebSocket handshake, answered with an error (rest.md § 1).
+
+    ``status`` is the HTTP status; ``code`` the server's slug, empty when the body named none.
+    """
+
+    def __init__(self, status: int, code: str = "", what: str = "request") -> None:
+        super().__init__(f"{what} failed: HTTP {status}" + (f" {code}" if code else ""))
+        self.status = status
+        self.code = code
+        self.what = what
+
+
+class AuthError(M3Error):
+    """The server wants a login that we do not have."""
+
+
+class LinkError(M3Error):
+    """An invitation link or address that is malformed, or that must not be trusted (reliability: SSRF, userinfo...)."""
+
+
+class MediaError(M3Error):
+    """The media engine could not do what the session needs."""
+
+
+class ConferenceEnded(M3Error):
+    """The conference ended, and not because you left. ``reason`` is one of `m3core.conference.events.EndReason`."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"the conference ended: {reason}" + (f" ({detail})" if detail else ""))
+        self.reason = reason
+        self.detail = detail
+
+
+class TransportError(M3Error):
+    """The network failed: no connection, a broken one, or one that was refused below HTTP."""

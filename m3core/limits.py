@@ -1,0 +1,97 @@
+"""Every numeric limit, with its reason. Nothing that a peer sends may grow us without bound.
+
+Sizes in bytes, times in seconds. A limit that is passed raises, or is reported as, `LimitExceeded`, which names it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# -- signalling messages ---
+MAX_MESSAGE: Final = 1 << 20
+"""One signalling message. The reference drops fragmented messages above 1,000,000 bytes (signaling.md § 2)."""
+MAX_NESTING: Final = 32
+"""Nesting of JSON. The deepest known message (`join_success`) nests 7; json parsers overflow the stack near 1,000."""
+MAX_STRING: Final = 64 << 10
+"""One string of a message; session descriptions are the longest ones."""
+MAX_PARTICIPANTS: Final = 5_000
+"""Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
+MAX_CHAT_BYTES: Final = 4096
+"""A chat message is cut there (signaling.md § 7)."""
+MAX_DISPLAY_NAME: Final = 100
+"""Bytes of UTF-8 (signaling.md § 5)."""
+
+# -- session descriptions ---
+MAX_SDP: Final = 64 << 10
+"""Text of one description. Chromium's are about 8 kB."""
+MAX_SDP_LINES: Final = 2_000
+MAX_SDP_SECTIONS: Final = 32
+"""m-sections. M3 uses at most 2."""
+MAX_SDP_FORMATS: Final = 128
+"""Payload types of one m-section; RTP has 128."""
+MAX_CANDIDATES: Final = 100
+"""Candidates of one generation, in the description and trickled, and those that arrive early and are held."""
+
+# -- HTTP ---
+MAX_HTTP_HEAD: Final = 32 << 10
+"""Request line and headers together."""
+MAX_HTTP_BODY: Final = 1 << 20
+"""Request and response bodies of the REST API."""
+MAX_LINK: Final = 2_048
+"""An invitation link."""
+TICKET_LENGTH: Final = 64
+"""Tickets and resumption tokens (signaling.md § 1)."""
+
+# -- queues ---
+MAX_WRITE_QUEUE: Final = 4 << 20
+"""Bytes waiting for one connection; a reader that is slower loses the connection (`connection_lost(overflow)`)."""
+MAX_EVENTS: Final = 10_000
+"""Events that one `events()` iterator keeps for a stalled consumer before it raises its own overflow."""
+MAX_CALLS: Final = 1_000
+"""Calls of one conference that wait for an answer."""
+MAX_FRAMES: Final = 30
+"""Decoded frames that wait for a consumer; the oldest is dropped and counted."""
+MAX_CONNECTIONS: Final = 10_000
+"""Open TCP connections of the embedded controller."""
+MAX_REST_OBJECTS: Final = 100_000
+"""Events, rooms and invitations that the embedded controller keeps in memory, each."""
+
+# -- times, server role ---
+TICKET_LIFETIME: Final = 30.0
+"""A ticket is valid once, for so long (signaling.md § 1)."""
+RESUMPTION_LIFETIME: Final = 120.0
+"""A resumption token lives so long after its last refresh (signaling.md § 3)."""
+HEARTBEAT_INTERVAL: Final = 15.0
+"""The server pings (payload `heartbeat`) that often ..."""
+HEARTBEAT_TIMEOUT: Final = 20.0
+"""... and at a tick drops a connection whose last pong is older (signaling.md § 2)."""
+HTTP_TIMEOUT: Final = 30.0
+"""A client that does not finish its request, or idles on a kept-alive connection, is dropped."""
+CLOSE_TIMEOUT: Final = 5.0
+"""A WebSocket close that the peer does not answer becomes an abort."""
+FOCUS_TICK: Final = 1.0
+"""Seconds of silence after which a speaker counts as silent (media.md § 7)."""
+
+# -- times, client role ---
+REQUEST_TIMEOUT: Final = 30.0
+"""A REST request."""
+CONNECT_TIMEOUT: Final = 20.0
+"""The WebSocket handshake."""
+JOIN_TIMEOUT: Final = 30.0
+"""From `control.join` to any answer."""
+NEGOTIATION_TIMEOUT: Final = 60.0
+"""From `publish` or `subscribe` to media. The reference waits up to 90 s for its SFU (media.md § 4.6)."""
+SILENCE_MEANS_DONE: Final = 0.25
+"""Most commands are acknowledged by nothing (signaling.md § 4): no error within this time counts as success."""
+MEDIA_STATUS_TIMEOUT: Final = 10.0
+"""From `webrtc_up` to the first `media_status` with `receiving: true`."""
+LEAVE_TIMEOUT: Final = 1.5
+"""A leave that the server does not answer becomes an abort."""
+
+# -- media ---
+CAMERA_BITRATE: Final = 1_500_000
+"""bit/s; server-side cap of a `video` stream (media.md § 5)."""
+SCREEN_BITRATE: Final = 8_000_000
+"""bit/s; server-side cap of a `screen` stream (media.md § 5)."""
+KEYFRAME_INTERVAL: Final = 0.3
+"""Keyframe requests to one publisher are at least this far apart."""
