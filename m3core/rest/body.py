@@ -1,0 +1,244 @@
+"""JSON bodies to attrs classes and back, strictly: nothing is coerced, unknown fields are ignored, errors say where.
+
+Output rules are metadata of the attrs field: `None` is omitted unless the field is marked `NULL`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import GenericAlias, NoneType
+from typing import Any, Final, NewType, TypeVar, get_args, get_origin
+
+import attrs
+import cattrs
+import msgspec
+from cattrs.gen import make_dict_structure_fn
+
+from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
+from m3core.limits import MAX_HTTP_BODY, MAX_NESTING, MAX_STRING
+from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp, UserId, parse_timestamp, parse_uuid
+
+NULL: Final[Mapping[str, bool]] = {"m3.null": True}
+"""Metadata: `None` is written as null instead of being omitted."""
+OMIT_EMPTY: Final[Mapping[str, bool]] = {"m3.omit_empty": True}
+"""Metadata: an empty array is omitted."""
+AS_TEXT: Final[Mapping[str, bool]] = {"m3.as_text": True}
+"""Metadata: a number is written as a string."""
+
+UnixSeconds = NewType("UnixSeconds", int)
+"""Seconds since 1970. Read from a number or a string of digits (reliability row 7: the `ttl` of TURN entries)."""
+
+BodyT = TypeVar("BodyT")
+
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_BRACKET: Final = re.compile(rb"[\[\]{}]")
+_INT_LIMIT: Final = 1 << 63
+
+
+def _check_nesting(data: bytes) -> None:
+    depth = deepest = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", data)):
+        depth += 1 if bracket in b"[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > MAX_NESTING:
+        raise LimitExceeded("MAX_NESTING", MAX_NESTING, deepest, "levels")
+
+
+def _read_int(text: str) -> int:
+    if len(text) > 20 or not -_INT_LIMIT <= int(text) < _INT_LIMIT:
+        raise MalformedMessage("an integer does not fit 64 bits")
+    return int(text)
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise MalformedMessage("a number is out of range")
+    return number
+
+
+def _refuse_constant(_text: str) -> None:
+    raise MalformedMessage("NaN and Infinity are not JSON")
+
+
+def _read_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise MalformedMessage("a field is given twice")
+    return fields
+
+
+def read_json(data: bytes) -> object:
+    """``data`` as untyped JSON, at most `MAX_HTTP_BODY` bytes of UTF-8 nested at most `MAX_NESTING` deep.
+
+    Raises `LimitExceeded`, or `MalformedMessage` for whatever RFC 8259 leaves open as well: duplicate names, lone
+    surrogates, integers above 64 bits, numbers that overflow.
+    """
+    if len(data) > MAX_HTTP_BODY:
+        raise LimitExceeded("MAX_HTTP_BODY", MAX_HTTP_BODY, len(data), "bytes")
+    _check_nesting(data)
+    try:
+        value: object = json.loads(
+            data.decode(),
+            parse_int=_read_int,
+            parse_float=_read_float,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_read_object,
+        )
+        if b"\\u" in data:  # only an escape can smuggle a lone surrogate past the UTF-8 decoder
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeError:
+        raise MalformedMessage("not UTF-8") from None
+    except ValueError:
+        raise MalformedMessage("not JSON") from None
+    return value
+
+
+def _exactly(kind: type[BodyT], name: str) -> Callable[[object, object], BodyT]:
+    def read(value: object, _: object) -> BodyT:
+        if type(value) is not kind:
+            raise MalformedMessage(f"{name} expected")
+        return value
+
+    return read
+
+
+def _text(value: object, _: object = None) -> str:
+    if not isinstance(value, str):
+        raise MalformedMessage("a string expected")
+    if len(value) > MAX_STRING:
+        raise LimitExceeded("MAX_STRING", MAX_STRING, len(value), "characters")
+    return value
+
+
+def _uuid(value: object, _: object) -> str:
+    return parse_uuid(_text(value))
+
+
+def _timestamp(value: object, _: object) -> Timestamp:
+    parse_timestamp(_text(value))
+    return Timestamp(_text(value))
+
+
+def _unix_seconds(value: object, _: object) -> UnixSeconds:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        return UnixSeconds(int(value))
+    if type(value) is not int or value < 0:
+        raise MalformedMessage("seconds expected")
+    return UnixSeconds(value)
+
+
+def _enum(value: object, kind: type[Enum]) -> Enum:
+    try:
+        return kind(_text(value))
+    except ValueError:
+        raise MalformedMessage("an unknown value") from None
+
+
+def _object_hook(kind: type[BodyT], converter: cattrs.Converter) -> Callable[[object, object], BodyT]:
+    inner: Callable[[Any, Any], BodyT] = make_dict_structure_fn(kind, converter)
+
+    def read(value: object, _: object) -> BodyT:
+        if not isinstance(value, dict):  # the generated function takes any container that knows `in`
+            raise MalformedMessage("an object expected")
+        return inner(value, kind)
+
+    return read
+
+
+def _is_array(kind: object) -> bool:
+    origin: object = get_origin(kind)
+    return origin is tuple
+
+
+def _array_hook(kind: type[Any], converter: cattrs.Converter) -> Callable[[object, object], object]:
+    entries: Any = GenericAlias(list, get_args(kind)[:1])
+
+    def read(value: object, _: object) -> object:
+        if not isinstance(value, list):
+            raise MalformedMessage("an array expected")
+        return tuple(converter.structure(value, entries))
+
+    return read
+
+
+def _build() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=True)
+    converter.register_structure_hook_factory(attrs.has, _object_hook)
+    converter.register_structure_hook_factory(_is_array, _array_hook)
+    converter.register_structure_hook_func(lambda kind: isinstance(kind, type) and issubclass(kind, Enum), _enum)
+    converter.register_structure_hook(str, _text)
+    converter.register_structure_hook(bool, _exactly(bool, "a boolean"))
+    converter.register_structure_hook(int, _exactly(int, "an integer"))
+    converter.register_structure_hook(NoneType, _exactly(NoneType, "null"))
+    converter.register_structure_hook(Secret, lambda value, _: Secret(_text(value)))
+    converter.register_structure_hook(Timestamp, _timestamp)
+    converter.register_structure_hook(UnixSeconds, _unix_seconds)
+    for name in (RoomId, EventId, UserId, InviteCode):
+        converter.register_structure_hook(name, _uuid)
+    return converter
+
+
+_converter: Final = _build()
+
+
+def _located(failure: BaseException, path: str) -> RemoteProtocolError:
+    """The first error in the tree that cattrs raises, with its JSON path."""
+    while isinstance(failure, cattrs.BaseValidationError):
+        noted = failure.group_exceptions()[0] if isinstance(failure, _WITH_NOTES) else []
+        failure, note = noted[0]
+        path += f"[{note.index}]" if isinstance(note, cattrs.IterableValidationNote) else f".{note.name}"
+    if isinstance(failure, LimitExceeded):
+        return LimitExceeded(failure.name, failure.limit, failure.value, failure.unit, path)
+    if isinstance(failure, MalformedMessage):
+        return MalformedMessage(failure.reason, path)
+    return MalformedMessage("a required field is missing", path)
+
+
+_WITH_NOTES: Final = (cattrs.ClassValidationError, cattrs.IterableValidationError)
+
+
+def read_body(data: bytes, kind: type[BodyT]) -> BodyT:
+    """``data`` as ``kind``, an attrs class or a tuple of such. Raises `MalformedMessage` or `LimitExceeded`."""
+    value = read_json(data)
+    try:
+        return _converter.structure(value, kind)
+    except (cattrs.BaseValidationError, RemoteProtocolError) as failure:
+        raise _located(failure, "$") from None
+
+
+def to_json(value: object) -> object:
+    """``value`` as what JSON knows: dict, list, str, int, bool, None. This is the one place that reveals secrets."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case tuple() | list():
+            return [to_json(entry) for entry in value]
+        case Secret():
+            return value.reveal()
+        case Timestamp():
+            return value.text
+        case Enum():
+            return value.value
+    kind: type[Any] = type(value)
+    if not attrs.has(kind):
+        raise LocalProtocolError(f"{kind.__name__} is not a REST value")
+    fields: dict[str, object] = {}
+    for field in attrs.fields(kind):
+        item = getattr(value, field.name)
+        if (item is None and "m3.null" not in field.metadata) or (item == () and "m3.omit_empty" in field.metadata):
+            continue
+        fields[field.name] = str(item) if "m3.as_text" in field.metadata else to_json(item)
+    return fields
+
+
+def write_body(value: object) -> bytes:
+    """``value`` as JSON in UTF-8. Raises `LocalProtocolError` for what is not a REST value."""
+    try:
+        return msgspec.json.encode(to_json(value))
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a text holds a lone surrogate") from None

@@ -1,0 +1,28 @@
+"""Cross-origin access: any web page may call the API (rest.md § 1); it is tokens that grant access, never cookies."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import evolve
+
+from m3core.io import Headers, HttpResponse
+
+_ORIGIN: Final[Headers] = (("access-control-allow-origin", "*"),)
+_PREFLIGHT: Final[Headers] = (
+    *_ORIGIN,
+    ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE"),
+    ("access-control-allow-headers", "authorization, content-type"),
+    ("access-control-max-age", "3600"),
+)
+
+
+def preflight() -> HttpResponse:
+    """The answer to any `OPTIONS` request."""
+    return HttpResponse(204, _PREFLIGHT)
+
+
+def with_cors(response: HttpResponse) -> HttpResponse:
+    """``response``, readable by pages of any origin; the client may read `Link` and `x-request-id` too."""
+    exposed = ("access-control-expose-headers", "link, x-request-id")
+    return evolve(response, headers=(*response.headers, *_ORIGIN, exposed))

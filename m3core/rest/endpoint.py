@@ -1,0 +1,164 @@
+"""One endpoint of the REST API: its request and its response, for the client and for the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+from attrs import field, frozen
+
+from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
+from m3core.io import Authorization, Headers, HttpRequest, HttpResponse, RequestId
+from m3core.limits import MAX_HTTP_BODY
+from m3core.rest.body import read_body, write_body
+from m3core.rest.errors import (
+    INVALID_CONTENT_TYPE,
+    INVALID_JSON,
+    PAYLOAD_OVERFLOW,
+    FieldError,
+    RequestRefused,
+    api_error,
+    validation_failed,
+)
+from m3core.values import InviteCode, is_uuid
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+JSON_TYPE: Final = "application/json"
+
+
+@frozen
+class Blank(Generic[ResponseT]):
+    """An empty response body means ``value``; the server writes ``value`` as an empty body with ``status``."""
+
+    value: ResponseT
+    status: int
+
+
+def no_errors(_request: object) -> tuple[FieldError, ...]:
+    """The check of endpoints whose fields need none."""
+    return ()
+
+
+@frozen(kw_only=True)
+class Endpoint(Generic[RequestT, ResponseT]):
+    """``method`` and ``path`` (a template below `/v1`, such as `/rooms/{room_id}/start`) with its typed bodies.
+
+    ``request_type`` is `NoneType` where the request has no body. ``check`` finds fields of the right type with wrong
+    values. ``uuid_fields`` are those whose malformed UUID counts as a wrong value (422) instead of a wrong type (400).
+    """
+
+    method: str
+    path: str
+    authorization: Authorization
+    request_type: type[RequestT]
+    response_type: type[ResponseT]
+    blank: Blank[ResponseT] | None = None
+    accepts_invite: bool = False
+    check: Callable[[RequestT], tuple[FieldError, ...]] = no_errors
+    uuid_fields: frozenset[str] = frozenset()
+    segments: tuple[str, ...] = field(init=False)
+
+    @segments.default
+    def _split_path(self) -> tuple[str, ...]:
+        return tuple(self.path[1:].split("/"))
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def has_body(self) -> bool:
+        """Whether requests carry a JSON body."""
+        return self.request_type is not type(None)
+
+    # -- client role ---
+    def request(
+        self, request_id: RequestId, base_url: str, body: RequestT, *, invite: InviteCode | None = None, **ids: str
+    ) -> HttpRequest:
+        """The request to the controller at ``base_url`` (of `parse_controller_url`), its path filled with ``ids``.
+
+        With ``invite`` a guest signs it with the invite code, where the endpoint allows that. Raises
+        `LocalProtocolError` for a body of another type, ids that are not UUIDs, and ids that are missing or too many.
+        """
+        if not isinstance(body, self.request_type):
+            raise LocalProtocolError(f"{self} takes a {self.request_type.__name__}")
+        headers: Headers = (("content-type", JSON_TYPE),) if self.has_body else ()
+        authorization = self.authorization
+        if invite is not None:
+            if not self.accepts_invite or not is_uuid(invite):
+                raise LocalProtocolError(f"{self} takes no such invite code")
+            headers = (*headers, ("authorization", f"Bearer {invite}"))
+            authorization = Authorization.INVITE
+        return HttpRequest(
+            id=request_id,
+            method=self.method,
+            url=f"{base_url.rstrip('/')}/v1{self._fill(ids)}",
+            headers=headers,
+            body=write_body(body) if self.has_body else b"",
+            authorization=authorization,
+        )
+
+    def _fill(self, ids: dict[str, str]) -> str:
+        path = ""
+        left = dict(ids)
+        for segment in self.segments:
+            if segment.startswith("{"):
+                value = left.pop(segment[1:-1], "")
+                if not is_uuid(value):  # quoting would not do: `..` survives it, and HTTP clients fold it
+                    raise LocalProtocolError(f"{self} needs {segment[1:-1]}, a UUID")
+                segment = value
+            path += f"/{segment}"
+        if left:
+            raise LocalProtocolError(f"{self} has no {', '.join(sorted(left))} in its path")
+        return path
+
+    def read(self, response: HttpResponse) -> ResponseT:
+        """What the controller answered; any 2xx is success, whichever the API description promises.
+
+        Raises `ApiError` for another status, `MalformedMessage` (with a JSON path) or `LimitExceeded` for the body.
+        """
+        if len(response.body) > MAX_HTTP_BODY:
+            raise LimitExceeded("MAX_HTTP_BODY", MAX_HTTP_BODY, len(response.body), "bytes")
+        if not 200 <= response.status < 300:
+            raise api_error(response, str(self))
+        if self.blank is not None and not response.body:
+            return self.blank.value
+        return read_body(response.body, self.response_type)
+
+    # -- server role ---
+    def read_request(self, body: bytes, content_type: str | None) -> RequestT:
+        """The body of a client's request. Raises `RequestRefused`, whose problem is the answer."""
+        if not self.has_body:
+            nothing: RequestT = None  # type: ignore[assignment]  # RequestT is None here, which mypy cannot see
+            return nothing
+        if (content_type or "").partition(";")[0].strip().lower() != JSON_TYPE:
+            raise RequestRefused(INVALID_CONTENT_TYPE)
+        if len(body) > MAX_HTTP_BODY:
+            raise RequestRefused(PAYLOAD_OVERFLOW)
+        try:
+            request = read_body(body, self.request_type)
+        except MalformedMessage as error:
+            name = error.path.removeprefix("$.")
+            if name in self.uuid_fields and error.reason == "not a UUID":
+                refusal = validation_failed(FieldError(field=name, code="invalid_value"))
+                raise RequestRefused(refusal, error.path) from None
+            raise RequestRefused(INVALID_JSON, error.path) from None
+        except RemoteProtocolError:
+            raise RequestRefused(INVALID_JSON) from None
+        if errors := self.check(request):
+            raise RequestRefused(validation_failed(*errors))
+        return request
+
+    def response(self, value: ResponseT, status: int = 200) -> HttpResponse:
+        """The successful answer ``value``."""
+        if self.blank is not None and value == self.blank.value:
+            return HttpResponse(self.blank.status)
+        return HttpResponse(status, (("content-type", JSON_TYPE),), write_body(value))
+
+
+def too_long(name: str, text: str | None, limit: int, least: int = 0) -> tuple[FieldError, ...]:
+    """The error of a ``text`` that has less than ``least`` or more than ``limit`` characters."""
+    if text is None or least <= len(text) <= limit:
+        return ()
+    return (FieldError(field=name, code="invalid_length"),)

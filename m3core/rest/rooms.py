@@ -1,0 +1,76 @@
+"""Rooms, and the start of a session in one (rest.md § 3, 4)."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import Final
+
+from attrs import field, frozen
+
+from m3core.io import Authorization
+from m3core.rest.body import NULL
+from m3core.rest.endpoint import Endpoint
+from m3core.rest.users import PublicUser
+from m3core.values import InviteCode, RoomId, Secret, Timestamp
+
+
+@frozen(kw_only=True)
+class Room:
+    """A persistent conference place. Wire: response of `GET /rooms/{room_id}`."""
+
+    id: RoomId
+    created_by: PublicUser = field(factory=PublicUser)
+    created_at: Timestamp | None = None
+    password: Secret | None = field(default=None, metadata=NULL)
+    waiting_room: bool
+    e2e_encryption: bool | None = None
+
+
+@frozen(kw_only=True)
+class StartRequest:
+    """A logged-in user wants a ticket. Wire: `POST /rooms/{room_id}/start`. Breakout rooms have UUIDs."""
+
+    breakout_room: RoomId | None = field(default=None, metadata=NULL)
+    resumption: Secret | None = None
+
+
+@frozen(kw_only=True)
+class StartInvitedRequest:
+    """A guest wants a ticket. Wire: `POST /rooms/{room_id}/start_invited`."""
+
+    breakout_room: RoomId | None = field(default=None, metadata=NULL)
+    invite_code: InviteCode = field(repr=False)
+    password: Secret | None = None
+    resumption: Secret | None = None
+
+
+@frozen(kw_only=True)
+class StartResponse:
+    """``ticket`` opens one WebSocket within 30 s; ``resumption`` continues the session later. 64 characters each."""
+
+    ticket: Secret
+    resumption: Secret
+
+
+GET_ROOM: Final = Endpoint(
+    method="GET",
+    path="/rooms/{room_id}",
+    authorization=Authorization.ACCOUNT,
+    request_type=NoneType,
+    response_type=Room,
+)
+START: Final = Endpoint(
+    method="POST",
+    path="/rooms/{room_id}/start",
+    authorization=Authorization.ACCOUNT,
+    request_type=StartRequest,
+    response_type=StartResponse,
+)
+START_INVITED: Final = Endpoint(
+    method="POST",
+    path="/rooms/{room_id}/start_invited",
+    authorization=Authorization.NONE,
+    request_type=StartInvitedRequest,
+    response_type=StartResponse,
+    uuid_fields=frozenset({"invite_code"}),
+)

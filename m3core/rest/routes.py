@@ -1,0 +1,82 @@
+"""Which endpoint a request names (server role)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+from attrs import field, frozen
+
+from m3core.rest.auth import GET_LOGIN, LOGIN
+from m3core.rest.endpoint import Endpoint
+from m3core.rest.errors import NOT_FOUND, Problem
+from m3core.rest.events import CREATE_EVENT, GET_EVENT
+from m3core.rest.invites import CREATE_INVITE, VERIFY_INVITE
+from m3core.rest.rooms import GET_ROOM, START, START_INVITED
+from m3core.rest.turn import GET_TURN, POST_TURN
+from m3core.rest.users import GET_ME
+from m3core.values import is_uuid
+
+AnyEndpoint: TypeAlias = Endpoint[Any, Any]
+
+ENDPOINTS: Final[tuple[AnyEndpoint, ...]] = (
+    GET_LOGIN,
+    LOGIN,
+    GET_ME,
+    CREATE_EVENT,
+    GET_EVENT,
+    GET_ROOM,
+    START,
+    START_INVITED,
+    CREATE_INVITE,
+    VERIFY_INVITE,
+    GET_TURN,
+    POST_TURN,
+)
+
+
+@frozen
+class Match:
+    """The endpoint that a request names, the UUIDs of its path by name, and its query string (without `?`)."""
+
+    endpoint: AnyEndpoint
+    ids: dict[str, str] = field(factory=dict)
+    query: str = ""
+
+
+def _match(endpoint: AnyEndpoint, segments: list[str]) -> dict[str, str] | None:
+    if len(segments) != len(endpoint.segments):
+        return None
+    ids = {}
+    for expected, segment in zip(endpoint.segments, segments, strict=True):
+        if expected.startswith("{"):
+            if not is_uuid(segment):
+                return None
+            ids[expected[1:-1]] = segment.lower()
+        elif segment != expected:
+            return None
+    return ids
+
+
+def route(method: str, target: str) -> Match | Problem:
+    """The endpoint of ``method`` and ``target`` (as in the request line), else a 404 or 405. `HEAD` counts as `GET`.
+
+    No percent-encoding is undone: no path of the API needs any, and one that has it is none of ours.
+    """
+    path, _, query = target.partition("?")
+    scheme, mark, rest = path.partition("://")
+    if mark and scheme in {"http", "https"}:  # absolute form, RFC 9112 s.3.2.2
+        path = "/" + rest.partition("/")[2]
+    if not path.startswith("/v1/"):
+        return NOT_FOUND
+    segments = path.removeprefix("/v1/").split("/")
+    allowed = []
+    for endpoint in ENDPOINTS:
+        ids = _match(endpoint, segments)
+        if ids is None:
+            continue
+        if endpoint.method == ("GET" if method == "HEAD" else method):
+            return Match(endpoint, ids, query)
+        allowed.append(endpoint.method)
+    if not allowed:
+        return NOT_FOUND
+    return Problem(405, "method_not_allowed").with_header("allow", ", ".join(allowed))

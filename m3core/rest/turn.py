@@ -1,0 +1,95 @@
+"""STUN and TURN servers, and the credentials that a TURN server verifies by itself (rest.md § 4, TURN)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from types import NoneType
+from typing import Final
+
+from attrs import field, frozen
+
+from m3core.errors import LocalProtocolError
+from m3core.io import Authorization, IceServer
+from m3core.rest.body import AS_TEXT, UnixSeconds
+from m3core.rest.endpoint import Blank, Endpoint
+from m3core.values import Secret
+
+
+@frozen(kw_only=True)
+class TurnServer:
+    """One entry of `GET /turn`. A STUN server has ``uris`` alone.
+
+    ``ttl`` is, in spite of its name, the instant of expiry: the number that starts the ``username`` as well.
+    """
+
+    username: str | None = None
+    password: Secret | None = None
+    ttl: UnixSeconds | None = field(default=None, metadata=AS_TEXT)
+    uris: tuple[str, ...]
+
+
+@frozen(kw_only=True)
+class TurnRequest:
+    """The empty object that Mustang's client posts to `/turn` before anything else, unsigned."""
+
+
+def turn_password(secret: Secret, username: str) -> Secret:
+    """What the TURN server with the shared ``secret`` takes for ``username`` (TURN REST draft, s.2.2)."""
+    digest = hmac.digest(secret.reveal().encode(), username.encode(), hashlib.sha1)
+    return Secret(base64.b64encode(digest).decode())
+
+
+def turn_credentials(secret: Secret, *, expires_at: int, random: bytes, uris: Sequence[str]) -> TurnServer:
+    """An entry for ``uris`` that is valid until ``expires_at`` (Unix seconds). ``random`` is 16 bytes.
+
+    The name says nothing of the user, so that the TURN server does not learn who talks to whom.
+    """
+    if len(random) != 16:
+        raise LocalProtocolError("TURN names are made of 16 random bytes")
+    username = f"{expires_at}:turn_random_for_privacy_{base64.b64encode(random).decode()}"
+    return TurnServer(
+        username=username,
+        password=turn_password(secret, username),
+        ttl=UnixSeconds(expires_at),
+        uris=tuple(uris),
+    )
+
+
+_URI: Final = re.compile(r"(?:stuns?|turns?):[!-~]{1,253}", re.ASCII)
+
+
+def ice_servers(entries: Sequence[TurnServer]) -> tuple[IceServer, ...]:
+    """``entries`` for a media engine. URIs of other schemes are left out, and so are entries without any other."""
+    return tuple(
+        IceServer(
+            urls=urls,
+            username=entry.username or "",
+            credential=entry.password or Secret(""),
+            expires_at=entry.ttl or 0,
+        )
+        for entry in entries
+        if (urls := tuple(uri for uri in entry.uris if _URI.fullmatch(uri)))
+    )
+
+
+GET_TURN: Final = Endpoint(
+    method="GET",
+    path="/turn",
+    authorization=Authorization.ACCOUNT,
+    accepts_invite=True,
+    request_type=NoneType,
+    response_type=tuple[TurnServer, ...],
+    blank=Blank[tuple[TurnServer, ...]]((), 204),
+)
+POST_TURN: Final = Endpoint(
+    method="POST",
+    path="/turn",
+    authorization=Authorization.NONE,
+    request_type=TurnRequest,
+    response_type=tuple[TurnServer, ...],
+)
+"""Not of the reference, but Mustang's client joins only after a JSON array, be it empty, came back (rest.md, TURN)."""
