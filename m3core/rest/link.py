@@ -123,13 +123,13 @@ def _split(text: str, *, allow_private: bool) -> tuple[_Origin, str, str]:
 
 def _origin(scheme: str, authority: str, *, allow_private: bool) -> _Origin:
     if authority.startswith("["):
-        literal, _, tail = authority[1:].partition("]")
+        literal, bracket, tail = authority[1:].partition("]")
         try:
             address: ipaddress.IPv4Address | ipaddress.IPv6Address | None = ipaddress.IPv6Address(literal)
         except ValueError:
             raise LinkError("the host is not an IPv6 address") from None
-        if "%" in literal:
-            raise LinkError("the host is an address of one link")
+        if "%" in literal or not bracket:
+            raise LinkError("the host is not an IPv6 address")
         host, port = f"[{address}]", _port(tail, scheme)
     else:
         name, colon, digits = authority.partition(":")

@@ -1,0 +1,187 @@
+"""Bodies are read strictly (reliability rows 1 to 7)."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+from typing import Any
+
+import pytest
+from attrs import frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
+from m3core.limits import MAX_HTTP_BODY, MAX_NESTING, MAX_STRING
+from m3core.rest.body import UnixSeconds, read_body, read_json, to_json, write_body
+from m3core.rest.events import Event
+from m3core.rest.turn import TurnServer
+from m3core.values import RoomId, Secret, Timestamp
+
+_UUID = b"f1aec560-95c3-4f34-aebb-9114270aa666"
+
+
+class _Color(enum.Enum):
+    RED = "red"
+
+
+@frozen(kw_only=True)
+class _Inner:
+    number: int = 0
+
+
+@frozen(kw_only=True)
+class _Everything:
+    text: str = ""
+    flag: bool = False
+    number: int = 0
+    maybe: int | None = None
+    secret: Secret | None = None
+    at: Timestamp | None = None
+    room: RoomId | None = None
+    color: _Color | None = None
+    ttl: UnixSeconds | None = None
+    inner: _Inner | None = None
+    many: tuple[_Inner, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("text", [b'""', b'"a"'], [b"null", b"1", b"true", b"[]", b"{}", b"1.5"]),
+        ("flag", [b"true"], [b"null", b"1", b"0", b'"true"', b"[]"]),
+        ("number", [b"1", b"-1"], [b"null", b"1.0", b"1e3", b'"1"', b"true", b"9223372036854775808"]),
+        ("maybe", [b"1", b"null"], [b'"1"', b"true", b"[]"]),
+        ("secret", [b'"a"', b"null"], [b"1", b"{}"]),
+        ("at", [b'"2024-03-05T09:20:11Z"'], [b'""', b'"2024"', b"1709630411", b'"2024-13-05T09:20:11Z"']),
+        ("room", [b'"%s"' % _UUID], [b'""', b'"x"', b"1", b'"%sx"' % _UUID]),
+        ("color", [b'"red"'], [b'"blue"', b"1", b"[]", b'"RED"']),
+        (
+            "ttl",
+            [b"1704067200", b'"1704067200"'],
+            [b"-1", b'"-1"', b'"x"', b'""', b"1.5", b"true", b'"%s"' % (b"9" * 19)],
+        ),
+        ("inner", [b"{}", b"null"], [b"[]", b'"number"', b"1", b"true"]),
+        ("many", [b"[]", b"[{}]"], [b"{}", b'""', b"null", b"1"]),
+    ],
+)
+def test_nothing_is_coerced(name: str, good: list[bytes], bad: list[bytes]) -> None:
+    for value in good:
+        read_body(b'{"%s": %s}' % (name.encode(), value), _Everything)
+    for value in bad:
+        with pytest.raises(MalformedMessage) as caught:
+            read_body(b'{"%s": %s}' % (name.encode(), value), _Everything)
+        assert caught.value.path in {f"$.{name}", "$"}
+
+
+def test_errors_say_where() -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        read_body(b'{"many": [{}, {"number": "1"}]}', _Everything)
+    assert caught.value.path == "$.many[1].number"
+    with pytest.raises(MalformedMessage) as caught:
+        read_body(b"[]", Event)
+    assert caught.value.path == "$"
+    with pytest.raises(MalformedMessage, match="missing") as caught:
+        read_body(b"{}", Event)
+    assert caught.value.path == "$.id"
+    with pytest.raises(MalformedMessage) as caught:
+        read_body(b'[{"uris": []}, {}]', tuple[TurnServer, ...])
+    assert caught.value.path == "$[1].uris"
+    with pytest.raises(LimitExceeded) as exceeded:
+        read_body(b'{"text": "%s"}' % (b"a" * (MAX_STRING + 1)), _Everything)
+    assert exceeded.value.path == "$.text"
+    read_body(b'{"text": "%s"}' % (b"a" * MAX_STRING), _Everything)
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert read_body(b'{"number": 1, "x": {"y": [1.5, null, "\\u00e9"]}}', _Inner) == _Inner(number=1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"\xef\xbb\xbf{}",
+        b"{}x",
+        b"NaN",
+        b"[Infinity]",
+        b"-Infinity",
+        b"1e999",
+        b"9" * 5_000,
+        b"9223372036854775808",
+        b'{"a": 1, "a": 2}',
+        b'"\\ud800"',
+        b'"\xed\xa0\x80"',
+        b'{"\\udfff": 1}',
+        '"a"'.encode("utf-16"),
+    ],
+)
+def test_what_json_leaves_open_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        read_json(data)
+
+
+def test_numbers_and_escapes() -> None:
+    assert read_json(b'[9223372036854775807, -9223372036854775808, 1.5, "\\ud83d\\ude00"]') == [
+        9223372036854775807,
+        -9223372036854775808,
+        1.5,
+        "\U0001f600",
+    ]
+
+
+def test_nesting_just_under_and_over() -> None:
+    read_json(b"[" * MAX_NESTING + b"]" * MAX_NESTING)
+    with pytest.raises(LimitExceeded) as caught:
+        read_json(b"[" * (MAX_NESTING + 1) + b"]" * (MAX_NESTING + 1))
+    assert caught.value.name == "MAX_NESTING"
+    with pytest.raises(LimitExceeded):
+        read_json(b"[" * 200_000)
+    read_json(b'"%s\\"%s"' % (b"[" * 100, b"{" * 100))
+    with pytest.raises(MalformedMessage):
+        read_json(b'"' + b'\\"' * 100_000 + b"[" * 100)
+
+
+def test_size_just_under_and_over() -> None:
+    read_json(b"1".ljust(MAX_HTTP_BODY))
+    with pytest.raises(LimitExceeded) as caught:
+        read_json(b"1".ljust(MAX_HTTP_BODY + 1))
+    assert (caught.value.name, caught.value.value) == ("MAX_HTTP_BODY", MAX_HTTP_BODY + 1)
+
+
+def test_hostile_strings_take_linear_time() -> None:
+    # quadratic time would be hours here
+    for data in (b'"' + b'\\"' * 500_000, b'""' * 500_000, b"\\" * 1_000_000, b'"\\' * 500_000):
+        with contextlib.suppress(RemoteProtocolError):
+            read_json(data)
+
+
+def test_what_cannot_be_written() -> None:
+    with pytest.raises(LocalProtocolError, match="object"):
+        to_json(object())
+    with pytest.raises(LocalProtocolError, match="surrogate"):
+        write_body("\ud800")
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["text", "many", "inner", "at", "room"]), inner),
+)
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    for kind in (_Everything, Event, tuple[TurnServer, ...]):
+        with contextlib.suppress(RemoteProtocolError):
+            read_body(data, kind)
+
+
+@given(_json)
+def test_any_json_is_read_or_refused(value: Any) -> None:
+    data = json.dumps(value).encode()
+    with contextlib.suppress(RemoteProtocolError):
+        typed = read_body(data, _Everything)
+        assert read_body(write_body(typed), _Everything) == typed
