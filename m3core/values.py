@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, NewType, final
 
 from attrs import frozen
+from msgspec import Struct
 
 from m3core.errors import LocalProtocolError, MalformedMessage
 
@@ -107,11 +108,12 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @final
-@frozen(repr=False, order=False)
-class Timestamp:
+class Timestamp(Struct, frozen=True, gc=False):
     """An RFC 3339 instant as the peer wrote it (0-9 fraction digits, `Z` or an offset); parsed when asked.
 
     Equality is that of the text, so that messages round-trip; `nanoseconds` and `datetime` are the instant.
+    A `msgspec.Struct`, not an attrs class: four of them are made for each participant entry, and it takes a fifth
+    of the time.
     """
 
     text: str

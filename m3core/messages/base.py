@@ -1,0 +1,87 @@
+"""What every message is: `Command` or `Event`, a namespace and a name, and how its fields are put on the wire.
+
+Owns the two base classes, the field helpers and the list of namespaces. Knows nothing of bytes or states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Final, TypeAlias
+
+from attrs import frozen
+
+from m3core.values import Timestamp
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+"""Any JSON value, as msgspec and the standard library read it."""
+
+NAMESPACES: Final[dict[str, str]] = {
+    "control": "m3core.messages.control",
+    "media": "m3core.messages.media",
+}
+"""Namespaces whose messages are typed, and the module that holds their classes; loaded on first use."""
+
+MODULES: Final[tuple[str, ...]] = (
+    "chat",
+    "moderation",
+    "breakout",
+    "polls",
+    "timer",
+    "recording",
+    "recording_service",
+    "whiteboard",
+    "protocol",
+    "meeting_notes",
+    "shared_folder",
+    "legal_vote",
+    "automod",
+    "echo",
+    "waiting_room_state",
+    "livekit",
+    "meeting_report",
+    "subroom_audio",
+    "training_participation_report",
+)
+"""Keys of `join_success` and of participant entries that belong to other namespaces (signaling.md § 5.1, 5.2, 19)."""
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Command:
+    """A message from a client to the server (signaling.md § 4). Wire: ``payload.action`` is `ACTION`."""
+
+    NAMESPACE: ClassVar[str] = ""
+    ACTION: ClassVar[str] = ""
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Event:
+    """A message from the server to a client (signaling.md § 4). Wire: ``payload.message`` is `MESSAGE`.
+
+    ``timestamp``: of the envelope; a server always sets it. Not an order: relayed messages carry the sender's.
+    """
+
+    NAMESPACE: ClassVar[str] = ""
+    MESSAGE: ClassVar[str] = ""
+
+    timestamp: Timestamp | None = None
+
+
+WIRE_NAME: Final = "m3.name"
+WIRE_NULL: Final = "m3.null"
+WIRE_REST: Final = "m3.rest"
+
+
+def hide(text: object) -> str:
+    """How a secret or long text stands in a repr: its length only."""
+    return f"<{len(text)}>" if isinstance(text, str) else repr(text)
+
+
+def named(wire: str) -> Mapping[str, object]:
+    """Metadata: the key on the wire, where it is not the attribute's name."""
+    return {WIRE_NAME: wire}
+
+
+NULL: Final[Mapping[str, object]] = {WIRE_NULL: True}
+"""Metadata: an optional field that is sent as ``null`` when it is None; others are omitted."""
+REST: Final[Mapping[str, object]] = {WIRE_REST: True}
+"""Metadata: the one field that takes the raw values of the keys in `MODULES`."""

@@ -1,0 +1,234 @@
+"""Bytes to typed messages and back. Knows no namespace: it loads the module of one when its first message comes.
+
+Decoding is tried three times, each only if the one before failed. First strict shells (`shapes`), which refuse keys
+that they do not know, so that nothing is skipped and nothing has to be checked beforehand. Then, after the guards of
+`scan`, shells that skip unknown keys. Last the careful decoder of `strict`, which finds unknown kinds and the path of
+what is wrong.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Final, TypeAlias, Union
+
+import msgspec
+from msgspec import Struct, defstruct
+
+from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
+from m3core.limits import MAX_MESSAGE, MAX_STRING
+from m3core.messages import scan, shapes, strict
+from m3core.messages.base import NAMESPACES, Command, Event, Json
+from m3core.messages.unknown import UnknownCommand, UnknownEvent
+from m3core.values import Timestamp
+
+_NOT_SURE: Final = (msgspec.MsgspecError, MalformedMessage, scan.Doubtful, RecursionError, UnicodeError)
+_NOTHING: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(defstruct("Nothing", [("nothing", bool)]))
+Message: TypeAlias = Command | Event | UnknownCommand | UnknownEvent
+
+
+def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
+    """The message classes of ``namespace`` that are a ``base`` (`Command` or `Event`), by wire name; loads them."""
+    module = NAMESPACES.get(namespace)
+    if module is None:
+        return {}
+    found = {}
+    for cls in vars(import_module(module)).values():
+        if isinstance(cls, type) and issubclass(cls, base) and cls.__dict__.get("NAMESPACE") == namespace:
+            tag = shapes.tag_of(cls)
+            if tag is not None:
+                found[tag[1]] = cls
+    return found
+
+
+class _Direction:
+    """One direction of messages: its shells, of the namespaces that were loaded so far."""
+
+    def __init__(self, base: type[Any], unknown: type[Any], key: str) -> None:
+        self.base = base
+        self.unknown = unknown
+        self.key = key
+        self.loaded: dict[str, dict[str, type[Any]]] = {}
+        self.readers: dict[type[Any], shapes.Filler] = {}
+        self.is_event = base is Event
+        self.strict: msgspec.json.Decoder[Any] = _NOTHING
+        self.lenient: msgspec.json.Decoder[Any] = _NOTHING
+
+    def load(self, namespace: str) -> bool:
+        """Compile ``namespace``; False if there is nothing to load."""
+        if namespace in self.loaded or namespace not in NAMESPACES:
+            return False
+        self.loaded[namespace] = found = classes(namespace, self.base)
+        for cls in found.values():
+            for is_strict in (True, False):
+                self.readers[shapes.decode_shell(cls, is_strict)] = shapes.reader(cls)
+        self.strict = self._decoder(is_strict=True)
+        self.lenient = self._decoder(is_strict=False)
+        return True
+
+    def _decoder(self, *, is_strict: bool) -> msgspec.json.Decoder[Any]:
+        envelopes: list[type[Struct]] = []
+        for namespace, found in self.loaded.items():
+            payload = Union[tuple(shapes.decode_shell(cls, is_strict) for cls in found.values())]  # noqa: UP007
+            fields: list[Any] = [("payload", payload)]
+            if self.is_event:
+                fields.append(("timestamp", str | None, None))
+            envelopes.append(
+                defstruct(
+                    f"{namespace.title()}Envelope",
+                    fields,
+                    tag_field="namespace",
+                    tag=namespace,
+                    gc=False,
+                    forbid_unknown_fields=is_strict,
+                )
+            )
+        return msgspec.json.Decoder(Union[tuple(envelopes)])  # noqa: UP007 - envelopes are data here
+
+    def decode(self, data: bytes | str) -> Any:
+        """One message. Raises `MalformedMessage` and `LimitExceeded`."""
+        try:
+            if len(data) <= MAX_STRING:
+                envelope = self.strict.decode(data)
+                payload = envelope.payload
+                if self.is_event:
+                    return self.readers[payload.__class__](payload, envelope.timestamp)
+                return self.readers[payload.__class__](payload)
+        except _NOT_SURE:
+            pass
+        return self.recover(data)
+
+    def recover(self, data: bytes | str) -> Any:
+        """Decode what is long, or what the strict shells refused; or raise, with the path."""
+        if isinstance(data, str):
+            try:
+                data = data.encode()
+            except UnicodeEncodeError:
+                raise MalformedMessage("half a surrogate pair") from None
+        scan.check_size(data)
+        text = scan.decode_utf8(data)
+        scan.check_nesting(data)
+        if scan.is_plain(data):
+            try:
+                return self.read(self.lenient.decode(data))
+            except _NOT_SURE:
+                pass
+        return self.structure(strict.parse(text))
+
+    def read(self, envelope: Any) -> Any:
+        reader = self.readers[envelope.payload.__class__]
+        return reader(envelope.payload, envelope.timestamp) if self.is_event else reader(envelope.payload)
+
+    def structure(self, tree: Json) -> Any:
+        if not isinstance(tree, dict):
+            raise MalformedMessage("not an object")
+        namespace, payload = tree.get("namespace"), tree.get("payload")
+        for key, value, kind in (("namespace", namespace, str), ("payload", payload, dict)):
+            if key not in tree:
+                raise MalformedMessage("missing", f"$.{key}")
+            if not isinstance(value, kind):
+                raise MalformedMessage("not a string" if kind is str else "not an object", f"$.{key}")
+        assert isinstance(namespace, str) and isinstance(payload, dict)
+        envelope: dict[str, Any] = {}
+        if self.is_event:
+            timestamp = tree.get("timestamp")
+            if timestamp is not None and not isinstance(timestamp, str):
+                raise MalformedMessage("not a string", "$.timestamp")
+            envelope["timestamp"] = None if timestamp is None else Timestamp(timestamp)
+        self.load(namespace)
+        found = self.loaded.get(namespace, {})
+        name = payload.get(self.key)
+        if found and name is None:
+            raise MalformedMessage("missing", f"$.payload.{self.key}")
+        if name is not None and not isinstance(name, str):
+            if found:
+                raise MalformedMessage("not a string", f"$.payload.{self.key}")
+            name = None
+        cls = found.get(name or "")
+        if cls is None:
+            return self.unknown(namespace, name or "", payload, **envelope)
+        try:
+            return strict.structure_class(cls, payload, "$.payload", **envelope)
+        except strict.UnknownEnumValue as error:
+            return self.unknown(namespace, name or "", payload, path=error.path, **envelope)
+
+
+_EVENTS: Final = _Direction(Event, UnknownEvent, "message")
+_COMMANDS: Final = _Direction(Command, UnknownCommand, "action")
+
+
+def decode_event(data: bytes | str) -> Event | UnknownEvent:
+    """One text message of a server as a typed event.
+
+    Raises `MalformedMessage` with the path, or `LimitExceeded`; nothing else, whatever ``data`` holds.
+    """
+    event: Event | UnknownEvent = _EVENTS.decode(data)
+    return event
+
+
+def decode_command(data: bytes | str) -> Command | UnknownCommand:
+    """One text message of a client as a typed command. Raises as `decode_event`."""
+    command: Command | UnknownCommand = _COMMANDS.decode(data)
+    return command
+
+
+class _Envelope(Struct, gc=False, omit_defaults=True):
+    namespace: str
+    payload: Any
+    timestamp: str | None = None
+
+
+_ENCODE: Final = msgspec.json.Encoder().encode
+_WRITERS: Final[dict[type[Any], shapes.Filler]] = {}
+
+
+def _writer_for(message: object) -> shapes.Filler:
+    cls = type(message)
+    if not isinstance(message, Command | Event) or not cls.NAMESPACE:
+        raise LocalProtocolError(f"{cls.__name__} is no message")
+    _WRITERS[cls] = shapes.writer(cls)
+    return _WRITERS[cls]
+
+
+def _encode_unknown(message: UnknownCommand | UnknownEvent) -> bytes:
+    namespace, name = kind(message)
+    key = "action" if isinstance(message, UnknownCommand) else "message"
+    payload = dict(message.payload)
+    if name:
+        payload.setdefault(key, name)
+    if (payload.get(key) or "") != name and isinstance(payload.get(key), str):
+        raise LocalProtocolError(f"payload.{key} is not the {key} of the message")
+    return _finish(namespace, payload, message.timestamp if isinstance(message, UnknownEvent) else None)
+
+
+def _finish(namespace: str, payload: object, timestamp: object) -> bytes:
+    if timestamp is not None:
+        if not isinstance(timestamp, Timestamp):
+            raise LocalProtocolError("timestamp is not a Timestamp")
+        timestamp = timestamp.text
+    try:
+        data = _ENCODE(_Envelope(namespace, payload, timestamp))
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+        raise LocalProtocolError("the message holds what JSON cannot") from None
+    if len(data) > MAX_MESSAGE:
+        raise LocalProtocolError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
+    return data
+
+
+def encode(message: Message) -> bytes:
+    """A message as UTF-8 JSON, for one WebSocket text message.
+
+    Raises `LocalProtocolError` for a field of the wrong type, an id that is no UUID, or more than `MAX_MESSAGE` bytes.
+    """
+    if isinstance(message, UnknownCommand | UnknownEvent):
+        return _encode_unknown(message)
+    write = _WRITERS.get(type(message)) or _writer_for(message)
+    return _finish(message.NAMESPACE, write(message), getattr(message, "timestamp", None))
+
+
+def kind(message: Message) -> tuple[str, str]:
+    """Namespace, and action or message name, as on the wire."""
+    if isinstance(message, Command):
+        return message.NAMESPACE, message.ACTION
+    if isinstance(message, Event):
+        return message.NAMESPACE, message.MESSAGE
+    return message.namespace, message.action if isinstance(message, UnknownCommand) else message.message

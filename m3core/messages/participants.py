@@ -1,0 +1,55 @@
+"""Participant entries: who is there, as `joined`, `update` and `join_success` tell it (signaling.md § 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from m3core.messages.base import NULL, REST, Json
+from m3core.values import ParticipantId, ParticipationKind, Role, Timestamp
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class ControlState:
+    """What `control` tells about a participant. Wire: ``control`` of an entry (S; ``is_room_owner`` L)."""
+
+    display_name: str
+    role: Role
+    participation_kind: ParticipationKind
+    hand_is_up: bool
+    avatar_url: str | None = None
+    hand_updated_at: Timestamp | None = None
+    joined_at: Timestamp | None = None
+    left_at: Timestamp | None = field(default=None, metadata=NULL)
+    is_room_owner: bool | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class StreamState:
+    """Whether a published stream's audio and video are on (media.md § 2). Wire: ``media.video``, ``media.screen``."""
+
+    audio: bool
+    video: bool
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class MediaState:
+    """What `media` tells about a participant; a stream that is None is not published. Wire: ``media`` of an entry."""
+
+    is_presenter: bool
+    video: StreamState | None = None
+    screen: StreamState | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class ParticipantEntry:
+    """One other participant. Wire: an element of ``join_success.participants``.
+
+    ``modules``: what other namespaces tell about the participant, raw.
+    """
+
+    id: ParticipantId
+    control: ControlState
+    media: MediaState | None = None
+    modules: Mapping[str, Json] = field(factory=dict, metadata=REST)

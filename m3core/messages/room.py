@@ -1,0 +1,89 @@
+"""What `join_success` tells about the room since 0.3: tariff, event, call-in, owner (signaling.md § 5.1, rest.md § 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from m3core.values import EventId, InviteCode, RoomId, Secret
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class TariffModule:
+    """One module of a tariff. Wire: a value of ``tariff.modules`` (L 0.6)."""
+
+    features: tuple[str, ...]
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Tariff:
+    """Quotas and modules that the room's owner has paid for. Wire: ``tariff`` (L 0.3).
+
+    ``quotas``: free-form names to numbers, e.g. ``room_participant_limit``. ``id`` is a UUID that nobody looks up here.
+    """
+
+    id: str
+    name: str
+    quotas: Mapping[str, int]
+    enabled_modules: tuple[str, ...] | None = None
+    modules: Mapping[str, TariffModule] | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class CallIn:
+    """How to take part by telephone. Wire: ``meeting_details.call_in`` (L 0.13). Id and password: 10 digits."""
+
+    tel: str
+    id: str
+    password: Secret
+    uri: str | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class StreamingLink:
+    """Where a live stream of the meeting can be watched. Wire: an element of ``streaming_links`` (L 0.13)."""
+
+    name: str
+    url: str
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class MeetingDetails:
+    """Ways into the meeting. Wire: ``event_info.meeting_details`` (L 0.13)."""
+
+    invite_code_id: InviteCode | None = None
+    call_in: CallIn | None = None
+    streaming_links: tuple[StreamingLink, ...] | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class EventInfo:
+    """The calendar entry of the room. Wire: ``event_info`` (L 0.5)."""
+
+    id: EventId
+    room_id: RoomId
+    title: str
+    is_adhoc: bool | None = None
+    meeting_details: MeetingDetails | None = None
+    e2e_encryption: bool | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class RoomOwner:
+    """Who created the room; captured servers shorten it, so nothing is required. Wire: ``room_info.created_by``."""
+
+    title: str | None = None
+    firstname: str | None = None
+    lastname: str | None = None
+    display_name: str | None = None
+    avatar_url: str | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class RoomInfo:
+    """The room itself. Wire: ``room_info`` (L 0.16)."""
+
+    id: RoomId
+    created_by: RoomOwner | None = None
+    password: Secret | None = None
