@@ -12,7 +12,7 @@ from typing import Final
 from attrs import field, frozen
 
 from m3core.errors import SdpError
-from m3core.sdp._section import Section
+from m3core.sdp._section import EITHER_LEVEL, Section
 from m3core.sdp.attributes import (
     ConnectionInformation,
     Direction,
