@@ -1,0 +1,184 @@
+"""The line grammar of a session description (RFC 8866 s.5 and s.9), checked before anything else is looked at.
+
+Owns which characters, lines and orders are legal, and the limits on their number. Knows nothing of what attributes
+mean.
+
+A good text is passed by three searches in C for a *violation*: of the characters, of the opening lines of each section,
+and of the attribute lines that follow. Only a bad text is walked line by line, to say what is wrong and where.
+
+Leniencies (media.md § 8.1), in both modes: LF ends a line as CRLF does, the last line end may be missing, and lines
+of a type that no document defines are kept where attributes may stand.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NoReturn
+
+from m3core import limits
+from m3core.errors import LimitExceeded, SdpError
+from m3core.sdp._syntax import IDENT, MAX_PORT, WORD
+
+_REST: Final = r"[^\r\n]++"
+_NUMBER: Final = "[0-9]{1,20}+"
+_CONNECTION: Final = f"{IDENT} {IDENT} {WORD}"
+_LINES: Final = {
+    "v": "0",
+    "o": f"{WORD} {_NUMBER} {_NUMBER} {IDENT} {IDENT} {WORD}",
+    "s": _REST,
+    "i": _REST,
+    "u": _REST,
+    "e": _REST,
+    "p": _REST,
+    "c": _CONNECTION,
+    "b": f"{IDENT}:[0-9]{{1,10}}+",
+    "t": f"{_NUMBER} {_NUMBER}",
+    "r": _REST,
+    "z": _REST,
+    "k": _REST,
+    "a": f"{IDENT}(?::{_REST})?",
+    "m": rf"({IDENT}) ([0-9]{{1,5}}+) ({IDENT}(?:/{IDENT})*+)((?: {IDENT})++)",
+}
+"""What may follow each `letter=`."""
+_UNKNOWN: Final = "dfghjlnqwxy"
+
+
+def _one(letter: str) -> str:
+    return rf"{letter}={_LINES[letter]}(?:\r?\n|\Z)"
+
+
+def _optional(letter: str) -> str:
+    return f"(?:{_one(letter)})?+"
+
+
+def _many(letter: str) -> str:
+    return f"(?:{_one(letter)})*+"
+
+
+_SESSION_OPENING: Final = re.compile(
+    "".join(map(_one, "vos"))
+    + _optional("i")
+    + _optional("u")
+    + _many("e")
+    + _many("p")
+    + _optional("c")
+    + _many("b")
+    + f"(?:{_one('t')}{_many('r')})++"
+    + _optional("z")
+    + _optional("k")
+)
+MEDIA_OPENING: Final = re.compile(_one("m") + _optional("i") + _many("c") + _many("b") + _optional("k"))
+"""From m= to the first attribute; groups: media type, port, protocol, formats (each with a blank before it)."""
+_VIOLATION: Final = re.compile(rf"\n(?!a={IDENT}(?::[^\r\n]|\r?\n|\Z)|[{_UNKNOWN}]=[^\r\n]|\Z)")
+_CONTROLS: Final = bytes(code for code in (*range(32), 127) if code not in b"\r\n")
+_BREAKING: Final = re.compile("[\x80-\x9f\u2028\u2029]")
+_FORBIDDEN: Final = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
+_LINE: Final = {letter: re.compile(value) for letter, value in _LINES.items()}
+_SESSION_ORDER: Final = "vosiuepcbtrzka"
+_MEDIA_ORDER: Final = "micbka"
+_SESSION_ONCE: Final = "vosiuczk"
+_MEDIA_ONCE: Final = "mik"
+
+
+def decode(text: str | bytes) -> str:
+    """``text`` as characters, its size and characters checked; raises `SdpError` and `LimitExceeded`."""
+    if len(text) > limits.MAX_SDP:
+        raise LimitExceeded("session description", limits.MAX_SDP, len(text), "bytes")
+    try:
+        if isinstance(text, str):
+            data, text = text.encode(), text
+        else:
+            data, text = text, text.decode()
+    except UnicodeError:
+        raise SdpError("a session description is UTF-8 (RFC 8866 s.5)") from None
+    if len(data) > limits.MAX_SDP:
+        raise LimitExceeded("session description", limits.MAX_SDP, len(data), "bytes")
+    if (
+        len(data.translate(None, _CONTROLS)) != len(data)
+        or data.count(b"\r") != data.count(b"\r\n")
+        or (not text.isascii() and _BREAKING.search(text))
+    ):
+        found = _FORBIDDEN.search(text)
+        raise _at(text, found.start() if found else 0, "control characters are forbidden (RFC 8866 s.9)")
+    return text
+
+
+def sections(text: str) -> tuple[str, ...]:
+    """The session part of ``text`` and its m-sections, each with its line ends; their join is ``text``.
+
+    Raises `SdpError` where the line grammar is broken, and `LimitExceeded`.
+    """
+    lines = text.count("\n") + (not text.endswith("\n"))
+    if lines > limits.MAX_SDP_LINES:
+        raise LimitExceeded("session description", limits.MAX_SDP_LINES, lines, "lines")
+    parts: list[str] = []
+    opening, start = _SESSION_OPENING, 0
+    while start < len(text) or not parts:
+        end = text.find("\nm=", start) + 1 or len(text)
+        head = opening.match(text, start, end)
+        if head is None or _VIOLATION.search(text, head.end() - 1, end):
+            _diagnose(text)
+        if start:
+            _check_media(head, text, len(parts))
+        parts.append(text[start:end])
+        opening, start = MEDIA_OPENING, end
+    if text.count("\na=candidate:") > limits.MAX_CANDIDATES:
+        _check_candidates(parts)
+    return tuple(parts)
+
+
+def _check_media(head: re.Match[str], text: str, index: int) -> None:
+    if index > limits.MAX_SDP_SECTIONS:
+        count = text.count("\nm=")
+        raise LimitExceeded("session description", limits.MAX_SDP_SECTIONS, count, "m-sections")
+    if int(head[2]) > MAX_PORT:
+        raise _at(text, head.start(2), f"a port is at most {MAX_PORT}")
+    formats = head[4].count(" ")
+    if formats > limits.MAX_SDP_FORMATS:
+        raise LimitExceeded("m-section", limits.MAX_SDP_FORMATS, formats, "formats")
+
+
+def _check_candidates(parts: list[str]) -> None:
+    for part in parts:
+        count = part.count("\na=candidate:")
+        if count > limits.MAX_CANDIDATES:
+            raise LimitExceeded("m-section", limits.MAX_CANDIDATES, count, "candidates")
+
+
+def _at(text: str, position: int, rule: str) -> SdpError:
+    return SdpError(rule, text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position))
+
+
+def _diagnose(text: str) -> NoReturn:
+    """Say what is wrong with ``text``, of which the searches found that something is."""
+    order, once, seen = _SESSION_ORDER, _SESSION_ONCE, ""
+    for number, ended in enumerate((text[:-1] if text.endswith("\n") else text).split("\n"), 1):
+        line = ended.removesuffix("\r")
+        letter = line[:1]
+        known = letter in _LINES
+        if line[1:2] != "=" or not (known or letter in _UNKNOWN):
+            raise SdpError("a line is a letter, `=` and a value (RFC 8866 s.5)", number, 1)
+        if letter == "m":
+            _check_complete(seen, order, number)
+            order, once, seen = _MEDIA_ORDER, _MEDIA_ONCE, ""
+        if not known:
+            letter = "a"
+        if letter in seen and letter in once:
+            raise SdpError(f"two {letter}= lines (RFC 8866 s.5)", number, 1)
+        # A new t= may follow the r= lines of the one before it.
+        if letter not in order or (
+            seen and order.index(letter) < order.index(seen[-1]) and (letter, seen[-1]) != ("t", "r")
+        ):
+            raise SdpError(f"{letter}= line out of order (RFC 8866 s.5)", number, 1)
+        if (known and not _LINE[letter].fullmatch(line, 2)) or len(line) == 2:
+            raise SdpError(f"malformed {letter}= line (RFC 8866 s.9)", number, 3)
+        seen += letter
+    _check_complete(seen, order, 0)
+    raise SdpError("broken line grammar (RFC 8866 s.9)")
+
+
+def _check_complete(seen: str, order: str, line: int) -> None:
+    if order is _SESSION_ORDER:
+        for letter in "vost":
+            if letter not in seen:
+                raise SdpError(f"no {letter}= line (RFC 8866 s.5)", line, min(line, 1))

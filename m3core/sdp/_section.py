@@ -1,0 +1,186 @@
+"""One part of a description, the session's or an m-section's: its text, and its lines indexed when first asked for.
+
+Owns the way from an attribute's name to its typed views and, on an error, back to line and column. What a part's
+attributes mean is `document`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Final, TypeVar
+
+from attrs import field, frozen
+
+from m3core.errors import SdpError
+from m3core.sdp.attributes import (
+    Attribute,
+    Bandwidth,
+    ConnectionInformation,
+    Direction,
+    DtlsSetup,
+    Fingerprint,
+    IceCredentials,
+    UnknownAttribute,
+    parse_ice_options,
+    parse_pwd,
+    parse_tls_id,
+    parse_ufrag,
+)
+from m3core.sdp.streams import ExtMap
+
+T = TypeVar("T")
+
+EITHER_LEVEL: Final = frozenset(
+    [
+        "sendrecv",
+        "sendonly",
+        "recvonly",
+        "inactive",
+        "fingerprint",
+        "setup",
+        "tls-id",
+        "ice-ufrag",
+        "ice-pwd",
+        "ice-options",
+        "extmap",
+        "extmap-allow-mixed",
+    ]
+)
+"""Attributes that may stand at session level and in m-sections."""
+_DIRECTIONS: Final = tuple(direction.value for direction in Direction)
+
+
+@frozen(repr=False)
+class Section:
+    """A part of a description whose line grammar is known to be good."""
+
+    _text: str
+    _first_line: int = field(eq=False)
+
+    @cached_property
+    def _index(self) -> dict[str, list[tuple[int, str | None]]]:
+        """Line numbers and values by attribute name; values of other lines by `letter=`."""
+        index: dict[str, list[tuple[int, str | None]]] = {}
+        for number, line in enumerate(self._text.removesuffix("\n").split("\n"), self._first_line):
+            if line.startswith("a="):
+                name, colon, value = line.removesuffix("\r")[2:].partition(":")
+                index.setdefault(name, []).append((number, value if colon else None))
+            else:
+                index.setdefault(line[:2], []).append((number, line.removesuffix("\r")[2:]))
+        return index
+
+    def attributes(self, name: str | None = None) -> tuple[Attribute, ...]:
+        """The a= lines called ``name`` in order, or all of them, as they stand."""
+        if name is not None:
+            if name.endswith("="):
+                return ()
+            return tuple(Attribute(name, value) for _, value in self._index.get(name, ()))
+        return self._ordered(Attribute, None)
+
+    def _ordered(self, kind: Callable[[str, str | None], T], skip: frozenset[str] | None) -> tuple[T, ...]:
+        lines = sorted(
+            (number, name, value)
+            for name, found in self._index.items()
+            if not name.endswith("=") and (skip is None or name not in skip)
+            for number, value in found
+        )
+        return tuple(kind(name, value) for _, name, value in lines)
+
+    def _unknown(self, known: frozenset[str]) -> tuple[UnknownAttribute, ...]:
+        return self._ordered(UnknownAttribute, known)
+
+    def broken(self, rule: str, name: str = "", number: int = 0, column: int = 1) -> SdpError:
+        """An error at line ``number`` of those called ``name``, or at this section's first line."""
+        lines = self._index.get(name, ())
+        return SdpError(rule, lines[number][0] if number < len(lines) else self._first_line, column)
+
+    def _all(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """The typed views of all lines called ``name``."""
+        found = []
+        for number, (_, value) in enumerate(self._index.get(name, ())):
+            try:
+                if value is None:
+                    raise SdpError("attribute without a value")
+                found.append(parse(value))
+            except SdpError as error:
+                column = 3 if name.endswith("=") else len(name) + 4
+                raise self.broken(error.rule, name, number, column) from None
+        return tuple(found)
+
+    def _one(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """The typed view of the only line called ``name``."""
+        found = self._all(name, parse)
+        if len(found) > 1:
+            raise self.broken("a second line where only one may stand", name, 1)
+        return found[0] if found else None
+
+    def _flag(self, name: str) -> bool:
+        """Whether the property ``name`` is there."""
+        for number, (_, value) in enumerate(self._index.get(name, ())):
+            if value is not None:
+                raise self.broken("property with a value (RFC 8866 s.5.13)", name, number, len(name) + 3)
+        return name in self._index
+
+    # -- attributes that may stand at either level; own_ means: as written in this very section ---
+    @cached_property
+    def bandwidths(self) -> tuple[Bandwidth, ...]:
+        """The b= lines of this section."""
+        return self._all("b=", Bandwidth.parse)
+
+    @cached_property
+    def own_connections(self) -> tuple[ConnectionInformation, ...]:
+        """The c= lines of this section."""
+        return self._all("c=", ConnectionInformation.parse)
+
+    @cached_property
+    def own_direction(self) -> Direction | None:
+        """The direction written in this section."""
+        found = [value for value in _DIRECTIONS if self._flag(value)]
+        if sum(len(self._index[value]) for value in found) > 1:
+            lines = sorted(line for value in found for line, _ in self._index[value])
+            raise SdpError("two directions (RFC 8866 s.6.7)", lines[1], 1)
+        return Direction(found[0]) if found else None
+
+    @cached_property
+    def own_fingerprints(self) -> tuple[Fingerprint, ...]:
+        """The fingerprints written in this section."""
+        return self._all("fingerprint", Fingerprint.parse)
+
+    @cached_property
+    def own_setup(self) -> DtlsSetup | None:
+        """a=setup of this section."""
+        return self._one("setup", DtlsSetup.parse)
+
+    @cached_property
+    def own_tls_id(self) -> str | None:
+        """a=tls-id of this section."""
+        return self._one("tls-id", parse_tls_id)
+
+    @cached_property
+    def own_ice_credentials(self) -> IceCredentials | None:
+        """a=ice-ufrag and a=ice-pwd of this section; raises `SdpError` if only one is there."""
+        ufrag = self._one("ice-ufrag", parse_ufrag)
+        pwd = self._one("ice-pwd", parse_pwd)
+        if ufrag is not None and pwd is not None:
+            return IceCredentials(ufrag, pwd)
+        if ufrag is not None or pwd is not None:
+            raise self.broken(
+                "a=ice-ufrag and a=ice-pwd go together (RFC 8839 s.5.4)", "ice-pwd" if ufrag is None else "ice-ufrag"
+            )
+        return None
+
+    @cached_property
+    def own_ice_options(self) -> frozenset[str]:
+        """The ice-options written in this section."""
+        return frozenset().union(*self._all("ice-options", parse_ice_options))
+
+    @cached_property
+    def own_extmaps(self) -> tuple[ExtMap, ...]:
+        """The header extensions written in this section."""
+        return self._all("extmap", ExtMap.parse)
+
+    @cached_property
+    def extmap_allow_mixed(self) -> bool:
+        """Whether one-byte and two-byte header extensions may be mixed (RFC 8285 s.6)."""
+        return self._flag("extmap-allow-mixed")

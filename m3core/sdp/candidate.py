@@ -1,0 +1,190 @@
+"""ICE candidates: of a=candidate lines and of trickle messages (RFC 8839 s.5.1, RFC 8838).
+
+Owns the grammar of one candidate; never resolves a name, and does not know which transport it is for.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+from attrs import field, frozen
+
+from m3core.errors import SdpError
+from m3core.sdp._syntax import IDENT, MAX_PORT, MAX_UINT32, WORD, bounded, fit
+from m3core.sdp.attributes import Mid
+
+_CANDIDATE: Final = re.compile(
+    rf"([A-Za-z0-9+/]{{1,32}}+) ([0-9]{{1,5}}+) ({IDENT}) ([0-9]{{1,10}}+) ({WORD}) ([0-9]{{1,5}}+)"
+    rf" typ (host|srflx|prflx|relay)((?: {WORD} {WORD})*+)"
+)
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-_.]{0,251}[A-Za-z0-9.])?")
+_PRINTABLE: Final = re.compile("[ -~]*+")
+_MALFORMED: Final = "malformed candidate (RFC 8839 s.5.1)"
+_MAX_CANDIDATE: Final = 2_048
+
+
+class CandidateType(Enum):
+    """Where a candidate's address comes from (RFC 8445 s.5.1.1)."""
+
+    HOST = "host"
+    SRFLX = "srflx"
+    PRFLX = "prflx"
+    RELAY = "relay"
+
+
+class TcpType(Enum):
+    """Who opens the connection of a TCP candidate (RFC 6544 s.4.5)."""
+
+    ACTIVE = "active"
+    PASSIVE = "passive"
+    SO = "so"
+
+
+@frozen
+class IceCandidate:
+    """One address at which a peer may be reached (RFC 8839 s.5.1).
+
+    ``transport`` is as written (Firefox: upper case; see `is_udp`); ``extensions`` are the (name, value) pairs after
+    those that have a field of their own. Addresses are kept as written and left out of the repr.
+    """
+
+    foundation: str
+    component: int
+    transport: str
+    priority: int
+    address: str = field(repr=False)
+    port: int
+    type: CandidateType
+    related_address: str | None = field(default=None, repr=False)
+    related_port: int | None = None
+    tcp_type: TcpType | None = None
+    extensions: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    _text: str = field(init=False, default="", repr=False, eq=False)
+
+    @classmethod
+    def parse(cls, text: str) -> IceCandidate:
+        """From `candidate:...`, with or without `a=`, or from what follows; raises `SdpError`."""
+        if len(text) > _MAX_CANDIDATE or not _PRINTABLE.fullmatch(text):
+            raise SdpError(_MALFORMED)
+        if text.startswith("a=candidate:"):
+            text = text[2:]
+        text = text.removeprefix("candidate:")
+        match = fit(_CANDIDATE, text, _MALFORMED)
+        words = match[8].split(" ")[1:]
+        pairs = list(zip(words[::2], words[1::2], strict=True))
+        related_address = _take(pairs, "raddr")
+        related_port = _take(pairs, "rport")
+        if (related_address is None) is not (related_port is None):
+            raise SdpError("raddr and rport of a candidate go together (RFC 8839 s.5.1)")
+        tcp_type = _take(pairs, "tcptype")
+        candidate = cls(
+            foundation=match[1],
+            component=bounded(match[2], 256, "component of a candidate", 1),
+            transport=match[3],
+            priority=bounded(match[4], MAX_UINT32, "priority of a candidate"),
+            address=_address(match[5]),
+            port=_port(match[6], 0 if tcp_type == "active" else 1),
+            type=CandidateType(match[7]),
+            related_address=None if related_address is None else _address(related_address),
+            related_port=None if related_port is None else _port(related_port, 0),
+            tcp_type=None if tcp_type is None else _tcp_type(tcp_type),
+            extensions=tuple(pairs),
+        )
+        # Kept so that an unusual order of extensions survives; a changed copy (attrs.evolve) does not inherit it.
+        object.__setattr__(candidate, "_text", text)
+        return candidate
+
+    def serialize(self) -> str:
+        """`candidate:...`, exactly as it was parsed."""
+        if self._text:
+            return f"candidate:{self._text}"
+        words = [self.foundation, self.component, self.transport, self.priority, self.address, self.port]
+        words += ["typ", self.type.value]
+        if self.related_address is not None:
+            words += ["raddr", self.related_address, "rport", self.related_port or 0]
+        if self.tcp_type is not None:
+            words += ["tcptype", self.tcp_type.value]
+        for pair in self.extensions:
+            words += pair
+        return "candidate:" + " ".join(map(str, words))
+
+    @property
+    def is_udp(self) -> bool:
+        """Whether the transport is UDP, in any case (media.md § 8.6)."""
+        return self.transport.lower() == "udp"
+
+    @property
+    def is_tcp(self) -> bool:
+        """Whether the transport is TCP, in any case."""
+        return self.transport.lower() == "tcp"
+
+    @property
+    def ip(self) -> IPv4Address | IPv6Address | None:
+        """The address as a value; None for a host name."""
+        return _ip(self.address)
+
+    @property
+    def is_mdns(self) -> bool:
+        """Whether the address is an obfuscated `.local` name, which only multicast DNS can resolve."""
+        return self.address.lower().rstrip(".").endswith(".local")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the address is one of this machine itself."""
+        ip = self.ip
+        return ip is not None and ip.is_loopback
+
+    @property
+    def is_link_local(self) -> bool:
+        """Whether the address reaches no further than one link."""
+        ip = self.ip
+        return ip is not None and ip.is_link_local
+
+
+@frozen
+class TrickledCandidate:
+    """A candidate and the m-section it is for (RFC 8838 s.9). ``mid`` may be absent on the wire (media.md § 8.6)."""
+
+    candidate: IceCandidate
+    mid: Mid | None
+    mline_index: int
+    ufrag: str | None = None
+
+
+def _take(pairs: list[tuple[str, str]], name: str) -> str | None:
+    for index, (found, value) in enumerate(pairs):
+        if found == name:
+            del pairs[index]
+            return value
+    return None
+
+
+def _port(digits: str, minimum: int) -> int:
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5):
+        raise SdpError(_MALFORMED)
+    return bounded(digits, MAX_PORT, "port of a candidate", minimum)
+
+
+def _tcp_type(text: str) -> TcpType:
+    try:
+        return TcpType(text)
+    except ValueError:
+        raise SdpError("unknown tcptype of a candidate (RFC 6544 s.4.5)") from None
+
+
+def _ip(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _address(text: str) -> str:
+    # A name whose last label is numeric would be read as an IPv4 address by some resolvers: it has to be one.
+    last = text.rstrip(".").rpartition(".")[2]
+    if "%" in text or (_ip(text) is None and (last.isdigit() or not _HOST_NAME.fullmatch(text))):
+        raise SdpError("address of a candidate is neither an IP address nor a name (RFC 8839 s.5.1)")
+    return text

@@ -1,0 +1,204 @@
+"""Session descriptions: text to a tree of sections and back, byte for byte, with typed views on demand.
+
+Parsing checks the line grammar and the limits, and keeps the text; everything else is parsed when it is first read and
+then kept. `SessionDescription.validate` reads everything. Knows nothing of who sent a description, or of answers.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Final
+
+from attrs import field, frozen
+
+from m3core.sdp import semantics
+from m3core.sdp._grammar import decode, sections
+from m3core.sdp._section import EITHER_LEVEL, Section
+from m3core.sdp.attributes import ConnectionInformation, Fingerprint, Group, Mid, Origin, Timing, UnknownAttribute
+from m3core.sdp.candidate import TrickledCandidate
+from m3core.sdp.media import MediaDescription
+from m3core.sdp.streams import MsidSemantic
+
+_SESSION_KNOWN: Final = EITHER_LEVEL | {"group", "msid-semantic", "ice-lite"}
+_FUSED_TIMING: Final = re.compile(r"(\r?\ns=[^\r\n]*?)(t=[0-9]{1,20} [0-9]{1,20}\r?\n)(?!t=)")
+_CANDIDATE_LINES: Final = frozenset({"a=candidate", "a=end-of-candidates"})
+
+
+@frozen
+class Repair:
+    """A known artefact (media.md § 8.1) that lenient parsing undid, at ``line`` of what was given (from 1)."""
+
+    name: str
+    line: int
+
+
+@frozen(repr=False)
+class SessionDescription(Section):
+    """A session description (RFC 8866), made by `parse`. Immutable; every property may raise `SdpError`.
+
+    Equality is that of the texts. The repr shows no line: descriptions hold passwords and addresses.
+    """
+
+    _rest: tuple[str, ...]
+    repairs: tuple[Repair, ...] = field(default=(), eq=False)
+
+    @classmethod
+    def parse(cls, text: str | bytes, *, lenient: bool = False) -> SessionDescription:
+        """Check the line grammar of ``text`` and keep it; ``lenient`` undoes the artefacts of media.md § 8.1.
+
+        Raises `SdpError` with line and column, and `LimitExceeded`; nothing else, whatever ``text`` is.
+        """
+        text = decode(text)
+        repairs: tuple[Repair, ...] = ()
+        if lenient:
+            text, repairs = _repaired(text)
+        session, *media = sections(text)
+        return cls(session, 1, tuple(media), repairs)
+
+    def serialize(self) -> str:
+        """The text, exactly as it was parsed (after repairs)."""
+        return self._text + "".join(self._rest)
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return f"<SessionDescription of {len(self.serialize())} characters, {len(self._rest)} m-sections>"
+
+    @cached_property
+    def media(self) -> tuple[MediaDescription, ...]:
+        """The m-sections, in order; each knows its `mline_index`."""
+        # A section of its own, so that the m-sections do not keep this object alive in a cycle.
+        session = Section(self._text, 1)
+        found, line = [], 1 + self._text.count("\n")
+        for index, text in enumerate(self._rest):
+            found.append(MediaDescription(text, line, index, session))
+            line += text.count("\n")
+        return tuple(found)
+
+    def find(self, mid: str) -> MediaDescription | None:
+        """The m-section called ``mid``."""
+        return next((media for media in self.media if media.mid == mid), None)
+
+    @property
+    def version(self) -> int:
+        """v=, always 0."""
+        return 0
+
+    @cached_property
+    def origin(self) -> Origin:
+        """o=."""
+        return self._all("o=", Origin.parse)[0]
+
+    @cached_property
+    def session_name(self) -> str:
+        """s=."""
+        return self._all("s=", str)[0]
+
+    @cached_property
+    def timing(self) -> Timing:
+        """The first t= line."""
+        return self._all("t=", Timing.parse)[0]
+
+    @property
+    def connection(self) -> ConnectionInformation | None:
+        """c= of the session."""
+        return next(iter(self.own_connections), None)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """a=group, in the order of the lines."""
+        return self._all("group", Group.parse)
+
+    @cached_property
+    def bundle(self) -> tuple[Mid, ...]:
+        """The mids of the first BUNDLE group (RFC 9143), the tagged one first; empty without one."""
+        return next((group.mids for group in self.groups if group.semantics == "BUNDLE"), ())
+
+    @cached_property
+    def ice_lite(self) -> bool:
+        """a=ice-lite (RFC 8839 s.5.3)."""
+        return self._flag("ice-lite")
+
+    @property
+    def ice_options(self) -> frozenset[str]:
+        """a=ice-options of the session."""
+        return self.own_ice_options
+
+    @property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        """a=fingerprint of the session."""
+        return self.own_fingerprints
+
+    @cached_property
+    def msid_semantics(self) -> tuple[MsidSemantic, ...]:
+        """a=msid-semantic."""
+        return self._all("msid-semantic", MsidSemantic.parse)
+
+    @cached_property
+    def unknown_attributes(self) -> tuple[UnknownAttribute, ...]:
+        """The session's attributes that have no typed view at this level, in order."""
+        return self._unknown(_SESSION_KNOWN)
+
+    def validate(self) -> None:
+        """Parse everything, and check what one description must keep (`m3core.sdp.semantics`); raises `SdpError`."""
+        semantics.check(self)
+
+    def without_candidates(self) -> SessionDescription:
+        """The same without its a=candidate and a=end-of-candidates lines."""
+        session, *media = map(_without_candidates, (self._text, *self._rest))
+        return SessionDescription(session, 1, tuple(media), self.repairs)
+
+    def trickled(self) -> tuple[tuple[TrickledCandidate, ...], bool]:
+        """The candidates as they would be trickled, and whether there will be no more.
+
+        Of a BUNDLE group only those of its first m-section that is not rejected count: it owns the transport
+        (RFC 9143 s.7.2). Raises `SdpError`.
+        """
+        found: list[TrickledCandidate] = []
+        ended: list[bool] = []
+        tagged: set[int] = set()
+        for media in self.media:
+            if media.is_rejected:
+                continue
+            owner = self.transport_of(media)
+            if owner.mline_index in tagged:
+                continue
+            tagged.add(owner.mline_index)
+            credentials = owner.ice_credentials
+            ufrag = None if credentials is None else credentials.ufrag
+            found += (TrickledCandidate(each, owner.mid, owner.mline_index, ufrag) for each in owner.candidates)
+            ended.append(owner.end_of_candidates)
+        return tuple(found), bool(ended) and all(ended)
+
+    def transport_of(self, media: MediaDescription) -> MediaDescription:
+        """The m-section whose transport ``media`` uses: itself, or the tagged one of its BUNDLE group."""
+        for group in self.groups:
+            if group.semantics == "BUNDLE" and media.mid in group.mids:
+                members = map(self.find, group.mids)
+                return next((member for member in members if member is not None and not member.is_rejected), media)
+        return media
+
+
+def _without_candidates(text: str) -> str:
+    if "\na=candidate" not in text and "\na=end-of-candidates" not in text:
+        return text
+    kept = (line for line in text.split("\n") if line.rstrip("\r").partition(":")[0] not in _CANDIDATE_LINES)
+    return "\n".join(kept)
+
+
+def _repaired(text: str) -> tuple[str, tuple[Repair, ...]]:
+    ending = "\r\n" if "\r\n" in text else "\n"
+    repairs = []
+    missing = 0
+    if text.startswith("v=0o="):
+        text = f"v=0{ending}{text[3:]}"
+        repairs.append(Repair("fused v=/o=", 1))
+        missing = 1
+    end = text.find("\nm=") + 1 or len(text)
+    match = _FUSED_TIMING.search(text, 0, end)
+    if match is not None and "\nt=" not in text[:end]:
+        repairs.append(Repair("fused s=/t=", text.count("\n", 0, match.start(2)) + 1 - missing))
+        text = text[: match.start(2)] + ending + text[match.start(2) :]
+    return text, tuple(repairs)

@@ -1,0 +1,299 @@
+"""One m-section of a session description, with typed views on demand.
+
+Owns which attributes an m-section has and which of them fall back to the session's. Whether they go together is
+`semantics`' business.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+
+from attrs import field, frozen
+
+from m3core.errors import SdpError
+from m3core.sdp._section import EITHER_LEVEL, Section
+from m3core.sdp.attributes import (
+    ConnectionInformation,
+    Direction,
+    DtlsSetup,
+    Fingerprint,
+    IceCredentials,
+    Mid,
+    RtcpAddress,
+    UnknownAttribute,
+    parse_max_message_size,
+    parse_mid,
+    parse_milliseconds,
+    parse_rtcp_xr,
+    parse_sctp_port,
+)
+from m3core.sdp.candidate import IceCandidate
+from m3core.sdp.codecs import (
+    CodecParameters,
+    FormatParameters,
+    PayloadType,
+    RtcpFeedback,
+    RtpMap,
+    codec_parameters,
+    parse_payload_type,
+)
+from m3core.sdp.streams import ExtMap, Msid, RidDescription, Simulcast, SsrcAttribute, SsrcGroup
+from m3core.values import MediaKind
+
+_MEDIA_KNOWN: Final = EITHER_LEVEL | frozenset(
+    [
+        "mid",
+        "rtpmap",
+        "fmtp",
+        "rtcp-fb",
+        "rid",
+        "simulcast",
+        "ssrc",
+        "ssrc-group",
+        "msid",
+        "candidate",
+        "end-of-candidates",
+        "rtcp-mux",
+        "rtcp-mux-only",
+        "rtcp-rsize",
+        "rtcp",
+        "rtcp-xr",
+        "ptime",
+        "maxptime",
+        "sctp-port",
+        "max-message-size",
+        "bundle-only",
+    ]
+)
+_KINDS: Final = {kind.value: kind for kind in MediaKind}
+
+
+@frozen(repr=False)
+class MediaDescription(Section):
+    """One m-section (RFC 8866 s.5.14), of `SessionDescription.media`. Every property may raise `SdpError`.
+
+    Where an attribute may stand at session level too, the property falls back to it.
+    """
+
+    mline_index: int
+    _session: Section = field(eq=False)
+
+    def __repr__(self) -> str:
+        return f"<MediaDescription {self.mline_index}: {self.media_type}>"
+
+    @cached_property
+    def _mline(self) -> tuple[str, str, str, str]:
+        media_type, port, protocol, formats = str(self._index["m="][0][1]).split(" ", 3)
+        return media_type, port, protocol, formats
+
+    @property
+    def media_type(self) -> str:
+        """The first token of m=."""
+        return self._mline[0]
+
+    @property
+    def kind(self) -> MediaKind | None:
+        """`media_type` as a kind of media; None for anything but audio and video, such as a data channel."""
+        return _KINDS.get(self._mline[0])
+
+    @property
+    def port(self) -> int:
+        """The port of m=; 9 where candidates tell."""
+        return int(self._mline[1])
+
+    @property
+    def protocol(self) -> str:
+        """The transport protocol, such as `UDP/TLS/RTP/SAVPF`."""
+        return self._mline[2]
+
+    @property
+    def is_rtp(self) -> bool:
+        """Whether the formats are payload types of RTP."""
+        return "RTP" in self._mline[2].upper().split("/")
+
+    @cached_property
+    def format_list(self) -> tuple[str, ...]:
+        """The formats of m= as written."""
+        return tuple(self._mline[3].split(" "))
+
+    @cached_property
+    def formats(self) -> tuple[PayloadType, ...]:
+        """The payload types of m=, in order of preference; empty if this is not RTP."""
+        return self._all("m=", self._payload_types)[0]
+
+    def _payload_types(self, _line: str) -> tuple[PayloadType, ...]:
+        return tuple(map(parse_payload_type, self.format_list)) if self.is_rtp else ()
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the m-section is refused or stopped: port 0 (RFC 3264 s.6), and not bundle-only (RFC 9143 s.6)."""
+        return self.port == 0 and not self.bundle_only
+
+    @cached_property
+    def mid(self) -> Mid | None:
+        """a=mid (RFC 5888 s.4)."""
+        return self._one("mid", parse_mid)
+
+    @cached_property
+    def direction(self) -> Direction:
+        """The direction; sendrecv where none is written (RFC 8866 s.6.7)."""
+        return self.own_direction or self._session.own_direction or Direction.SENDRECV
+
+    @cached_property
+    def connection(self) -> ConnectionInformation | None:
+        """The first c= line."""
+        return next(iter(self.own_connections or self._session.own_connections), None)
+
+    # -- codecs ---
+    @cached_property
+    def rtpmaps(self) -> tuple[RtpMap, ...]:
+        """a=rtpmap, in the order of the lines."""
+        return self._all("rtpmap", RtpMap.parse)
+
+    def rtpmap(self, payload_type: int) -> RtpMap | None:
+        """The a=rtpmap of ``payload_type``."""
+        return next((found for found in self.rtpmaps if found.payload_type == payload_type), None)
+
+    @cached_property
+    def format_parameters(self) -> tuple[FormatParameters, ...]:
+        """a=fmtp, in the order of the lines."""
+        return self._all("fmtp", FormatParameters.parse)
+
+    def codec_parameters(self, payload_type: int) -> CodecParameters | None:
+        """The typed a=fmtp of ``payload_type``; None without one, or for a codec that has no type here."""
+        rtpmap = self.rtpmap(payload_type)
+        for number, parameters in enumerate(self.format_parameters):
+            if parameters.payload_type == payload_type and rtpmap is not None:
+                try:
+                    return codec_parameters(rtpmap, parameters)
+                except SdpError as error:
+                    raise self.broken(error.rule, "fmtp", number) from None
+        return None
+
+    @cached_property
+    def rtcp_feedback(self) -> tuple[RtcpFeedback, ...]:
+        """a=rtcp-fb, in the order of the lines."""
+        return self._all("rtcp-fb", RtcpFeedback.parse)
+
+    @cached_property
+    def extmaps(self) -> tuple[ExtMap, ...]:
+        """a=extmap, those of the session first."""
+        return self._session.own_extmaps + self.own_extmaps
+
+    @cached_property
+    def packet_time(self) -> int | None:
+        """a=ptime, in ms."""
+        return self._one("ptime", parse_milliseconds)
+
+    @cached_property
+    def max_packet_time(self) -> int | None:
+        """a=maxptime, in ms."""
+        return self._one("maxptime", parse_milliseconds)
+
+    # -- streams ---
+    @cached_property
+    def rids(self) -> tuple[RidDescription, ...]:
+        """a=rid, in the order of the lines."""
+        return self._all("rid", RidDescription.parse)
+
+    @cached_property
+    def simulcast(self) -> Simulcast | None:
+        """a=simulcast."""
+        return self._one("simulcast", Simulcast.parse)
+
+    @cached_property
+    def ssrcs(self) -> tuple[SsrcAttribute, ...]:
+        """a=ssrc, one for each line."""
+        return self._all("ssrc", SsrcAttribute.parse)
+
+    @cached_property
+    def ssrc_groups(self) -> tuple[SsrcGroup, ...]:
+        """a=ssrc-group."""
+        return self._all("ssrc-group", SsrcGroup.parse)
+
+    @cached_property
+    def msids(self) -> tuple[Msid, ...]:
+        """a=msid."""
+        return self._all("msid", Msid.parse)
+
+    # -- transport ---
+    @cached_property
+    def candidates(self) -> tuple[IceCandidate, ...]:
+        """a=candidate, in the order of the lines."""
+        return self._all("candidate", IceCandidate.parse)
+
+    @cached_property
+    def end_of_candidates(self) -> bool:
+        """Whether no more candidates will be trickled (RFC 8838 s.13)."""
+        return self._flag("end-of-candidates")
+
+    @cached_property
+    def ice_credentials(self) -> IceCredentials | None:
+        """a=ice-ufrag and a=ice-pwd."""
+        return self.own_ice_credentials or self._session.own_ice_credentials
+
+    @cached_property
+    def ice_options(self) -> frozenset[str]:
+        """a=ice-options of this m-section and of the session."""
+        return self.own_ice_options | self._session.own_ice_options
+
+    @cached_property
+    def fingerprints(self) -> tuple[Fingerprint, ...]:
+        """a=fingerprint; those of the session where there is none here (RFC 8122 s.5)."""
+        return self.own_fingerprints or self._session.own_fingerprints
+
+    @cached_property
+    def setup(self) -> DtlsSetup | None:
+        """a=setup."""
+        return self.own_setup or self._session.own_setup
+
+    @cached_property
+    def tls_id(self) -> str | None:
+        """a=tls-id (RFC 8842 s.4)."""
+        return self.own_tls_id or self._session.own_tls_id
+
+    @cached_property
+    def rtcp_mux(self) -> bool:
+        """a=rtcp-mux (RFC 5761)."""
+        return self._flag("rtcp-mux")
+
+    @cached_property
+    def rtcp_mux_only(self) -> bool:
+        """a=rtcp-mux-only (RFC 8858)."""
+        return self._flag("rtcp-mux-only")
+
+    @cached_property
+    def rtcp_reduced_size(self) -> bool:
+        """a=rtcp-rsize (RFC 5506)."""
+        return self._flag("rtcp-rsize")
+
+    @cached_property
+    def rtcp(self) -> RtcpAddress | None:
+        """a=rtcp (RFC 3605)."""
+        return self._one("rtcp", RtcpAddress.parse)
+
+    @cached_property
+    def rtcp_xr(self) -> tuple[str, ...]:
+        """a=rtcp-xr (RFC 3611 s.5.1): report formats as written."""
+        return self._one("rtcp-xr", parse_rtcp_xr) or ()
+
+    @cached_property
+    def bundle_only(self) -> bool:
+        """a=bundle-only (RFC 9143 s.6)."""
+        return self._flag("bundle-only")
+
+    @cached_property
+    def sctp_port(self) -> int | None:
+        """a=sctp-port (RFC 8841)."""
+        return self._one("sctp-port", parse_sctp_port)
+
+    @cached_property
+    def max_message_size(self) -> int | None:
+        """a=max-message-size (RFC 8841), in bytes."""
+        return self._one("max-message-size", parse_max_message_size)
+
+    @cached_property
+    def unknown_attributes(self) -> tuple[UnknownAttribute, ...]:
+        """The attributes that have no typed view at this level, in order."""
+        return self._unknown(_MEDIA_KNOWN)

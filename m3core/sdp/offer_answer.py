@@ -1,0 +1,155 @@
+"""The rules of RFC 3264, RFC 9429 and RFC 9143 that an offer of M3, and an answer to it, must keep.
+
+Owns what relates two descriptions; everything about one alone is `semantics`. Knows nothing of states.
+"""
+
+from __future__ import annotations
+
+from m3core.errors import SdpError
+from m3core.sdp.attributes import DtlsSetup
+from m3core.sdp.codecs import RtxFormat
+from m3core.sdp.document import SessionDescription
+from m3core.sdp.media import MediaDescription
+from m3core.sdp.streams import RidDirection
+
+
+def check_offer(offer: SessionDescription) -> None:
+    """Raise `SdpError` unless ``offer`` is valid, has something to offer, and every m-section a secure transport."""
+    offer.validate()
+    offered = [media for media in offer.media if not media.is_rejected]
+    if not offered:
+        raise SdpError("an offer without m-sections")
+    for media in offered:
+        _check_transport(offer, media)
+        if len(offered) > 1 and media.mid not in offer.bundle:
+            raise media.broken("an offered m-section that is not in the BUNDLE group (media.md § 8.2)")
+        if media.is_rtp and media.mid in offer.bundle and not media.rtcp_mux:
+            raise media.broken("a bundled m-section without a=rtcp-mux (RFC 9143 s.9.3)")
+    tagged = offer.find(offer.bundle[0]) if offer.bundle else None
+    if tagged is not None and tagged.bundle_only:
+        raise tagged.broken("the tagged m-section of a BUNDLE group is bundle-only (RFC 9143 s.7.2.1)", "bundle-only")
+
+
+def check_answer(offer: SessionDescription, answer: SessionDescription) -> None:
+    """Raise `SdpError` unless ``answer`` is valid and answers ``offer``, which has passed `check_offer`.
+
+    Lines and columns are those of ``answer``; the rule names the document that it breaks.
+    """
+    answer.validate()
+    if len(answer.media) != len(offer.media):
+        raise SdpError("an answer has as many m-sections as its offer (RFC 3264 s.6)")
+    if offer.ice_lite and answer.ice_lite:
+        raise answer.broken("both sides are ICE lite (RFC 8445 s.6.1.1)", "ice-lite")
+    for offered, answered in zip(offer.media, answer.media, strict=True):
+        _check_same(offered, answered)
+        if answered.is_rejected:
+            continue
+        if offered.is_rejected:
+            raise answered.broken("the answer accepts an m-section that the offer rejects (RFC 3264 s.6)")
+        _check_transport(answer, answered)
+        _check_setup(offer.transport_of(offered), answer.transport_of(answered))
+        _check_formats(offered, answered)
+        _check_direction(offered, answered)
+        _check_extensions(offered, answered)
+        _check_rids(offered, answered)
+        _check_rtcp(offer, offered, answered)
+    _check_bundle(offer, answer)
+
+
+def _check_same(offered: MediaDescription, answered: MediaDescription) -> None:
+    if answered.media_type != offered.media_type:
+        raise answered.broken("the answer changes the media type of an m-section (RFC 3264 s.6)")
+    if answered.protocol != offered.protocol:
+        raise answered.broken("the answer changes the transport protocol of an m-section (RFC 3264 s.6)")
+    if answered.mid != offered.mid and not (answered.mid is None and answered.is_rejected):
+        raise answered.broken("the answer changes a mid (RFC 9429 s.5.3.1)", "mid")
+
+
+def _check_transport(description: SessionDescription, media: MediaDescription) -> None:
+    """Credentials and fingerprint may stand in the tagged m-section of a bundle alone (RFC 9143 s.7.1.3)."""
+    owner = description.transport_of(media)
+    if media.ice_credentials is None and owner.ice_credentials is None:
+        raise media.broken("an m-section without a=ice-ufrag and a=ice-pwd (RFC 9429 s.5.2.1)")
+    if not (media.fingerprints or owner.fingerprints):
+        raise media.broken("an m-section without a=fingerprint (RFC 9429 s.5.2.1)")
+    if media.setup is None and owner.setup is None:
+        raise media.broken("an m-section without a=setup (RFC 8842 s.5)")
+
+
+def _check_setup(offered: MediaDescription, answered: MediaDescription) -> None:
+    if answered.setup not in {DtlsSetup.ACTIVE, DtlsSetup.PASSIVE}:
+        raise answered.broken("a=setup of an answer is active or passive (RFC 8842 s.5.3)", "setup")
+    if answered.setup is offered.setup:
+        raise answered.broken("both sides chose the same a=setup (RFC 4145 s.4.1)", "setup")
+
+
+def _check_formats(offered: MediaDescription, answered: MediaDescription) -> None:
+    if not set(offered.format_list).issuperset(answered.format_list):
+        raise answered.broken("the answer has a format that was not offered (RFC 9429 s.5.3.1)")
+    for number, rtpmap in enumerate(answered.rtpmaps):
+        same = offered.rtpmap(rtpmap.payload_type)
+        if same is None and rtpmap.payload_type in offered.formats:
+            continue  # a static payload type, whose rtpmap only the answer spells out
+        if same is None or not same.same_codec(rtpmap):
+            raise answered.broken("the answer changes the codec of a payload type (RFC 3264 s.6.1)", "rtpmap", number)
+        mine = answered.codec_parameters(rtpmap.payload_type)
+        theirs = offered.codec_parameters(rtpmap.payload_type)
+        if (
+            isinstance(mine, RtxFormat)
+            and isinstance(theirs, RtxFormat)
+            and mine.associated_payload_type != theirs.associated_payload_type
+        ):
+            raise answered.broken("the answer changes the apt of a retransmission (RFC 4588 s.8.1)", "rtpmap", number)
+
+
+def _check_direction(offered: MediaDescription, answered: MediaDescription) -> None:
+    if not offered.direction.allows(answered.direction):
+        raise answered.broken(
+            "a direction that does not answer the offered one (RFC 3264 s.6.1)", answered.direction.value
+        )
+
+
+def _check_extensions(offered: MediaDescription, answered: MediaDescription) -> None:
+    extensions = {(extension.id, extension.uri): extension.direction for extension in offered.extmaps}
+    for number, extension in enumerate(answered.extmaps):
+        direction = extensions.get((extension.id, extension.uri))
+        if direction is None:
+            raise answered.broken(
+                "the answer has a header extension that was not offered (RFC 8285 s.7)", "extmap", number
+            )
+        if not direction.allows(extension.direction):
+            raise answered.broken("a header extension with an impossible direction (RFC 8285 s.7)", "extmap", number)
+
+
+def _check_rids(offered: MediaDescription, answered: MediaDescription) -> None:
+    rids = {rid.rid: rid.direction for rid in offered.rids}
+    for number, rid in enumerate(answered.rids):
+        if rids.get(rid.rid) is not rid.direction.reversed():
+            raise answered.broken("the answer has a rid that was not offered so (RFC 8851 s.6.3)", "rid", number)
+    if answered.simulcast is None:
+        return
+    for direction in RidDirection:
+        wanted = () if offered.simulcast is None else offered.simulcast.rids(direction.reversed())
+        if not set(wanted).issuperset(answered.simulcast.rids(direction)):
+            raise answered.broken("the answer has simulcast that was not offered (RFC 8853 s.5.3.2)", "simulcast")
+
+
+def _check_rtcp(offer: SessionDescription, offered: MediaDescription, answered: MediaDescription) -> None:
+    if answered.rtcp_mux and not offered.rtcp_mux:
+        raise answered.broken("the answer has a=rtcp-mux, which was not offered (RFC 5761 s.5.1.1)", "rtcp-mux")
+    bundled = offered.mid in offer.bundle
+    if offered.rtcp_mux and (bundled or offered.rtcp_mux_only) and not answered.rtcp_mux:
+        raise answered.broken("the answer refuses a=rtcp-mux in a bundle (RFC 9143 s.9.3)")
+    if answered.rtcp_reduced_size and not offered.rtcp_reduced_size:
+        raise answered.broken("the answer has a=rtcp-rsize, which was not offered (RFC 5506 s.5)", "rtcp-rsize")
+
+
+def _check_bundle(offer: SessionDescription, answer: SessionDescription) -> None:
+    bundled = set(answer.bundle)
+    if not bundled.issubset(offer.bundle):
+        raise answer.broken("the answer bundles a mid that the offer does not (RFC 9143 s.7.3)", "group")
+    for media in answer.media:
+        if media.is_rejected and media.mid in bundled:
+            raise answer.broken("the answer bundles an m-section that it rejects (RFC 9143 s.7.3)", "group")
+        if not media.is_rejected and media.mid in offer.bundle and media.mid not in bundled:
+            raise media.broken("the answer accepts an m-section outside its BUNDLE group (media.md § 8.2)")

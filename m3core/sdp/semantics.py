@@ -1,0 +1,205 @@
+"""What one description must keep beyond its grammar, whoever sent it.
+
+Owns checks that look at more than one line; each raises `SdpError` with a rule of its own. Knows nothing of the other
+side's description: that is `offer_answer`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from m3core.sdp.attributes import DtlsSetup, Mid
+from m3core.sdp.codecs import STATIC_PAYLOAD_TYPES, PayloadType, RtpMap, RtxFormat
+from m3core.sdp.streams import RidDirection
+
+if TYPE_CHECKING:
+    from m3core.sdp.document import SessionDescription
+    from m3core.sdp.media import MediaDescription
+
+PROTOCOLS: Final = frozenset(
+    [
+        "UDP/TLS/RTP/SAVPF",
+        "UDP/TLS/RTP/SAVP",
+        "TCP/DTLS/RTP/SAVPF",
+        "TCP/DTLS/RTP/SAVP",
+        "UDP/DTLS/SCTP",
+        "TCP/DTLS/SCTP",
+    ]
+)
+"""Transport protocols of WebRTC, in upper case (RFC 9429 s.5.1.2, RFC 8841 s.4); others have no DTLS."""
+
+_EITHER: Final = [
+    "bandwidths",
+    "own_connections",
+    "own_direction",
+    "own_fingerprints",
+    "own_setup",
+    "own_tls_id",
+    "own_ice_credentials",
+    "own_ice_options",
+    "own_extmaps",
+    "extmap_allow_mixed",
+]
+_SESSION: Final = (*_EITHER, *["origin", "session_name", "timing", "groups", "ice_lite", "msid_semantics"])
+_MEDIA: Final = (
+    *_EITHER,
+    *[
+        "formats",
+        "mid",
+        "rtpmaps",
+        "format_parameters",
+        "rtcp_feedback",
+        "packet_time",
+        "max_packet_time",
+        "rids",
+        "simulcast",
+        "ssrcs",
+    ],
+    *[
+        "ssrc_groups",
+        "msids",
+        "candidates",
+        "end_of_candidates",
+        "rtcp_mux",
+        "rtcp_mux_only",
+        "rtcp_reduced_size",
+        "rtcp",
+        "rtcp_xr",
+    ],
+    *["bundle_only", "sctp_port", "max_message_size"],
+)
+
+
+def check(description: SessionDescription) -> None:
+    """Parse every typed attribute and run all checks; raises the first `SdpError`."""
+    for name in _SESSION:
+        getattr(description, name)
+    for media in description.media:
+        for name in _MEDIA:
+            getattr(media, name)
+        if media.protocol not in PROTOCOLS:
+            raise media.broken("a transport protocol that WebRTC does not have (RFC 9429 s.5.1.2)")
+        if media.setup is DtlsSetup.HOLDCONN:
+            raise media.broken("a=setup:holdconn has no DTLS role (RFC 8842 s.5)", "setup")
+        _check_formats(media)
+        _check_parameters(media)
+        _check_retransmission(media)
+        _check_rids(media)
+        _check_extensions(media)
+    _check_mids(description)
+    _check_groups(description)
+    _check_bundles(description)
+
+
+def _check_formats(media: MediaDescription) -> None:
+    if len(set(media.formats)) < len(media.formats):
+        raise media.broken("a payload type twice in one m-line (RFC 8866 s.5.14)")
+    mapped: set[PayloadType] = set()
+    for number, rtpmap in enumerate(media.rtpmaps):
+        if rtpmap.payload_type not in media.formats:
+            raise media.broken("a=rtpmap of a payload type that is not in the m-line", "rtpmap", number)
+        if rtpmap.payload_type in mapped:
+            raise media.broken("two a=rtpmap of one payload type", "rtpmap", number)
+        mapped.add(rtpmap.payload_type)
+    if not media.is_rejected and not mapped.union(STATIC_PAYLOAD_TYPES).issuperset(media.formats):
+        raise media.broken("a payload type without a=rtpmap (RFC 8866 s.6.6)")
+
+
+def _check_parameters(media: MediaDescription) -> None:
+    seen: set[PayloadType] = set()
+    for number, parameters in enumerate(media.format_parameters):
+        if parameters.payload_type not in media.formats:
+            raise media.broken("a=fmtp of a payload type that is not in the m-line", "fmtp", number)
+        if parameters.payload_type in seen:
+            raise media.broken("two a=fmtp of one payload type", "fmtp", number)
+        seen.add(parameters.payload_type)
+    for number, feedback in enumerate(media.rtcp_feedback):
+        if feedback.payload_type is not None and feedback.payload_type not in media.formats:
+            raise media.broken("a=rtcp-fb of a payload type that is not in the m-line", "rtcp-fb", number)
+
+
+def _check_retransmission(media: MediaDescription) -> None:
+    """RFC 4588 s.8.1: each rtx names, by apt, a format of the same m-line that is not itself a retransmission."""
+    for number, rtpmap in enumerate(media.rtpmaps):
+        parameters = media.codec_parameters(rtpmap.payload_type)
+        if isinstance(parameters, RtxFormat):
+            original = media.rtpmap(parameters.associated_payload_type)
+            if parameters.associated_payload_type not in media.formats:
+                raise media.broken(
+                    "apt names a payload type that is not in the m-line (RFC 4588 s.8.1)", "rtpmap", number
+                )
+            if original is not None and original.names("rtx"):
+                raise media.broken("apt names a retransmission (RFC 4588 s.8.1)", "rtpmap", number)
+        elif rtpmap.names("rtx"):
+            raise media.broken("rtx without apt (RFC 4588 s.8.1)", "rtpmap", number)
+
+
+def _check_rids(media: MediaDescription) -> None:
+    described = {rid.rid: rid.direction for rid in media.rids}
+    if len(described) < len(media.rids):
+        raise media.broken("two a=rid of one name (RFC 8851 s.4)", "rid", len(media.rids) - 1)
+    for number, rid in enumerate(media.rids):
+        if not set(media.formats).issuperset(rid.payload_types):
+            raise media.broken("pt of a=rid names a payload type that is not in the m-line", "rid", number)
+    used: set[str] = set()
+    if media.simulcast is not None:
+        for direction in RidDirection:
+            for name in media.simulcast.rids(direction):
+                if described.get(name) is not direction:
+                    raise media.broken("a=simulcast names a rid that is not described (RFC 8853 s.5.1)", "simulcast")
+                if name in used:
+                    raise media.broken("a=simulcast names a rid twice (RFC 8853 s.5.1)", "simulcast")
+                used.add(name)
+    for number, rid in enumerate(media.rids):
+        if rid.rid not in used:
+            raise media.broken("a=rid that a=simulcast does not name (RFC 8853 s.5.1)", "rid", number)
+
+
+def _check_extensions(media: MediaDescription) -> None:
+    ids = [extension.id for extension in media.extmaps]
+    if len(set(ids)) < len(ids):
+        raise media.broken("two a=extmap of one id (RFC 8285 s.5)", "extmap")
+
+
+def _check_mids(description: SessionDescription) -> None:
+    seen: set[Mid] = set()
+    for media in description.media:
+        if media.mid is None:
+            if not media.is_rejected:
+                raise media.broken("an m-section without a=mid (RFC 9429 s.5.2.1)")
+        elif media.mid in seen:
+            raise media.broken("two m-sections of one mid (RFC 5888 s.4)", "mid")
+        else:
+            seen.add(media.mid)
+
+
+def _check_groups(description: SessionDescription) -> None:
+    mids = {media.mid for media in description.media}
+    bundled: set[Mid] = set()
+    for number, group in enumerate(description.groups):
+        if not mids.issuperset(group.mids):
+            raise description.broken("a=group names a mid that no m-section has (RFC 5888 s.5)", "group", number)
+        if group.semantics == "BUNDLE":
+            if len(set(group.mids)) < len(group.mids) or bundled.intersection(group.mids):
+                raise description.broken("a mid twice in BUNDLE groups (RFC 9143 s.5)", "group", number)
+            bundled.update(group.mids)
+
+
+def _check_bundles(description: SessionDescription) -> None:
+    """RFC 9143 s.9.1 and s.12: in one RTP session an id means one extension, a payload type one codec."""
+    for group in description.groups:
+        if group.semantics != "BUNDLE":
+            continue
+        codecs: dict[PayloadType, RtpMap] = {}
+        extensions: dict[int, str] = {}
+        for media in description.media:
+            if media.mid is None or media.mid not in group.mids or media.is_rejected:
+                continue
+            for number, rtpmap in enumerate(media.rtpmaps):
+                if not rtpmap.same_codec(codecs.setdefault(rtpmap.payload_type, rtpmap)):
+                    raise media.broken("a payload type means two codecs in a bundle (RFC 9143 s.9.1)", "rtpmap", number)
+            for number, extension in enumerate(media.own_extmaps):
+                if extensions.setdefault(extension.id, extension.uri) != extension.uri:
+                    raise media.broken(
+                        "an id means two header extensions in a bundle (RFC 9143 s.12)", "extmap", number
+                    )
