@@ -1,0 +1,110 @@
+"""The user's commands that wait for an end. M3 has no request ids: the engine decides to whom an answer belongs.
+
+Every call ends exactly once: done, refused, timed out or cancelled.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import define
+
+from m3core.errors import LocalProtocolError, M3Error
+from m3core.io import CallDone, CallId
+from m3core.limits import MAX_CALLS
+from m3core.values import MediaSessionKey
+
+
+class CallKind(Enum):
+    """What was asked."""
+
+    START = "join"
+    PUBLISH = "publish"
+    SUBSCRIBE = "subscribe"
+    COMMAND = "command"
+    LEAVE = "leave"
+
+
+@define
+class Call:
+    """One open call. ``slugs`` are the errors that mean it; ``silent``: its deadline means success."""
+
+    id: CallId
+    kind: CallKind
+    what: str
+    started: float
+    deadline: float
+    key: MediaSessionKey | None = None
+    slugs: frozenset[str] = frozenset()
+    silent: bool = False
+
+
+class Calls:
+    """The open calls, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._open: dict[CallId, Call] = {}
+        self._last = 0
+        self.done: list[CallDone] = []
+
+    def open(
+        self,
+        kind: CallKind,
+        what: str,
+        now: float,
+        timeout: float,
+        *,
+        key: MediaSessionKey | None = None,
+        slugs: frozenset[str] = frozenset(),
+        silent: bool = False,
+    ) -> CallId:
+        """Begin a call; raises `LocalProtocolError` when too many are open."""
+        self.check_capacity()
+        self._last += 1
+        call = Call(CallId(self._last), kind, what, now, now + timeout, key, slugs, silent)
+        self._open[call.id] = call
+        return call.id
+
+    def check_capacity(self) -> None:
+        """Raises `LocalProtocolError` when too many calls are open."""
+        if len(self._open) >= MAX_CALLS:
+            raise LocalProtocolError(f"{MAX_CALLS} calls are waiting already")
+
+    def get(self, call: CallId) -> Call | None:
+        """The call, if it is still open."""
+        return self._open.get(call)
+
+    def find(self, kind: CallKind, key: MediaSessionKey | None = None) -> Call | None:
+        """The oldest open call of ``kind`` (for ``key``)."""
+        return next((c for c in self._open.values() if c.kind is kind and (key is None or c.key == key)), None)
+
+    def refused_by(self, slug: str, key: MediaSessionKey | None = None) -> Call | None:
+        """The oldest open call that an error ``slug`` (about the stream ``key``) can mean."""
+        return next((c for c in self._open.values() if slug in c.slugs and (key is None or c.key == key)), None)
+
+    def acknowledged_by(self, what: str) -> Call | None:
+        """The oldest open command that was ``what``."""
+        return next((c for c in self._open.values() if c.kind is CallKind.COMMAND and c.what == what), None)
+
+    def finish(self, call: CallId, *, result: object = None, error: M3Error | None = None) -> None:
+        """End a call; a second end is ignored."""
+        if self._open.pop(call, None) is not None:
+            self.done.append(CallDone(call, result, error))
+
+    def finish_all(self, error: M3Error) -> None:
+        """End every call with ``error``."""
+        for call in list(self._open):
+            self.finish(call, error=error)
+
+    @property
+    def deadline(self) -> float | None:
+        """When the next call times out."""
+        return min((call.deadline for call in self._open.values()), default=None)
+
+    def expired(self, now: float) -> list[Call]:
+        """The calls whose time is up; the silent ones among them are done."""
+        late = [call for call in self._open.values() if call.deadline <= now]
+        for call in late:
+            if call.silent:
+                self.finish(call.id)
+        return [call for call in late if not call.silent]

@@ -1,0 +1,107 @@
+"""The way into a room: the REST calls that end in a ticket, then TURN (protocol/README.md, Session lifecycle).
+
+Guest: verify the invitation, start_invited. Member: start. Both: the WebSocket is opened as soon as there is a ticket,
+and only then TURN servers (and the room) are asked for, as the capture does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from m3core.conference.requests import Requests
+from m3core.errors import M3Error
+from m3core.io import IceServer
+from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
+from m3core.rest.rooms import GET_ROOM, START, START_INVITED, StartInvitedRequest, StartRequest, StartResponse
+from m3core.rest.turn import GET_TURN, ice_servers
+from m3core.values import InviteCode, RoomId, Secret
+
+
+@frozen(kw_only=True)
+class GuestEntrance:
+    """With an invitation, without an account. ``base_url`` is the controller's."""
+
+    base_url: str
+    invite_code: InviteCode = field(repr=lambda _: "...")
+    password: Secret | None = None
+
+
+@frozen(kw_only=True)
+class MemberEntrance:
+    """With an account: the driver signs the requests (`Authorization.ACCOUNT`)."""
+
+    base_url: str
+    room_id: RoomId
+
+
+Entrance = GuestEntrance | MemberEntrance
+
+
+class Entering:
+    """One way in, step by step. ``started`` gets the ticket, ``failed`` the reason why there is none."""
+
+    def __init__(
+        self,
+        entrance: Entrance,
+        requests: Requests,
+        *,
+        started: Callable[[RoomId, StartResponse], None],
+        failed: Callable[[M3Error], None],
+    ) -> None:
+        self._entrance = entrance
+        self._requests = requests
+        self._started = started
+        self._failed = failed
+
+    def begin(self) -> None:
+        """Ask for the first thing."""
+        match self._entrance:
+            case GuestEntrance(invite_code=code):
+                self._requests.ask(
+                    VERIFY_INVITE,
+                    body=VerifyInvite(invite_code=code),
+                    then=lambda answer: self._start_invited(answer.room_id),
+                    fail=self._failed,
+                )
+            case MemberEntrance(room_id=room_id):
+                self._requests.ask(
+                    START,
+                    body=StartRequest(),
+                    then=lambda answer: self._started(room_id, answer),
+                    fail=self._failed,
+                    room_id=room_id,
+                )
+
+    def _start_invited(self, room_id: RoomId) -> None:
+        guest = self._entrance
+        if isinstance(guest, GuestEntrance):
+            self._requests.ask(
+                START_INVITED,
+                body=StartInvitedRequest(invite_code=guest.invite_code, password=guest.password),
+                then=lambda answer: self._started(room_id, answer),
+                fail=self._failed,
+                room_id=room_id,
+            )
+
+    def ask_turn(self, then: Callable[[tuple[IceServer, ...]], None]) -> None:
+        """Ask for ICE servers; ``then`` always comes, with none if the server has none or refuses."""
+        self._requests.ask(
+            GET_TURN,
+            body=None,
+            invite=self._entrance.invite_code if isinstance(self._entrance, GuestEntrance) else None,
+            then=lambda answer: then(ice_servers(answer)),
+            fail=lambda _: then(()),
+        )
+
+    def ask_room(self) -> None:
+        """Members look the room up, as the capture does; nothing depends on the answer."""
+        if isinstance(self._entrance, MemberEntrance):
+            self._requests.ask(
+                GET_ROOM,
+                body=None,
+                then=lambda _: None,
+                fail=lambda _: None,
+                room_id=self._entrance.room_id,
+            )

@@ -1,0 +1,226 @@
+"""What users of a conference see, as opposed to what the wire says (`m3core.messages`).
+
+Every event is a frozen value with the participant as it was right after the change.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+from m3core.conference.state import EndReason, Participant
+from m3core.errors import RemoteProtocolError
+from m3core.messages import UnknownEvent
+from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
+
+
+@frozen(kw_only=True)
+class ConferenceJoined:
+    """We are in the room. ``participant`` is ourselves."""
+
+    participant: Participant
+
+
+@frozen(kw_only=True)
+class WaitingRoomEntered:
+    """A moderator has to let us in (signaling.md § 6)."""
+
+
+@frozen(kw_only=True)
+class ParticipantJoined:
+    """Somebody came, or was already there when we joined."""
+
+    participant: Participant
+
+
+@frozen(kw_only=True)
+class ParticipantLeft:
+    """Somebody went. ``participant.left_at`` is set."""
+
+    participant: Participant
+
+
+@frozen(kw_only=True)
+class ParticipantChanged:
+    """Something about a participant changed that has no event of its own: name, avatar, presenter, modules."""
+
+    participant: Participant
+    previous: Participant
+
+
+@frozen(kw_only=True)
+class HandRaised:
+    """A participant raised the hand."""
+
+    participant: Participant
+
+
+@frozen(kw_only=True)
+class HandLowered:
+    """A participant lowered the hand, or a moderator did."""
+
+    participant: Participant
+
+
+@frozen(kw_only=True)
+class RoleChanged:
+    """A participant, perhaps we, became or ceased to be a moderator."""
+
+    participant: Participant
+
+
+@frozen(kw_only=True)
+class StreamStarted:
+    """A participant publishes a stream: it can be subscribed to."""
+
+    participant: Participant
+    media_session_type: MediaSessionType
+
+
+@frozen(kw_only=True)
+class StreamChanged:
+    """A participant muted or unmuted a track of a stream."""
+
+    participant: Participant
+    media_session_type: MediaSessionType
+    audio: bool
+    video: bool
+
+
+@frozen(kw_only=True)
+class StreamStopped:
+    """A participant publishes a stream no more."""
+
+    participant: Participant
+    media_session_type: MediaSessionType
+
+
+@frozen(kw_only=True)
+class FocusChanged:
+    """Somebody else is the active speaker now; ``None``: nobody (media.md § 7)."""
+
+    participant: Participant | None
+
+
+@frozen(kw_only=True)
+class SpeakerChanged:
+    """A participant started or stopped speaking (servers from 0.9 on)."""
+
+    participant: Participant
+    is_speaking: bool
+
+
+@frozen(kw_only=True)
+class MuteRequested:
+    """A moderator wants us to mute; ``force``: without asking the person (media.md § 6)."""
+
+    issuer: ParticipantId
+    force: bool
+
+
+@frozen(kw_only=True)
+class PresenterChanged:
+    """We may, or may no longer, share the screen."""
+
+    is_presenter: bool
+
+
+@frozen(kw_only=True)
+class PublicationStarted:
+    """One of our streams is live."""
+
+    media_session_type: MediaSessionType
+
+
+@frozen(kw_only=True)
+class PublicationStopped:
+    """One of our streams ended; ``reason`` is empty when we ended it."""
+
+    media_session_type: MediaSessionType
+    reason: str = ""
+
+
+@frozen(kw_only=True)
+class ReceivingChanged:
+    """The server starts or stops receiving a track of ours (`media_status`)."""
+
+    media_session_type: MediaSessionType
+    kind: MediaKind
+    receiving: bool
+
+
+@frozen(kw_only=True)
+class SubscriptionStopped:
+    """A stream that we received ended."""
+
+    participant_id: ParticipantId
+    media_session_type: MediaSessionType
+    reason: str
+
+
+@frozen(kw_only=True)
+class ConnectionSlow:
+    """Packets of a stream get lost (`webrtc_slow`)."""
+
+    participant_id: ParticipantId
+    media_session_type: MediaSessionType
+    direction: SlowDirection
+
+
+@frozen(kw_only=True)
+class ServerRefused:
+    """The server sent an error that belongs to no call of ours."""
+
+    namespace: str
+    code: str
+
+
+@frozen(kw_only=True)
+class PeerMisbehaved:
+    """The server sent something broken or illegal; it was ignored and the conference goes on."""
+
+    error: RemoteProtocolError
+
+
+@frozen(kw_only=True)
+class UnknownMessage:
+    """A message of a namespace or kind that this version does not know, raw."""
+
+    event: UnknownEvent = field(repr=False)
+
+
+@frozen(kw_only=True)
+class Ended:
+    """The conference is over; the last event. ``detail`` is for people."""
+
+    reason: EndReason
+    detail: str = ""
+
+
+ConferenceEvent: TypeAlias = (
+    ConferenceJoined
+    | WaitingRoomEntered
+    | ParticipantJoined
+    | ParticipantLeft
+    | ParticipantChanged
+    | HandRaised
+    | HandLowered
+    | RoleChanged
+    | StreamStarted
+    | StreamChanged
+    | StreamStopped
+    | FocusChanged
+    | SpeakerChanged
+    | MuteRequested
+    | PresenterChanged
+    | PublicationStarted
+    | PublicationStopped
+    | ReceivingChanged
+    | SubscriptionStopped
+    | ConnectionSlow
+    | ServerRefused
+    | PeerMisbehaved
+    | UnknownMessage
+    | Ended
+)

@@ -1,0 +1,141 @@
+"""Our own streams: publish, mute, stop (media.md § 4.1 - 4.3)."""
+
+from __future__ import annotations
+
+from m3core.conference.calls import CallKind
+from m3core.conference.events import PublicationStarted, PublicationStopped, ReceivingChanged
+from m3core.conference.sessions import MediaSession, MediaSessions
+from m3core.conference.state import PublicationState
+from m3core.errors import CallCancelled, LocalProtocolError, M3Error, MediaError
+from m3core.io import ApplyAnswer, CallId, MediaOperation, OpenPublisher, PeerId, SetSending
+from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
+from m3core.messages import media
+from m3core.negotiation import Negotiation, NegotiationRole
+from m3core.values import MediaSessionKey, MediaSessionType
+
+_PUBLISH_ERRORS = frozenset({"invalid_sdp_offer", "permission_denied"})
+
+
+class Publications(MediaSessions):
+    """The streams that we publish, at most one of each type."""
+
+    def publish(self, key: MediaSessionKey, *, audio: bool, video: bool, now: float) -> tuple[CallId, PeerId]:
+        """Begin to publish; the call is done when the server receives the stream and the others are told."""
+        if not audio and not video:
+            raise LocalProtocolError("publish audio, video or both")
+        if key in self._by_key:
+            raise LocalProtocolError(f"{key.media_session_type.value} is published already")
+        around = self._around
+        call = around.calls.open(CallKind.PUBLISH, "publish", now, NEGOTIATION_TIMEOUT, key=key, slugs=_PUBLISH_ERRORS)
+        negotiation = Negotiation(NegotiationRole.OFFERER, trickle=True)
+        session = MediaSession(around.outbox.new_peer(), key, negotiation, call, audio=audio, video=video)
+        self._by_key[key] = session
+        negotiation.create_offer()
+        session.awaited = around.outbox.media(session.peer, OpenPublisher(key, audio, video, around.ice_servers))
+        return call, session.peer
+
+    def set_sending(self, key: MediaSessionKey, *, audio: bool, video: bool, now: float) -> CallId:
+        """Mute or unmute; nothing is renegotiated (media.md § 4.2)."""
+        session = self._of(key)
+        around = self._around
+        changed = (audio, video) != (session.audio, session.video)
+        session.audio, session.video = audio, video
+        call = around.calls.open(
+            CallKind.COMMAND,
+            "update_media_session",
+            now,
+            SILENCE_MEANS_DONE if changed and session.is_live else 0.0,
+            key=key,
+            slugs=frozenset({"permission_denied"}),
+            silent=True,
+        )
+        if changed:
+            around.outbox.media(session.peer, SetSending(audio, video))
+        if changed and session.is_live:
+            state = media.MediaSessionState(audio=audio, video=video, video_settings=2)
+            around.outbox.send(
+                media.UpdateMediaSession(media_session_type=key.media_session_type, media_session_state=state)
+            )
+        elif not session.is_live or not changed:
+            # Not announced yet: publish_complete will carry it. Not changed: nothing to say.
+            around.calls.finish(call)
+        return call
+
+    def unpublish(self, key: MediaSessionKey, error: M3Error | None = None) -> None:
+        """Stop a stream, also one that is still being negotiated."""
+        session = self._of(key)
+        if session.offer_sent:
+            self._around.outbox.send(media.Unpublish(media_session_type=key.media_session_type))
+        self._stop(session, error or CallCancelled("the stream was stopped"), "")
+
+    def unpublish_all(self) -> None:
+        """Stop everything, before leaving."""
+        for session in self.all():
+            self.unpublish(session.key)
+
+    # what the server says ---
+    def answered(self, session: MediaSession, sdp: str) -> None:
+        """`sdp_answer`. Raises `StaleNegotiation` or `SdpError`; the latter ends the publication."""
+        self.perform(session, session.negotiation.remote_description(sdp))
+
+    def status(self, session: MediaSession, event: media.MediaStatus) -> None:
+        """`media_status`: the first one that says `receiving` completes the publication."""
+        kind = session.key.media_session_type
+        around = self._around
+        around.outbox.notify(ReceivingChanged(media_session_type=kind, kind=event.kind, receiving=event.receiving))
+        if session.is_live or not event.receiving:
+            return
+        session.is_live = True
+        state = media.MediaSessionState(audio=session.audio, video=session.video, video_settings=2)
+        around.outbox.send(media.PublishComplete(media_session_type=kind, media_session_state=state))
+        around.outbox.notify(PublicationStarted(media_session_type=kind))
+        if session.call is not None:
+            around.calls.finish(session.call, result=session.key)
+            session.call = None
+
+    def lost(self, session: MediaSession, error: M3Error, *, tell_server: bool) -> None:
+        """The stream is gone, and we did not want it: `webrtc_down`, a refusal, a failure of our own engine."""
+        if tell_server and session.offer_sent:
+            kind = session.key.media_session_type
+            self._around.outbox.send(media.Unpublish(media_session_type=kind))
+        self._stop(session, error, str(error))
+
+    def _stop(self, session: MediaSession, error: M3Error, reason: str) -> None:
+        was_live = session.is_live
+        self.close(session, error)
+        if was_live:
+            kind = session.key.media_session_type
+            self._around.outbox.notify(PublicationStopped(media_session_type=kind, reason=reason))
+
+    def _of(self, key: MediaSessionKey) -> MediaSession:
+        session = self.get(key)
+        if session is None:
+            raise LocalProtocolError(f"{key.media_session_type.value} is not published")
+        return session
+
+    def states(self) -> tuple[PublicationState, ...]:
+        """The snapshot."""
+        return tuple(
+            PublicationState(
+                media_session_type=session.key.media_session_type,
+                audio=session.audio,
+                video=session.video,
+                is_live=session.is_live,
+            )
+            for session in self._by_key.values()
+        )
+
+    def description_message(self, session: MediaSession, sdp: str) -> media.Publish:
+        """Our offer travels in `publish`."""
+        return media.Publish(
+            target=session.key.participant_id, media_session_type=session.key.media_session_type, sdp=sdp
+        )
+
+    def description_operation(self, session: MediaSession, sdp: str) -> MediaOperation:
+        """The server's answer."""
+        return ApplyAnswer(sdp)
+
+
+def media_failed(reason: str) -> MediaError:
+    """The error of a media engine that gave up."""
+    return MediaError(f"the media engine failed: {reason}")

@@ -1,0 +1,90 @@
+"""The REST requests of a client engine that wait for an answer: who gets it, and when it is too late.
+
+Knows endpoints and ids; not what the answers are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from attrs import frozen
+
+from m3core.conference.outbox import Outbox
+from m3core.errors import M3Error, TransportError
+from m3core.io import HttpResponse, RequestId
+from m3core.limits import REQUEST_TIMEOUT
+from m3core.rest.endpoint import Endpoint
+from m3core.values import InviteCode
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+
+@frozen
+class _Waiting:
+    take: Callable[[HttpResponse], None]
+    fail: Callable[[M3Error], None]
+    deadline: float
+
+
+class Requests:
+    """Open requests. A late or unknown answer is ignored."""
+
+    def __init__(self, outbox: Outbox, base_url: str, now: Callable[[], float]) -> None:
+        self._outbox = outbox
+        self._now = now
+        self.base_url = base_url
+        self._open: dict[RequestId, _Waiting] = {}
+        self._last = 0
+
+    def ask(
+        self,
+        endpoint: Endpoint[RequestT, ResponseT],
+        *,
+        then: Callable[[ResponseT], None],
+        fail: Callable[[M3Error], None],
+        body: RequestT,
+        invite: InviteCode | None = None,
+        **ids: str,
+    ) -> None:
+        """Send a request; exactly one of ``then`` and ``fail`` is called, unless the conference ends before."""
+        self._last += 1
+        request_id = RequestId(self._last)
+
+        def take(response: HttpResponse) -> None:
+            try:
+                value = endpoint.read(response)
+            except M3Error as error:
+                fail(error)
+            else:
+                then(value)
+
+        self._open[request_id] = _Waiting(take, fail, self._now() + REQUEST_TIMEOUT)
+        self._outbox.put(endpoint.request(request_id, self.base_url, body, invite=invite, **ids))
+
+    def response(self, request: RequestId, response: HttpResponse) -> None:
+        """An answer came."""
+        waiting = self._open.pop(request, None)
+        if waiting is not None:
+            waiting.take(response)
+
+    def failed(self, request: RequestId, error: M3Error) -> None:
+        """The request could not be performed."""
+        waiting = self._open.pop(request, None)
+        if waiting is not None:
+            waiting.fail(error)
+
+    def forget(self) -> None:
+        """The conference ended: answers are of no use any more."""
+        self._open.clear()
+
+    @property
+    def deadline(self) -> float | None:
+        """When the next request times out."""
+        return min((waiting.deadline for waiting in self._open.values()), default=None)
+
+    def advance(self, now: float) -> None:
+        """Fail what waited too long."""
+        for request in [key for key, waiting in self._open.items() if waiting.deadline <= now]:
+            self.failed(request, TransportError(f"the server did not answer within {REQUEST_TIMEOUT:g} s"))

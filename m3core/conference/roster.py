@@ -1,0 +1,168 @@
+"""Who is in the room: folds `join_success`, `joined`, `update` and `left` into participants, and says what changed.
+
+The merge rule is signaling.md § 5.2: an entry replaces the keys that it has; a `media` object without a stream means
+that the stream is published no more; a missing key means unchanged. Knows nothing of connections or media sessions.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from attrs import evolve
+
+from m3core.conference.events import (
+    ConferenceEvent,
+    FocusChanged,
+    HandLowered,
+    HandRaised,
+    ParticipantChanged,
+    ParticipantJoined,
+    ParticipantLeft,
+    RoleChanged,
+    StreamChanged,
+    StreamStarted,
+    StreamStopped,
+)
+from m3core.conference.state import Participant, Stream
+from m3core.errors import LimitExceeded
+from m3core.limits import MAX_PARTICIPANTS
+from m3core.messages.control import Joined, Update
+from m3core.messages.participants import ParticipantEntry
+from m3core.values import MediaSessionType, ParticipantId, Role, Timestamp
+
+
+class Roster:
+    """The other participants, those who left included, and the focus."""
+
+    def __init__(self) -> None:
+        self.participants: dict[ParticipantId, Participant] = {}
+        self.focus: ParticipantId | None = None
+
+    def enter(self, entries: tuple[ParticipantEntry, ...]) -> list[ConferenceEvent]:
+        """The others at the moment of joining."""
+        self.participants.clear()
+        self.focus = None
+        for entry in entries:
+            self._keep(_merged(Participant(id=entry.id, display_name=""), entry))
+        return self.present_events()
+
+    def present_events(self) -> list[ConferenceEvent]:
+        """The events that lead from an empty room to the present state."""
+        events: list[ConferenceEvent] = []
+        for participant in self.participants.values():
+            if participant.is_here:
+                events += _arrival(participant)
+        return events
+
+    def put(self, entry: Joined | Update) -> list[ConferenceEvent]:
+        """A `joined` or an `update`: somebody new, or what changed."""
+        before = self.participants.get(entry.id)
+        if before is None or not before.is_here:
+            after = _merged(Participant(id=entry.id, display_name=""), entry)
+            self._keep(after)
+            return _arrival(after) if after.is_here else []
+        after = _merged(before, entry)
+        self.participants[entry.id] = after
+        return _changes(before, after) + ([] if after.is_here else [ParticipantLeft(participant=after)])
+
+    def leave(self, participant_id: ParticipantId, timestamp: Timestamp | None) -> list[ConferenceEvent]:
+        """A `left`; one about somebody unknown or gone changes nothing."""
+        before = self.participants.get(participant_id)
+        if before is None or not before.is_here:
+            return []
+        after = evolve(before, left_at=timestamp or Timestamp(""), streams=MappingProxyType({}), hand_is_up=False)
+        self.participants[participant_id] = after
+        events: list[ConferenceEvent] = [
+            StreamStopped(participant=after, media_session_type=stream) for stream in before.streams
+        ]
+        return [*events, ParticipantLeft(participant=after)]
+
+    def set_focus(self, participant_id: ParticipantId | None, own: Participant) -> list[ConferenceEvent]:
+        """A `focus_update`; the focus may be ourselves."""
+        if participant_id == self.focus:
+            return []
+        self.focus = participant_id
+        if participant_id is None:
+            return [FocusChanged(participant=None)]
+        participant = own if participant_id == own.id else self.participants.get(participant_id)
+        return [] if participant is None else [FocusChanged(participant=participant)]
+
+    def _keep(self, participant: Participant) -> None:
+        # Someone who comes back goes to the end of the line: the oldest leavers are dropped first.
+        self.participants.pop(participant.id, None)
+        if len(self.participants) >= MAX_PARTICIPANTS:
+            gone = next((other.id for other in self.participants.values() if not other.is_here), None)
+            if gone is None:
+                raise LimitExceeded("participants", MAX_PARTICIPANTS, len(self.participants) + 1, "participants")
+            del self.participants[gone]
+        self.participants[participant.id] = participant
+
+
+def _merged(before: Participant, entry: ParticipantEntry | Joined | Update) -> Participant:
+    after = before
+    if entry.control is not None:
+        control = entry.control
+        after = evolve(
+            after,
+            display_name=control.display_name,
+            role=control.role,
+            kind=control.participation_kind,
+            avatar_url=control.avatar_url,
+            hand_is_up=control.hand_is_up,
+            hand_updated_at=control.hand_updated_at or after.hand_updated_at,
+            joined_at=control.joined_at or after.joined_at,
+            left_at=control.left_at,
+        )
+    if entry.media is not None:
+        media = entry.media
+        streams = {
+            kind: Stream(media_session_type=kind, audio=state.audio, video=state.video)
+            for kind, state in ((MediaSessionType.VIDEO, media.video), (MediaSessionType.SCREEN, media.screen))
+            if state is not None
+        }
+        after = evolve(after, is_presenter=media.is_presenter, streams=MappingProxyType(streams))
+    if entry.modules:
+        after = evolve(after, modules=MappingProxyType({**after.modules, **entry.modules}))
+    return after
+
+
+def _arrival(participant: Participant) -> list[ConferenceEvent]:
+    joined: list[ConferenceEvent] = [ParticipantJoined(participant=participant)]
+    if participant.hand_is_up:
+        joined.append(HandRaised(participant=participant))
+    return joined + [StreamStarted(participant=participant, media_session_type=kind) for kind in participant.streams]
+
+
+def _changes(before: Participant, after: Participant) -> list[ConferenceEvent]:
+    events: list[ConferenceEvent] = []
+    if before.role is not after.role:
+        events.append(RoleChanged(participant=after))
+    if before.hand_is_up != after.hand_is_up:
+        events.append(HandRaised(participant=after) if after.hand_is_up else HandLowered(participant=after))
+    events += _stream_changes(before, after)
+    if _without_events(before) != _without_events(after):
+        events.append(ParticipantChanged(participant=after, previous=before))
+    return events
+
+
+def _stream_changes(before: Participant, after: Participant) -> list[ConferenceEvent]:
+    events: list[ConferenceEvent] = [
+        StreamStopped(participant=after, media_session_type=kind)
+        for kind in before.streams
+        if kind not in after.streams
+    ]
+    for kind, stream in after.streams.items():
+        if kind not in before.streams:
+            events.append(StreamStarted(participant=after, media_session_type=kind))
+        elif before.streams[kind] != stream:
+            events.append(
+                StreamChanged(participant=after, media_session_type=kind, audio=stream.audio, video=stream.video)
+            )
+    return events
+
+
+def _without_events(participant: Participant) -> Participant:
+    """What `ParticipantChanged` is about: all that has no event of its own."""
+    return evolve(
+        participant, role=Role.GUEST, hand_is_up=False, hand_updated_at=None, streams=MappingProxyType({}), left_at=None
+    )

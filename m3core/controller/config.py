@@ -1,0 +1,65 @@
+"""How an embedded controller behaves, and who may log in: values and one port, no I/O."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from attrs import field, frozen
+
+from m3core.limits import CAMERA_BITRATE, SCREEN_BITRATE
+from m3core.rest.turn import TurnServer
+from m3core.values import Secret, UserId
+
+
+@frozen(kw_only=True)
+class User:
+    """Somebody with an account."""
+
+    id: UserId
+    email: str
+    display_name: str
+    firstname: str = ""
+    lastname: str = ""
+    title: str = ""
+    avatar_url: str = ""
+
+
+class Identities(Protocol):
+    """The port to whoever knows the users: a table of tokens here, an identity provider elsewhere."""
+
+    def user_of(self, access_token: Secret) -> User | None:
+        """The user whose access token this is."""
+        ...
+
+    def login(self, id_token: Secret) -> User | None:
+        """The user whose id token this is (`POST /auth/login`)."""
+        ...
+
+
+class TokenTable:
+    """Users with one fixed token each, which serves as access token and as id token. For development and tests."""
+
+    def __init__(self, users: dict[Secret, User]) -> None:
+        self._users = dict(users)
+
+    def user_of(self, access_token: Secret) -> User | None:
+        """The user whose token this is."""
+        return self._users.get(access_token)
+
+    def login(self, id_token: Secret) -> User | None:
+        """The same: the tokens do not differ."""
+        return self._users.get(id_token)
+
+
+@frozen(kw_only=True)
+class ControllerConfig:
+    """Settings of one controller. ``web_url`` is where its invitation links lead."""
+
+    web_url: str
+    issuer: str = ""
+    """Of the identity provider, for `GET /auth/login`; empty where tokens are handed out otherwise."""
+    screen_needs_permission: bool = False
+    """Whether guests and users need a moderator's grant to share the screen (media.md § 3)."""
+    camera_bitrate: int = CAMERA_BITRATE
+    screen_bitrate: int = SCREEN_BITRATE
+    turn_servers: tuple[TurnServer, ...] = field(default=(), repr=False)

@@ -1,0 +1,71 @@
+"""What outlives a meeting: events, rooms and invitations, in memory and bounded. Knows no HTTP and no participants."""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+
+from m3core.errors import LimitExceeded
+from m3core.limits import MAX_REST_OBJECTS
+from m3core.rest.events import CreateEvent
+from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp, UserId
+
+
+@frozen(kw_only=True)
+class StoredRoom:
+    """A persistent conference place and its owner."""
+
+    id: RoomId
+    owner: UserId
+    created_at: Timestamp
+    password: Secret | None = None
+
+
+@frozen(kw_only=True)
+class StoredEvent:
+    """A calendar entry with its room."""
+
+    id: EventId
+    room: StoredRoom
+    request: CreateEvent
+    created_at: Timestamp
+    sip_id: str
+    sip_password: Secret
+
+
+@frozen(kw_only=True)
+class StoredInvite:
+    """A key to a room for guests."""
+
+    code: InviteCode = field(repr=False)
+    room: StoredRoom
+    created_at: Timestamp
+    expiration: Timestamp | None
+
+    def is_valid(self, now_ns: int) -> bool:
+        """Whether `POST /invite/verify` takes it at ``now_ns``, nanoseconds since 1970."""
+        return self.expiration is None or now_ns < self.expiration.nanoseconds
+
+
+@define
+class Store:
+    """All of it. Raises `LimitExceeded` when a table is full."""
+
+    rooms: dict[RoomId, StoredRoom] = field(factory=dict)
+    events: dict[EventId, StoredEvent] = field(factory=dict)
+    invites: dict[InviteCode, StoredInvite] = field(factory=dict, repr=False)
+
+    def add_event(self, event: StoredEvent) -> None:
+        """Keep an event and its room."""
+        _check("events", len(self.events))
+        self.events[event.id] = event
+        self.rooms[event.room.id] = event.room
+
+    def add_invite(self, invite: StoredInvite) -> None:
+        """Keep an invitation."""
+        _check("invitations", len(self.invites))
+        self.invites[invite.code] = invite
+
+
+def _check(name: str, size: int) -> None:
+    if size >= MAX_REST_OBJECTS:
+        raise LimitExceeded(name, MAX_REST_OBJECTS, size + 1, name)

@@ -1,0 +1,70 @@
+"""Tickets: one use, 30 seconds, bound to a room and an identity (signaling.md § 1, 3).
+
+A ticket is kept under its SHA-256, so that a look-up tells nothing of it by its duration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from m3core.controller.config import User
+from m3core.controller.store import StoredRoom
+from m3core.limits import TICKET_LENGTH, TICKET_LIFETIME
+from m3core.rest.rooms import StartResponse
+from m3core.values import Secret
+
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+@frozen(kw_only=True)
+class Admission:
+    """What a ticket is good for. ``user`` is None for a guest."""
+
+    room: StoredRoom
+    user: User | None
+    expires: float
+    """Monotonic seconds."""
+    resumption: Secret = field(repr=False)
+
+
+class Tickets:
+    """The tickets that are out. ``entropy(n)`` gives n random bytes."""
+
+    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+        self._entropy = entropy
+        self._out: dict[bytes, Admission] = {}
+
+    def issue(self, room: StoredRoom, user: User | None, now: float) -> StartResponse:
+        """A new ticket and resumption token."""
+        self.forget_expired(now)
+        ticket, resumption = self._token(), self._token()
+        admission = Admission(room=room, user=user, expires=now + TICKET_LIFETIME, resumption=resumption)
+        self._out[_digest(ticket)] = admission
+        return StartResponse(ticket=ticket, resumption=resumption)
+
+    def redeem(self, ticket: Secret, now: float) -> Admission | None:
+        """What the ticket is good for; it is used up by this, whatever becomes of the connection."""
+        admission = self._out.pop(_digest(ticket), None)
+        return admission if admission is not None and now < admission.expires else None
+
+    def forget_expired(self, now: float) -> None:
+        """Drop what nobody can use any more. Tickets expire in the order in which they were issued."""
+        while self._out:
+            oldest = next(iter(self._out))
+            if self._out[oldest].expires > now:
+                return
+            del self._out[oldest]
+
+    def _token(self) -> Secret:
+        """64 characters; bytes that would favour some of the 62 letters are thrown away."""
+        text = ""
+        while len(text) < TICKET_LENGTH:
+            text += "".join(_ALPHABET[byte % 62] for byte in self._entropy(96) if byte < 248)
+        return Secret(text[:TICKET_LENGTH])
+
+
+def _digest(ticket: Secret) -> bytes:
+    return hashlib.sha256(ticket.reveal().encode()).digest()

@@ -1,0 +1,83 @@
+"""Session descriptions for fakes: small, legal, and made from a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from m3core.sdp import Direction, MediaDescription, SessionDescription
+
+_CODECS = {
+    "audio": ("111", ("a=rtpmap:111 opus/48000/2", "a=fmtp:111 useinbandfec=1")),
+    "video": ("96 97", ("a=rtpmap:96 VP8/90000", "a=rtcp-fb:96 nack pli", "a=rtpmap:97 rtx/90000", "a=fmtp:97 apt=96")),
+}
+_FINGERPRINT = ":".join(["A5"] * 32)
+
+
+def make_offer(kinds: Iterable[str], number: int, *, lite: bool = False) -> str:
+    """An offer to send ``kinds`` (`audio`, `video`), with two candidates inside; ``number`` tells offers apart."""
+    kinds = tuple(kinds)
+    lines = [*_session(number, range(len(kinds)), lite=lite)]
+    for index, kind in enumerate(kinds):
+        formats, codecs = _CODECS[kind]
+        lines += _section(kind, formats, codecs, str(index), "sendonly", "actpass", number)
+    return "\r\n".join(lines) + "\r\n"
+
+
+def make_answer(offer: str, number: int, *, lite: bool = False) -> str:
+    """The answer that takes all of ``offer``, with two candidates inside."""
+    description = SessionDescription.parse(offer)
+    lines = [*_session(number, (section.mid or "" for section in description.media), lite=lite)]
+    for section in description.media:
+        lines += _answer_section(section, number)
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _answer_section(section: MediaDescription, number: int) -> list[str]:
+    formats = " ".join(str(payload_type) for payload_type in section.formats)
+    codecs = [f"a=rtpmap:{rtpmap.payload_type} {_encoding(rtpmap)}" for rtpmap in section.rtpmaps]
+    codecs += [
+        f"a=fmtp:{one.payload_type} {one.parameters}" for one in section.format_parameters if "apt=" in one.parameters
+    ]
+    direction = "recvonly" if section.direction is Direction.SENDONLY else "sendonly"
+    return _section(_kind(section), formats, codecs, section.mid or "", direction, "active", number)
+
+
+def _kind(section: MediaDescription) -> str:
+    return "" if section.kind is None else section.kind.value
+
+
+def _encoding(rtpmap: object) -> str:
+    name, rate, channels = (getattr(rtpmap, key) for key in ("encoding_name", "clock_rate", "channels"))
+    return f"{name}/{rate}" + (f"/{channels}" if channels and channels > 1 else "")
+
+
+def _session(number: int, mids: Iterable[object], *, lite: bool) -> list[str]:
+    return [
+        "v=0",
+        f"o=- {number} 1 IN IP4 192.0.2.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE " + " ".join(map(str, mids)),
+        *(["a=ice-lite"] if lite else []),
+    ]
+
+
+def _section(
+    kind: str, formats: str, codecs: Iterable[str], mid: str, direction: str, setup: str, number: int
+) -> list[str]:
+    return [
+        f"m={kind} 9 UDP/TLS/RTP/SAVPF {formats}",
+        "c=IN IP4 0.0.0.0",
+        f"a={direction}",
+        f"a=mid:{mid}",
+        "a=rtcp-mux",
+        f"a=ice-ufrag:u{number:07d}",
+        f"a=ice-pwd:p{number:031d}",
+        "a=ice-options:trickle",
+        f"a=fingerprint:sha-256 {_FINGERPRINT}",
+        f"a=setup:{setup}",
+        *codecs,
+        "a=candidate:1 1 udp 2113937151 192.0.2.1 50001 typ host",
+        "a=candidate:2 1 udp 1677729535 198.51.100.1 50002 typ srflx raddr 192.0.2.1 rport 50001",
+        "a=end-of-candidates",
+    ]

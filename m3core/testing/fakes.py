@@ -1,0 +1,154 @@
+"""A media engine and a media server without media: they make legal descriptions and say what real ones would say.
+
+Both answer a command with reports, at once and in order; a driver feeds them back as inputs. What they were told is
+kept for tests to look at.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from m3core.controller.sfu import (
+    AcceptPublisher,
+    ConfigureSubscription,
+    OfferSubscription,
+    RelayPublisher,
+    RestartSubscription,
+    SfuCommand,
+)
+from m3core.io import (
+    AddCandidates,
+    ApplyAnswer,
+    ClosePeer,
+    Described,
+    Failed,
+    MediaCommand,
+    MediaReport,
+    OpenPublisher,
+    OpenSubscriber,
+    PeerId,
+    Receiving,
+    SetSending,
+    Up,
+)
+from m3core.sdp import SessionDescription
+from m3core.testing.descriptions import make_answer, make_offer
+from m3core.values import MediaKind
+
+
+@define
+class FakePeer:
+    """What a fake knows of one peer."""
+
+    described: bool = False
+    """Both descriptions are there."""
+    candidates: list[tuple[str, int]] = field(factory=list)
+    ended: bool = False
+    is_up: bool = False
+    audio: bool = True
+    video: bool = True
+    publisher: PeerId | None = None
+    kinds: tuple[str, ...] = ()
+
+
+class FakeMedia:
+    """The media engine of one client."""
+
+    def __init__(self) -> None:
+        self.peers: dict[PeerId, FakePeer] = {}
+        self.commands: list[MediaCommand] = []
+        self.refuse_next: str | None = None
+        """Set a reason, and the next command fails with it."""
+        self._number = 0
+
+    def perform(self, command: MediaCommand) -> list[MediaReport]:
+        """Carry out one command."""
+        self.commands.append(command)
+        if self.refuse_next is not None:
+            reason, self.refuse_next = self.refuse_next, None
+            return [Failed(command.id, command.peer, reason)]
+        self._number += 1
+        match command.operation:
+            case OpenPublisher(audio=audio, video=video):
+                self.peers[command.peer] = FakePeer()
+                kinds = [kind for kind, wanted in (("audio", audio), ("video", video)) if wanted]
+                return [Described(command.id, command.peer, make_offer(kinds, self._number))]
+            case OpenSubscriber(offer=offer):
+                self.peers[command.peer] = FakePeer(described=True)
+                return [Described(command.id, command.peer, make_answer(offer, self._number))]
+            case ClosePeer():
+                self.peers.pop(command.peer, None)
+                return []
+        peer = self.peers[command.peer]
+        match command.operation:
+            case ApplyAnswer():
+                peer.described = True
+            case AddCandidates(candidates=candidates, end=end):
+                peer.candidates += candidates
+                peer.ended |= end
+            case SetSending(audio=audio, video=video):
+                peer.audio, peer.video = audio, video
+        return _up(command.peer, peer)
+
+
+class FakeSfu:
+    """The media server of one controller."""
+
+    def __init__(self) -> None:
+        self.peers: dict[PeerId, FakePeer] = {}
+        self.commands: list[SfuCommand] = []
+        self.refuse_next: str | None = None
+        self._number = 1000
+
+    def perform(self, command: SfuCommand) -> list[MediaReport]:
+        """Carry out one command."""
+        self.commands.append(command)
+        if self.refuse_next is not None:
+            reason, self.refuse_next = self.refuse_next, None
+            return [Failed(command.id, command.peer, reason)]
+        self._number += 1
+        match command.operation:
+            case AcceptPublisher(offer=offer):
+                sections = SessionDescription.parse(offer).media
+                kinds = tuple(section.kind.value for section in sections if section.kind is not None)
+                self.peers[command.peer] = FakePeer(described=True, kinds=kinds)
+                return [Described(command.id, command.peer, make_answer(offer, self._number, lite=True))]
+            case OfferSubscription(publisher=publisher, without_video=without_video):
+                kinds = self.peers[publisher].kinds
+                if without_video:
+                    kinds = tuple(kind for kind in kinds if kind != "video")
+                self.peers[command.peer] = FakePeer(publisher=publisher, kinds=kinds)
+                return [Described(command.id, command.peer, make_offer(kinds, self._number, lite=True))]
+            case RestartSubscription():
+                peer = self.peers[command.peer]
+                self.peers[command.peer] = FakePeer(publisher=peer.publisher, kinds=peer.kinds)
+                return [Described(command.id, command.peer, make_offer(peer.kinds, self._number, lite=True))]
+            case ClosePeer():
+                self.peers.pop(command.peer, None)
+                return []
+        return self._change(command)
+
+    def _change(self, command: SfuCommand) -> list[MediaReport]:
+        peer = self.peers[command.peer]
+        match command.operation:
+            case ApplyAnswer():
+                peer.described = True
+            case AddCandidates(candidates=candidates, end=end):
+                peer.candidates += candidates
+                peer.ended |= end
+            case RelayPublisher(audio=audio, video=video):
+                peer.audio, peer.video = audio, video
+            case ConfigureSubscription(video=bool() as video):
+                peer.video = video
+        reports = _up(command.peer, peer)
+        if reports and peer.publisher is None:
+            reports += [Receiving(command.peer, MediaKind(kind), receiving=True) for kind in peer.kinds]
+        return reports
+
+
+def _up(peer_id: PeerId, peer: FakePeer) -> list[MediaReport]:
+    """ICE succeeds as soon as both descriptions and a candidate are there."""
+    if peer.is_up or not (peer.described and peer.candidates):
+        return []
+    peer.is_up = True
+    return [Up(peer_id)]

@@ -1,0 +1,380 @@
+"""Clients and a controller in memory, on a virtual clock: no sockets, no threads, no waiting.
+
+    world = World()
+    ada, bob = world.owner("Ada"), world.guest("Bob")
+    world.run()                        # until nothing is under way
+    call = ada.publish()
+    world.run()
+    assert bob.of(StreamStarted)
+
+Every message waits in a channel until it is delivered: `run` delivers all, `deliver(n)` the next of one channel, so
+that a test can let messages cross.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from m3core.conference.engine import Conference
+from m3core.conference.entrance import Entrance, GuestEntrance, MemberEntrance
+from m3core.conference.outbox import Output as ClientOutput
+from m3core.controller.config import ControllerConfig, TokenTable, User
+from m3core.controller.engine import Controller
+from m3core.controller.engine import Output as ServerOutput
+from m3core.controller.sfu import SfuCommand
+from m3core.io import (
+    Accept,
+    Authorization,
+    CallDone,
+    CallId,
+    Close,
+    Connect,
+    ConnectionId,
+    HttpReply,
+    HttpRequest,
+    HttpResponse,
+    MediaCommand,
+    Notify,
+    PeerId,
+    Ping,
+    Reject,
+    RequestId,
+    SendText,
+)
+from m3core.rest.auth import LOGIN, LoginRequest
+from m3core.rest.events import CREATE_EVENT, CreateEvent
+from m3core.rest.invites import CREATE_INVITE, CreateInvite
+from m3core.testing.fakes import FakeMedia, FakeSfu
+from m3core.values import InviteCode, MediaSessionType, ParticipantId, RoomId, Secret, UserId
+
+BASE_URL: Final = "http://127.0.0.1:8080"
+OWNER_TOKEN: Final = Secret("owner-token")
+OWNER: Final = User(
+    id=UserId("07587a01-c663-4536-89a5-40e8da60f671"), email="ada@example.org", display_name="Ada Lovell"
+)
+UTC_AT_ZERO: Final = dt.datetime(2024, 3, 5, 9, 30, tzinfo=dt.UTC)
+EventT = TypeVar("EventT")
+
+
+def seeded_entropy(seed: str = "m3") -> Callable[[int], bytes]:
+    """Random bytes that are the same in every run."""
+    counter = 0
+
+    def entropy(size: int) -> bytes:
+        nonlocal counter
+        counter += 1
+        return hashlib.shake_256(f"{seed}/{counter}".encode()).digest(size)
+
+    return entropy
+
+
+class Client:
+    """One client engine with its fakes, and what came out of it."""
+
+    def __init__(self, world: World, entrance: Entrance, name: str) -> None:
+        self.conference = Conference(entrance, display_name=name)
+        self.media = FakeMedia()
+        self.events: list[object] = []
+        self.done: dict[CallId, CallDone] = {}
+        self.sent: list[bytes] = []
+        self.received: list[bytes] = []
+        self.closes: list[int | None] = []
+        self._world = world
+
+    @property
+    def id(self) -> ParticipantId:
+        """The own participant id."""
+        own = self.conference.own
+        if own is None:
+            raise AssertionError("not joined")
+        return own.id
+
+    def of(self, kind: type[EventT]) -> list[EventT]:
+        """The events of one class, in order."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def do(self, command: Callable[[Conference, float], CallId]) -> CallId:
+        """Give a command that is one call; its outputs are under way afterwards."""
+        call = command(self.conference, self._world.now)
+        self._world.drain(self)
+        return call
+
+    def publish(
+        self, kind: MediaSessionType = MediaSessionType.VIDEO, *, audio: bool = True, video: bool = True
+    ) -> CallId:
+        """Publish a stream."""
+        return self.do(lambda c, now: c.publish(kind, audio=audio, video=video, now=now)[0])
+
+    def subscribe(self, participant: ParticipantId, kind: MediaSessionType = MediaSessionType.VIDEO) -> CallId:
+        """Subscribe to a stream."""
+        return self.do(lambda c, now: c.subscribe(participant, kind, now=now)[0])
+
+    def tell(self, what: Callable[[Conference, float], None]) -> None:
+        """Give any other input."""
+        what(self.conference, self._world.now)
+        self._world.drain(self)
+
+
+class World:
+    """One controller, its fake SFU, and any number of clients."""
+
+    def __init__(self, config: ControllerConfig | None = None) -> None:
+        self.now = 0.0
+        self.controller = Controller(
+            config or ControllerConfig(web_url=BASE_URL),
+            TokenTable({OWNER_TOKEN: OWNER}),
+            entropy=seeded_entropy(),
+            utc_at_zero=UTC_AT_ZERO,
+        )
+        self.sfu = FakeSfu()
+        self.clients: list[Client] = []
+        self.channels: dict[tuple[str, int], deque[Callable[[], None]]] = {}
+        """What is under way: one queue for each direction of each client, one for the SFU."""
+        self.refusals: list[HttpResponse] = []
+        self._replies: dict[RequestId, Callable[[HttpResponse], None]] = {}
+        self._links: dict[ConnectionId, tuple[Client, ConnectionId]] = {}
+        self._last_request = 0
+        self._last_connection = 0
+        self.room_id, self.invite_code = self._prepare()
+
+    # -- who is there ---
+    def guest(self, name: str) -> Client:
+        """A guest with the invitation; it starts to join."""
+        return self._enter(GuestEntrance(base_url=BASE_URL, invite_code=self.invite_code), name)
+
+    def owner(self, name: str) -> Client:
+        """The owner of the room; starts to join."""
+        return self._enter(MemberEntrance(base_url=BASE_URL, room_id=self.room_id), name)
+
+    def joined(self, *names: str) -> list[Client]:
+        """The owner and guests, in the room, with their fakes."""
+        clients = [self.owner(name) if index == 0 else self.guest(name) for index, name in enumerate(names)]
+        self.run()
+        return clients
+
+    # -- time and delivery ---
+    def run(self) -> None:
+        """Deliver everything, in turn, until nothing is under way."""
+        while any(self.channels.values()):
+            for key in list(self.channels):
+                if self.channels[key]:
+                    self.channels[key].popleft()()
+
+    def deliver(self, which: int) -> bool:
+        """Deliver the next thing of one busy channel; False if none is busy."""
+        busy = [queue for queue in self.channels.values() if queue]
+        if busy:
+            busy[which % len(busy)].popleft()()
+        return bool(busy)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass: every deadline on the way is kept."""
+        end = self.now + seconds
+        self.run()
+        while True:
+            deadlines = [client.conference.deadline for client in self.clients] + [self.controller.deadline]
+            due = min((at for at in deadlines if at is not None), default=end + 1)
+            if due > end:
+                break
+            self.now = max(self.now, due)
+            for client in self.clients:
+                client.tell(lambda conference, now: conference.advance(now))
+            self.controller.advance(self.now)
+            self.drain_server()
+            self.run()
+        self.now = end
+
+    def cut(self, client: Client) -> None:
+        """The connection of ``client`` breaks: both ends notice, nothing under way arrives."""
+        index = self.clients.index(client)
+        for direction in ("up", "down"):
+            self.channels.get((direction, index), deque()).clear()
+        for server_side, (owner, client_side) in list(self._links.items()):
+            if owner is client:
+                del self._links[server_side]
+                client.tell(lambda c, now, lost=client_side: c.connection_lost(lost, now))  # type: ignore[misc]
+                self.controller.connection_lost(server_side, self.now)
+                self.drain_server()
+
+    # -- performing ---
+    def drain(self, client: Client) -> None:
+        """Perform the outputs of a client."""
+        for output in list(client.conference.outputs()):
+            self._perform_client(client, output)
+
+    def drain_server(self) -> None:
+        """Perform the outputs of the controller."""
+        for output in list(self.controller.outputs()):
+            self._perform_server(output)
+
+    def _queue(self, direction: str, index: int, deliver: Callable[[], None]) -> None:
+        self.channels.setdefault((direction, index), deque()).append(deliver)
+
+    def _perform_client(self, client: Client, output: ClientOutput) -> None:
+        index = self.clients.index(client)
+        match output:
+            case HttpRequest():
+                self._queue("http", index, lambda: self._request(client, index, output))
+            case Connect():
+                self._queue("up", index, lambda: self._connect(client, index, output))
+            case SendText(data=data, connections=connections):
+                client.sent.append(data)
+                self._queue("up", index, lambda: self._up(client, connections[0], data))
+            case Close(connection=connection, code=code):
+                client.closes.append(code)
+                self._queue("up", index, lambda: self._closed_by_client(client, connection, code))
+            case MediaCommand():
+                self._queue("media", index, lambda: self._media(client, index, output))
+            case Notify(event=event):
+                client.events.append(event)
+            case CallDone():
+                if output.call in client.done:
+                    raise AssertionError("a call ended twice")
+                client.done[output.call] = output
+
+    def _perform_server(self, output: ServerOutput) -> None:
+        match output:
+            case HttpReply(id=request, response=response):
+                self._replies.pop(request)(response)
+            case Accept(connection=connection):
+                client, client_side = self._links[connection]
+                self._down(client, lambda: client.conference.connected(client_side, self.now))
+            case Reject(connection=connection, response=response):
+                self.refusals.append(response)
+                client, client_side = self._links.pop(connection)
+                status, body = response.status, response.body
+                self._down(client, lambda: client.conference.connect_refused(client_side, status, body, self.now))
+            case SendText(connections=connections, data=data):
+                for connection in connections:
+                    if connection in self._links:
+                        self._send_down(connection, data)
+            case Ping(connection=connection, payload=payload):
+                if connection in self._links:
+                    client, _ = self._links[connection]
+                    self._queue("up", self.clients.index(client), lambda: self._pong(connection, payload))
+            case Close(connection=connection, code=code):
+                if connection in self._links:
+                    client, client_side = self._links.pop(connection)
+                    self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
+            case SfuCommand():
+                self._queue("sfu", 0, lambda: self._sfu(output))
+
+    def _send_down(self, connection: ConnectionId, data: bytes) -> None:
+        client, client_side = self._links[connection]
+
+        def receive() -> None:
+            client.received.append(data)
+            client.conference.receive_text(client_side, data, self.now)
+
+        self._down(client, receive)
+
+    def _down(self, client: Client, act: Callable[[], None]) -> None:
+        def deliver() -> None:
+            act()
+            self.drain(client)
+
+        self._queue("down", self.clients.index(client), deliver)
+
+    def _up(self, client: Client, client_side: ConnectionId, data: bytes) -> None:
+        for connection, link in self._links.items():
+            if link == (client, client_side):
+                self.controller.receive_text(connection, data, self.now)
+                break
+        self.drain_server()
+
+    def _pong(self, connection: ConnectionId, payload: bytes) -> None:
+        self.controller.pong(connection, payload, self.now)
+        self.drain_server()
+
+    def _connect(self, client: Client, index: int, output: Connect) -> None:
+        del index
+        self._last_connection += 1
+        connection = ConnectionId(self._last_connection)
+        self._links[connection] = (client, output.connection)
+        headers = (("sec-websocket-protocol", ", ".join(output.subprotocols)),)
+        self.controller.websocket_requested(connection, "/signaling", headers, self.now)
+        self.drain_server()
+
+    def _closed_by_client(self, client: Client, client_side: ConnectionId, code: int | None) -> None:
+        for connection, link in list(self._links.items()):
+            if link == (client, client_side):
+                del self._links[connection]
+                self.controller.connection_lost(connection, self.now, code)
+                self.drain_server()
+                self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
+
+    def _request(self, client: Client, index: int, request: HttpRequest) -> None:
+        headers = request.headers
+        if request.authorization is Authorization.ACCOUNT:
+            headers = (*headers, ("authorization", f"Bearer {OWNER_TOKEN.reveal()}"))
+
+        def reply(response: HttpResponse) -> None:
+            def deliver() -> None:
+                client.conference.http_response(request.id, response, self.now)
+                self.drain(client)
+
+            self._queue("http", index, deliver)
+
+        self._ask(request.method, request.url, headers, request.body, reply)
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: tuple[tuple[str, str], ...],
+        body: bytes,
+        reply: Callable[[HttpResponse], None],
+    ) -> None:
+        self._last_request += 1
+        request = RequestId(self._last_request)
+        self._replies[request] = reply
+        self.controller.http_request(request, method, url.removeprefix(BASE_URL), headers, body, self.now)
+        self.drain_server()
+
+    def _media(self, client: Client, index: int, command: MediaCommand) -> None:
+        for report in client.media.perform(command):
+
+            def deliver(report: object = report) -> None:
+                client.conference.media_report(report, self.now)  # type: ignore[arg-type]
+                self.drain(client)
+
+            self._queue("media", index, deliver)
+
+    def _sfu(self, command: SfuCommand) -> None:
+        for report in self.sfu.perform(command):
+
+            def deliver(report: object = report) -> None:
+                self.controller.sfu_report(report, self.now)  # type: ignore[arg-type]
+                self.drain_server()
+
+            self._queue("sfu", 0, deliver)
+
+    # -- set-up ---
+    def _enter(self, entrance: Entrance, name: str) -> Client:
+        client = Client(self, entrance, name)
+        self.clients.append(client)
+        client.do(lambda conference, now: conference.start(now))
+        return client
+
+    def _prepare(self) -> tuple[RoomId, InviteCode]:
+        """Log the owner in, create an event and an invitation, over REST."""
+        answers: list[HttpResponse] = []
+
+        def ask(request: HttpRequest) -> HttpResponse:
+            headers = (*request.headers, ("authorization", f"Bearer {OWNER_TOKEN.reveal()}"))
+            self._ask(request.method, request.url, headers, request.body, answers.append)
+            return answers[-1]
+
+        zero = RequestId(0)
+        LOGIN.read(ask(LOGIN.request(zero, BASE_URL, LoginRequest(id_token=OWNER_TOKEN))))
+        body = CreateEvent(title="Test", description="", is_time_independent=True, is_adhoc=True)
+        room_id = CREATE_EVENT.read(ask(CREATE_EVENT.request(zero, BASE_URL, body))).room.id
+        invite = CREATE_INVITE.read(ask(CREATE_INVITE.request(zero, BASE_URL, CreateInvite(), room_id=room_id)))
+        return room_id, invite.invite_code
+
+
+__all__ = ["BASE_URL", "OWNER", "OWNER_TOKEN", "Client", "PeerId", "World", "seeded_entropy"]
