@@ -19,6 +19,7 @@
     ├── AuthError                 no valid token, and no way to get one
     ├── LinkError                 an invitation link that cannot be trusted
     ├── MediaError                the media engine failed
+    ├── EventsOverflow            one consumer of events stalled                  (limit)
     ├── ConferenceEnded           the conference is over, and it was not your doing (reason)
     └── TransportError            network trouble, raised by adapters
 
@@ -143,6 +144,14 @@ class LinkError(M3Error):
 
 class MediaError(M3Error):
     """The media engine could not do what the session needs."""
+
+
+class EventsOverflow(M3Error):
+    """This iterator of events stalled until ``limit`` events waited; the others, and the conference, go on."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} events wait: this consumer is too slow; read events in a task of its own")
+        self.limit = limit
 
 
 class ConferenceEnded(M3Error):

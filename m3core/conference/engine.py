@@ -162,8 +162,18 @@ class Conference:
         self._end_input()
         return call
 
+    def new_peer(self) -> PeerId:
+        """An id for `publish`, so that sources can be opened (which may take long) before anything is sent."""
+        return self.outbox.new_peer()
+
     def publish(
-        self, media_session_type: MediaSessionType, *, audio: bool, video: bool, now: float
+        self,
+        media_session_type: MediaSessionType,
+        *,
+        audio: bool,
+        video: bool,
+        peer: PeerId | None = None,
+        now: float,
     ) -> tuple[CallId, PeerId]:
         """Publish a stream; its sources belong to the peer that is returned. `CallDone.result` is its key."""
         own = self._begin_joined(now)
@@ -171,7 +181,7 @@ class Conference:
         if media_session_type is MediaSessionType.SCREEN and not may_share:
             raise LocalProtocolError("sharing the screen needs the presenter's permission of a moderator")
         key = MediaSessionKey(own.id, media_session_type)
-        call, peer = self.publications.publish(key, audio=audio, video=video, now=now)
+        call, peer = self.publications.publish(key, audio=audio, video=video, peer=peer, now=now)
         self._end_input()
         return call, peer
 

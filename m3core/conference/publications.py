@@ -11,7 +11,7 @@ from m3core.io import ApplyAnswer, CallId, MediaOperation, OpenPublisher, PeerId
 from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import media
 from m3core.negotiation import Negotiation, NegotiationRole
-from m3core.values import MediaSessionKey, MediaSessionType
+from m3core.values import MediaSessionKey
 
 _PUBLISH_ERRORS = frozenset({"invalid_sdp_offer", "permission_denied"})
 
@@ -19,7 +19,9 @@ _PUBLISH_ERRORS = frozenset({"invalid_sdp_offer", "permission_denied"})
 class Publications(MediaSessions):
     """The streams that we publish, at most one of each type."""
 
-    def publish(self, key: MediaSessionKey, *, audio: bool, video: bool, now: float) -> tuple[CallId, PeerId]:
+    def publish(
+        self, key: MediaSessionKey, *, audio: bool, video: bool, peer: PeerId | None, now: float
+    ) -> tuple[CallId, PeerId]:
         """Begin to publish; the call is done when the server receives the stream and the others are told."""
         if not audio and not video:
             raise LocalProtocolError("publish audio, video or both")
@@ -28,7 +30,9 @@ class Publications(MediaSessions):
         around = self._around
         call = around.calls.open(CallKind.PUBLISH, "publish", now, NEGOTIATION_TIMEOUT, key=key, slugs=_PUBLISH_ERRORS)
         negotiation = Negotiation(NegotiationRole.OFFERER, trickle=True)
-        session = MediaSession(around.outbox.new_peer(), key, negotiation, call, audio=audio, video=video)
+        session = MediaSession(
+            peer or around.outbox.new_peer(), key, negotiation, call, audio=audio, video=video
+        )
         self._by_key[key] = session
         negotiation.create_offer()
         session.awaited = around.outbox.media(session.peer, OpenPublisher(key, audio, video, around.ice_servers))

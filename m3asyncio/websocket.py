@@ -1,0 +1,100 @@
+"""WebSockets by the `websockets` library (see `transports.WebSocket`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from m3asyncio.transports import WebSocketRefused
+from m3core.errors import TransportError
+from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
+
+# The library prints the handshake at DEBUG, and with it the ticket: it gets a logger that no handler hears.
+_SILENT = logging.Logger("m3.websocket", level=logging.CRITICAL + 1)
+
+
+class _ConnectOnce(connect):
+    """The ticket must not follow a redirect."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Every redirect is a refusal."""
+        return exc
+
+
+def is_local(url: str) -> bool:
+    """Whether the host of ``url`` is this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class LibraryWebSocket:
+    """One connection of the `websockets` library."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the server's close frame."""
+        received = self._connection.protocol.close_rcvd
+        return None if received is None else received.code
+
+    async def send(self, data: bytes) -> None:
+        """Send one text message."""
+        try:
+            await self._connection.send(data, text=True)
+        except ConnectionClosed:
+            raise TransportError("the connection is closed") from None
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping and wait for its pong."""
+        try:
+            await (await self._connection.ping(payload))
+        except ConnectionClosed:
+            raise TransportError("the connection is closed") from None
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """The messages that come in, until the connection is closed."""
+        try:
+            while True:
+                yield await self._connection.recv(decode=False)
+        except ConnectionClosed:
+            return
+
+    async def close(self, code: int | None) -> None:
+        """Close with ``code``; ``None`` aborts."""
+        if code is None:
+            self._connection.transport.abort()
+        else:
+            await self._connection.close(code)
+
+
+async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
+    """Open a WebSocket; compression is off (it costs more than it saves on 300-byte messages)."""
+    local = is_local(url)
+    try:
+        connection = await _ConnectOnce(
+            url,
+            subprotocols=[Subprotocol(name) for name in subprotocols],
+            compression=None,
+            max_size=MAX_MESSAGE,
+            ping_interval=None,
+            open_timeout=CONNECT_TIMEOUT,
+            close_timeout=CLOSE_TIMEOUT,
+            logger=_SILENT,
+            proxy=None if local else True,
+        )
+    except InvalidStatus as error:
+        raise WebSocketRefused(error.response.status_code, error.response.body or b"") from None
+    except (OSError, TimeoutError, WebSocketException) as error:
+        raise TransportError(f"the WebSocket could not be opened ({type(error).__name__})") from None
+    return LibraryWebSocket(connection)
