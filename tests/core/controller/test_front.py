@@ -501,3 +501,17 @@ def test_alarms_of_connections_that_are_gone_do_not_pile_up() -> None:
     assert front.deadline == HTTP_TIMEOUT
     front.advance(HTTP_TIMEOUT)
     assert list(front.outputs()) == [Shut(_A, abort=False)]
+
+
+@pytest.mark.parametrize("code", [None, 1000])
+def test_texts_behind_the_one_that_made_the_controller_close_are_not_heard(code: int | None) -> None:
+    def close(values: tuple[Any, ...]) -> list[ControllerOutput]:
+        return [Close(values[1], code)] if values[0] == "text" else _willing(values)
+
+    controller = _Controller(close)
+    front = Front(controller)
+    (client,) = _open(front, controller, _A)
+    client.send_text(b"one")
+    client.send_text(b"two")
+    front.data_received(_A, b"".join(client.data_to_send()), 0.0)
+    assert [values for values in controller.taken() if values[0] == "text"] == [("text", _A, b"one")]
