@@ -14,7 +14,6 @@ from attrs import define, field, frozen
 
 from m3core.controller.http import (
     NEED_DATA,
-    Closed,
     ConnectionEvent,
     HttpConnection,
     Phase,
@@ -50,25 +49,27 @@ class ControllerEngine(Protocol):
     def deadline(self) -> float | None:
         """When `advance` is due; None: not at all."""
 
-    def http_request(self, id: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float) -> None:
-        """A REST request; answer with `HttpReply(id)`."""
+    def http_request(
+        self, request: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float, /
+    ) -> None:
+        """A REST request; answer with `HttpReply(request)`."""
 
-    def websocket_requested(self, connection: ConnectionId, target: str, headers: Headers, now: float) -> None:
+    def websocket_requested(self, connection: ConnectionId, target: str, headers: Headers, now: float, /) -> None:
         """A WebSocket handshake; answer with `Accept` or `Reject`."""
 
-    def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None:
+    def receive_text(self, connection: ConnectionId, data: bytes, now: float, /) -> None:
         """One message of an accepted WebSocket."""
 
-    def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
+    def pong(self, connection: ConnectionId, payload: bytes, now: float, /) -> None:
         """The answer to a ping."""
 
-    def connection_lost(self, connection: ConnectionId, now: float, code: int | None = None) -> None:
+    def connection_lost(self, connection: ConnectionId, now: float, code: int | None = None, /) -> None:
         """The WebSocket is over, whoever ended it. Told once, but not after a `Reject`."""
 
-    def sfu_report(self, report: MediaReport, now: float) -> None:
+    def sfu_report(self, report: MediaReport, now: float, /) -> None:
         """The media server says something."""
 
-    def advance(self, now: float) -> None:
+    def advance(self, now: float, /) -> None:
         """Time has passed."""
 
     def outputs(self) -> Iterable[ControllerOutput]:
@@ -225,8 +226,8 @@ class Front:
             case WebSocketRequested(target, headers):
                 socket.is_websocket = True
                 controller.websocket_requested(connection, target, headers, now)
-            case Closed(code):
-                self._forget(connection, socket, now, code)
+            case _:
+                self._forget(connection, socket, now, event.code)
 
     def _forget(self, connection: ConnectionId, socket: _Socket, now: float, code: int | None) -> None:
         if socket.request is not None:
@@ -250,6 +251,10 @@ class Front:
         if socket.deadline is not None and (socket.alarm is None or socket.deadline < socket.alarm):
             socket.alarm = socket.deadline
             heapq.heappush(self._alarms, (socket.deadline, connection))
+            if len(self._alarms) > 2 * len(self._sockets) + 64:  # most are of connections that are gone
+                alarms = [(known.alarm, number) for number, known in self._sockets.items() if known.alarm is not None]
+                heapq.heapify(alarms)
+                self._alarms = alarms
 
     # -- the way out ---
     def _perform_all(self) -> None:
@@ -280,14 +285,15 @@ class Front:
         match output:
             case Accept(_, subprotocol):
                 socket.http.accept(subprotocol)
-            case Reject(_, response):
-                if socket.http.phase is Phase.ANSWERING:
-                    socket.is_websocket = False
-                    socket.http.reject(response)
+            case Reject(_, response) if socket.http.phase is Phase.ANSWERING:
+                socket.is_websocket = False
+                socket.http.reject(response)
+            case Reject():
+                pass  # too late: the WebSocket is open
             case Ping(_, payload):
                 socket.http.ping(payload)
-            case Close(_, code):
-                socket.http.close(code)
+            case _:
+                socket.http.close(output.code)
 
     def _touched(self, connection: ConnectionId, socket: _Socket) -> None:
         self._flush(connection, socket)

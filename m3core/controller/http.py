@@ -137,6 +137,7 @@ def _is_key(values: tuple[str, ...]) -> bool:
 
 
 _BAD_REQUEST: Final = Problem(400, "bad_request")
+_NO_REQUEST: Final = h11.Request(method="GET", target="*", headers=[("host", "")])
 _UPGRADE_REQUIRED: Final = Problem(426, "upgrade_required", headers=(("sec-websocket-version", "13"),))
 _HEAD_TOO_LARGE: Final = Problem(431, "bad_request")
 
@@ -161,7 +162,7 @@ class HttpConnection:
         self._out = bytearray()
         self._eof = False
         self._early = 0
-        self._request: h11.Request | None = None
+        self._request = _NO_REQUEST
         self._body = bytearray()
         self._key = ""
         self._in_message = False
@@ -213,7 +214,7 @@ class HttpConnection:
             self.phase = Phase.DONE
             return
         self._http.start_next_cycle()
-        self._request = None
+        self._request = _NO_REQUEST
         self._key = ""
         self._early = len(self._http.trailing_data[0])
         self.phase = Phase.READING if self._early else Phase.IDLE
@@ -227,7 +228,7 @@ class HttpConnection:
             headers.append(("content-length", str(len(response.body))))
         try:
             self._send(h11.Response(status_code=response.status, headers=headers))
-            if response.status not in {204, 304} and not (self._request and self._request.method == b"HEAD"):
+            if response.status not in {204, 304} and self._request.method != b"HEAD":
                 self._send(h11.Data(data=response.body))
             self._send(h11.EndOfMessage())
         except h11.LocalProtocolError as error:
@@ -238,7 +239,6 @@ class HttpConnection:
 
     def _refuse(self, problem: Problem) -> None:
         answer = problem.with_header("connection", "close").response()
-        self._request = None
         self._respond(answer)
         self.phase = Phase.DONE
 
@@ -287,8 +287,6 @@ class HttpConnection:
         request = self._request
         body = bytes(self._body)
         self._body.clear()
-        if request is None:  # the end of a request without its beginning, which h11 never tells
-            return _BAD_REQUEST
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers)
         method, target = request.method.decode("ascii"), request.target.decode("ascii")
         if "websocket" in _tokens(headers, "upgrade") and "upgrade" in _tokens(headers, "connection"):
