@@ -61,7 +61,7 @@ class Connection:
         self.on_up: Callable[[], None] = _nothing
         self.on_down: Callable[[], None] = _nothing
         self._report = report
-        self._over = False
+        self.over = False
         self.pc = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=_ice_servers(ice_servers),
@@ -72,14 +72,14 @@ class Connection:
 
     def _state_changed(self) -> None:
         state = self.pc.connectionState
-        if self._over:
+        if self.over:
             return
         if state == "connected" and not self.up:
             self.up = True
             self._report(Up(self.peer))
             self.on_up()
         elif state in {"failed", "closed"}:
-            self._over = True
+            self.over = True
             self._report(Down(self.peer) if self.up else Failed(None, self.peer, "ICE or DTLS found no connection"))
             self.on_down()
 
@@ -110,9 +110,16 @@ class Connection:
         if operation.end:
             await self.pc.addIceCandidate(None)
 
+    async def packets_lost(self, *, sent: bool) -> int:
+        """Packets lost so far: of those that were sent, by the peer's account, or of those that were to be received."""
+        ends = self.pc.getSenders() if sent else self.pc.getReceivers()
+        kind = "remote-inbound-rtp" if sent else "inbound-rtp"
+        reports = [await end.getStats() for end in ends]
+        return sum(stats.packetsLost for report in reports for stats in report.values() if stats.type == kind)
+
     async def close(self) -> None:
         """Close, in bounded time, without a report."""
-        self._over = True
+        self.over = True
         self.up = False
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.pc.close(), PEER_CLOSE_TIMEOUT)
@@ -159,7 +166,7 @@ class PeerHost(ABC, Generic[C]):
     def __init__(self, name: str, report: Report, *, loopback: bool) -> None:
         self._user_report = report
         self._thread = EngineThread(name, self._crashed, loopback=loopback)
-        self._queues: dict[PeerId, asyncio.Queue[C]] = {}
+        self._queues: dict[PeerId, asyncio.Queue[C | None]] = {}
         self._closing = False
 
     def start(self) -> None:
@@ -182,21 +189,30 @@ class PeerHost(ABC, Generic[C]):
             self._thread.spawn(self._work(command.peer, queue))
         queue.put_nowait(command)
 
-    async def _work(self, peer: PeerId, queue: asyncio.Queue[C]) -> None:
+    async def _work(self, peer: PeerId, queue: asyncio.Queue[C | None]) -> None:
         """Perform the commands of one peer, until it is closed."""
         while not self._closing:
             command = await queue.get()
-            try:
-                await self._perform(command)
-            except M3Error as error:
-                self._fail(command, str(error))
-            except Exception as error:
-                # The text of the error may quote what the peer sent.
-                logger.debug("%s failed: %s", type(command.operation).__name__, type(error).__name__)
-                self._fail(command, f"{type(command.operation).__name__} failed: {type(error).__name__}")
+            if command is not None:
+                await self._try(command)
             if queue.empty() and not self._has(peer):
                 self._queues.pop(peer, None)
                 return
+
+    async def _try(self, command: C) -> None:
+        try:
+            await self._perform(command)
+        except M3Error as error:
+            self._fail(command, str(error))
+        except Exception as error:
+            # The text of the error may quote what the peer sent.
+            logger.debug("%s failed: %s", type(command.operation).__name__, type(error).__name__)
+            self._fail(command, f"{type(command.operation).__name__} failed: {type(error).__name__}")
+
+    def _forget(self, peer: PeerId) -> None:
+        """``peer`` was closed by another one: let its worker end."""
+        if (queue := self._queues.get(peer)) is not None:
+            queue.put_nowait(None)
 
     def _fail(self, command: C, reason: str) -> None:
         self._report(Failed(command.id, command.peer, reason))

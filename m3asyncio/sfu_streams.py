@@ -6,9 +6,9 @@ All of it lives in the loop of the SFU.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import av
 from aiortc import MediaStreamTrack, RTCRtpReceiver
@@ -25,7 +25,8 @@ _GAP: Final = {"video": 3000, "audio": 960}
 """One frame, in ticks of the RTP clock: the step over a publisher's new connection."""
 _RTP_WRAP: Final = 1 << 32
 
-Media = av.packet.Packet | av.AudioFrame | av.VideoFrame
+Media: TypeAlias = av.Packet | av.AudioFrame | av.VideoFrame
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class RelayTrack(MediaStreamTrack):
@@ -39,6 +40,9 @@ class RelayTrack(MediaStreamTrack):
         self._queue: asyncio.Queue[Media | None] = asyncio.Queue()
         self._needs_keyframe = True
         self._asked = False
+        self.frames = 0
+        self.bytes = 0
+        self.dropped = 0
         source.tracks.add(self)
 
     async def recv(self) -> Media:
@@ -50,6 +54,8 @@ class RelayTrack(MediaStreamTrack):
         media = await self._queue.get() if self.readyState == "live" else None
         if media is None:
             raise MediaStreamError
+        self.frames += 1
+        self.bytes += media.size if isinstance(media, av.Packet) else 0
         return media
 
     def push(self, media: Media, *, keyframe: bool) -> None:
@@ -57,6 +63,7 @@ class RelayTrack(MediaStreamTrack):
         if not self.enabled or not self._asked:
             return
         if self._queue.qsize() >= MAX_QUEUE[self.kind]:
+            self.dropped += self._queue.qsize()
             while not self._queue.empty():
                 self._queue.get_nowait()
             self.restart()
@@ -93,6 +100,8 @@ class RelaySource:
         self.kind = kind
         self.tracks: set[RelayTrack] = set()
         self.relaying = True
+        self.frames = 0
+        self.bytes = 0
         self._arrived = arrived
         self._spawn = spawn
         self._receiver: RTCRtpReceiver | None = None
@@ -161,6 +170,8 @@ class RelaySource:
             self._send(frame.data, frame.timestamp, keyframe=not frame.data[0] & 1)
 
     def _send(self, data: bytes, timestamp: int, *, keyframe: bool) -> None:
+        self.frames += 1
+        self.bytes += len(data)
         if self._offset is None:
             self._offset = self._last + _GAP[self.kind] - timestamp
         self._last = max(self._last, timestamp + self._offset)
@@ -180,6 +191,7 @@ class RelaySource:
         try:
             while True:
                 frame = await received.recv()
+                self.frames += 1
                 if isinstance(frame, av.AudioFrame):
                     self._arrived(-round(audio_level(samples_of(frame))))
                 else:
@@ -194,6 +206,3 @@ class RelaySource:
                     self._push(frame, keyframe=True)
         except MediaStreamError:
             pass
-
-
-Spawn = Callable[..., object]
