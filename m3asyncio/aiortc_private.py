@@ -56,7 +56,7 @@ class _DecoderQueue(queue.Queue[Any]):
         super().__init__()
         self._forward = forward
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002 - as Queue
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         if item is None:
             super().put(item, block, timeout)
         else:

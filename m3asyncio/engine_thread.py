@@ -83,10 +83,10 @@ class EngineThread:
         if self._thread.is_alive():
             raise MediaError("the media engine did not end in time")
 
-    async def _finish(self, last: Callable[[], Awaitable[None]] | None, timeout: float) -> None:
+    async def _finish(self, last: Callable[[], Awaitable[None]] | None, seconds: float) -> None:
         try:
             if last is not None:
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(seconds):
                     await last()
         except TimeoutError:
             logger.warning("media peers did not close in time")

@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import av
@@ -41,8 +42,8 @@ class AudioInput(Protocol):
 
     channels: int
 
-    def take(self, now: float) -> bytes | None:
-        """960 samples at 48 kHz of ``channels``; None for silence at ``now``. Raises `M3Error` for a bad source."""
+    def take(self) -> bytes | None:
+        """960 samples at 48 kHz of ``channels``; None for silence now. Raises `M3Error` for a bad source."""
 
     def close(self) -> None:
         """Free what it holds; may be called twice."""
@@ -91,6 +92,11 @@ class ThreadSource:
         )
         self._thread.start()
         return opened
+
+    def open_video(self) -> VideoInput:
+        """Start the thread of a source of pictures alone."""
+        self._thread.start()
+        return _ThreadVideo(self)
 
     # -- in the source's thread ---
     def put_video(self, frame: av.VideoFrame, time: float) -> None:
@@ -151,8 +157,8 @@ class ThreadSource:
                     raise self._error
                 if self._ended or self._video is None:
                     return None
-                loop, arrived = asyncio.get_running_loop(), asyncio.Event()
-                self._wake = lambda: _set_in(loop, arrived)
+                arrived = asyncio.Event()
+                self._wake = partial(_set_in, asyncio.get_running_loop(), arrived)
             await arrived.wait()
 
     def take(self, pacer: Pacer, now: float) -> bytes | None:
@@ -203,8 +209,8 @@ class _ThreadAudio:
         self._pacer = pacer
         self.channels = channels
 
-    def take(self, now: float) -> bytes | None:
-        return self._source.take(self._pacer, now)
+    def take(self) -> bytes | None:
+        return self._source.take(self._pacer, asyncio.get_running_loop().time())
 
     def close(self) -> None:
         self._source.stop(video=False)

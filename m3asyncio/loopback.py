@@ -20,7 +20,7 @@ _lock: Final = threading.Lock()
 _installed: Final[list[Callable[..., list[str]]]] = []
 
 
-def _get_host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:  # noqa: FBT001 - aioice's own signature
+def _get_host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     if threading.get_ident() in _threads:
         return [LOOPBACK]
     return _installed[0](use_ipv4=use_ipv4, use_ipv6=use_ipv6)

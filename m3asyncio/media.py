@@ -52,8 +52,8 @@ class _Peer:
 class MediaEngine(PeerHost[MediaCommand]):
     """Sends and receives the media of a client.
 
-    ``report`` gets each `MediaReport`, in the engine's thread, and must only hand it over. With ``loopback`` 127.0.0.1 is
-    the only address that is offered.
+    ``report`` gets each `MediaReport`, in the engine's thread, and must only hand it over. With ``loopback`` 127.0.0.1
+    is the only address that is offered.
     """
 
     def __init__(self, report: Report, *, loopback: bool = False) -> None:
@@ -77,9 +77,9 @@ class MediaEngine(PeerHost[MediaCommand]):
         _close_all(*before)
 
     def replace_source(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
-        """Send other sources from now on; None leaves a kind as it is. Nothing is renegotiated. Raises as `set_sources`.
+        """Send other sources from now on; None leaves a kind as it is. Nothing is renegotiated.
 
-        A kind that the publication does not have is ignored.
+        A kind that the publication does not have is ignored. Raises as `set_sources`.
         """
         opened = _open(video, audio)
         self._thread.call(lambda: self._replace(peer, *opened))
@@ -142,6 +142,7 @@ class MediaEngine(PeerHost[MediaCommand]):
         if operation.video:
             peer.tracks["video"] = VideoTrack(video, failed)
         for track in peer.tracks.values():
+            track.on("ended", lambda: self._track_ended(peer_id, peer))
             prefer_codecs(peer.connection.pc.addTransceiver(track, direction="sendonly"))
         if not peer.tracks:
             raise LocalProtocolError("a publication has audio or video")
@@ -171,6 +172,11 @@ class MediaEngine(PeerHost[MediaCommand]):
                 track.replace(opened)
             elif opened is not None:
                 opened.close(video=kind == "video", audio=kind == "audio")
+
+    def _track_ended(self, peer_id: PeerId, peer: _Peer) -> None:
+        # aiortc ends a track whose frame it cannot encode with a line in the log, and nothing else.
+        if peer.connection.flowing:
+            self._report(Failed(None, peer_id, "the encoder failed"))
 
     def _down(self, peer: _Peer) -> None:
         peer.received.end()
@@ -214,11 +220,10 @@ async def _drain(track: MediaStreamTrack, received: ReceivedMedia) -> None:
     try:
         while True:
             frame = await track.recv()
-            time = frame.time or 0.0
             if isinstance(frame, av.VideoFrame):
-                received.video.put(video_frame(frame, time))
+                received.video.put(video_frame(frame, frame.time or 0.0))
             elif isinstance(frame, av.AudioFrame):
-                received.audio.put(audio_frame(frame, time))
+                received.audio.put(audio_frame(frame, frame.time or 0.0))
     except MediaStreamError:
         pass
     finally:
@@ -235,10 +240,6 @@ def _counter(received: ReceivedMedia, kind: str) -> aiortc_private.Watch:
 
 
 def _open(video: Source | None, audio: Source | None) -> tuple[Opened | None, Opened | None]:
-    if video is not None and not video.has_video:
-        raise LocalProtocolError("the source for video has no video")
-    if audio is not None and not audio.has_audio:
-        raise LocalProtocolError("the source for audio has no audio")
     if video is not None and video is audio:
         both = video.open(video=True, audio=True)
         return both, both

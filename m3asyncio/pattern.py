@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import colorsys
 import zlib
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
 import av
 import numpy as np
 from attrs import frozen
 
-from m3asyncio.av_frames import check_size, video_frame
+from m3asyncio.av_frames import MIN_SIDE, check_size, video_frame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def _edges(length: int, parts: int) -> list[int]:
 
 
 def _cell_grid(width: int, height: int) -> tuple[list[int], list[int]]:
-    """Where the cells begin and end: 1/20 of the width; 1/20 of the height, but at least 16 pixels where there is room."""
+    """Where the cells begin and end: 1/20 of the width; 1/20 of the height, but 16 pixels where there is room."""
     tall = min(max(16, height // 20), height // 4)
     return _edges(width, COLUMNS), [row * tall for row in range(ROWS + 1)]
 
@@ -110,11 +111,13 @@ def draw(name: str, counter: int, width: int = 640, height: int = 480, style: St
 
 def read_pattern(frame: VideoFrame) -> PatternReading | None:
     """What the cells of ``frame`` say; None when it shows no pattern, or one that cannot be read with certainty."""
+    if frame.width < 4 * COLUMNS or frame.height < MIN_SIDE:
+        return None
     columns, rows = _cell_grid(frame.width, frame.height)
     pixels = frame.to_ndarray()
     bits = []
-    for top, bottom in zip(rows, rows[1:], strict=False):
-        for left, right in zip(columns, columns[1:], strict=False):
+    for top, bottom in pairwise(rows):
+        for left, right in pairwise(columns):
             tall, wide = (bottom - top) // 4, (right - left) // 4
             mean = float(pixels[top + tall : bottom - tall, left + wide : right - wide].mean())
             if _DARK < mean < _LIGHT:

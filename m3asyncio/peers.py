@@ -83,6 +83,16 @@ class Connection:
             self._report(Down(self.peer) if self.up else Failed(None, self.peer, "ICE or DTLS found no connection"))
             self.on_down()
 
+    @property
+    def flowing(self) -> bool:
+        """Whether media can be sent: up, and nobody has begun to close."""
+        return (
+            self.up
+            and not self.over
+            and all(sender.transport.state == "connected" for sender in self.pc.getSenders())
+            and self.pc.signalingState != "closed"
+        )
+
     async def offer(self) -> str:
         """Make an offer; the local description, candidates inside."""
         await self.pc.setLocalDescription(await self.pc.createOffer())
@@ -204,7 +214,7 @@ class PeerHost(ABC, Generic[C]):
             await self._perform(command)
         except M3Error as error:
             self._fail(command, str(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever aiortc raises ends in a report
             # The text of the error may quote what the peer sent.
             logger.debug("%s failed: %s", type(command.operation).__name__, type(error).__name__)
             self._fail(command, f"{type(command.operation).__name__} failed: {type(error).__name__}")

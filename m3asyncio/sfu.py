@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from aiortc import MediaStreamTrack
+
 from m3asyncio import aiortc_private
 from m3asyncio.peers import Connection, PeerHost, Report, prefer_codecs
 from m3asyncio.received import KindStats, PeerStats
@@ -179,13 +181,14 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
                 transceiver.direction = "inactive"  # M3 has one of each kind (media.md § 1)
                 continue
             seen.add(kind)
-            if receiver.track is None:
+            track: MediaStreamTrack | None = receiver.track  # None as long as nothing is offered
+            if track is None:
                 continue
             if (source := publisher.sources.get(kind)) is None:
                 source = publisher.sources[kind] = RelaySource(
                     kind, _arrival(self, publisher, kind), self._thread.spawn
                 )
-            publisher.monitors[kind] = ArrivalMonitor(silence)
+            publisher.monitors.setdefault(kind, ArrivalMonitor(silence))
             source.attach(receiver, encoded=self._encoded)
 
     def _publisher_up(self, publisher: _Publisher) -> None:

@@ -15,8 +15,8 @@ from aiortc import MediaStreamTrack, RTCRtpReceiver
 from aiortc.mediastreams import MediaStreamError
 
 from m3asyncio import aiortc_private
-from m3asyncio.av_frames import AUDIO_CLOCK, VIDEO_CLOCK, samples_of
 from m3asyncio.aiortc_private import ArrivedPacket, EncodedFrame
+from m3asyncio.av_frames import AUDIO_CLOCK, VIDEO_CLOCK, samples_of
 from m3core.media import RequestLimiter, audio_level
 
 MAX_QUEUE: Final = {"video": 60, "audio": 100}
@@ -25,7 +25,7 @@ _GAP: Final = {"video": 3000, "audio": 960}
 """One frame, in ticks of the RTP clock: the step over a publisher's new connection."""
 _RTP_WRAP: Final = 1 << 32
 
-Media: TypeAlias = av.Packet | av.AudioFrame | av.VideoFrame
+Media: TypeAlias = "av.Packet[Any] | av.AudioFrame | av.VideoFrame"
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 
 
@@ -77,7 +77,7 @@ class RelayTrack(MediaStreamTrack):
         self._needs_keyframe = True
         self._source.request_keyframe()
 
-    def enable(self, enabled: bool) -> None:  # noqa: FBT001 - a switch
+    def enable(self, enabled: bool) -> None:
         """Send or do not send."""
         if enabled and not self.enabled:
             self.restart()
@@ -113,7 +113,9 @@ class RelaySource:
         self._sequence: int | None = None
 
     def attach(self, receiver: RTCRtpReceiver, *, encoded: bool) -> None:
-        """Relay what ``receiver`` gets; to be called right after the remote description was set."""
+        """Relay what ``receiver`` gets, if that is news; to be called right after the remote description was set."""
+        if receiver is self._receiver:
+            return
         self._receiver = receiver
         self._offset = None if self._last else 0
         self._origin = self._sequence = None
@@ -123,7 +125,7 @@ class RelaySource:
         else:
             self._spawn(self._relay_decoded(receiver.track))
 
-    def set_relaying(self, relaying: bool) -> None:  # noqa: FBT001 - a switch
+    def set_relaying(self, relaying: bool) -> None:
         """Relay or do not relay."""
         resumed = relaying and not self.relaying
         self.relaying = relaying

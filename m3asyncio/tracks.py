@@ -128,7 +128,7 @@ class AudioTrack(SendTrack):
         if source is not None:
             channels = source.channels
             try:
-                samples = source.take(self._now())
+                samples = source.take()
             except M3Error as error:
                 self._fail(error)
         if samples is None or self.muted:

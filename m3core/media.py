@@ -18,7 +18,7 @@ from m3core.errors import LocalProtocolError, MediaError
 from m3core.limits import KEYFRAME_INTERVAL, MAX_FRAMES
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy import int16, uint8
     from numpy.typing import NDArray
     from PIL.Image import Image
 
@@ -79,13 +79,13 @@ class VideoFrame:
             raise LocalProtocolError("an RGB frame needs width x height x 3 bytes")
         return cls(width, height, time, RgbPixels(data))
 
-    def to_ndarray(self) -> NDArray[np.uint8]:
+    def to_ndarray(self) -> NDArray[uint8]:
         """A height x width x 3 array of uint8, RGB. Raises `MediaError` without numpy."""
         try:
-            import numpy
+            import numpy as np
         except ImportError:
             raise _missing("numpy", "media") from None
-        return numpy.frombuffer(self.pixels.rgb(), dtype=numpy.uint8).reshape(self.height, self.width, 3)
+        return np.frombuffer(self.pixels.rgb(), dtype=np.uint8).reshape(self.height, self.width, 3)
 
     def to_image(self) -> Image:
         """A Pillow image, RGB. Raises `MediaError` without Pillow."""
@@ -128,13 +128,13 @@ class AudioFrame:
         """Loudness in dBov, -127 (silence) to 0; see `audio_level`."""
         return audio_level(self.samples)
 
-    def to_ndarray(self) -> NDArray[np.int16]:
+    def to_ndarray(self) -> NDArray[int16]:
         """A samples x channels array of int16. Raises `MediaError` without numpy."""
         try:
-            import numpy
+            import numpy as np
         except ImportError:
             raise _missing("numpy", "media") from None
-        return numpy.frombuffer(self.samples, dtype=numpy.int16).reshape(-1, self.channels)
+        return np.frombuffer(self.samples, dtype=np.int16).reshape(-1, self.channels)
 
 
 def _missing(library: str, extra: str) -> MediaError:

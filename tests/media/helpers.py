@@ -1,4 +1,4 @@
-"""The core's part between a media engine and the SFU, without signalling: splits candidates off and carries them over."""
+"""The core's part between a media engine and the SFU, without signalling: candidates split off and carried over."""
 
 from __future__ import annotations
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 
-from helpers import Reader, call, readers
+from helpers import call, readers
 
 from m3asyncio import sources
 from m3asyncio.pattern import read_pattern, sender_code
-from m3core.controller.sfu import OfferSubscription
 from m3core.io import Receiving
 from m3core.values import MediaKind
 
