@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Final
 
 import av
 
@@ -13,8 +12,6 @@ from m3asyncio.inputs import Opened, ThreadSource
 from m3asyncio.source_base import Source
 from m3core.errors import LocalProtocolError, MediaError
 from m3core.media import AUDIO_FRAME_SAMPLES, AUDIO_FRAME_SECONDS
-
-_FRAME_BYTES: Final = AUDIO_FRAME_SAMPLES * 4
 
 
 class FileSource(Source):
@@ -58,8 +55,11 @@ class FileSource(Source):
         """Open the file and start to read it; for the media engine."""
         if (video and not self.has_video) or (audio and not self.has_audio):
             raise LocalProtocolError("the source has no " + ("video" if video and not self.has_video else "audio"))
-        reader = _FileReader(self._container(), loop=self._loop, video=video, audio=audio)
-        return ThreadSource("m3-file", reader.produce, video=video, audio=audio).open()
+        container = self._container()
+        # To make two channels of one would cost 3 dB, and aiortc does that once more.
+        channels = 1 if audio and container.streams.audio[0].codec_context.layout.nb_channels == 1 else 2
+        reader = _FileReader(container, channels, loop=self._loop, video=video, audio=audio)
+        return ThreadSource("m3-file", reader.produce, video=video, audio=audio).open(channels)
 
 
 def _videos(container: av.container.InputContainer) -> list[av.VideoStream]:
@@ -74,8 +74,11 @@ def _why(error: Exception) -> str:
 class _FileReader:
     """Reads one container to its end, or for ever; runs in the thread of a `ThreadSource`."""
 
-    def __init__(self, container: av.container.InputContainer, *, loop: bool, video: bool, audio: bool) -> None:
+    def __init__(
+        self, container: av.container.InputContainer, channels: int, *, loop: bool, video: bool, audio: bool
+    ) -> None:
         self._container = container
+        self._channels = channels
         self._loop = loop
         self._video = video
         self._audio = audio
@@ -99,7 +102,7 @@ class _FileReader:
         ]
         start: float | None = None
         end = self._offset
-        resampler, sound = Resampler(2), _Sound(sink)
+        resampler, sound = Resampler(self._channels), _Sound(sink, self._channels)
         for frame in self._frames(streams):
             at = frame.time or 0.0
             if start is None:
@@ -131,8 +134,9 @@ class _FileReader:
 class _Sound:
     """Cuts the sound of a file into frames of 20 ms. ``time`` is that of the next one."""
 
-    def __init__(self, sink: ThreadSource) -> None:
+    def __init__(self, sink: ThreadSource, channels: int) -> None:
         self._sink = sink
+        self._size = AUDIO_FRAME_SAMPLES * 2 * channels
         self._data = bytearray()
         self.time: float | None = None
 
@@ -140,13 +144,13 @@ class _Sound:
         """Add samples; those that come first have ``time``, later ones follow without a gap."""
         start = time if self.time is None else self.time
         self._data += data
-        while len(self._data) >= _FRAME_BYTES:
-            self._sink.put_audio(bytes(self._data[:_FRAME_BYTES]), start)
-            del self._data[:_FRAME_BYTES]
+        while len(self._data) >= self._size:
+            self._sink.put_audio(bytes(self._data[: self._size]), start)
+            del self._data[: self._size]
             start += AUDIO_FRAME_SECONDS
         self.time = start
 
     def finish(self) -> None:
         """Put the rest, padded with silence."""
         if self._data:
-            self.write(bytes(_FRAME_BYTES - len(self._data)), 0.0)
+            self.write(bytes(self._size - len(self._data)), 0.0)

@@ -83,10 +83,13 @@ class Pattern:
         self._row_of = np.repeat(np.arange(ROWS), np.diff(rows))
         self._cells_height = rows[-1]
         self._planes = _background(self._code, width, height, style)
+        chroma = self._planes[height:].reshape(2, height // 2, width // 2)
+        chroma[:, : (rows[-1] + 1) // 2] = 128  # the cells are grey, whatever the sender's colour
+        self._ink = _WHITE if style == "camera" else _BLACK
         self._bar_top, self._bar_bottom = height * 5 // 6, height - 4
         self._digits = _glyphs("0123456789", max(12, height // 6))
         self._text_left, self._text_top = width // 20, height // 2
-        _paste(self._planes, _glyph(name, max(12, height // 8)), width // 20, height // 4, width, height)
+        self._paste(self._planes, _glyph(name, max(12, height // 8)), width // 20, height // 4)
 
     def draw(self, counter: int) -> av.VideoFrame:
         """Frame number ``counter`` as a picture for the encoder."""
@@ -99,9 +102,14 @@ class Pattern:
         left = self._text_left
         for digit in str(counter) if self._digits else "":
             glyph = self._digits[int(digit)]
-            _paste(planes, glyph, left, self._text_top, self._width, self._height)
+            self._paste(planes, glyph, left, self._text_top)
             left += glyph.shape[1] + 2
         return av.VideoFrame.from_ndarray(planes, format="yuv420p")
+
+    def _paste(self, planes: NDArray[np.uint8], glyph: NDArray[np.bool_], left: int, top: int) -> None:
+        bottom, right = min(self._height, top + glyph.shape[0]), min(self._width, left + glyph.shape[1])
+        room = planes[top:bottom, left:right]
+        room[glyph[: room.shape[0], : room.shape[1]]] = self._ink
 
 
 def draw(name: str, counter: int, width: int = 640, height: int = 480, style: Style = "camera") -> VideoFrame:
@@ -164,8 +172,3 @@ def _glyph(text: str, size: int) -> NDArray[np.bool_]:
 def _glyphs(texts: str, size: int) -> list[NDArray[np.bool_]]:
     glyphs = [_glyph(text, size) for text in texts]
     return glyphs if all(glyph.size for glyph in glyphs) else []
-
-
-def _paste(planes: NDArray[np.uint8], glyph: NDArray[np.bool_], left: int, top: int, width: int, height: int) -> None:
-    room = planes[top : min(height, top + glyph.shape[0]), left : min(width, left + glyph.shape[1])]
-    room[glyph[: room.shape[0], : room.shape[1]]] = _WHITE

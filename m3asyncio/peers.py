@@ -175,7 +175,7 @@ class PeerHost(ABC, Generic[C]):
 
     def __init__(self, name: str, report: Report, *, loopback: bool) -> None:
         self._user_report = report
-        self._thread = EngineThread(name, self._crashed, loopback=loopback)
+        self._thread = EngineThread(name, self._close_all, self._crashed, loopback=loopback)
         self._queues: dict[PeerId, asyncio.Queue[C | None]] = {}
         self._closing = False
 
@@ -190,7 +190,7 @@ class PeerHost(ABC, Generic[C]):
 
     def close(self) -> None:
         """Close all peers without reports and end the thread. Blocks for a bounded time; may be called again."""
-        self._thread.close(self._close_all)
+        self._thread.close()
 
     def _enqueue(self, command: C) -> None:
         queue = self._queues.get(command.peer)
@@ -237,6 +237,7 @@ class PeerHost(ABC, Generic[C]):
 
     def _crashed(self, error: BaseException) -> None:
         reason = f"the media thread died: {type(error).__name__}"
+        self._closing = False  # the peers are closed, but nobody has been told
         for peer in list(self._queues):
             self._report(Failed(None, peer, reason))
 

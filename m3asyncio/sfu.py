@@ -145,6 +145,9 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
 
     # -- publishers ---
     async def _accept(self, command: SfuCommand, operation: AcceptPublisher) -> None:
+        kinds = dict.fromkeys(_KIND.findall(operation.offer))
+        if not kinds:
+            raise MediaError("an offer has audio or video")
         publisher = self._publishers.get(command.peer)
         if publisher is None:
             publisher = self._publishers[command.peer] = _Publisher(command.peer)
@@ -153,7 +156,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         if connection is None or connection.over or ufrag != publisher.ufrag:
             # aiortc cannot restart ICE: a fresh peer connection takes over, and the subscribers notice nothing.
             connection = Connection(command.peer, self._report, offerer=False)
-            for kind in dict.fromkeys(_KIND.findall(operation.offer)):
+            for kind in kinds:
                 prefer_codecs(connection.pc.addTransceiver(kind, direction="recvonly"))
         try:
             await connection.remote_offer(operation.offer)

@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from m3asyncio.media import MediaEngine
-from m3asyncio.received import ReceivedMedia, ReceivedTrack
+from m3asyncio.received import ReceivedTrack
 from m3asyncio.sfu import EmbeddedSfu
 from m3asyncio.sources import Source
 from m3core.controller.sfu import AcceptPublisher, OfferSubscription, RestartSubscription, SfuCommand, SfuOperation
@@ -127,20 +127,27 @@ class Call:
         """A new id."""
         return PeerId(next(self._peers))
 
-    def publish(self, video: Source | None, audio: Source | None, *, up: bool = True) -> PeerId:
+    def offer(self, peer: PeerId, video: Source | None, audio: Source | None) -> str:
+        """Open a publisher; its offer with candidates."""
+        self.engine.set_sources(peer, video, audio)
+        return self.client.described(peer, OpenPublisher(KEY, audio=audio is not None, video=video is not None))
+
+    def publish(self, video: Source | None, audio: Source | None) -> PeerId:
         """Publish through the SFU; the id, the same on both sides."""
         peer = self.peer()
-        self.engine.set_sources(peer, video, audio)
-        sdp = self.client.described(peer, OpenPublisher(KEY, audio=audio is not None, video=video is not None))
-        offer, offered = split(sdp)
+        self.republish(peer, video, audio)
+        return peer
+
+    def republish(self, peer: PeerId, video: Source | None, audio: Source | None) -> None:
+        """Publish as ``peer``."""
+        mark, sfu_mark = self.client.reports.mark(), self.sfu.reports.mark()
+        offer, offered = split(self.offer(peer, video, audio))
         answer, answered = split(self.sfu.described(peer, AcceptPublisher(offer, 1_500_000)))
         self.sfu.do(peer, AddCandidates(offered, end=True))
         self.client.do(peer, ApplyAnswer(answer))
         self.client.do(peer, AddCandidates(answered, end=True))
-        if up:
-            self.client.reports.wait(Up, lambda r: r.peer == peer)
-            self.sfu.reports.wait(Up, lambda r: r.peer == peer)
-        return peer
+        self.client.reports.wait(Up, lambda r: r.peer == peer, mark)
+        self.sfu.reports.wait(Up, lambda r: r.peer == peer, sfu_mark)
 
     def subscribe(self, publisher: PeerId, *, without_video: bool = False) -> PeerId:
         """Subscribe to a publisher; the id, the same on both sides."""
@@ -173,7 +180,7 @@ def call(*, relay: bool = False) -> Iterator[Call]:
         running.embedded.close()
 
 
-class Reader:
+class Reader(Generic[T]):
     """A consumer without an event loop."""
 
     def __init__(self, track: ReceivedTrack[T]) -> None:
@@ -188,7 +195,7 @@ class Reader:
             self._woken.clear()
             frame = self._track.pop()
             if frame is not None or self._track.ended:
-                return frame  # type: ignore[return-value]  # the track's own type
+                return frame
             assert self._woken.wait(deadline - time.monotonic()), "no frame came"
 
     def until(self, condition: Callable[[T], bool]) -> T:
@@ -200,8 +207,3 @@ class Reader:
             if condition(frame):
                 return frame
         raise AssertionError("no such frame came")
-
-
-def readers(media: ReceivedMedia) -> tuple[Reader, Reader]:
-    """Consumers of both kinds."""
-    return Reader(media.video), Reader(media.audio)
