@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Final, TypeAlias
 
-from attrs import frozen
+from attrs import define
 
 from m3core.values import Timestamp
 
@@ -21,7 +21,18 @@ NAMESPACES: Final[dict[str, str]] = {
 }
 """Namespaces whose messages are typed, and the module that holds their classes; loaded on first use."""
 
-MODULES: Final[tuple[str, ...]] = (
+ENTRY_MODULES: Final[tuple[str, ...]] = (
+    "chat",
+    "protocol",
+    "meeting_notes",
+    "recording",
+    "timer",
+    "waiting_room_state",
+    "livekit",
+)
+"""Keys of participant entries that belong to other namespaces (signaling.md § 5.2)."""
+
+JOIN_MODULES: Final[tuple[str, ...]] = (
     "chat",
     "moderation",
     "breakout",
@@ -36,16 +47,16 @@ MODULES: Final[tuple[str, ...]] = (
     "legal_vote",
     "automod",
     "echo",
-    "waiting_room_state",
     "livekit",
     "meeting_report",
     "subroom_audio",
     "training_participation_report",
 )
-"""Keys of `join_success` and of participant entries that belong to other namespaces (signaling.md § 5.1, 5.2, 19)."""
+"""Keys of `join_success` that belong to other namespaces (signaling.md § 5.1, 19)."""
 
 
-@frozen(kw_only=True, weakref_slot=False)
+# Not frozen, so that the twins of `shapes` can have these bases; all classes below them are frozen.
+@define(kw_only=True, weakref_slot=False, eq=False)
 class Command:
     """A message from a client to the server (signaling.md § 4). Wire: ``payload.action`` is `ACTION`."""
 
@@ -53,7 +64,7 @@ class Command:
     ACTION: ClassVar[str] = ""
 
 
-@frozen(kw_only=True, weakref_slot=False)
+@define(kw_only=True, weakref_slot=False, eq=False)
 class Event:
     """A message from the server to a client (signaling.md § 4). Wire: ``payload.message`` is `MESSAGE`.
 
@@ -83,5 +94,8 @@ def named(wire: str) -> Mapping[str, object]:
 
 NULL: Final[Mapping[str, object]] = {WIRE_NULL: True}
 """Metadata: an optional field that is sent as ``null`` when it is None; others are omitted."""
-REST: Final[Mapping[str, object]] = {WIRE_REST: True}
-"""Metadata: the one field that takes the raw values of the keys in `MODULES`."""
+
+
+def rest(keys: tuple[str, ...]) -> Mapping[str, object]:
+    """Metadata: the one field that takes the raw values of ``keys``, which belong to other namespaces."""
+    return {WIRE_REST: keys}

@@ -8,6 +8,7 @@ what is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final, TypeAlias, Union
 
@@ -50,8 +51,8 @@ class _Direction:
         self.loaded: dict[str, dict[str, type[Any]]] = {}
         self.readers: dict[type[Any], shapes.Filler] = {}
         self.is_event = base is Event
-        self.strict: msgspec.json.Decoder[Any] = _NOTHING
-        self.lenient: msgspec.json.Decoder[Any] = _NOTHING
+        self.strict: Callable[[bytes | str], Any] = _NOTHING.decode
+        self.lenient: Callable[[bytes | str], Any] = _NOTHING.decode
 
     def load(self, namespace: str) -> bool:
         """Compile ``namespace``; False if there is nothing to load."""
@@ -61,8 +62,8 @@ class _Direction:
         for cls in found.values():
             for is_strict in (True, False):
                 self.readers[shapes.decode_shell(cls, is_strict)] = shapes.reader(cls)
-        self.strict = self._decoder(is_strict=True)
-        self.lenient = self._decoder(is_strict=False)
+        self.strict = self._decoder(is_strict=True).decode
+        self.lenient = self._decoder(is_strict=False).decode
         return True
 
     def _decoder(self, *, is_strict: bool) -> msgspec.json.Decoder[Any]:
@@ -84,18 +85,39 @@ class _Direction:
             )
         return msgspec.json.Decoder(Union[tuple(envelopes)])  # noqa: UP007 - envelopes are data here
 
-    def decode(self, data: bytes | str) -> Any:
-        """One message. Raises `MalformedMessage` and `LimitExceeded`."""
-        try:
-            if len(data) <= MAX_STRING:
-                envelope = self.strict.decode(data)
+    def compile(self) -> Callable[[bytes | str], Any]:
+        """A function that decodes one message. Raises `MalformedMessage` and `LimitExceeded`."""
+        direction = self
+        readers = self.readers
+
+        def decode_event(data: bytes | str) -> Any:
+            try:
+                envelope = direction.strict(data)
                 payload = envelope.payload
-                if self.is_event:
-                    return self.readers[payload.__class__](payload, envelope.timestamp)
-                return self.readers[payload.__class__](payload)
-        except _NOT_SURE:
-            pass
-        return self.recover(data)
+                if len(data) > MAX_STRING:
+                    direction.check_strings(data)
+                return readers[payload.__class__](payload, envelope.timestamp)
+            except _NOT_SURE:
+                pass
+            return direction.recover(data)
+
+        def decode_command(data: bytes | str) -> Any:
+            try:
+                payload = direction.strict(data).payload
+                if len(data) > MAX_STRING:
+                    direction.check_strings(data)
+                return readers[payload.__class__](payload)
+            except _NOT_SURE:
+                pass
+            return direction.recover(data)
+
+        return decode_event if self.is_event else decode_command
+
+    @staticmethod
+    def check_strings(data: bytes | str) -> None:
+        """Raise `Doubtful` for a message that may be too long, or may hold too long a string."""
+        if len(data) > MAX_MESSAGE or isinstance(data, str) or scan.may_hold_long_string(data):
+            raise scan.Doubtful
 
     def recover(self, data: bytes | str) -> Any:
         """Decode what is long, or what the strict shells refused; or raise, with the path."""
@@ -109,7 +131,7 @@ class _Direction:
         scan.check_nesting(data)
         if scan.is_plain(data):
             try:
-                return self.read(self.lenient.decode(data))
+                return self.read(self.lenient(data))
             except _NOT_SURE:
                 pass
         return self.structure(strict.parse(text))
@@ -156,18 +178,22 @@ _EVENTS: Final = _Direction(Event, UnknownEvent, "message")
 _COMMANDS: Final = _Direction(Command, UnknownCommand, "action")
 
 
+_decode_event: Final = _EVENTS.compile()
+_decode_command: Final = _COMMANDS.compile()
+
+
 def decode_event(data: bytes | str) -> Event | UnknownEvent:
     """One text message of a server as a typed event.
 
     Raises `MalformedMessage` with the path, or `LimitExceeded`; nothing else, whatever ``data`` holds.
     """
-    event: Event | UnknownEvent = _EVENTS.decode(data)
+    event: Event | UnknownEvent = _decode_event(data)
     return event
 
 
 def decode_command(data: bytes | str) -> Command | UnknownCommand:
     """One text message of a client as a typed command. Raises as `decode_event`."""
-    command: Command | UnknownCommand = _COMMANDS.decode(data)
+    command: Command | UnknownCommand = _decode_command(data)
     return command
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from m3core.messages.base import NULL, REST, Json
+from m3core.messages.base import ENTRY_MODULES, NULL, Json, rest
 from m3core.values import ParticipantId, ParticipationKind, Role, Timestamp
 
 
@@ -52,4 +52,4 @@ class ParticipantEntry:
     id: ParticipantId
     control: ControlState
     media: MediaState | None = None
-    modules: Mapping[str, Json] = field(factory=dict, metadata=REST)
+    modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))

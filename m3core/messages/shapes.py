@@ -19,19 +19,16 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import attrs
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType, defstruct
-from msgspec.structs import astuple
+from msgspec import UNSET, Meta, Struct, defstruct
 
 from m3core.errors import LocalProtocolError, MalformedMessage
-from m3core.messages.base import MODULES, WIRE_NAME, WIRE_NULL, WIRE_REST, Json
-from m3core.messages.scan import load_raw
+from m3core.messages.base import WIRE_NAME, WIRE_NULL, WIRE_REST, Json
+from m3core.messages.scan import check_module
 from m3core.values import Secret, Timestamp, is_uuid
 
 Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Filler: TypeAlias = Callable[..., Any]
 
-_NO_MODULES: Final = (UNSET,) * len(MODULES)
-_MODULE_NAMES: Final = frozenset(MODULES)
 _MAX_KNOWN_IDS: Final = 8192
 
 
@@ -103,9 +100,12 @@ def envelope_fields(cls: type[Any]) -> frozenset[str]:
 
 
 @cache
-def rest_of(cls: type[Any]) -> str | None:
-    """The attribute of ``cls`` that takes the keys in `MODULES`, if it has one."""
-    return next((attribute.name for attribute in attrs.fields(cls) if WIRE_REST in attribute.metadata), None)
+def rest_of(cls: type[Any]) -> tuple[str, tuple[str, ...]] | None:
+    """The attribute of ``cls`` that takes the keys of other namespaces, and these keys; None if it has none."""
+    for attribute in attrs.fields(cls):
+        if WIRE_REST in attribute.metadata:
+            return attribute.name, attribute.metadata[WIRE_REST]
+    return None
 
 
 def tag_of(cls: type[Any]) -> tuple[str, str] | None:
@@ -173,8 +173,8 @@ def decode_shell(cls: type[Any], strict: bool) -> type[Struct]:
             entries.append((field.name, kind | None if field.optional else kind))
         else:
             optional.append((field.name, kind | None, None))
-    if rest_of(cls):
-        optional += [(module, Raw | UnsetType, UNSET) for module in MODULES]
+    if rest := rest_of(cls):
+        optional += [(key, Any, UNSET) for key in rest[1]]
     return _struct(cls, entries + optional, strict=strict)
 
 
@@ -183,8 +183,8 @@ def encode_shell(cls: type[Any]) -> type[Struct]:
     """The shell that msgspec writes ``cls`` from; what equals its default is omitted."""
     entries: list[tuple[str, Any] | tuple[str, Any, Any]] = [(field.name, Any) for field in _always_sent(cls)]
     entries += [(field.name, Any, field.default) for field in _sometimes_sent(cls)]
-    if rest_of(cls):
-        entries += [(module, Any, UNSET) for module in MODULES]
+    if rest := rest_of(cls):
+        entries += [(key, Any, UNSET) for key in rest[1]]
     return _struct(cls, entries, strict=False)
 
 
@@ -196,16 +196,11 @@ def _sometimes_sent(cls: type[Any]) -> list[Field]:
     return [field for field in fields_of(cls) if not field.required and not field.null]
 
 
-def collect_modules(raw: tuple[Raw | UnsetType, ...]) -> dict[str, Json]:
-    """The raw values of other namespaces, by key."""
-    return {name: load_raw(value) for name, value in zip(MODULES, raw, strict=True) if not isinstance(value, UnsetType)}
-
-
-def put_modules(shell: Struct, modules: Mapping[str, Json]) -> Struct:
+def put_modules(shell: Struct, modules: Mapping[str, Json], allowed: tuple[str, ...]) -> Struct:
     """Set the raw values of other namespaces on an encode shell. Raises `LocalProtocolError` for other keys."""
     for name, value in modules.items():
-        if name not in _MODULE_NAMES:
-            raise LocalProtocolError(f"the key of a module must be one of {', '.join(MODULES)}")
+        if name not in allowed:
+            raise LocalProtocolError(f"a key of modules must be one of {', '.join(allowed)}")
         setattr(shell, name, value)
     return shell
 
@@ -214,7 +209,7 @@ def _twin(cls: type[Any]) -> type[Any]:
     return type(
         f"_{cls.__name__}Twin",
         cls.__bases__,
-        {"__slots__": cls.__dict__["__slots__"], "__setattr__": object.__setattr__, "__init__": object.__init__},
+        {"__slots__": cls.__dict__["__slots__"], "__init__": object.__init__},
     )
 
 
@@ -302,9 +297,12 @@ def reader(cls: type[Any]) -> Filler:
             value = f"value if value is not None else {source.name(field.default, 'default')}"
         source.add(1, f"self.{field.name} = {value}")
     if rest := rest_of(cls):
-        source.names |= {"astuple": astuple, "collect": collect_modules, "none": _NO_MODULES}
-        source.add(1, f"modules = astuple(shell)[{len(fields_of(cls))}:]")
-        source.add(1, f"self.{rest} = {{}} if modules == none else collect(modules)")
+        name, keys = rest
+        source.names |= {"UNSET": UNSET, "check_module": check_module}
+        source.add(1, f"self.{name} = modules = {{}}")
+        for key in keys:
+            source.add(1, f"value = shell.{key}")
+            source.add(1, f"if value is not UNSET: modules[{key!r}] = check_module(value)")
     if envelope:
         source.add(1, "self.timestamp = None if timestamp is None else Timestamp(timestamp)")
     source.add(1, "self.__class__ = Class")
@@ -400,6 +398,6 @@ def writer(cls: type[Any]) -> Filler:
     shell = f"Shell({', '.join(arguments)})"
     rest = rest_of(cls)
     if rest:
-        source.add(1, f"if self.{rest}: return put({shell}, self.{rest})")
+        source.add(1, f"if self.{rest[0]}: return put({shell}, self.{rest[0]}, {rest[1]!r})")
     source.add(1, f"return {shell}")
     return source.compile("write")

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from m3core.errors import LimitExceeded, MalformedMessage
 from m3core.limits import MAX_STRING
-from m3core.messages.base import MODULES, Json
+from m3core.messages.base import Json
 from m3core.messages.shapes import fields_of, is_nested, is_uuid_type, rest_of
 from m3core.values import Secret, Timestamp, parse_uuid
 
@@ -161,5 +161,6 @@ def structure_class(cls: type[Any], value: Json, path: str, **envelope: object) 
         elif field.required:
             arguments[field.name] = None
     if rest := rest_of(cls):
-        arguments[rest] = {key: value[key] for key in MODULES if key in value}
+        name, keys = rest
+        arguments[name] = {key: value[key] for key in keys if key in value}
     return cls(**arguments)
