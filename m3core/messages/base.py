@@ -55,7 +55,7 @@ JOIN_MODULES: Final[tuple[str, ...]] = (
 """Keys of `join_success` that belong to other namespaces (signaling.md § 5.1, 19)."""
 
 
-# Not frozen, so that the twins of `shapes` can have these bases; all classes below them are frozen.
+# Not frozen, so that the twins of `reading` can have these bases; all classes below them are frozen.
 @define(kw_only=True, weakref_slot=False, eq=False)
 class Command:
     """A message from a client to the server (signaling.md § 4). Wire: ``payload.action`` is `ACTION`."""
