@@ -10,9 +10,11 @@ from typing import ClassVar, Final, TypeAlias
 
 from attrs import define
 
+from m3core.messages.checking import checker
+from m3core.messages.fields import WIRE_NAME, WIRE_NULL, WIRE_REST
 from m3core.values import Timestamp
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """Any JSON value, as msgspec and the standard library read it."""
 
 NAMESPACES: Final[dict[str, str]] = {
@@ -55,9 +57,17 @@ JOIN_MODULES: Final[tuple[str, ...]] = (
 """Keys of `join_success` that belong to other namespaces (signaling.md § 5.1, 19)."""
 
 
-# Not frozen, so that the twins of `reading` can have these bases; all classes below them are frozen.
+# These bases are not frozen, so that the twins of `reading` can have them; all classes below them are.
 @define(kw_only=True, weakref_slot=False, eq=False)
-class Command:
+class Value:
+    """A message, or a value inside of one. Making it raises `LocalProtocolError` for a field of the wrong type."""
+
+    def __attrs_post_init__(self) -> None:
+        checker(type(self))(self)
+
+
+@define(kw_only=True, weakref_slot=False, eq=False)
+class Command(Value):
     """A message from a client to the server (signaling.md § 4). Wire: ``payload.action`` is `ACTION`."""
 
     NAMESPACE: ClassVar[str] = ""
@@ -65,7 +75,7 @@ class Command:
 
 
 @define(kw_only=True, weakref_slot=False, eq=False)
-class Event:
+class Event(Value):
     """A message from the server to a client (signaling.md § 4). Wire: ``payload.message`` is `MESSAGE`.
 
     ``timestamp``: of the envelope; a server always sets it. Not an order: relayed messages carry the sender's.
@@ -75,11 +85,6 @@ class Event:
     MESSAGE: ClassVar[str] = ""
 
     timestamp: Timestamp | None = None
-
-
-WIRE_NAME: Final = "m3.name"
-WIRE_NULL: Final = "m3.null"
-WIRE_REST: Final = "m3.rest"
 
 
 def hide(text: object) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct, defstruct
 
-from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
+from m3core.errors import LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_STRING
 from m3core.messages import scan, strict
 from m3core.messages.base import NAMESPACES, Command, Event, Json
@@ -114,7 +114,7 @@ class _Direction:
         return self.structure(strict.parse(text))
 
     def read(self, envelope: Any) -> Any:
-        reader = self.readers[envelope.payload.__class__]
+        reader = self.readers[type(envelope.payload)]
         return reader(envelope.payload, envelope.timestamp) if self.is_event else reader(envelope.payload)
 
     def structure(self, tree: Json) -> Any:
@@ -168,7 +168,7 @@ def decode_event(data: bytes | str) -> Event | UnknownEvent:
         if len(data) > MAX_STRING:
             _check_strings(data)
         payload = envelope.payload
-        event: Event = _EVENT_READERS[payload.__class__](payload, envelope.timestamp)
+        event: Event = _EVENT_READERS[type(payload)](payload, envelope.timestamp)
     except _NOT_SURE:
         recovered: Event | UnknownEvent = _EVENTS.recover(data)
         return recovered
@@ -181,7 +181,7 @@ def decode_command(data: bytes | str) -> Command | UnknownCommand:
         payload = _COMMANDS.strict(data).payload
         if len(data) > MAX_STRING:
             _check_strings(data)
-        command: Command = _COMMAND_READERS[payload.__class__](payload)
+        command: Command = _COMMAND_READERS[type(payload)](payload)
     except _NOT_SURE:
         recovered: Command | UnknownCommand = _COMMANDS.recover(data)
         return recovered
@@ -230,13 +230,16 @@ def _writer_for(cls: type[Any]) -> Generated:
 def encode(message: Message) -> bytes:
     """A message as UTF-8 JSON, for one WebSocket text message.
 
-    Raises `LocalProtocolError` for a field of the wrong type, an id that is no UUID, or more than `MAX_MESSAGE` bytes.
+    Raises `LocalProtocolError` for what is no message, raw values that JSON cannot hold, and more than `MAX_MESSAGE`
+    bytes. Fields of the wrong type were refused when the message was made.
     """
-    cls = message.__class__
-    if cls not in _WRITERS:
-        _WRITERS[cls] = _writer_for(cls)
+    cls = type(message)
     try:
-        data = _ENCODE(_WRITERS[cls](message))
+        write = _WRITERS[cls]
+    except KeyError:
+        write = _WRITERS[cls] = _writer_for(cls)
+    try:
+        data = _ENCODE(write(message))
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
         raise LocalProtocolError(f"the {cls.__name__} holds what JSON cannot") from None
     if len(data) > MAX_MESSAGE:

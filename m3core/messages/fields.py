@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
-from m3core.messages.base import WIRE_NAME, WIRE_NULL, WIRE_REST
+WIRE_NAME: Final = "m3.name"
+WIRE_NULL: Final = "m3.null"
+WIRE_REST: Final = "m3.rest"
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -20,6 +20,7 @@ _DEEPEST_MODULE: Final = 4
 """Nesting around a raw value in the deepest place for one: envelope, payload, participants, entry."""
 
 
+_CONTAINERS: Final = (dict, list)
 _HARMLESS: Final = frozenset({str, bool, float, type(None)})
 
 
@@ -95,11 +96,11 @@ def check_module(value: Json, depth: int = MAX_NESTING - _DEEPEST_MODULE) -> Jso
 
     Raises `Doubtful` otherwise: where the value stands, and thus how deep it may be, is not known here.
     """
-    if isinstance(value, dict | list):
+    if isinstance(value, _CONTAINERS):
         if not depth:
             raise Doubtful
         for each in value.values() if isinstance(value, dict) else value:
-            if each.__class__ not in _HARMLESS:
+            if type(each) not in _HARMLESS:
                 check_module(each, depth - 1)
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise Doubtful

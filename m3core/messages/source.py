@@ -1,4 +1,4 @@
-"""Functions that are generated of message classes: their source text, the objects it names, and ids known to be good."""
+"""Functions that are generated of message classes: their text, what it names, and ids known to be good."""
 
 from __future__ import annotations
 
