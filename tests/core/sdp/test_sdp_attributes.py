@@ -7,6 +7,7 @@ from sdp_vectors import CHROMIUM, PUBLISH_OFFER, load, section
 
 from m3core.errors import SdpError
 from m3core.sdp import (
+    ConnectionInformation,
     Direction,
     ExtMap,
     Fingerprint,
@@ -52,8 +53,8 @@ def test_codecs_of_a_firefox_offer() -> None:
     assert audio.codec_parameters(0) is None
     assert video.codec_parameters(120) == Vp8Parameters(60, 12288)
     assert video.codec_parameters(121) == Vp9Parameters(0, 60, 12288)
-    assert video.codec_parameters(126) == H264Parameters("42e01f", 1, True)
-    assert video.codec_parameters(97) == H264Parameters("42e01f", 0, True)
+    assert video.codec_parameters(126) == H264Parameters("42e01f", 1, level_asymmetry_allowed=True)
+    assert video.codec_parameters(97) == H264Parameters("42e01f", 0, level_asymmetry_allowed=True)
     assert video.codec_parameters(98) == RtxFormat(PayloadType(97))
     assert video.rtcp_feedback[1] == RtcpFeedback(PayloadType(120), "nack", "pli")
     assert video.rtcp_feedback[3] == RtcpFeedback(PayloadType(120), "goog-remb")
@@ -73,7 +74,8 @@ def test_streams_of_a_firefox_offer() -> None:
 
 def test_chromium_has_codecs_and_attributes_of_its_own() -> None:
     audio, video = SessionDescription.parse(CHROMIUM).media
-    assert audio.rtcp == RtcpAddress(9, "IN", "IP4", "0.0.0.0")
+    assert audio.rtcp == RtcpAddress(9, ConnectionInformation("IN", "IP4", "0.0.0.0"))
+    assert RtcpAddress.parse("9") == RtcpAddress(9)
     assert audio.rtcp_xr == ("rcvr-rtt=all",)
     assert load("sdp/01-publish-video-offer.sdp").media[0].rtcp_xr == ()
     assert audio.codec_parameters(111) == OpusParameters(min_packet_time=10, use_inband_fec=True)
@@ -84,9 +86,15 @@ def test_chromium_has_codecs_and_attributes_of_its_own() -> None:
 
 def test_rarer_attributes() -> None:
     media = one(
-        "ptime:20", "maxptime:120", "rtcp-mux-only", "bundle-only", f"tls-id:{'a' * 20}", "rtcp-fb:* nack",
-        "extmap:4100 urn:x with attributes", "msid:-",
-    ).media[0]  # fmt: skip
+        "ptime:20",
+        "maxptime:120",
+        "rtcp-mux-only",
+        "bundle-only",
+        f"tls-id:{'a' * 20}",
+        "rtcp-fb:* nack",
+        "extmap:4100 urn:x with attributes",
+        "msid:-",
+    ).media[0]
     assert (media.packet_time, media.max_packet_time) == (20, 120)
     assert media.rtcp_mux_only
     assert media.bundle_only
@@ -220,8 +228,16 @@ MALFORMED = [
     ("end-of-candidates:now", "property with a value"),
     ("rtcp-mux:yes", "property with a value"),
     ("sendrecv:yes", "property with a value"),
-    ("rtcp:9", "malformed a=rtcp"),
+    ("rtcp:9 IN", "malformed a=rtcp"),
+    ("sctpmap:x", "malformed a=sctpmap"),
+    ("msid:a \u2003", "malformed a=msid"),
+    ("extmap:1 urn:\u2003x", "malformed a=extmap"),
+    ("extmap:1 urn:x y", "a=extmap with extension attributes"),
     ("rtcp:x IN IP4 0.0.0.0", "malformed a=rtcp"),
+    ("rtcp:9 IN IP4 ::1", "a connection address is"),
+    ("rtcp:9 IN IP5 0.0.0.0", "a connection address is"),
+    ("rtcp:9 IM IP4 0.0.0.0", "a connection address is"),
+    ("rtcp:9 IN IP6 fe80::1%0", "a connection address is"),
     ("rtcp:65536 IN IP4 0.0.0.0", "port outside"),
     ("ptime:20.5", "a packet time is a number"),
     ("maxptime:", "malformed a= line"),
@@ -249,9 +265,14 @@ def test_malformed_attributes_name_their_line(line: str, rule: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "rule"),
-    [("group: ", "malformed a=group"), ("group:BUNDLE ä", "malformed a=group"), ("msid-semantic: ", "malformed a=msid-semantic"),
-     ("ice-lite:1", "property with a value"), ("mid:0", "")],
-)  # fmt: skip
+    [
+        ("group: ", "malformed a=group"),
+        ("group:BUNDLE ä", "malformed a=group"),
+        ("msid-semantic: ", "malformed a=msid-semantic"),
+        ("ice-lite:1", "property with a value"),
+        ("mid:0", ""),
+    ],
+)
 def test_session_attributes(line: str, rule: str) -> None:
     description = SessionDescription.parse(PUBLISH_OFFER.replace("a=ice-options:trickle", f"a={line}", 1))
     if not rule:
@@ -261,6 +282,16 @@ def test_session_attributes(line: str, rule: str) -> None:
     with pytest.raises(SdpError, match=rule) as caught:
         description.validate()
     assert caught.value.line == 7
+
+
+@pytest.mark.parametrize(
+    "connection", ["IN IP4 224.2.1.1/127", "IN IP4 example.com", "TN RFC2543 +1", "IN IP6 0.0.0.0"]
+)
+def test_connections_are_ip_addresses(connection: str) -> None:
+    description = SessionDescription.parse(PUBLISH_OFFER.replace("IN IP4 0.0.0.0\r\na=", f"{connection}\r\na=", 1))
+    with pytest.raises(SdpError, match="a connection address is IN IP4 or IN IP6") as caught:
+        description.validate()
+    assert (caught.value.line, caught.value.column) == (10, 3)
 
 
 def test_columns_point_at_the_value() -> None:

@@ -64,9 +64,14 @@ def test_names_are_kept_and_never_resolved() -> None:
 
 @pytest.mark.parametrize(
     ("address", "loopback", "link_local"),
-    [("127.0.0.1", True, False), ("::1", True, False), ("fe80::1", False, True), ("169.254.0.1", False, True),
-     ("192.0.2.1", False, False)],
-)  # fmt: skip
+    [
+        ("127.0.0.1", True, False),
+        ("::1", True, False),
+        ("fe80::1", False, True),
+        ("169.254.0.1", False, True),
+        ("192.0.2.1", False, False),
+    ],
+)
 def test_reach_of_addresses(address: str, loopback: bool, link_local: bool) -> None:
     candidate = IceCandidate.parse(f"candidate:1 1 udp 1 {address} 9 typ host")
     assert (candidate.is_loopback, candidate.is_link_local) == (loopback, link_local)
@@ -78,18 +83,47 @@ GOOD = "1 1 udp 1 192.0.2.1 9 typ host"
 @pytest.mark.parametrize(
     "text",
     [
-        "", "candidate:", "a=" + GOOD, "a=candidate:candidate:" + GOOD, GOOD + " ", " " + GOOD, GOOD + "\n", GOOD + "\x00",
-        GOOD.replace(" 9 ", " 0 "), GOOD.replace(" 9 ", " 65536 "), GOOD.replace(" 9 ", " -9 "), GOOD.replace(" 9 ", " 1_1 "),
-        GOOD.replace(" 9 ", " ９ "), GOOD.replace("192.0.2.1", "192.0.2"), GOOD.replace("192.0.2.1", "192.0.2.256"),
-        GOOD.replace("192.0.2.1", "192.0.2 1"), GOOD.replace("192.0.2.1", "fe80::1%eth0"), GOOD.replace("192.0.2.1", "::g"),
-        GOOD.replace("192.0.2.1", "-a.local"), GOOD.replace("192.0.2.1", "a" * 254), GOOD.replace("192.0.2.1", "1.2.3.4."),
-        GOOD.replace("192.0.2.1", "ü.local"), GOOD.replace("1 1 udp", "1 0 udp"), GOOD.replace("1 1 udp", "1 257 udp"),
-        GOOD.replace("1 1 udp", "a_b 1 udp"), GOOD.replace("udp 1 ", "udp 4294967296 "), GOOD.replace("host", "hosts"),
-        GOOD.replace("typ", "type"), GOOD + " generation", GOOD + "  0", GOOD + " raddr 10.0.0.1", GOOD + " rport 9",
-        GOOD + " raddr 10.0.0.1 rport x", GOOD + " raddr 10.0.0.1 rport 65536", GOOD + " raddr 10.0.0.1 rport 999999",
-        GOOD + " raddr a b rport 9", GOOD + " tcptype both", GOOD + " x y" * 1_000, "1" * 33 + GOOD[1:],
+        "",
+        "candidate:",
+        "a=" + GOOD,
+        "a=candidate:candidate:" + GOOD,
+        GOOD + " ",
+        " " + GOOD,
+        GOOD + "\n",
+        GOOD + "\x00",
+        GOOD.replace(" 9 ", " 0 "),
+        GOOD.replace(" 9 ", " 65536 "),
+        GOOD.replace(" 9 ", " -9 "),
+        GOOD.replace(" 9 ", " 1_1 "),
+        GOOD.replace(" 9 ", " ９ "),
+        GOOD.replace("192.0.2.1", "192.0.2"),
+        GOOD.replace("192.0.2.1", "192.0.2.256"),
+        GOOD.replace("192.0.2.1", "192.0.2 1"),
+        GOOD.replace("192.0.2.1", "fe80::1%eth0"),
+        GOOD.replace("192.0.2.1", "::g"),
+        GOOD.replace("192.0.2.1", "-a.local"),
+        GOOD.replace("192.0.2.1", "a" * 254),
+        GOOD.replace("192.0.2.1", "1.2.3.4."),
+        GOOD.replace("192.0.2.1", "ü.local"),
+        GOOD.replace("1 1 udp", "1 0 udp"),
+        GOOD.replace("1 1 udp", "1 257 udp"),
+        GOOD.replace("1 1 udp", "a_b 1 udp"),
+        GOOD.replace("udp 1 ", "udp 4294967296 "),
+        GOOD.replace("host", "hosts"),
+        GOOD.replace("typ", "type"),
+        GOOD + " generation",
+        GOOD + "  0",
+        GOOD + " raddr 10.0.0.1",
+        GOOD + " rport 9",
+        GOOD + " raddr 10.0.0.1 rport x",
+        GOOD + " raddr 10.0.0.1 rport 65536",
+        GOOD + " raddr 10.0.0.1 rport 999999",
+        GOOD + " raddr a b rport 9",
+        GOOD + " tcptype both",
+        GOOD + " x y" * 1_000,
+        "1" * 33 + GOOD[1:],
     ],
-)  # fmt: skip
+)
 def test_malformed_candidates(text: str) -> None:
     with pytest.raises(SdpError) as caught:
         IceCandidate.parse(text)

@@ -47,25 +47,33 @@ PUBLISH_LAWS = {
         "an answer has as many m-sections as its offer",
         0,
     ),
-    "RFC 3264 s.6: media type": (changed(ANSWER, "m=video 9", "m=audio 9"), "the answer changes the media type", 32),
+    "RFC 3264 s.6: media type": (changed(ANSWER, "m=video 9", "m=audio 9"), "the answer changes the media type", 31),
     "RFC 3264 s.6: protocol": (
         changed(ANSWER, "m=video 9 UDP/TLS/RTP/SAVPF", "m=video 9 UDP/TLS/RTP/SAVP"),
         "the answer changes the transport protocol",
-        32,
+        31,
     ),
     "RFC 9429 s.5.3.1: mid": (
         changed(changed(ANSWER, "a=mid:1", "a=mid:v"), "BUNDLE 0 1", "BUNDLE 0 v"),
         "the answer changes a mid",
-        36,
+        35,
     ),
     "RFC 9429 s.5.3.1: format": (
         changed(changed(ANSWER, VIDEO, VIDEO + " 96"), "a=msid:janus janusv0", "a=rtpmap:96 VP8/90000"),
         "the answer has a format that was not offered",
-        32,
+        31,
     ),
     "RFC 3264 s.6.1: codec": (changed(ANSWER, "120 VP8", "120 VP9"), "the answer changes the codec", 42),
-    "RFC 3264 s.6.1: clock rate": (changed(ANSWER, "109 opus/48000/2", "109 opus/44100/2"), "the answer changes the codec", 19),
-    "RFC 3264 s.6.1: channels": (changed(ANSWER, "109 opus/48000/2", "109 opus/48000"), "the answer changes the codec", 19),
+    "RFC 3264 s.6.1: clock rate": (
+        changed(ANSWER, "109 opus/48000/2", "109 opus/44100/2"),
+        "the answer changes the codec",
+        19,
+    ),
+    "RFC 3264 s.6.1: channels": (
+        changed(ANSWER, "109 opus/48000/2", "109 opus/48000"),
+        "the answer changes the codec",
+        19,
+    ),
     "RFC 4588 s.8.1: apt": (
         changed(ANSWER, VIDEO, VIDEO + " 121").replace("apt=120", "apt=121\r\na=rtpmap:121 VP9/90000"),
         "the answer changes the apt",
@@ -73,17 +81,16 @@ PUBLISH_LAWS = {
     ),
     "RFC 3264 s.6.1: direction": (changed(ANSWER, "a=recvonly", "a=sendonly"), "a direction that does not answer", 11),
     "RFC 3264 s.6.1: no direction": (changed(ANSWER, "a=recvonly\r\n", ""), "a direction that does not answer", 9),
-    "RFC 8842 s.5.3: setup": (changed(ANSWER, "a=setup:active", "a=setup:actpass"), "a=setup of an answer is active or passive", 18),
-    "RFC 8842 s.5: no setup": (ANSWER.replace("a=setup:active\r\n", ""), "an m-section without a=setup", 9),
-    "RFC 9143 s.7.3: bundle of others": (
-        changed(ANSWER, "BUNDLE 0 1", "BUNDLE 0 1 2").replace("m=video", "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\na=mid:2\r\nm=video"),
-        "an answer has as many m-sections as its offer",
-        0,
+    "RFC 8842 s.5.3: setup": (
+        changed(ANSWER, "a=setup:active", "a=setup:actpass"),
+        "a=setup of an answer is active or passive",
+        18,
     ),
+    "RFC 8842 s.5: no setup": (ANSWER.replace("a=setup:active\r\n", ""), "an m-section without a=setup", 9),
     "media.md § 8.2: accepted mid outside the bundle": (
         changed(ANSWER, "BUNDLE 0 1", "BUNDLE 0"),
         "the answer accepts an m-section outside its BUNDLE group",
-        32,
+        31,
     ),
     "RFC 9143 s.7.3: rejected in the bundle": (
         changed(ANSWER, "m=video 9", "m=video 0"),
@@ -93,12 +100,12 @@ PUBLISH_LAWS = {
     "RFC 8851 s.6.3: rid not offered": (
         changed(ANSWER, "a=rid:low recv", "a=rid:tiny recv").replace("medium;low", "medium;tiny"),
         "the answer has a rid that was not offered so",
-        62,
+        63,
     ),
     "RFC 8851 s.6.3: rid direction": (
         ANSWER.replace(" recv\r\n", " send\r\n").replace("simulcast:recv", "simulcast:send"),
         "the answer has a rid that was not offered so",
-        60,
+        61,
     ),
     "RFC 8285 s.7: extension not offered": (
         changed(ANSWER, EXTMAP, "a=extmap:4 urn:ietf:params:rtp-hdrext:toffset"),
@@ -124,7 +131,7 @@ PUBLISH_LAWS = {
     "RFC 9429 s.5.3.1: fingerprint": (ANSWER.replace(FINGERPRINT, ""), "an m-section without a=fingerprint", 9),
     "RFC 9429 s.5.3.1: ICE credentials": (ANSWER.replace(CREDENTIALS, ""), "an m-section without a=ice-ufrag", 9),
     "validity": (changed(ANSWER, "a=setup:active", "a=setup:x"), "unknown a=setup", 18),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("law", PUBLISH_LAWS)
@@ -148,7 +155,7 @@ LAWS = {
         SUBSCRIBE_OFFER.replace("setup:actpass", "setup:active"),
         SUBSCRIBE_ANSWER,
         "both sides chose the same a=setup",
-        23,
+        20,
     ),
     "RFC 3264 s.6: rejected m-section revived": (
         changed(changed(SUBSCRIBE_OFFER, "m=audio 9", "m=audio 0"), "BUNDLE a v", "BUNDLE v"),
@@ -169,25 +176,12 @@ LAWS = {
         "the answer refuses a=rtcp-mux",
         8,
     ),
-    "RFC 8853 s.5.3.2: simulcast not offered": (
-        changed(PUBLISH_OFFER, "send high;medium;low", "send high;medium,low recv x").replace(
-            "a=rid:low send", "a=rid:low send\r\na=rid:x recv"
-        ),
-        changed(ANSWER, "a=simulcast:recv high;medium;low", "a=simulcast:recv high;medium;low send x").replace(
-            "a=rid:low recv", "a=rid:low recv\r\na=rid:x send"
-        ),
-        "",
-        0,
-    ),
 }
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_law_of_answers(law: str) -> None:
     offer, answer, rule, line = LAWS[law]
-    if not rule:
-        check_answer(parse(offer), parse(answer))
-        return
     with pytest.raises(SdpError) as caught:
         check_answer(parse(offer), parse(answer))
     assert caught.value.rule.startswith(rule)
@@ -200,6 +194,15 @@ def test_simulcast_needs_an_offer_of_simulcast() -> None:
         offer = changed(PUBLISH_OFFER, "a=simulcast:send high;medium;low\r\n", simulcast)
         with pytest.raises(SdpError, match="the answer has simulcast that was not offered"):
             check_answer(parse(offer), parse(ANSWER))
+
+
+def test_simulcast_may_go_both_ways() -> None:
+    offer = changed(PUBLISH_OFFER, "send high;medium;low", "send high;medium,low recv x")
+    answer = changed(ANSWER, "a=simulcast:recv high;medium;low", "a=simulcast:recv high;medium;low send x")
+    check_answer(
+        parse(changed(offer, "a=rid:low send", "a=rid:low send\r\na=rid:x recv")),
+        parse(changed(answer, "a=rid:low recv", "a=rid:low recv\r\na=rid:x send")),
+    )
 
 
 def test_an_m_section_may_be_rejected_with_or_without_its_mid() -> None:
@@ -238,13 +241,17 @@ OFFERS = {
     "nothing offered": (HEAD, "an offer without m-sections", 0),
     "all rejected": (section("mid:0", mline="m=audio 0 UDP/TLS/RTP/SAVPF 0"), "an offer without m-sections", 0),
     "invalid": (changed(PUBLISH_OFFER, "a=mid:0\r\n", ""), "an m-section without a=mid", 9),
-    "outside the bundle": (changed(PUBLISH_OFFER, "BUNDLE 0 1", "BUNDLE 0"), "an offered m-section that is not in the BUNDLE group", 34),
+    "outside the bundle": (
+        changed(PUBLISH_OFFER, "BUNDLE 0 1", "BUNDLE 0"),
+        "an offered m-section that is not in the BUNDLE group",
+        29,
+    ),
     "no bundle": (PLAIN_OFFER, "an offered m-section that is not in the BUNDLE group", 8),
     "no rtcp-mux": (changed(PUBLISH_OFFER, "a=rtcp-mux\r\n", ""), "a bundled m-section without a=rtcp-mux", 9),
     "no credentials": (section("mid:0", mline="m=audio 9 UDP/TLS/RTP/SAVPF 0"), "an m-section without a=ice-ufrag", 5),
     "no fingerprint": (PUBLISH_OFFER.replace("a=fingerprint", "a=x-print"), "an m-section without a=fingerprint", 9),
     "no setup": (PUBLISH_OFFER.replace("a=setup", "a=x-setup"), "an m-section without a=setup", 9),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OFFERS)
