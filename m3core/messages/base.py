@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Final, TypeAlias
 
-from attrs import frozen
+from attrs import define
 
+from m3core.messages.checking import checker
+from m3core.messages.fields import WIRE_NAME, WIRE_NULL, WIRE_REST
 from m3core.values import Timestamp
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """Any JSON value, as msgspec and the standard library read it."""
 
 NAMESPACES: Final[dict[str, str]] = {
@@ -21,7 +23,18 @@ NAMESPACES: Final[dict[str, str]] = {
 }
 """Namespaces whose messages are typed, and the module that holds their classes; loaded on first use."""
 
-MODULES: Final[tuple[str, ...]] = (
+ENTRY_MODULES: Final[tuple[str, ...]] = (
+    "chat",
+    "protocol",
+    "meeting_notes",
+    "recording",
+    "timer",
+    "waiting_room_state",
+    "livekit",
+)
+"""Keys of participant entries that belong to other namespaces (signaling.md § 5.2)."""
+
+JOIN_MODULES: Final[tuple[str, ...]] = (
     "chat",
     "moderation",
     "breakout",
@@ -36,25 +49,33 @@ MODULES: Final[tuple[str, ...]] = (
     "legal_vote",
     "automod",
     "echo",
-    "waiting_room_state",
     "livekit",
     "meeting_report",
     "subroom_audio",
     "training_participation_report",
 )
-"""Keys of `join_success` and of participant entries that belong to other namespaces (signaling.md § 5.1, 5.2, 19)."""
+"""Keys of `join_success` that belong to other namespaces (signaling.md § 5.1, 19)."""
 
 
-@frozen(kw_only=True, weakref_slot=False)
-class Command:
+# These bases are not frozen, so that the twins of `reading` can have them; all classes below them are.
+@define(kw_only=True, weakref_slot=False, eq=False)
+class Value:
+    """A message, or a value inside of one. Making it raises `LocalProtocolError` for a field of the wrong type."""
+
+    def __attrs_post_init__(self) -> None:
+        checker(type(self))(self)
+
+
+@define(kw_only=True, weakref_slot=False, eq=False)
+class Command(Value):
     """A message from a client to the server (signaling.md § 4). Wire: ``payload.action`` is `ACTION`."""
 
     NAMESPACE: ClassVar[str] = ""
     ACTION: ClassVar[str] = ""
 
 
-@frozen(kw_only=True, weakref_slot=False)
-class Event:
+@define(kw_only=True, weakref_slot=False, eq=False)
+class Event(Value):
     """A message from the server to a client (signaling.md § 4). Wire: ``payload.message`` is `MESSAGE`.
 
     ``timestamp``: of the envelope; a server always sets it. Not an order: relayed messages carry the sender's.
@@ -64,11 +85,6 @@ class Event:
     MESSAGE: ClassVar[str] = ""
 
     timestamp: Timestamp | None = None
-
-
-WIRE_NAME: Final = "m3.name"
-WIRE_NULL: Final = "m3.null"
-WIRE_REST: Final = "m3.rest"
 
 
 def hide(text: object) -> str:
@@ -83,5 +99,8 @@ def named(wire: str) -> Mapping[str, object]:
 
 NULL: Final[Mapping[str, object]] = {WIRE_NULL: True}
 """Metadata: an optional field that is sent as ``null`` when it is None; others are omitted."""
-REST: Final[Mapping[str, object]] = {WIRE_REST: True}
-"""Metadata: the one field that takes the raw values of the keys in `MODULES`."""
+
+
+def rest(keys: tuple[str, ...]) -> Mapping[str, object]:
+    """Metadata: the one field that takes the raw values of ``keys``, which belong to other namespaces."""
+    return {WIRE_REST: keys}

@@ -1,6 +1,6 @@
 """Bytes to typed messages and back. Knows no namespace: it loads the module of one when its first message comes.
 
-Decoding is tried three times, each only if the one before failed. First strict shells (`shapes`), which refuse keys
+Decoding is tried three times, each only if the one before failed. First strict shells (`shells`), which refuse keys
 that they do not know, so that nothing is skipped and nothing has to be checked beforehand. Then, after the guards of
 `scan`, shells that skip unknown keys. Last the careful decoder of `strict`, which finds unknown kinds and the path of
 what is wrong.
@@ -8,17 +8,23 @@ what is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Final, TypeAlias, Union
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct, defstruct
 
-from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
+from m3core.errors import LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_STRING
-from m3core.messages import scan, shapes, strict
+from m3core.messages import scan, strict
 from m3core.messages.base import NAMESPACES, Command, Event, Json
+from m3core.messages.fields import is_event, tag_of, union_of
+from m3core.messages.reading import reader
+from m3core.messages.shells import decode_shell
+from m3core.messages.source import Generated
 from m3core.messages.unknown import UnknownCommand, UnknownEvent
+from m3core.messages.writing import message_writer
 from m3core.values import Timestamp
 
 _NOT_SURE: Final = (msgspec.MsgspecError, MalformedMessage, scan.Doubtful, RecursionError, UnicodeError)
@@ -34,10 +40,16 @@ def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
     found = {}
     for cls in vars(import_module(module)).values():
         if isinstance(cls, type) and issubclass(cls, base) and cls.__dict__.get("NAMESPACE") == namespace:
-            tag = shapes.tag_of(cls)
+            tag = tag_of(cls)
             if tag is not None:
                 found[tag[1]] = cls
     return found
+
+
+def _check_strings(data: bytes | str) -> None:
+    """Raise `Doubtful` for a message that may be too long, or may hold too long a string."""
+    if len(data) > MAX_MESSAGE or isinstance(data, str) or scan.may_hold_long_string(data):
+        raise scan.Doubtful
 
 
 class _Direction:
@@ -48,10 +60,10 @@ class _Direction:
         self.unknown = unknown
         self.key = key
         self.loaded: dict[str, dict[str, type[Any]]] = {}
-        self.readers: dict[type[Any], shapes.Filler] = {}
-        self.is_event = base is Event
-        self.strict: msgspec.json.Decoder[Any] = _NOTHING
-        self.lenient: msgspec.json.Decoder[Any] = _NOTHING
+        self.readers: dict[type[Any], Generated] = {}
+        self.is_event = is_event(base)
+        self.strict: Callable[[bytes | str], Any] = _NOTHING.decode
+        self.lenient: Callable[[bytes | str], Any] = _NOTHING.decode
 
     def load(self, namespace: str) -> bool:
         """Compile ``namespace``; False if there is nothing to load."""
@@ -60,15 +72,15 @@ class _Direction:
         self.loaded[namespace] = found = classes(namespace, self.base)
         for cls in found.values():
             for is_strict in (True, False):
-                self.readers[shapes.decode_shell(cls, is_strict)] = shapes.reader(cls)
-        self.strict = self._decoder(is_strict=True)
-        self.lenient = self._decoder(is_strict=False)
+                self.readers[decode_shell(cls, is_strict)] = reader(cls)
+        self.strict = self._decoder(is_strict=True).decode
+        self.lenient = self._decoder(is_strict=False).decode
         return True
 
     def _decoder(self, *, is_strict: bool) -> msgspec.json.Decoder[Any]:
         envelopes: list[type[Struct]] = []
         for namespace, found in self.loaded.items():
-            payload = Union[tuple(shapes.decode_shell(cls, is_strict) for cls in found.values())]  # noqa: UP007
+            payload = union_of([decode_shell(cls, is_strict) for cls in found.values()])
             fields: list[Any] = [("payload", payload)]
             if self.is_event:
                 fields.append(("timestamp", str | None, None))
@@ -82,20 +94,7 @@ class _Direction:
                     forbid_unknown_fields=is_strict,
                 )
             )
-        return msgspec.json.Decoder(Union[tuple(envelopes)])  # noqa: UP007 - envelopes are data here
-
-    def decode(self, data: bytes | str) -> Any:
-        """One message. Raises `MalformedMessage` and `LimitExceeded`."""
-        try:
-            if len(data) <= MAX_STRING:
-                envelope = self.strict.decode(data)
-                payload = envelope.payload
-                if self.is_event:
-                    return self.readers[payload.__class__](payload, envelope.timestamp)
-                return self.readers[payload.__class__](payload)
-        except _NOT_SURE:
-            pass
-        return self.recover(data)
+        return msgspec.json.Decoder(union_of(envelopes))
 
     def recover(self, data: bytes | str) -> Any:
         """Decode what is long, or what the strict shells refused; or raise, with the path."""
@@ -109,13 +108,13 @@ class _Direction:
         scan.check_nesting(data)
         if scan.is_plain(data):
             try:
-                return self.read(self.lenient.decode(data))
+                return self.read(self.lenient(data))
             except _NOT_SURE:
                 pass
         return self.structure(strict.parse(text))
 
     def read(self, envelope: Any) -> Any:
-        reader = self.readers[envelope.payload.__class__]
+        reader = self.readers[type(envelope.payload)]
         return reader(envelope.payload, envelope.timestamp) if self.is_event else reader(envelope.payload)
 
     def structure(self, tree: Json) -> Any:
@@ -127,7 +126,6 @@ class _Direction:
                 raise MalformedMessage("missing", f"$.{key}")
             if not isinstance(value, kind):
                 raise MalformedMessage("not a string" if kind is str else "not an object", f"$.{key}")
-        assert isinstance(namespace, str) and isinstance(payload, dict)
         envelope: dict[str, Any] = {}
         if self.is_event:
             timestamp = tree.get("timestamp")
@@ -156,73 +154,97 @@ _EVENTS: Final = _Direction(Event, UnknownEvent, "message")
 _COMMANDS: Final = _Direction(Command, UnknownCommand, "action")
 
 
+_EVENT_READERS: Final = _EVENTS.readers
+_COMMAND_READERS: Final = _COMMANDS.readers
+
+
 def decode_event(data: bytes | str) -> Event | UnknownEvent:
     """One text message of a server as a typed event.
 
     Raises `MalformedMessage` with the path, or `LimitExceeded`; nothing else, whatever ``data`` holds.
     """
-    event: Event | UnknownEvent = _EVENTS.decode(data)
+    try:
+        envelope = _EVENTS.strict(data)
+        if len(data) > MAX_STRING:
+            _check_strings(data)
+        payload = envelope.payload
+        event: Event = _EVENT_READERS[type(payload)](payload, envelope.timestamp)
+    except _NOT_SURE:
+        recovered: Event | UnknownEvent = _EVENTS.recover(data)
+        return recovered
     return event
 
 
 def decode_command(data: bytes | str) -> Command | UnknownCommand:
     """One text message of a client as a typed command. Raises as `decode_event`."""
-    command: Command | UnknownCommand = _COMMANDS.decode(data)
+    try:
+        payload = _COMMANDS.strict(data).payload
+        if len(data) > MAX_STRING:
+            _check_strings(data)
+        command: Command = _COMMAND_READERS[type(payload)](payload)
+    except _NOT_SURE:
+        recovered: Command | UnknownCommand = _COMMANDS.recover(data)
+        return recovered
     return command
 
 
 class _Envelope(Struct, gc=False, omit_defaults=True):
     namespace: str
-    payload: Any
+    payload: dict[str, Json]
     timestamp: str | None = None
 
 
 _ENCODE: Final = msgspec.json.Encoder().encode
-_WRITERS: Final[dict[type[Any], shapes.Filler]] = {}
+_WRITERS: Final[dict[type[Any], Generated]] = {}
 
 
-def _writer_for(message: object) -> shapes.Filler:
-    cls = type(message)
-    if not isinstance(message, Command | Event) or not cls.NAMESPACE:
-        raise LocalProtocolError(f"{cls.__name__} is no message")
-    _WRITERS[cls] = shapes.writer(cls)
-    return _WRITERS[cls]
+def _write_unknown_event(message: UnknownEvent) -> _Envelope:
+    timestamp: object = message.timestamp
+    if timestamp is not None and not isinstance(timestamp, Timestamp):
+        raise LocalProtocolError("UnknownEvent.timestamp is not a Timestamp")
+    payload = _payload(message.payload, "message", message.message)
+    return _Envelope(message.namespace, payload, timestamp and timestamp.text)
 
 
-def _encode_unknown(message: UnknownCommand | UnknownEvent) -> bytes:
-    namespace, name = kind(message)
-    key = "action" if isinstance(message, UnknownCommand) else "message"
-    payload = dict(message.payload)
-    if name:
-        payload.setdefault(key, name)
-    if (payload.get(key) or "") != name and isinstance(payload.get(key), str):
+def _write_unknown_command(message: UnknownCommand) -> _Envelope:
+    return _Envelope(message.namespace, _payload(message.payload, "action", message.action))
+
+
+def _payload(payload: Mapping[str, Json], key: str, name: str) -> dict[str, Json]:
+    """``payload`` with its ``key``; without ``name`` it stays as it is, as `echo` and strange servers send it."""
+    if name and payload.get(key, name) != name:
         raise LocalProtocolError(f"payload.{key} is not the {key} of the message")
-    return _finish(namespace, payload, message.timestamp if isinstance(message, UnknownEvent) else None)
+    return {key: name, **payload} if name else dict(payload)
 
 
-def _finish(namespace: str, payload: object, timestamp: object) -> bytes:
-    if timestamp is not None:
-        if not isinstance(timestamp, Timestamp):
-            raise LocalProtocolError("timestamp is not a Timestamp")
-        timestamp = timestamp.text
-    try:
-        data = _ENCODE(_Envelope(namespace, payload, timestamp))
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
-        raise LocalProtocolError("the message holds what JSON cannot") from None
-    if len(data) > MAX_MESSAGE:
-        raise LocalProtocolError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
-    return data
+def _writer_for(cls: type[Any]) -> Generated:
+    if cls is UnknownEvent:
+        return _write_unknown_event
+    if cls is UnknownCommand:
+        return _write_unknown_command
+    if not issubclass(cls, Command | Event) or not cls.NAMESPACE:
+        raise LocalProtocolError(f"{cls.__name__} is no message")
+    return message_writer(cls)
 
 
 def encode(message: Message) -> bytes:
     """A message as UTF-8 JSON, for one WebSocket text message.
 
-    Raises `LocalProtocolError` for a field of the wrong type, an id that is no UUID, or more than `MAX_MESSAGE` bytes.
+    Raises `LocalProtocolError` for what is no message, raw values that JSON cannot hold, and more than `MAX_MESSAGE`
+    bytes. Fields of the wrong type were refused when the message was made.
     """
-    if isinstance(message, UnknownCommand | UnknownEvent):
-        return _encode_unknown(message)
-    write = _WRITERS.get(type(message)) or _writer_for(message)
-    return _finish(message.NAMESPACE, write(message), getattr(message, "timestamp", None))
+    cls = type(message)
+    try:
+        write = _WRITERS[cls]
+    except KeyError:
+        write = _WRITERS[cls] = _writer_for(cls)
+    try:
+        data = _ENCODE(write(message))
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+        raise LocalProtocolError(f"the {cls.__name__} holds what JSON cannot") from None
+    if len(data) > MAX_MESSAGE:
+        raise LocalProtocolError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
+    return data
 
 
 def kind(message: Message) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from m3core.messages.base import REST, Command, Event, Json
+from m3core.messages.base import ENTRY_MODULES, JOIN_MODULES, Command, Event, Json, rest
 from m3core.messages.media import MediaJoinData
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
 from m3core.messages.room import EventInfo, RoomInfo, Tariff
@@ -124,7 +124,7 @@ class JoinSuccess(Event):
     event_info: EventInfo | None = None
     room_info: RoomInfo | None = None
     is_room_owner: bool | None = None
-    modules: Mapping[str, Json] = field(factory=dict, metadata=REST)
+    modules: Mapping[str, Json] = field(factory=dict, metadata=rest(JOIN_MODULES))
 
 
 @frozen(kw_only=True, weakref_slot=False)
@@ -147,7 +147,7 @@ class Joined(Event):
     id: ParticipantId
     control: ControlState
     media: MediaState | None = None
-    modules: Mapping[str, Json] = field(factory=dict, metadata=REST)
+    modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 
 @frozen(kw_only=True, weakref_slot=False)
@@ -163,7 +163,7 @@ class Update(Event):
     id: ParticipantId
     control: ControlState | None = None
     media: MediaState | None = None
-    modules: Mapping[str, Json] = field(factory=dict, metadata=REST)
+    modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 
 @frozen(kw_only=True, weakref_slot=False)

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from m3core.messages.base import NULL, Command, Event, hide, named
+from m3core.messages.base import NULL, Command, Event, Value, hide, named
 from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection, Timestamp
 
 
@@ -36,7 +36,7 @@ class ForceMuteType(Enum):
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class Speaker:
+class Speaker(Value):
     """Whether a participant speaks. Wire: an element of ``speakers`` of the join data (L 0.9)."""
 
     participant: ParticipantId
@@ -45,7 +45,7 @@ class Speaker:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class ForceMute:
+class ForceMute(Value):
     """Who may unmute: all, or those in ``allow_list``. Wire: ``force_mute`` of the join data (L 0.16)."""
 
     type: ForceMuteType
@@ -53,7 +53,7 @@ class ForceMute:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class MediaJoinData:
+class MediaJoinData(Value):
     """What `media` tells the joiner. Wire: ``join_success.media`` (S; ``speakers``, ``force_mute`` L)."""
 
     is_presenter: bool
@@ -62,7 +62,7 @@ class MediaJoinData:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class MediaSessionState:
+class MediaSessionState(Value):
     """What a publication sends. Wire: ``media_session_state``.
 
     ``video_settings``: -1 off, 0 low, 1 medium, 2 high; servers ignore it (media.md § 5).
@@ -74,7 +74,7 @@ class MediaSessionState:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class CandidateInit:
+class CandidateInit(Value):
     """A trickled ICE candidate (W3C `RTCIceCandidateInit`). Wire: ``candidate`` of `sdp_candidate`.
 
     An empty ``candidate`` ends the candidates of the section; ``sdp_mid`` is optional and servers send none.
@@ -86,7 +86,7 @@ class CandidateInit:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class SubscriptionConfiguration:
+class SubscriptionConfiguration(Value):
     """What a subscription gets; None is unchanged. Wire: ``configuration``. ``substream``: 0 low, 1 medium, 2 high."""
 
     video: bool | None = None

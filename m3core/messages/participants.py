@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from m3core.messages.base import NULL, REST, Json
+from m3core.messages.base import ENTRY_MODULES, NULL, Json, Value, rest
 from m3core.values import ParticipantId, ParticipationKind, Role, Timestamp
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class ControlState:
+class ControlState(Value):
     """What `control` tells about a participant. Wire: ``control`` of an entry (S; ``is_room_owner`` L)."""
 
     display_name: str
@@ -26,7 +26,7 @@ class ControlState:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class StreamState:
+class StreamState(Value):
     """Whether a published stream's audio and video are on (media.md § 2). Wire: ``media.video``, ``media.screen``."""
 
     audio: bool
@@ -34,7 +34,7 @@ class StreamState:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class MediaState:
+class MediaState(Value):
     """What `media` tells about a participant; a stream that is None is not published. Wire: ``media`` of an entry."""
 
     is_presenter: bool
@@ -43,7 +43,7 @@ class MediaState:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class ParticipantEntry:
+class ParticipantEntry(Value):
     """One other participant. Wire: an element of ``join_success.participants``.
 
     ``modules``: what other namespaces tell about the participant, raw.
@@ -52,4 +52,4 @@ class ParticipantEntry:
     id: ParticipantId
     control: ControlState
     media: MediaState | None = None
-    modules: Mapping[str, Json] = field(factory=dict, metadata=REST)
+    modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))

@@ -1,4 +1,4 @@
-"""What `join_success` tells about the room since 0.3: tariff, event, call-in, owner (signaling.md § 5.1, rest.md § 3)."""
+"""What `join_success` tells about the room since 0.3 (signaling.md § 5.1, rest.md § 3)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from m3core.messages.base import Value
 from m3core.values import EventId, InviteCode, RoomId, Secret
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class TariffModule:
+class TariffModule(Value):
     """One module of a tariff. Wire: a value of ``tariff.modules`` (L 0.6)."""
 
     features: tuple[str, ...]
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class Tariff:
+class Tariff(Value):
     """Quotas and modules that the room's owner has paid for. Wire: ``tariff`` (L 0.3).
 
     ``quotas``: free-form names to numbers, e.g. ``room_participant_limit``. ``id`` is a UUID that nobody looks up here.
@@ -31,7 +32,7 @@ class Tariff:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class CallIn:
+class CallIn(Value):
     """How to take part by telephone. Wire: ``meeting_details.call_in`` (L 0.13). Id and password: 10 digits."""
 
     tel: str
@@ -41,7 +42,7 @@ class CallIn:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class StreamingLink:
+class StreamingLink(Value):
     """Where a live stream of the meeting can be watched. Wire: an element of ``streaming_links`` (L 0.13)."""
 
     name: str
@@ -49,7 +50,7 @@ class StreamingLink:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class MeetingDetails:
+class MeetingDetails(Value):
     """Ways into the meeting. Wire: ``event_info.meeting_details`` (L 0.13)."""
 
     invite_code_id: InviteCode | None = None
@@ -58,7 +59,7 @@ class MeetingDetails:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class EventInfo:
+class EventInfo(Value):
     """The calendar entry of the room. Wire: ``event_info`` (L 0.5)."""
 
     id: EventId
@@ -70,7 +71,7 @@ class EventInfo:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class RoomOwner:
+class RoomOwner(Value):
     """Who created the room; captured servers shorten it, so nothing is required. Wire: ``room_info.created_by``."""
 
     title: str | None = None
@@ -81,7 +82,7 @@ class RoomOwner:
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class RoomInfo:
+class RoomInfo(Value):
     """The room itself. Wire: ``room_info`` (L 0.16)."""
 
     id: RoomId

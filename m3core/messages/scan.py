@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-import msgspec
-
 from m3core.errors import LimitExceeded, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_NESTING, MAX_STRING
 from m3core.messages.base import Json
 
 _STRUCTURE: Final = b'[]{}"'
 _NOT_STRUCTURE: Final = bytes(sorted(set(range(256)) - set(_STRUCTURE)))
-_SHALLOW: Final = 2 * (MAX_NESTING - 4)
-"""Bytes that cannot nest deeper than a module may: each level has two brackets."""
 _DIGITS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
 _EXPONENT: Final = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
 _LONG_NUMBER: Final = b"0" * 19
@@ -22,6 +18,10 @@ _LONG_NUMBER: Final = b"0" * 19
 _FLATTEN: Final = bytes.maketrans(b"[]", b"{}")
 _DEEPEST_MODULE: Final = 4
 """Nesting around a raw value in the deepest place for one: envelope, payload, participants, entry."""
+
+
+_CONTAINERS: Final = (dict, list)
+_HARMLESS: Final = frozenset({str, bool, float, type(None)})
 
 
 def check_size(data: bytes) -> None:
@@ -91,13 +91,17 @@ class Doubtful(Exception):
     """The fast path is not sure; the careful one is to decide."""
 
 
-def load_raw(raw: msgspec.Raw) -> Json:
-    """The value of a key in `MODULES`. Raises `Doubtful` or `msgspec.DecodeError`."""
-    data = bytes(raw)
-    if len(data) > len(_LONG_NUMBER) and (
-        _LONG_NUMBER in data.translate(_DIGITS)
-        or (len(data) > _SHALLOW and nesting(data) > MAX_NESTING - _DEEPEST_MODULE)
-    ):
+def check_module(value: Json, depth: int = MAX_NESTING - _DEEPEST_MODULE) -> Json:
+    """``value`` of another namespace, if it nests at most ``depth`` levels and its integers have 64 bits.
+
+    Raises `Doubtful` otherwise: where the value stands, and thus how deep it may be, is not known here.
+    """
+    if isinstance(value, _CONTAINERS):
+        if not depth:
+            raise Doubtful
+        for each in value.values() if isinstance(value, dict) else value:
+            if type(each) not in _HARMLESS:
+                check_module(each, depth - 1)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise Doubtful
-    value: Json = msgspec.json.decode(data)
     return value

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final, get_args
 
 from attrs import frozen
 
 from m3core.errors import LimitExceeded, MalformedMessage
 from m3core.limits import MAX_STRING
-from m3core.messages.base import MODULES, Json
-from m3core.messages.shapes import fields_of, is_nested, is_uuid_type, rest_of
+from m3core.messages.base import Json
+from m3core.messages.fields import fields_of, is_id, is_mapping, is_nested, is_tuple, one_or_several, rest_of
 from m3core.values import Secret, Timestamp, parse_uuid
 
 _EXPECTED: Final = {str: "a string", bool: "a boolean", int: "an integer"}
@@ -117,7 +116,7 @@ def _scalar(hint: Any, value: Any, path: str) -> Any:
         return value
     if type(value) is not str:
         raise MalformedMessage("not a string", path)
-    if is_uuid_type(hint):
+    if is_id(hint):
         return parse_uuid(value, path)
     if hint in (Timestamp, Secret):
         return hint(value)
@@ -129,15 +128,14 @@ def _scalar(hint: Any, value: Any, path: str) -> Any:
 
 def structure(hint: Any, value: Json, path: str) -> Any:
     """``value`` as the field type ``hint``. Raises `MalformedMessage` and `UnknownEnumValue`, with the path."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Union:
-        single, several = sorted(arguments, key=lambda member: get_origin(member) is tuple)
-        return structure(several if type(value) is list else single, value, path)
-    if origin is tuple:
+    if both := one_or_several(hint):
+        return structure(both[type(value) is list], value, path)
+    arguments = get_args(hint)
+    if is_tuple(hint):
         if type(value) is not list:
             raise MalformedMessage("not an array", path)
         return tuple([structure(arguments[0], each, f"{path}[{index}]") for index, each in enumerate(value)])
-    if origin is Mapping:
+    if is_mapping(hint):
         if type(value) is not dict:
             raise MalformedMessage("not an object", path)
         return {key: structure(arguments[1], each, step(path, key)) for key, each in value.items()}
@@ -161,5 +159,6 @@ def structure_class(cls: type[Any], value: Json, path: str, **envelope: object) 
         elif field.required:
             arguments[field.name] = None
     if rest := rest_of(cls):
-        arguments[rest] = {key: value[key] for key in MODULES if key in value}
+        name, keys = rest
+        arguments[name] = {key: value[key] for key in keys if key in value}
     return cls(**arguments)

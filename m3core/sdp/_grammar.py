@@ -165,10 +165,15 @@ def _diagnose(text: str) -> NoReturn:
             letter = "a"
         if letter in seen and letter in once:
             raise SdpError(f"two {letter}= lines (RFC 8866 s.5)", number, 1)
-        # A new t= may follow the r= lines of the one before it.
-        if letter not in order or (
-            seen and order.index(letter) < order.index(seen[-1]) and (letter, seen[-1]) != ("t", "r")
-        ):
+        last = seen[-1:]
+        # Each r= belongs to the t= before it, and another t= may follow.
+        if letter == "r":
+            ordered = last in {"t", "r"}
+        else:
+            ordered = letter in order and (
+                not last or order.index(letter) >= order.index(last) or letter + last == "tr"
+            )
+        if not ordered:
             raise SdpError(f"{letter}= line out of order (RFC 8866 s.5)", number, 1)
         if (known and not _LINE[letter].fullmatch(line, 2)) or len(line) == 2:
             raise SdpError(f"malformed {letter}= line (RFC 8866 s.9)", number, 3)

@@ -15,6 +15,8 @@ IDENT: Final = r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]++"
 """One token of RFC 8866 s.9."""
 WORD: Final = r"[^ \r\n]++"
 """One field of a line: anything but blanks."""
+VISIBLE: Final = "[!-~]++"
+"""One field in ASCII. Others tell fields apart at every blank of Unicode; where that matters, there is none."""
 
 MAX_PORT: Final = 65_535
 MAX_UINT32: Final = (1 << 32) - 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum, StrEnum
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NewType
 
 from attrs import field, frozen
@@ -109,12 +110,27 @@ class Bandwidth:
         return cls(match[1], int(match[2]))
 
 
+_IP_VERSIONS: Final[dict[str, type[IPv4Address | IPv6Address]]] = {"IP4": IPv4Address, "IP6": IPv6Address}
+
+
+def _internet_address(network_type: str, address_type: str, address: str) -> tuple[str, str, str]:
+    """The three as they are, if they name an IP address. Names and multicast scopes have no use with ICE."""
+    version = _IP_VERSIONS.get(address_type)
+    try:
+        if version is not None and network_type == "IN" and "%" not in address:
+            version(address)
+            return network_type, address_type, address
+    except ValueError:
+        pass
+    raise SdpError("a connection address is IN IP4 or IN IP6 and an IP address (RFC 8866 s.5.7)")
+
+
 _CONNECTION: Final = re.compile(f"({IDENT}) ({IDENT}) ({WORD})")
 
 
 @frozen
 class ConnectionInformation:
-    """c= (RFC 8866 s.5.7). With ICE it is a default that nobody uses."""
+    """c= (RFC 8866 s.5.7), an IP address. With ICE it is a default that nobody uses."""
 
     network_type: str
     address_type: str
@@ -123,26 +139,28 @@ class ConnectionInformation:
     @classmethod
     def parse(cls, text: str) -> ConnectionInformation:
         """Raises `SdpError`."""
-        return cls(*fit(_CONNECTION, text, "malformed c= line (RFC 8866 s.5.7)").groups())
+        match = fit(_CONNECTION, text, "malformed c= line (RFC 8866 s.5.7)")
+        return cls(*_internet_address(match[1], match[2], match[3]))
 
 
-_RTCP: Final = re.compile(f"([0-9]{{1,5}}) ({IDENT}) ({IDENT}) ({WORD})")
+_RTCP: Final = re.compile(f"([0-9]{{1,5}})(?: ({IDENT}) ({IDENT}) ({WORD}))?")
 
 
 @frozen
 class RtcpAddress:
-    """a=rtcp (RFC 3605 s.2.1). The short form without an address is refused: nothing that speaks M3 writes it."""
+    """a=rtcp (RFC 3605 s.2.1). ``connection`` None: the address of the m-section."""
 
     port: int
-    network_type: str
-    address_type: str
-    address: str
+    connection: ConnectionInformation | None = None
 
     @classmethod
     def parse(cls, text: str) -> RtcpAddress:
         """Raises `SdpError`."""
         match = fit(_RTCP, text, "malformed a=rtcp (RFC 3605 s.2.1)")
-        return cls(bounded(match[1], MAX_PORT, "port"), match[2], match[3], match[4])
+        port = bounded(match[1], MAX_PORT, "port")
+        if match[2] is None:
+            return cls(port)
+        return cls(port, ConnectionInformation(*_internet_address(match[2], match[3], match[4])))
 
 
 class Direction(Enum):
@@ -281,6 +299,14 @@ _MILLISECONDS: Final = re.compile(r"[0-9]{1,5}")
 def parse_tls_id(text: str) -> str:
     """``text`` if it is a tls-id: 20 to 255 characters (RFC 8842 s.4); raises `SdpError`."""
     return fit(_TLS_ID, text, "a=tls-id is 20 to 255 characters (RFC 8842 s.4)")[0]
+
+
+_SCTPMAP: Final = re.compile("[0-9]{1,5} .+")
+
+
+def parse_sctpmap(text: str) -> str:
+    """``text`` if it looks like a=sctpmap, a forerunner of RFC 8841 that old browsers write; raises `SdpError`."""
+    return fit(_SCTPMAP, text, "malformed a=sctpmap")[0]
 
 
 def parse_sctp_port(text: str) -> int:

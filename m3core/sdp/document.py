@@ -22,7 +22,7 @@ from m3core.sdp.streams import MsidSemantic
 
 _SESSION_KNOWN: Final = EITHER_LEVEL | {"group", "msid-semantic", "ice-lite"}
 _FUSED_TIMING: Final = re.compile(r"(\r?\ns=[^\r\n]*?)(t=[0-9]{1,20} [0-9]{1,20}\r?\n)(?!t=)")
-_CANDIDATE_LINES: Final = frozenset({"a=candidate", "a=end-of-candidates"})
+_CANDIDATE_LINE: Final = re.compile(r"^a=(?:candidate|end-of-candidates)(?::[^\n]*+|\r?)(?:\n|\Z)", re.MULTILINE)
 
 
 @frozen
@@ -184,8 +184,7 @@ class SessionDescription(Section):
 def _without_candidates(text: str) -> str:
     if "\na=candidate" not in text and "\na=end-of-candidates" not in text:
         return text
-    kept = (line for line in text.split("\n") if line.rstrip("\r").partition(":")[0] not in _CANDIDATE_LINES)
-    return "\n".join(kept)
+    return _CANDIDATE_LINE.sub("", text)
 
 
 def _repaired(text: str) -> tuple[str, tuple[Repair, ...]]:

@@ -27,6 +27,7 @@ from m3core.sdp.attributes import (
     parse_milliseconds,
     parse_rtcp_xr,
     parse_sctp_port,
+    parse_sctpmap,
 )
 from m3core.sdp.candidate import IceCandidate
 from m3core.sdp.codecs import (
@@ -62,6 +63,7 @@ _MEDIA_KNOWN: Final = EITHER_LEVEL | frozenset(
         "ptime",
         "maxptime",
         "sctp-port",
+        "sctpmap",
         "max-message-size",
         "bundle-only",
     ]
@@ -287,6 +289,11 @@ class MediaDescription(Section):
     def sctp_port(self) -> int | None:
         """a=sctp-port (RFC 8841)."""
         return self._one("sctp-port", parse_sctp_port)
+
+    @cached_property
+    def sctpmaps(self) -> tuple[str, ...]:
+        """a=sctpmap, as written: parsed, never needed."""
+        return self._all("sctpmap", parse_sctpmap)
 
     @cached_property
     def max_message_size(self) -> int | None:

@@ -28,6 +28,7 @@ PROTOCOLS: Final = frozenset(
 )
 """Transport protocols of WebRTC, in upper case (RFC 9429 s.5.1.2, RFC 8841 s.4); others have no DTLS."""
 
+_COLLIDING: Final = frozenset(range(64, 96))
 _EITHER: Final = [
     "bandwidths",
     "own_connections",
@@ -40,34 +41,34 @@ _EITHER: Final = [
     "own_extmaps",
     "extmap_allow_mixed",
 ]
-_SESSION: Final = (*_EITHER, *["origin", "session_name", "timing", "groups", "ice_lite", "msid_semantics"])
+_SESSION: Final = (*_EITHER, "origin", "session_name", "timing", "groups", "ice_lite", "msid_semantics")
 _MEDIA: Final = (
     *_EITHER,
-    *[
-        "formats",
-        "mid",
-        "rtpmaps",
-        "format_parameters",
-        "rtcp_feedback",
-        "packet_time",
-        "max_packet_time",
-        "rids",
-        "simulcast",
-        "ssrcs",
-    ],
-    *[
-        "ssrc_groups",
-        "msids",
-        "candidates",
-        "end_of_candidates",
-        "rtcp_mux",
-        "rtcp_mux_only",
-        "rtcp_reduced_size",
-        "rtcp",
-        "rtcp_xr",
-    ],
-    *["bundle_only", "sctp_port", "max_message_size"],
+    "formats",
+    "mid",
+    "rtpmaps",
+    "format_parameters",
+    "rtcp_feedback",
+    "packet_time",
+    "max_packet_time",
+    "rids",
+    "simulcast",
+    "ssrcs",
+    "ssrc_groups",
+    "msids",
+    "candidates",
+    "end_of_candidates",
+    "rtcp_mux",
+    "rtcp_mux_only",
+    "rtcp_reduced_size",
+    "rtcp",
+    "rtcp_xr",
+    "bundle_only",
+    "sctp_port",
+    "sctpmaps",
+    "max_message_size",
 )
+"""Every property that parses; reading it raises what is wrong."""
 
 
 def check(description: SessionDescription) -> None:
@@ -79,6 +80,8 @@ def check(description: SessionDescription) -> None:
             getattr(media, name)
         if media.protocol not in PROTOCOLS:
             raise media.broken("a transport protocol that WebRTC does not have (RFC 9429 s.5.1.2)")
+        if media.kind is not None and not media.is_rtp:
+            raise media.broken("audio and video go over RTP (RFC 9429 s.5.1.2)")
         if media.setup is DtlsSetup.HOLDCONN:
             raise media.broken("a=setup:holdconn has no DTLS role (RFC 8842 s.5)", "setup")
         _check_formats(media)
@@ -94,6 +97,8 @@ def check(description: SessionDescription) -> None:
 def _check_formats(media: MediaDescription) -> None:
     if len(set(media.formats)) < len(media.formats):
         raise media.broken("a payload type twice in one m-line (RFC 8866 s.5.14)")
+    if not _COLLIDING.isdisjoint(media.formats):
+        raise media.broken("a payload type of 64 to 95 collides with RTCP (RFC 5761 s.4)")
     mapped: set[PayloadType] = set()
     for number, rtpmap in enumerate(media.rtpmaps):
         if rtpmap.payload_type not in media.formats:
@@ -110,6 +115,8 @@ def _check_parameters(media: MediaDescription) -> None:
     for number, parameters in enumerate(media.format_parameters):
         if parameters.payload_type not in media.formats:
             raise media.broken("a=fmtp of a payload type that is not in the m-line", "fmtp", number)
+        if media.rtpmap(parameters.payload_type) is None:
+            raise media.broken("a=fmtp of a payload type without a=rtpmap (RFC 8866 s.6.15)", "fmtp", number)
         if parameters.payload_type in seen:
             raise media.broken("two a=fmtp of one payload type", "fmtp", number)
         seen.add(parameters.payload_type)
@@ -156,6 +163,9 @@ def _check_rids(media: MediaDescription) -> None:
 
 
 def _check_extensions(media: MediaDescription) -> None:
+    for number, extension in enumerate(media.own_extmaps):
+        if extension.attributes:
+            raise media.broken("a=extmap with extension attributes, which media engines do not take", "extmap", number)
     ids = [extension.id for extension in media.extmaps]
     if len(set(ids)) < len(ids):
         raise media.broken("two a=extmap of one id (RFC 8285 s.5)", "extmap")

@@ -12,7 +12,7 @@ from typing import Final, NewType
 from attrs import frozen
 
 from m3core.errors import SdpError
-from m3core.sdp._syntax import IDENT, MAX_UINT32, WORD, bounded, fit
+from m3core.sdp._syntax import IDENT, MAX_UINT32, VISIBLE, WORD, bounded, fit
 from m3core.sdp.attributes import Direction
 from m3core.sdp.codecs import PayloadType, parse_payload_type
 
@@ -23,11 +23,11 @@ Rid = NewType("Rid", str)
 
 _SSRC: Final = re.compile(f"([0-9]{{1,10}}) ({IDENT}):(.+)")
 _SSRC_GROUP: Final = re.compile(f"({IDENT})((?: [0-9]{{1,10}})++)")
-_MSID: Final = re.compile(f"({WORD})(?: ({WORD}))?")
+_MSID: Final = re.compile(f"({VISIBLE})(?: ({VISIBLE}))?")
 _RID: Final = re.compile("([A-Za-z0-9_-]{1,255}) (send|recv)(?: (.+))?")
 _SIMULCAST: Final = re.compile(f"(send|recv) ({WORD})(?: (send|recv) ({WORD}))?")
 _ALTERNATIVE: Final = re.compile("(~?)([A-Za-z0-9_-]{1,255})")
-_EXTMAP: Final = re.compile(f"([0-9]{{1,4}})(?:/(sendrecv|sendonly|recvonly|inactive))? ({WORD})(?: (.+))?")
+_EXTMAP: Final = re.compile(f"([0-9]{{1,4}})(?:/(sendrecv|sendonly|recvonly|inactive))? ({VISIBLE})(?: (.+))?")
 
 
 @frozen

@@ -1,0 +1,102 @@
+"""Every private name of aiortc that this package touches, in one place.
+
+aiortc has no public way to pass encoded media through (design, decision 7). It is pinned to its minor version, and
+tests/media/test_aiortc_private.py asserts that these names exist. Where they do not, `available` is False, and the
+embedded SFU decodes and encodes again, with public names alone.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol, TypeAlias
+
+from aiortc import RTCRtpReceiver, RTCRtpSender
+from attrs import frozen
+
+_DECODER_QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
+_RECEIVER_METHODS: Final = ("_handle_rtp_packet", "_send_rtcp_pli")
+_SENDER_METHOD: Final = "_send_keyframe"
+
+
+class EncodedFrame(Protocol):
+    """A whole frame as it was sent: its bytes, and its RTP timestamp counted from the first frame's."""
+
+    data: bytes
+    timestamp: int
+
+
+@frozen
+class ArrivedPacket:
+    """What is read of one RTP packet. ``level`` is dB below full scale, or None (RFC 6464)."""
+
+    ssrc: int
+    sequence_number: int
+    timestamp: int
+    payload: bytes
+    level: int | None
+
+
+Watch: TypeAlias = Callable[[ArrivedPacket], None]
+
+
+def available() -> bool:
+    """Whether this aiortc has all the names that passing encoded media through needs."""
+    return (
+        all(callable(getattr(RTCRtpReceiver, name, None)) for name in _RECEIVER_METHODS)
+        and callable(getattr(RTCRtpSender, _SENDER_METHOD, None))
+        and _DECODER_QUEUE in RTCRtpReceiver.__init__.__code__.co_names
+    )
+
+
+class _DecoderQueue(queue.Queue[Any]):
+    """Takes encoded frames away from the decoder thread; the None that ends the thread goes through."""
+
+    def __init__(self, forward: Callable[[EncodedFrame], None]) -> None:
+        super().__init__()
+        self._forward = forward
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if item is None:
+            super().put(item, block, timeout)
+        else:
+            self._forward(item[1])
+
+
+def take_encoded_frames(receiver: RTCRtpReceiver, forward: Callable[[EncodedFrame], None]) -> None:
+    """Give each encoded frame to ``forward`` in the loop's thread; nothing is decoded.
+
+    To be called right after `setRemoteDescription`, before the receiver starts its decoder thread.
+    """
+    setattr(receiver, _DECODER_QUEUE, _DecoderQueue(forward))
+
+
+def watch_packets(receiver: RTCRtpReceiver, watch: Watch) -> None:
+    """Show each arriving RTP packet to ``watch``, then let the receiver handle it as always."""
+    handle: Callable[..., Awaitable[None]] = receiver._handle_rtp_packet  # noqa: SLF001 - the purpose of this module
+
+    async def handle_and_watch(packet: Any, arrival_time_ms: int) -> None:
+        level = packet.extensions.audio_level
+        watch(
+            ArrivedPacket(
+                packet.ssrc,
+                packet.sequence_number,
+                packet.timestamp,
+                packet.payload,
+                None if level is None else level[1],
+            )
+        )
+        await handle(packet, arrival_time_ms=arrival_time_ms)
+
+    setattr(receiver, _RECEIVER_METHODS[0], handle_and_watch)
+
+
+def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> None:
+    """Call ``request`` when the remote end asks for a keyframe (PLI or FIR, RFC 4585 s.6.3.1, RFC 5104 s.3.5.1)."""
+    setattr(sender, _SENDER_METHOD, request)
+
+
+async def request_keyframe(receiver: RTCRtpReceiver) -> None:
+    """Ask the remote sender for a keyframe (PLI) on every source heard of in the last 10 s."""
+    for source in receiver.getSynchronizationSources():
+        await receiver._send_rtcp_pli(source.source)  # noqa: SLF001 - the purpose of this module

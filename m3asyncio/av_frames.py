@@ -1,0 +1,105 @@
+"""Between the frames of users and those of av. The one place where a user's frame is checked and converted."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+import av
+import numpy as np
+from attrs import field, frozen
+
+from m3core.errors import LocalProtocolError
+from m3core.media import SAMPLE_RATE, AudioFrame, VideoFrame
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+VIDEO_CLOCK: Final = Fraction(1, 90_000)
+AUDIO_CLOCK: Final = Fraction(1, SAMPLE_RATE)
+MIN_SIDE: Final = 16
+"""Pixels; one macroblock of VP8."""
+MAX_SIDE: Final = 4096
+"""Pixels; what an encoder in software can be asked for."""
+
+
+@frozen(eq=False)
+class AvPixels:
+    """Pixels of a decoded frame, converted to RGB when asked."""
+
+    frame: av.VideoFrame = field(repr=False)
+
+    def rgb(self) -> bytes:
+        """Packed RGB."""
+        return self.frame.to_ndarray(format="rgb24").tobytes()
+
+
+def video_frame(frame: av.VideoFrame, time: float) -> VideoFrame:
+    """A decoded frame, for users."""
+    return VideoFrame(frame.width, frame.height, time, AvPixels(frame))
+
+
+def av_video(frame: VideoFrame | NDArray[np.uint8]) -> av.VideoFrame:
+    """A user's frame, for the encoder. Raises `LocalProtocolError` when it is not RGB of 8 bits, or of no sane size."""
+    if isinstance(frame, VideoFrame):
+        if isinstance(frame.pixels, AvPixels):
+            return frame.pixels.frame
+        frame = frame.to_ndarray()
+    if not isinstance(frame, np.ndarray):
+        raise LocalProtocolError("a video frame is a VideoFrame or a numpy array")
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        raise LocalProtocolError("a video frame is a height x width x 3 array of uint8")
+    check_size(frame.shape[1], frame.shape[0])
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+
+
+def check_size(width: int, height: int) -> None:
+    """Raises `LocalProtocolError` unless a picture of this size can be encoded."""
+    if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
+        raise LocalProtocolError(f"a video frame's sides are {MIN_SIDE} to {MAX_SIDE} pixels")
+
+
+def black(width: int, height: int) -> av.VideoFrame:
+    """A black picture."""
+    planes = np.full((height + height // 2, width), 16, dtype=np.uint8)
+    planes[height:] = 128
+    return av.VideoFrame.from_ndarray(planes, format="yuv420p")
+
+
+def samples_of(frame: av.AudioFrame) -> bytes:
+    """The interleaved samples of a packed frame, without the padding of its buffer."""
+    return bytes(frame.planes[0])[: frame.samples * 2 * frame.layout.nb_channels]
+
+
+def audio_frame(frame: av.AudioFrame, time: float) -> AudioFrame:
+    """A decoded frame (packed, 16 bits), for users."""
+    return AudioFrame(samples_of(frame), frame.sample_rate, frame.layout.nb_channels, time)
+
+
+def av_audio(samples: bytes, channels: int, sample_rate: int = SAMPLE_RATE) -> av.AudioFrame:
+    """Interleaved 16-bit samples of one or two channels, for the encoder or resampler."""
+    frame = av.AudioFrame(
+        format="s16", layout="mono" if channels == 1 else "stereo", samples=len(samples) // (2 * channels)
+    )
+    size = frame.planes[0].buffer_size
+    frame.planes[0].update(samples.ljust(size, b"\0"))
+    frame.sample_rate = sample_rate
+    frame.time_base = Fraction(1, sample_rate)
+    return frame
+
+
+class Resampler:
+    """Audio of any rate and format to packed 16-bit samples at 48 kHz with ``channels``."""
+
+    def __init__(self, channels: int) -> None:
+        self._resampler = av.AudioResampler(
+            format="s16", layout="mono" if channels == 1 else "stereo", rate=SAMPLE_RATE
+        )
+
+    def convert(self, frame: av.AudioFrame) -> bytes:
+        """The samples that are ready."""
+        return b"".join(samples_of(part) for part in self._resampler.resample(frame))
+
+    def flush(self) -> bytes:
+        """The samples that were held back; the resampler is of no further use."""
+        return b"".join(samples_of(part) for part in self._resampler.resample(None))

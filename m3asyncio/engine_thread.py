@@ -1,0 +1,128 @@
+"""A thread with an asyncio loop of its own, that can be used from any event loop or none.
+
+Owns the life of the thread: started once, closed in bounded time, never leaked, never dead in silence. Must not know
+what runs in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+from m3asyncio.loopback import loopback_only
+from m3core.errors import LocalProtocolError, MediaError
+
+logger = logging.getLogger("m3.media")
+
+EXIT_TIMEOUT: Final = 5.0
+"""Seconds that closing all peers may take."""
+CLOSE_TIMEOUT: Final = 10.0
+"""Seconds that closing may take in all: closing peers, cancelling tasks, joining the thread."""
+
+
+class EngineThread:
+    """A loop in a thread.
+
+    ``on_exit`` runs in the loop when it ends, whatever the reason, in bounded time. ``on_crash`` is called in the
+    thread, after that, if the loop did not end by `close`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        on_exit: Callable[[], Awaitable[None]],
+        on_crash: Callable[[BaseException], None],
+        *,
+        loopback: bool = False,
+    ) -> None:
+        self._on_exit = on_exit
+        self._on_crash = on_crash
+        self._loopback = loopback
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._started = threading.Event()
+        self._finished = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._main, name=name)
+
+    @property
+    def running(self) -> bool:
+        """Whether the loop takes calls."""
+        return self._loop is not None and not self._finished
+
+    def start(self) -> None:
+        """Start the thread and wait until its loop runs. Raises `LocalProtocolError` when it was started before."""
+        if self._thread.ident is not None:
+            raise LocalProtocolError("a media engine is started once")
+        self._thread.start()
+        self._started.wait()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Run ``function`` in the loop soon, in order with other calls. Raises `MediaError` when nothing runs."""
+        loop = self._loop
+        if loop is None or self._finished:
+            raise MediaError("the media engine is not running")
+        try:
+            loop.call_soon_threadsafe(function)
+        except RuntimeError:  # the loop was closed meanwhile
+            raise MediaError("the media engine is not running") from None
+
+    def submit(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run the coroutine that ``make`` gives as a task of the loop; what it raises is logged."""
+        self.call(lambda: self.spawn(make()))
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """As `submit`, from within the loop."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Run ``on_exit``, cancel all tasks, and join the thread. Blocks; may be called again.
+
+        Raises `MediaError` when the thread does not end within ``timeout`` seconds.
+        """
+        if self._thread.ident is None:
+            return
+        if threading.current_thread() is self._thread:
+            raise LocalProtocolError("a media engine cannot be closed from within its own thread")
+        with contextlib.suppress(MediaError):
+            self.call(self._stop.set)
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise MediaError("the media engine did not end in time")
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a media task failed: %s", type(error).__name__, exc_info=error)
+
+    def _main(self) -> None:
+        try:
+            with loopback_only() if self._loopback else contextlib.nullcontext(), asyncio.Runner() as runner:
+                runner.run(self._run())
+        except BaseException as error:
+            logger.exception("the media thread died")
+            self._finished = True
+            self._on_crash(error)
+        finally:
+            self._finished = True
+            self._started.set()
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._started.set()
+        try:
+            await self._stop.wait()
+        finally:
+            self._finished = True
+            try:
+                async with asyncio.timeout(EXIT_TIMEOUT):
+                    await self._on_exit()
+            except TimeoutError:
+                logger.warning("media peers did not close in time")

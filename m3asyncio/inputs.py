@@ -1,0 +1,216 @@
+"""What a source gives once it plays: pictures to await, sound to take every 20 ms.
+
+A source that may block (a file, a user's iterable) is read in a thread of its own, into bounded queues.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
+
+import av
+from attrs import field, frozen
+
+from m3core.errors import M3Error, MediaError
+from m3core.media import AUDIO_FRAME_SECONDS, Pacer
+
+JOIN_TIMEOUT: Final = 0.2
+"""Seconds that a source's thread gets to end; one that is stuck in a user's iterable is left behind, as a daemon."""
+READ_AHEAD_VIDEO: Final = 16
+"""Pictures that are decoded ahead."""
+READ_AHEAD_AUDIO: Final = 50
+"""Frames of 20 ms that are decoded ahead."""
+
+
+class VideoInput(Protocol):
+    """Pictures of one playing source."""
+
+    async def read(self) -> tuple[av.VideoFrame, float] | None:
+        """The next picture and its media time in seconds; None at the end. Raises `M3Error` for a bad source."""
+
+    def close(self) -> None:
+        """Free what it holds; may be called twice."""
+
+
+class AudioInput(Protocol):
+    """Sound of one playing source; ``channels`` is 1 or 2."""
+
+    channels: int
+
+    def take(self) -> bytes | None:
+        """960 samples at 48 kHz of ``channels``; None for silence now. Raises `M3Error` for a bad source."""
+
+    def close(self) -> None:
+        """Free what it holds; may be called twice."""
+
+
+@frozen(eq=False)
+class Opened:
+    """A source that plays. Video and audio of one source share the clock, so that they stay together."""
+
+    video: VideoInput | None = None
+    audio: AudioInput | None = None
+    pacer: Pacer = field(factory=Pacer)
+
+    def close(self, *, video: bool = True, audio: bool = True) -> None:
+        """Close the parts that are named."""
+        if video and self.video is not None:
+            self.video.close()
+        if audio and self.audio is not None:
+            self.audio.close()
+
+
+class _Quit(Exception):
+    """Nobody wants the source's frames any more."""
+
+
+class ThreadSource:
+    """A thread that runs ``produce``, which puts pictures and sound until its source ends."""
+
+    def __init__(self, name: str, produce: Callable[[ThreadSource], None], *, video: bool, audio: bool) -> None:
+        self._produce = produce
+        self._changed = threading.Condition()
+        self._ended = False
+        self._error: M3Error | None = None
+        self._video: deque[tuple[av.VideoFrame, float]] | None = deque() if video else None
+        self._audio: deque[tuple[bytes, float]] | None = deque() if audio else None
+        self._wake: Callable[[], None] | None = None
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    def open(self, channels: int = 2) -> Opened:
+        """Start the thread."""
+        pacer = Pacer()
+        opened = Opened(
+            _ThreadVideo(self) if self._video is not None else None,
+            _ThreadAudio(self, channels, pacer) if self._audio is not None else None,
+            pacer,
+        )
+        self._thread.start()
+        return opened
+
+    def open_video(self) -> VideoInput:
+        """Start the thread of a source of pictures alone."""
+        self._thread.start()
+        return _ThreadVideo(self)
+
+    # -- in the source's thread ---
+    def put_video(self, frame: av.VideoFrame, time: float) -> None:
+        """Queue a picture; waits while there are enough. Raises when the source is to end."""
+        with self._changed:
+            while self._video is not None and len(self._video) >= READ_AHEAD_VIDEO and self._audio != deque():
+                self._changed.wait()
+            self._check_wanted()
+            if self._video is not None:
+                if len(self._video) >= 8 * READ_AHEAD_VIDEO:
+                    self._video.popleft()
+                self._video.append((frame, time))
+            self._notify()
+
+    def put_audio(self, samples: bytes, time: float) -> None:
+        """Queue 20 ms of sound; waits while there is enough. Raises when the source is to end."""
+        with self._changed:
+            while self._audio is not None and len(self._audio) >= READ_AHEAD_AUDIO and self._video != deque():
+                self._changed.wait()
+            self._check_wanted()
+            if self._audio is not None:
+                if len(self._audio) >= 8 * READ_AHEAD_AUDIO:
+                    self._audio.popleft()
+                self._audio.append((samples, time))
+
+    def _check_wanted(self) -> None:
+        if self._video is None and self._audio is None:
+            raise _Quit
+
+    def _notify(self) -> None:
+        if (wake := self._wake) is not None:
+            self._wake = None
+            wake()
+
+    def _main(self) -> None:
+        try:
+            self._produce(self)
+        except _Quit:
+            pass
+        except M3Error as error:
+            self._error = error
+        except Exception as error:  # noqa: BLE001 - whatever a user's iterable raises becomes the source's error
+            self._error = MediaError(f"the source failed: {type(error).__name__}")
+        finally:
+            with self._changed:
+                self._ended = True
+                self._notify()
+
+    # -- in the engine's loop ---
+    async def read(self) -> tuple[av.VideoFrame, float] | None:
+        """The next picture, or None at the end."""
+        while True:
+            with self._changed:
+                if self._video:
+                    self._changed.notify_all()
+                    return self._video.popleft()
+                if self._error is not None:
+                    raise self._error
+                if self._ended or self._video is None:
+                    return None
+                arrived = asyncio.Event()
+                self._wake = partial(_set_in, asyncio.get_running_loop(), arrived)
+            await arrived.wait()
+
+    def take(self, pacer: Pacer, now: float) -> bytes | None:
+        """The next sound, if it is due."""
+        with self._changed:
+            if not self._audio:
+                if self._error is not None and self._video is None:
+                    raise self._error
+                return None
+            if pacer.delay(self._audio[0][1], now) > AUDIO_FRAME_SECONDS:
+                return None
+            self._changed.notify_all()
+            return self._audio.popleft()[0]
+
+    def stop(self, *, video: bool) -> None:
+        """One of the two is not wanted any more; without both, the thread ends."""
+        with self._changed:
+            if video:
+                self._video = None
+            else:
+                self._audio = None
+            last = self._video is None and self._audio is None
+            self._notify()
+            self._changed.notify_all()
+        if last and self._thread.ident is not None:
+            self._thread.join(JOIN_TIMEOUT)
+
+
+def _set_in(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is gone, and with it who waits
+        loop.call_soon_threadsafe(event.set)
+
+
+class _ThreadVideo:
+    def __init__(self, source: ThreadSource) -> None:
+        self._source = source
+
+    async def read(self) -> tuple[av.VideoFrame, float] | None:
+        return await self._source.read()
+
+    def close(self) -> None:
+        self._source.stop(video=True)
+
+
+class _ThreadAudio:
+    def __init__(self, source: ThreadSource, channels: int, pacer: Pacer) -> None:
+        self._source = source
+        self._pacer = pacer
+        self.channels = channels
+
+    def take(self) -> bytes | None:
+        return self._source.take(self._pacer, asyncio.get_running_loop().time())
+
+    def close(self) -> None:
+        self._source.stop(video=False)

@@ -1,0 +1,269 @@
+"""The media engine of a client: aiortc in a thread of its own, usable from any event loop or none.
+
+Performs the `MediaCommand`s of `m3core.conference` and answers with `MediaReport`s, called in the engine's thread.
+Received tracks are always drained; who wants their frames attaches to `MediaEngine.received`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Final
+
+import av
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+from m3asyncio import aiortc_private
+from m3asyncio.av_frames import audio_frame, video_frame
+from m3asyncio.inputs import Opened
+from m3asyncio.peers import Connection, PeerHost, Report, prefer_codecs
+from m3asyncio.received import KindStats, PeerStats, ReceivedMedia
+from m3asyncio.sources import Source
+from m3asyncio.tracks import AudioTrack, SendTrack, VideoTrack
+from m3core.errors import LocalProtocolError, M3Error, MediaError
+from m3core.io import (
+    AddCandidates,
+    ApplyAnswer,
+    ClosePeer,
+    Described,
+    Failed,
+    MediaCommand,
+    OpenPublisher,
+    OpenSubscriber,
+    PeerId,
+    SetSending,
+)
+
+STATS_INTERVAL: Final = 1.0
+"""Seconds between two readings of the counters that aiortc keeps."""
+
+
+class _Peer:
+    """One peer of the engine. ``tracks`` are those that are sent, by kind."""
+
+    def __init__(self, connection: Connection, received: ReceivedMedia) -> None:
+        self.connection = connection
+        self.received = received
+        self.tracks: dict[str, SendTrack] = {}
+        self.bytes_sent: dict[str, int] = {}
+
+
+class MediaEngine(PeerHost[MediaCommand]):
+    """Sends and receives the media of a client.
+
+    ``report`` gets each `MediaReport`, in the engine's thread, and must only hand it over. With ``loopback`` 127.0.0.1
+    is the only address that is offered.
+    """
+
+    def __init__(self, report: Report, *, loopback: bool = False) -> None:
+        super().__init__("m3-media", report, loopback=loopback)
+        self._connections: dict[PeerId, _Peer] = {}
+        self._shared = threading.Lock()
+        self._sources: dict[PeerId, tuple[Opened | None, Opened | None]] = {}
+        self._received: dict[PeerId, ReceivedMedia] = {}
+
+    # -- from any thread ---
+    def set_sources(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
+        """Say what ``peer`` will send; before its `OpenPublisher`.
+
+        Opens the sources: may block, and raises `MediaError` when one cannot be opened, `LocalProtocolError` when it
+        lacks the wanted kind. One source for both kinds is opened once.
+        """
+        opened = _open(video, audio)
+        with self._shared:
+            before = self._sources.pop(peer, ())
+            self._sources[peer] = opened
+        _close_all(*before)
+
+    def replace_source(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
+        """Send other sources from now on; None leaves a kind as it is. Nothing is renegotiated.
+
+        A kind that the publication does not have is ignored. Raises as `set_sources`.
+        """
+        opened = _open(video, audio)
+        self._thread.call(lambda: self._replace(peer, *opened))
+
+    def received(self, peer: PeerId) -> ReceivedMedia:
+        """What ``peer`` receives; to be asked for before its `OpenSubscriber`, or while it is open."""
+        with self._shared:
+            return self._received.setdefault(peer, ReceivedMedia())
+
+    def stats(self, peer: PeerId) -> PeerStats:
+        """The counters of ``peer``; all 0 when there is no such peer."""
+        entry = self._connections.get(peer)
+        return PeerStats() if entry is None else PeerStats(_stats(entry, "video"), _stats(entry, "audio"))
+
+    # -- in the engine's thread ---
+    def _begin(self) -> None:
+        self._thread.spawn(self._read_counters())
+
+    async def _perform(self, command: MediaCommand) -> None:
+        match command.operation:
+            case OpenPublisher() | OpenSubscriber() as operation:
+                await self._open(command, operation)
+            case ApplyAnswer(sdp):
+                await self._peer(command.peer).connection.remote_answer(sdp)
+            case AddCandidates() as operation:
+                await self._peer(command.peer).connection.add_candidates(operation)
+            case SetSending(audio, video):
+                for kind, sending in (("audio", audio), ("video", video)):
+                    if (track := self._peer(command.peer).tracks.get(kind)) is not None:
+                        track.muted = not sending
+            case ClosePeer():
+                await self._close(command.peer)
+
+    async def _open(self, command: MediaCommand, operation: OpenPublisher | OpenSubscriber) -> None:
+        if command.peer in self._connections:
+            raise LocalProtocolError("the peer is open already")
+        offerer = isinstance(operation, OpenPublisher)
+        connection = Connection(command.peer, self._report, operation.ice_servers, offerer=offerer)
+        peer = self._connections[command.peer] = _Peer(connection, self.received(command.peer))
+        connection.on_down = lambda: self._down(peer)
+        try:
+            if isinstance(operation, OpenPublisher):
+                sdp = await self._publish(command.peer, peer, operation)
+            else:
+                sdp = await self._subscribe(peer, operation)
+        except BaseException:
+            await self._close(command.peer)
+            raise
+        self._report(Described(command.id, command.peer, sdp))
+
+    async def _publish(self, peer_id: PeerId, peer: _Peer, operation: OpenPublisher) -> str:
+        with self._shared:
+            video, audio = self._sources.pop(peer_id, (None, None))
+
+        def failed(error: M3Error) -> None:
+            self._report(Failed(None, peer_id, str(error)))
+
+        if operation.audio:
+            peer.tracks["audio"] = AudioTrack(audio, failed)
+        if operation.video:
+            peer.tracks["video"] = VideoTrack(video, failed)
+        for track in peer.tracks.values():
+            track.on("ended", lambda: self._track_ended(peer_id, peer))
+            prefer_codecs(peer.connection.pc.addTransceiver(track, direction="sendonly"))
+        if not peer.tracks:
+            raise LocalProtocolError("a publication has audio or video")
+        return await peer.connection.offer()
+
+    async def _subscribe(self, peer: _Peer, operation: OpenSubscriber) -> str:
+        connection = peer.connection
+        connection.pc.on("track", lambda track: self._thread.spawn(_drain(track, peer.received)))
+        await connection.remote_offer(operation.offer)
+        if aiortc_private.available():
+            for receiver in connection.pc.getReceivers():
+                if receiver.track is not None:
+                    aiortc_private.watch_packets(receiver, _counter(peer.received, receiver.track.kind))
+        return await connection.answer()
+
+    def _peer(self, peer: PeerId) -> _Peer:
+        try:
+            return self._connections[peer]
+        except KeyError:
+            raise MediaError("there is no such peer") from None
+
+    def _replace(self, peer: PeerId, video: Opened | None, audio: Opened | None) -> None:
+        entry = self._connections.get(peer)
+        for kind, opened in (("video", video), ("audio", audio)):
+            track = None if entry is None else entry.tracks.get(kind)
+            if opened is not None and track is not None:
+                track.replace(opened)
+            elif opened is not None:
+                opened.close(video=kind == "video", audio=kind == "audio")
+
+    def _track_ended(self, peer_id: PeerId, peer: _Peer) -> None:
+        # aiortc ends a track whose frame it cannot encode with a line in the log, and nothing else.
+        if peer.connection.flowing:
+            self._report(Failed(None, peer_id, "the encoder failed"))
+
+    def _down(self, peer: _Peer) -> None:
+        peer.received.end()
+        self._thread.spawn(_shut(peer))
+
+    def _peers(self) -> list[PeerId]:
+        return list({*self._connections, *self._sources})
+
+    def _has(self, peer: PeerId) -> bool:
+        return peer in self._connections
+
+    async def _close(self, peer: PeerId) -> None:
+        with self._shared:
+            _close_all(*self._sources.pop(peer, ()))
+            received = self._received.pop(peer, None)
+        entry = self._connections.pop(peer, None)
+        if entry is not None:
+            await _shut(entry)
+        if received is not None:
+            received.end()
+
+    async def _read_counters(self) -> None:
+        while True:
+            await asyncio.sleep(STATS_INTERVAL)
+            for peer in [peer for peer in self._connections.values() if peer.tracks and peer.connection.up]:
+                for sender in peer.connection.pc.getSenders():
+                    for stats in (await sender.getStats()).values():
+                        if stats.type == "outbound-rtp":
+                            peer.bytes_sent[stats.kind] = stats.bytesSent
+
+
+async def _shut(peer: _Peer) -> None:
+    await peer.connection.close()
+    # Tracks that never got to send are not stopped by their sender; to stop them before it would make it hang.
+    for track in peer.tracks.values():
+        track.stop()
+
+
+async def _drain(track: MediaStreamTrack, received: ReceivedMedia) -> None:
+    """Take every frame, wanted or not: what is left in aiortc's queue grows without bound."""
+    try:
+        while True:
+            frame = await track.recv()
+            if isinstance(frame, av.VideoFrame):
+                received.video.put(video_frame(frame, frame.time or 0.0))
+            elif isinstance(frame, av.AudioFrame):
+                received.audio.put(audio_frame(frame, frame.time or 0.0))
+    except MediaStreamError:
+        pass
+    finally:
+        (received.video if track.kind == "video" else received.audio).end()
+
+
+def _counter(received: ReceivedMedia, kind: str) -> aiortc_private.Watch:
+    track = received.video if kind == "video" else received.audio
+
+    def count(packet: aiortc_private.ArrivedPacket) -> None:
+        track.bytes += len(packet.payload)
+
+    return count
+
+
+def _open(video: Source | None, audio: Source | None) -> tuple[Opened | None, Opened | None]:
+    if video is not None and video is audio:
+        both = video.open(video=True, audio=True)
+        return both, both
+    opened = None if video is None else video.open(video=True, audio=False)
+    try:
+        return opened, None if audio is None else audio.open(video=False, audio=True)
+    except M3Error:
+        _close_all(opened)
+        raise
+
+
+def _close_all(*sources: Opened | None) -> None:
+    for source in sources:
+        if source is not None:
+            source.close()
+
+
+def _stats(peer: _Peer, kind: str) -> KindStats:
+    track = peer.tracks.get(kind)
+    received = peer.received.video if kind == "video" else peer.received.audio
+    return KindStats(
+        frames_sent=0 if track is None else track.frames,
+        bytes_sent=peer.bytes_sent.get(kind, 0),
+        frames_received=received.frames,
+        bytes_received=received.bytes,
+        frames_dropped=received.dropped,
+    )

@@ -1,0 +1,357 @@
+"""The embedded SFU: a media server in a thread of its own, for development, tests and small conferences.
+
+Obeys the `SfuCommand`s of the controller and answers with `MediaReport`s, called in its thread. Encoded video and opus
+packets are passed through (measured: 5 % of a core for 4 subscribers); without aiortc's private names, or with
+``relay``, they are decoded and encoded again. One codec a kind, no layers: ``substream`` is accepted and ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Final
+
+from aiortc import MediaStreamTrack
+
+from m3asyncio import aiortc_private
+from m3asyncio.peers import Connection, PeerHost, Report, prefer_codecs
+from m3asyncio.received import KindStats, PeerStats
+from m3asyncio.sfu_streams import RelaySource, RelayTrack
+from m3core.controller.sfu import (
+    AcceptPublisher,
+    ConfigureSubscription,
+    OfferSubscription,
+    RelayPublisher,
+    RestartSubscription,
+    SfuCommand,
+)
+from m3core.errors import MediaError
+from m3core.io import (
+    AddCandidates,
+    ApplyAnswer,
+    ClosePeer,
+    Described,
+    Down,
+    PeerId,
+    Receiving,
+    Slow,
+    Talking,
+)
+from m3core.media import ArrivalMonitor, TalkDetector
+from m3core.values import MediaKind, SlowDirection
+
+TICK: Final = 0.25
+"""Seconds between two looks at what does not arrive any more."""
+SILENCE: Final = 2.0
+"""Seconds without packets after which a kind counts as not received (measured on Janus)."""
+SCREEN_SILENCE: Final = 1.0
+"""The same for a publisher without audio: a screen (media.md § 3)."""
+SLOW_LOST: Final = 4
+"""Packets lost in a second from which a `Slow` is reported (as Janus' slowlink_threshold)."""
+ROOM_BASE: Final = 1_000_000_000_000
+"""Room numbers are this plus the peer id of the publisher; they look like those of Janus."""
+_UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
+_KIND: Final = re.compile(r"^m=(audio|video) ", re.MULTILINE)
+_VIDEO_SECTION: Final = re.compile(r"^m=video [^\r\n]*\r\n(?:i=[^\r\n]*\r\n)?(?:c=[^\r\n]*\r\n)?", re.MULTILINE)
+
+
+class _Publisher:
+    """A publisher, and what is known of its media."""
+
+    def __init__(self, peer: PeerId) -> None:
+        self.peer = peer
+        self.connection: Connection | None = None
+        self.ufrag = ""
+        self.sources: dict[str, RelaySource] = {}
+        self.monitors: dict[str, ArrivalMonitor] = {}
+        self.arrived: set[str] = set()
+        self.detector = TalkDetector()
+        self.audible = True
+        self.lost = 0
+
+
+class _Subscriber:
+    """A subscription: who it is to, what it gets, and the tracks that carry it."""
+
+    def __init__(self, peer: PeerId, publisher: _Publisher, operation: OfferSubscription) -> None:
+        self.peer = peer
+        self.publisher = publisher
+        self.without_video = operation.without_video
+        self.video = True
+        self.connection: Connection | None = None
+        self.tracks: dict[str, RelayTrack] = {}
+        self.lost = 0
+
+
+class EmbeddedSfu(PeerHost[SfuCommand]):
+    """A media server in this process.
+
+    ``report`` gets each `MediaReport`, in the SFU's thread, and must only hand it over. With ``loopback`` 127.0.0.1 is
+    the only address that is offered. ``relay`` decodes and encodes instead of passing through.
+    """
+
+    def __init__(self, report: Report, *, loopback: bool = True, relay: bool = False) -> None:
+        super().__init__("m3-sfu", report, loopback=loopback)
+        self._encoded = not relay and aiortc_private.available()
+        self._publishers: dict[PeerId, _Publisher] = {}
+        self._subscribers: dict[PeerId, _Subscriber] = {}
+
+    def stats(self, peer: PeerId) -> PeerStats:
+        """What came from a publisher, or went to a subscriber; all 0 for others. From any thread."""
+        if (publisher := self._publishers.get(peer)) is not None:
+            received = {
+                kind: KindStats(frames_received=source.frames, bytes_received=source.bytes)
+                for kind, source in publisher.sources.items()
+            }
+            return PeerStats(**received)
+        if (subscriber := self._subscribers.get(peer)) is not None:
+            sent = {
+                kind: KindStats(frames_sent=track.frames, bytes_sent=track.bytes, frames_dropped=track.dropped)
+                for kind, track in subscriber.tracks.items()
+            }
+            return PeerStats(**sent)
+        return PeerStats()
+
+    # -- in the SFU's thread ---
+    def _begin(self) -> None:
+        self._thread.spawn(self._watch_arrivals())
+        self._thread.spawn(self._watch_losses())
+
+    async def _perform(self, command: SfuCommand) -> None:
+        match command.operation:
+            case AcceptPublisher() as operation:
+                await self._accept(command, operation)
+            case OfferSubscription() as operation:
+                await self._offer(command, operation)
+            case RestartSubscription():
+                await self._restart(command)
+            case ApplyAnswer(sdp):
+                await self._connection(command.peer).remote_answer(sdp)
+            case AddCandidates() as operation:
+                await self._connection(command.peer).add_candidates(operation)
+            case RelayPublisher() as operation:
+                self._relay(command.peer, operation)
+            case ConfigureSubscription() as operation:
+                self._configure(command.peer, operation)
+            case ClosePeer():
+                await self._close(command.peer)
+
+    def _connection(self, peer: PeerId) -> Connection:
+        entry = self._publishers.get(peer) or self._subscribers.get(peer)
+        if entry is None or entry.connection is None:
+            raise MediaError("there is no such peer")
+        return entry.connection
+
+    # -- publishers ---
+    async def _accept(self, command: SfuCommand, operation: AcceptPublisher) -> None:
+        kinds = dict.fromkeys(_KIND.findall(operation.offer))
+        if not kinds:
+            raise MediaError("an offer has audio or video")
+        publisher = self._publishers.get(command.peer)
+        if publisher is None:
+            publisher = self._publishers[command.peer] = _Publisher(command.peer)
+        ufrag = found.group(1) if (found := _UFRAG.search(operation.offer)) else ""
+        before, connection = publisher.connection, publisher.connection
+        if connection is None or connection.over or ufrag != publisher.ufrag:
+            # aiortc cannot restart ICE: a fresh peer connection takes over, and the subscribers notice nothing.
+            connection = Connection(command.peer, self._report, offerer=False)
+            for kind in kinds:
+                prefer_codecs(connection.pc.addTransceiver(kind, direction="recvonly"))
+        try:
+            await connection.remote_offer(operation.offer)
+            self._attach(publisher, connection)
+            sdp = await connection.answer()
+        except BaseException:
+            if connection is not before:
+                await connection.close()
+            if before is None:
+                await self._close(command.peer)
+            raise
+        publisher.connection, publisher.ufrag = connection, ufrag
+        connection.on_up = lambda: self._publisher_up(publisher)
+        connection.on_down = lambda: self._publisher_down(publisher, connection)
+        if before is not None and before is not connection:
+            await before.close()
+        self._report(Described(command.id, command.peer, _as_janus(sdp, command.peer, operation.bitrate)))
+
+    def _attach(self, publisher: _Publisher, connection: Connection) -> None:
+        seen: set[str] = set()
+        silence = SILENCE if any(t.kind == "audio" for t in connection.pc.getTransceivers()) else SCREEN_SILENCE
+        for transceiver in connection.pc.getTransceivers():
+            kind, receiver = transceiver.kind, transceiver.receiver
+            if kind in seen:
+                transceiver.direction = "inactive"  # M3 has one of each kind (media.md § 1)
+                continue
+            seen.add(kind)
+            track: MediaStreamTrack | None = receiver.track  # None as long as nothing is offered
+            if track is None:
+                continue
+            if (source := publisher.sources.get(kind)) is None:
+                source = publisher.sources[kind] = RelaySource(
+                    kind, _arrival(self, publisher, kind), self._thread.spawn
+                )
+            publisher.monitors.setdefault(kind, ArrivalMonitor(silence))
+            source.attach(receiver, encoded=self._encoded)
+
+    def _publisher_up(self, publisher: _Publisher) -> None:
+        for kind in sorted(publisher.arrived):
+            self._report(Receiving(publisher.peer, MediaKind(kind), receiving=True))
+        publisher.arrived.clear()
+
+    def _publisher_down(self, publisher: _Publisher, connection: Connection) -> None:
+        publisher.monitors.clear()
+        publisher.detector.reset()
+        self._thread.spawn(connection.close())
+
+    def arrived(self, publisher: _Publisher, kind: str, level: int | None) -> None:
+        """A packet of ``kind`` came from ``publisher``."""
+        monitor, connection = publisher.monitors.get(kind), publisher.connection
+        if monitor is None:
+            return
+        up = connection is not None and connection.up
+        if monitor.packet(asyncio.get_running_loop().time()):
+            if up:
+                self._report(Receiving(publisher.peer, MediaKind(kind), receiving=True))
+            else:
+                publisher.arrived.add(kind)  # `Up` comes first (media.md § 10, 5)
+        if level is not None and publisher.audible and up and publisher.detector.add(level):
+            self._report(Talking(publisher.peer, publisher.detector.talking))
+
+    def _relay(self, peer: PeerId, operation: RelayPublisher) -> None:
+        if (publisher := self._publishers.get(peer)) is None:
+            raise MediaError("there is no such publisher")
+        for kind, relaying in (("audio", operation.audio), ("video", operation.video)):
+            if (source := publisher.sources.get(kind)) is not None:
+                source.set_relaying(relaying)
+        publisher.audible = operation.audio
+        if not operation.audio:
+            self._silent(publisher)
+
+    def _silent(self, publisher: _Publisher) -> None:
+        if publisher.detector.reset():
+            self._report(Talking(publisher.peer, talking=False))
+
+    # -- subscribers ---
+    async def _offer(self, command: SfuCommand, operation: OfferSubscription) -> None:
+        publisher = self._publishers.get(operation.publisher)
+        if publisher is None or not publisher.sources:
+            raise MediaError("the publisher sends nothing")
+        if command.peer in self._subscribers:
+            raise MediaError("the subscription exists already")
+        subscriber = self._subscribers[command.peer] = _Subscriber(command.peer, publisher, operation)
+        try:
+            sdp = await self._connect(subscriber)
+        except BaseException:
+            await self._close(command.peer)
+            raise
+        self._report(Described(command.id, command.peer, sdp))
+
+    async def _restart(self, command: SfuCommand) -> None:
+        if (subscriber := self._subscribers.get(command.peer)) is None:
+            raise MediaError("there is no such subscription")
+        await self._disconnect(subscriber)
+        self._report(Described(command.id, command.peer, await self._connect(subscriber)))
+
+    async def _connect(self, subscriber: _Subscriber) -> str:
+        connection = subscriber.connection = Connection(subscriber.peer, self._report, offerer=True)
+        for kind in ("audio", "video"):
+            source = subscriber.publisher.sources.get(kind)
+            if source is None or (kind == "video" and subscriber.without_video):
+                continue
+            track = subscriber.tracks[kind] = RelayTrack(source)
+            track.enable(kind == "audio" or subscriber.video)
+            transceiver = connection.pc.addTransceiver(track, direction="sendonly")
+            prefer_codecs(transceiver)
+            if self._encoded:
+                aiortc_private.on_keyframe_request(transceiver.sender, source.request_keyframe)
+        if not subscriber.tracks:
+            raise MediaError("the publisher sends nothing that is wanted")
+        connection.on_down = lambda: self._subscriber_down(subscriber, connection)
+        return _named(await connection.offer(), subscriber.publisher.peer)
+
+    def _subscriber_down(self, subscriber: _Subscriber, connection: Connection) -> None:
+        # The subscription stays: it can be restarted.
+        if subscriber.connection is connection:
+            self._thread.spawn(self._disconnect(subscriber))
+
+    async def _disconnect(self, subscriber: _Subscriber) -> None:
+        connection, subscriber.connection = subscriber.connection, None
+        tracks, subscriber.tracks = subscriber.tracks, {}
+        subscriber.lost = 0
+        if connection is not None:
+            await connection.close()
+        for track in tracks.values():
+            track.stop()
+
+    def _configure(self, peer: PeerId, operation: ConfigureSubscription) -> None:
+        if (subscriber := self._subscribers.get(peer)) is None:
+            raise MediaError("there is no such subscription")
+        if operation.video is not None:
+            subscriber.video = operation.video
+            if (track := subscriber.tracks.get("video")) is not None:
+                track.enable(operation.video)
+
+    # -- both ---
+    def _peers(self) -> list[PeerId]:
+        return [*self._subscribers, *self._publishers]
+
+    def _has(self, peer: PeerId) -> bool:
+        return peer in self._publishers or peer in self._subscribers
+
+    async def _close(self, peer: PeerId) -> None:
+        if (subscriber := self._subscribers.pop(peer, None)) is not None:
+            await self._disconnect(subscriber)
+        if (publisher := self._publishers.pop(peer, None)) is not None:
+            publisher.monitors.clear()
+            orphans = [entry for entry in self._subscribers.values() if entry.publisher is publisher]
+            for orphan in orphans:
+                del self._subscribers[orphan.peer]
+                self._report(Down(orphan.peer))
+                self._forget(orphan.peer)
+            await asyncio.gather(*(self._disconnect(orphan) for orphan in orphans))
+            if publisher.connection is not None:
+                await publisher.connection.close()
+            for source in publisher.sources.values():
+                source.close()
+
+    async def _watch_arrivals(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            now = asyncio.get_running_loop().time()
+            for publisher in list(self._publishers.values()):
+                for kind, monitor in publisher.monitors.items():
+                    if monitor.check(now):
+                        self._report(Receiving(publisher.peer, MediaKind(kind), receiving=False))
+                        if kind == "audio":
+                            self._silent(publisher)
+
+    async def _watch_losses(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            for publisher in list(self._publishers.values()):
+                await self._compare_lost(publisher, SlowDirection.DOWNSTREAM)
+            for subscriber in list(self._subscribers.values()):
+                await self._compare_lost(subscriber, SlowDirection.UPSTREAM)
+
+    async def _compare_lost(self, entry: _Publisher | _Subscriber, direction: SlowDirection) -> None:
+        """Report `Slow` as Janus does: downstream is what the server loses, upstream what it sends and gets lost."""
+        if entry.connection is None or not entry.connection.up:
+            return
+        lost = await entry.connection.packets_lost(sent=direction is SlowDirection.UPSTREAM)
+        if lost - entry.lost >= SLOW_LOST:
+            self._report(Slow(entry.peer, direction))
+        entry.lost = lost
+
+
+def _arrival(sfu: EmbeddedSfu, publisher: _Publisher, kind: str) -> Callable[[int | None], None]:
+    return lambda level: sfu.arrived(publisher, kind, level)
+
+
+def _named(sdp: str, publisher: PeerId) -> str:
+    return sdp.replace("\r\ns=-\r\n", f"\r\ns=VideoRoom {ROOM_BASE + publisher}\r\n", 1)
+
+
+def _as_janus(sdp: str, publisher: PeerId, bitrate: int) -> str:
+    """The answer with the name of a room and the cap of the video, as clients know them (media.md § 8.3)."""
+    return _VIDEO_SECTION.sub(lambda found: f"{found.group()}b=TIAS:{bitrate}\r\n", _named(sdp, publisher))

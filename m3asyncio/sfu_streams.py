@@ -1,0 +1,210 @@
+"""How the embedded SFU gets media from one publisher to its subscribers: encoded and passed through, or decoded.
+
+All of it lives in the loop of the SFU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from fractions import Fraction
+from typing import Any, Final, TypeAlias
+
+import av
+from aiortc import MediaStreamTrack, RTCRtpReceiver
+from aiortc.mediastreams import MediaStreamError
+
+from m3asyncio import aiortc_private
+from m3asyncio.aiortc_private import ArrivedPacket, EncodedFrame
+from m3asyncio.av_frames import AUDIO_CLOCK, VIDEO_CLOCK, samples_of
+from m3core.media import RequestLimiter, audio_level
+
+MAX_QUEUE: Final = {"video": 60, "audio": 100}
+"""Frames that wait for one subscriber, about 2 s; they only wait when its sender is stuck."""
+_GAP: Final = {"video": 3000, "audio": 960}
+"""One frame, in ticks of the RTP clock: the step over a publisher's new connection."""
+_RTP_WRAP: Final = 1 << 32
+
+Media: TypeAlias = "av.Packet[Any] | av.AudioFrame | av.VideoFrame"
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
+
+
+class RelayTrack(MediaStreamTrack):
+    """What one subscriber is sent of one kind. ``encoded``: video starts, and starts again, with a keyframe."""
+
+    def __init__(self, source: RelaySource) -> None:
+        super().__init__()
+        self.kind = source.kind
+        self.enabled = True
+        self._source = source
+        self._queue: asyncio.Queue[Media | None] = asyncio.Queue()
+        self._needs_keyframe = True
+        self._asked = False
+        self.frames = 0
+        self.bytes = 0
+        self.dropped = 0
+        source.tracks.add(self)
+
+    async def recv(self) -> Media:
+        """The next frame or packet."""
+        if not self._asked:
+            # The first call comes as soon as the subscriber is up, so that the keyframe is not sent too early.
+            self._asked = True
+            self.restart()
+        media = await self._queue.get() if self.readyState == "live" else None
+        if media is None:
+            raise MediaStreamError
+        self.frames += 1
+        self.bytes += media.size if isinstance(media, av.Packet) else 0
+        return media
+
+    def push(self, media: Media, *, keyframe: bool) -> None:
+        """Send ``media``, unless it could not be decoded."""
+        if not self.enabled or not self._asked:
+            return
+        if self._queue.qsize() >= MAX_QUEUE[self.kind]:
+            self.dropped += self._queue.qsize()
+            while not self._queue.empty():
+                self._queue.get_nowait()
+            self.restart()
+        if self._needs_keyframe and not keyframe:
+            return
+        self._needs_keyframe = False
+        self._queue.put_nowait(media)
+
+    def restart(self) -> None:
+        """Send nothing until the next keyframe, and ask for one."""
+        self._needs_keyframe = True
+        self._source.request_keyframe()
+
+    def enable(self, enabled: bool) -> None:
+        """Send or do not send."""
+        if enabled and not self.enabled:
+            self.restart()
+        self.enabled = enabled
+
+    def stop(self) -> None:
+        """End the track, and wake who waits for it."""
+        self._source.tracks.discard(self)
+        super().stop()
+        self._queue.put_nowait(None)
+
+
+class RelaySource:
+    """One kind of media of one publisher. It outlives the publisher's peer connection, so that subscribers stay.
+
+    ``arrived`` is told of every packet (or decoded frame), with its level in dB below full scale if it has one.
+    """
+
+    def __init__(self, kind: str, arrived: Callable[[int | None], None], spawn: Spawn) -> None:
+        self.kind = kind
+        self.tracks: set[RelayTrack] = set()
+        self.relaying = True
+        self.frames = 0
+        self.bytes = 0
+        self._arrived = arrived
+        self._spawn = spawn
+        self._receiver: RTCRtpReceiver | None = None
+        self._limiter = RequestLimiter()
+        self._clock: Fraction = VIDEO_CLOCK if kind == "video" else AUDIO_CLOCK
+        self._offset: int | None = 0
+        self._last = 0
+        self._origin: int | None = None
+        self._sequence: int | None = None
+
+    def attach(self, receiver: RTCRtpReceiver, *, encoded: bool) -> None:
+        """Relay what ``receiver`` gets, if that is news; to be called right after the remote description was set."""
+        if receiver is self._receiver:
+            return
+        self._receiver = receiver
+        self._offset = None if self._last else 0
+        self._origin = self._sequence = None
+        if encoded:
+            aiortc_private.take_encoded_frames(receiver, self._encoded_frame)
+            aiortc_private.watch_packets(receiver, self._packet)
+        else:
+            self._spawn(self._relay_decoded(receiver.track))
+
+    def set_relaying(self, relaying: bool) -> None:
+        """Relay or do not relay."""
+        resumed = relaying and not self.relaying
+        self.relaying = relaying
+        if resumed:
+            for track in self.tracks:
+                track.restart()
+
+    def request_keyframe(self) -> None:
+        """Ask the publisher for a keyframe, not too often."""
+        if self.kind != "video" or self._receiver is None or not aiortc_private.available():
+            return
+        loop = asyncio.get_running_loop()
+        delay = self._limiter.request(loop.time())
+        if delay == 0.0:
+            self._spawn(aiortc_private.request_keyframe(self._receiver))
+        elif delay is not None:
+            loop.call_later(delay, self._request_due)
+
+    def _request_due(self) -> None:
+        self._limiter.sent()
+        if self._receiver is not None:
+            self._spawn(aiortc_private.request_keyframe(self._receiver))
+
+    def close(self) -> None:
+        """End the tracks of all subscribers."""
+        self._receiver = None
+        for track in list(self.tracks):
+            track.stop()
+
+    def _packet(self, packet: ArrivedPacket) -> None:
+        self._arrived(packet.level)
+        if self.kind == "audio" and packet.payload:
+            # Past aiortc's jitter buffer, which loses far more than the network does (measured).
+            if self._sequence is not None and (packet.sequence_number - self._sequence) & 0xFFFF >= 0x8000:
+                return  # late, or twice
+            self._sequence = packet.sequence_number
+            if self._origin is None:
+                self._origin = packet.timestamp
+            self._send(packet.payload, (packet.timestamp - self._origin) % _RTP_WRAP, keyframe=True)
+
+    def _encoded_frame(self, frame: EncodedFrame) -> None:
+        if self.kind == "video" and frame.data:
+            # The first bit of a VP8 frame is 0 in keyframes (RFC 6386 s.9.1).
+            self._send(frame.data, frame.timestamp, keyframe=not frame.data[0] & 1)
+
+    def _send(self, data: bytes, timestamp: int, *, keyframe: bool) -> None:
+        self.frames += 1
+        self.bytes += len(data)
+        if self._offset is None:
+            self._offset = self._last + _GAP[self.kind] - timestamp
+        self._last = max(self._last, timestamp + self._offset)
+        if not self.relaying or not self.tracks:
+            return
+        packet = av.Packet(data)
+        packet.pts = timestamp + self._offset
+        packet.time_base = self._clock
+        self._push(packet, keyframe=keyframe)
+
+    def _push(self, media: Media, *, keyframe: bool) -> None:
+        for track in list(self.tracks):
+            track.push(media, keyframe=keyframe)
+
+    async def _relay_decoded(self, received: MediaStreamTrack) -> None:
+        """The way with public names alone: decoded here, encoded again for each subscriber."""
+        try:
+            while True:
+                frame = await received.recv()
+                self.frames += 1
+                if isinstance(frame, av.AudioFrame):
+                    self._arrived(-round(audio_level(samples_of(frame))))
+                else:
+                    self._arrived(None)
+                if not isinstance(frame, av.AudioFrame | av.VideoFrame) or frame.pts is None:
+                    continue
+                if self._offset is None:
+                    self._offset = self._last + _GAP[self.kind] - frame.pts
+                frame.pts += self._offset
+                self._last = max(self._last, frame.pts)
+                if self.relaying:
+                    self._push(frame, keyframe=True)
+        except MediaStreamError:
+            pass

@@ -1,0 +1,145 @@
+"""The tracks that aiortc sends: paced, muted, replaced and counted here. They live in the engine's loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import av
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+
+from m3asyncio.av_frames import AUDIO_CLOCK, VIDEO_CLOCK, av_audio, black
+from m3asyncio.inputs import Opened
+from m3core.errors import M3Error
+from m3core.media import AUDIO_FRAME_SAMPLES, AUDIO_FRAME_SECONDS, SAMPLE_RATE, Pacer
+
+MUTED_INTERVAL: Final = 0.5
+"""Seconds between the black pictures of a muted video; a media server takes 2 s without any for a dead camera."""
+
+
+class SendTrack(MediaStreamTrack):
+    """What both kinds share. ``on_error`` is told when the source fails; the track then sends black or silence."""
+
+    def __init__(self, opened: Opened | None, on_error: Callable[[M3Error], None]) -> None:
+        super().__init__()
+        self._opened = opened or Opened()
+        self._on_error = on_error
+        self._origin = asyncio.get_running_loop().time()
+        self._replaced = asyncio.Event()
+        self.muted = False
+        self.frames = 0
+
+    def replace(self, opened: Opened) -> None:
+        """Send another source from now on."""
+        self._close_input()
+        self._opened = opened
+        self._replaced.set()
+
+    def _fail(self, error: M3Error) -> None:
+        self._close_input()
+        self._opened = Opened()
+        self._on_error(error)
+
+    def _close_input(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End the track and close its source."""
+        super().stop()
+        self._close_input()
+
+    def _now(self) -> float:
+        if self.readyState != "live":
+            raise MediaStreamError
+        return asyncio.get_running_loop().time()
+
+
+class VideoTrack(SendTrack):
+    """Pictures, each sent when it is due; black ones while muted; none after the end of the source."""
+
+    kind = "video"
+
+    def __init__(self, opened: Opened | None, on_error: Callable[[M3Error], None]) -> None:
+        super().__init__(opened, on_error)
+        self._pts = -1
+        self._black_due = 0.0
+
+    async def recv(self) -> av.VideoFrame:
+        """The next picture, not before it is due."""
+        while True:
+            frame = await self._next()
+            now = self._now()
+            if self.muted:
+                if now < self._black_due:
+                    continue
+                self._black_due = now + MUTED_INTERVAL
+                frame = black(frame.width, frame.height)
+            else:
+                self._black_due = 0.0
+            frame.pts = self._pts = max(self._pts + 1, int((now - self._origin) / VIDEO_CLOCK))
+            frame.time_base = VIDEO_CLOCK
+            self.frames += 1
+            return frame
+
+    async def _next(self) -> av.VideoFrame:
+        while True:
+            opened, taken = self._opened, None
+            self._replaced.clear()
+            if opened.video is not None:
+                try:
+                    taken = await opened.video.read()
+                except M3Error as error:
+                    self._now()
+                    if self._opened is opened:
+                        self._fail(error)
+            self._now()
+            if opened is not self._opened:
+                continue
+            if taken is None:
+                await self._replaced.wait()
+                continue
+            delay = opened.pacer.delay(taken[1], self._now())
+            # Yields even when late: a source that never waits must not hold the loop.
+            await asyncio.sleep(delay)
+            return taken[0]
+
+    def _close_input(self) -> None:
+        if self._opened.video is not None:
+            self._opened.video.close()
+        self._replaced.set()
+
+
+class AudioTrack(SendTrack):
+    """Sound in frames of 20 ms without a gap; silence while muted, before, and after the source."""
+
+    kind = "audio"
+
+    def __init__(self, opened: Opened | None, on_error: Callable[[M3Error], None]) -> None:
+        super().__init__(opened, on_error)
+        self._pacer = Pacer()
+        self._number = 0
+
+    async def recv(self) -> av.AudioFrame:
+        """The next 20 ms, not before they are due."""
+        await asyncio.sleep(self._pacer.delay(self._number * AUDIO_FRAME_SECONDS, self._now()))
+        samples, channels, source = None, 1, self._opened.audio
+        if source is not None:
+            channels = source.channels
+            try:
+                samples = source.take()
+            except M3Error as error:
+                self._fail(error)
+        if samples is None or self.muted:
+            samples = bytes(2 * channels * AUDIO_FRAME_SAMPLES)
+        frame = av_audio(samples, channels, SAMPLE_RATE)
+        frame.pts = self._number * AUDIO_FRAME_SAMPLES
+        frame.time_base = AUDIO_CLOCK
+        self._number += 1
+        self.frames += 1
+        return frame
+
+    def _close_input(self) -> None:
+        if self._opened.audio is not None:
+            self._opened.audio.close()

@@ -1,0 +1,353 @@
+"""Frames, levels, and the policy of media queues and clocks, as pure logic.
+
+Owns what a decoded frame is for users, and how outputs are paced, re-chunked and bounded. Must not know aiortc or av;
+numpy and Pillow are imported when a frame is asked for an array or an image, never before. Nothing here reads a clock
+(``now`` is monotonic seconds), and nothing is thread-safe: who hands frames from thread to thread brings the lock.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import deque
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, final
+
+from attrs import field, frozen
+
+from m3core.errors import LocalProtocolError, MediaError
+from m3core.limits import KEYFRAME_INTERVAL, MAX_FRAMES
+
+if TYPE_CHECKING:
+    from numpy import int16, uint8
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+SAMPLE_RATE: Final = 48_000
+"""Samples a second of all audio that is sent; opus knows no other clock (RFC 7587 s.4.1)."""
+AUDIO_FRAME_SAMPLES: Final = 960
+"""Samples of one sent audio frame and channel: 20 ms, the packet time of opus in WebRTC (RFC 7587 s.4.2)."""
+AUDIO_FRAME_SECONDS: Final = AUDIO_FRAME_SAMPLES / SAMPLE_RATE
+MAX_AUDIO_BUFFER: Final = 120.0
+"""Seconds of audio that a user may write ahead: 12 or 23 MB."""
+PACER_PATIENCE: Final = 0.2
+"""Seconds that a sender may be late and still catch up; beyond, its clock moves, so that no burst leaves."""
+PACER_LEAP: Final = 10.0
+"""Seconds that timestamps may jump ahead before they count as broken and the clock moves."""
+SILENCE: Final = -127.0
+"""The lowest level, dBov (RFC 6464 s.3)."""
+TALKING_PACKETS: Final = 50
+"""Audio packets, about 1 s, over which the level is averaged (media.md § 7)."""
+TALKING_LEVEL: Final = 50
+"""A talker's average level is louder than so many dB below full scale (media.md § 7)."""
+
+T = TypeVar("T")
+
+
+class Pixels(Protocol):
+    """Where the pixels of a frame are; converted only when asked for."""
+
+    def rgb(self) -> bytes:
+        """Packed RGB: 3 bytes a pixel, rows from the top, no padding."""
+
+
+@final
+@frozen(eq=False)
+class RgbPixels:
+    """Pixels that are packed RGB already."""
+
+    data: bytes = field(repr=False)
+
+    def rgb(self) -> bytes:
+        """The bytes themselves."""
+        return self.data
+
+
+@final
+@frozen(eq=False)
+class VideoFrame:
+    """One decoded picture. ``time`` is seconds on the stream's own clock, which starts near 0."""
+
+    width: int
+    height: int
+    time: float
+    pixels: Pixels = field(repr=False)
+
+    @classmethod
+    def from_rgb(cls, width: int, height: int, data: bytes, time: float = 0.0) -> VideoFrame:
+        """A frame of packed RGB bytes. Raises `LocalProtocolError` when their number does not fit."""
+        if width < 1 or height < 1 or len(data) != width * height * 3:
+            raise LocalProtocolError("an RGB frame needs width x height x 3 bytes")
+        return cls(width, height, time, RgbPixels(data))
+
+    def to_ndarray(self) -> NDArray[uint8]:
+        """A height x width x 3 array of uint8, RGB. Raises `MediaError` without numpy."""
+        try:
+            import numpy as np
+        except ImportError:
+            raise _missing("numpy", "media") from None
+        return np.frombuffer(self.pixels.rgb(), dtype=np.uint8).reshape(self.height, self.width, 3)
+
+    def to_image(self) -> Image:
+        """A Pillow image, RGB. Raises `MediaError` without Pillow."""
+        try:
+            from PIL import Image
+        except ImportError:
+            raise _missing("Pillow", "cli") from None
+        return Image.frombytes("RGB", (self.width, self.height), self.pixels.rgb())
+
+
+@final
+@frozen(eq=False)
+class AudioFrame:
+    """Some milliseconds of sound: signed 16-bit samples in native byte order, channels interleaved.
+
+    ``time`` is seconds on the stream's own clock. Raises `LocalProtocolError` for what is not whole samples.
+    """
+
+    samples: bytes = field(repr=lambda data: f"<{len(data)}>")
+    sample_rate: int = SAMPLE_RATE
+    channels: int = 1
+    time: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        if self.sample_rate < 1 or self.channels < 1 or len(self.samples) % (2 * self.channels):
+            raise LocalProtocolError("audio samples are 2 bytes for each channel")
+
+    @property
+    def sample_count(self) -> int:
+        """Samples of one channel."""
+        return len(self.samples) // (2 * self.channels)
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return self.sample_count / self.sample_rate
+
+    @property
+    def level(self) -> float:
+        """Loudness in dBov, -127 (silence) to 0; see `audio_level`."""
+        return audio_level(self.samples)
+
+    def to_ndarray(self) -> NDArray[int16]:
+        """A samples x channels array of int16. Raises `MediaError` without numpy."""
+        try:
+            import numpy as np
+        except ImportError:
+            raise _missing("numpy", "media") from None
+        return np.frombuffer(self.samples, dtype=np.int16).reshape(-1, self.channels)
+
+
+def _missing(library: str, extra: str) -> MediaError:
+    return MediaError(f"{library} is not installed: pip install 'm3-conference[{extra}]'")
+
+
+def audio_level(samples: bytes) -> float:
+    """The level of signed 16-bit samples in dBov, -127.0 to 0.0 (RMS, RFC 6464 s.3, RFC 6465 appendix A)."""
+    values = array("h", samples)
+    energy = sum(value * value for value in values)
+    if not energy:
+        return SILENCE
+    return max(SILENCE, min(0.0, 10.0 * math.log10(energy / (len(values) * 32767.0 * 32767.0))))
+
+
+class FrameQueue(Generic[T]):
+    """At most ``limit`` frames; a full queue drops its oldest and counts it in ``dropped``.
+
+    ``ended`` is set by `end`: what is queued can still be taken, nothing is added any more.
+    """
+
+    def __init__(self, limit: int = MAX_FRAMES) -> None:
+        self._frames: deque[T] = deque()
+        self._limit = limit
+        self.dropped = 0
+        self.ended = False
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @property
+    def limit(self) -> int:
+        """How many frames are kept; lowering it drops the oldest, without counting."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._limit = limit
+        while len(self._frames) > limit:
+            self._frames.popleft()
+
+    def put(self, frame: T) -> bool:
+        """Add a frame; says whether the queue was empty, so that a sleeping consumer must be woken."""
+        if self.ended:
+            return False
+        was_empty = not self._frames
+        if len(self._frames) >= self._limit:
+            self._frames.popleft()
+            self.dropped += 1
+        self._frames.append(frame)
+        return was_empty
+
+    def pop(self) -> T | None:
+        """The oldest frame, or None."""
+        return self._frames.popleft() if self._frames else None
+
+    def clear(self) -> None:
+        """Forget what is queued, without counting it as dropped."""
+        self._frames.clear()
+
+    def end(self) -> None:
+        """No more frames will come."""
+        self.ended = True
+
+
+class Pacer:
+    """When to send what: media time mapped to the clock.
+
+    The first frame leaves at once and anchors the clock. A sender that is a little late catches up; one that is later
+    than ``patience``, or whose timestamps leap, moves the clock instead, so that frames never leave in a burst.
+    """
+
+    def __init__(self, patience: float = PACER_PATIENCE, leap: float = PACER_LEAP) -> None:
+        self._patience = patience
+        self._leap = leap
+        self._origin: float | None = None
+
+    def delay(self, time: float, now: float) -> float:
+        """Seconds to wait from ``now`` until the frame of media ``time`` is to be sent; 0 for at once."""
+        if self._origin is None:
+            self._origin = now - time
+        early = self._origin + time - now
+        if early < -self._patience or early > self._leap:
+            self._origin = now - time
+            return 0.0
+        return max(0.0, early)
+
+    def due(self, time: float) -> float:
+        """The instant at which media ``time`` is sent, by the clock of `delay`, which must have been called."""
+        return (self._origin or 0.0) + time
+
+
+class AudioBuffer:
+    """Writes of any length in, frames of 20 ms at 48 kHz out; silence when there is nothing.
+
+    ``limit`` is seconds. All bytes are signed 16-bit samples, ``channels`` interleaved.
+    """
+
+    def __init__(self, channels: int, limit: float = MAX_AUDIO_BUFFER) -> None:
+        self._step = 2 * channels
+        self._size = AUDIO_FRAME_SAMPLES * self._step
+        self._limit = int(limit * SAMPLE_RATE) * self._step
+        self._data = bytearray()
+        self._starved = False
+
+    @property
+    def seconds(self) -> float:
+        """How much is waiting."""
+        return len(self._data) / (self._step * SAMPLE_RATE)
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that was written has been taken."""
+        return not self._data
+
+    def write(self, data: bytes) -> None:
+        """Add samples. Raises `LocalProtocolError`, and adds nothing, when they are broken or exceed the limit."""
+        if len(data) % self._step:
+            raise LocalProtocolError("audio samples are 2 bytes for each channel")
+        if len(self._data) + len(data) > self._limit:
+            raise LocalProtocolError("audio was written too far ahead: wait until what is written has been sent")
+        self._data += data
+
+    def take(self) -> bytes:
+        """The next frame. A rest shorter than a frame waits one frame for more, then leaves padded with silence."""
+        if len(self._data) < self._size:
+            if not self._data or not self._starved:
+                self._starved = bool(self._data)
+                return bytes(self._size)
+            frame = bytes(self._data).ljust(self._size, b"\0")
+            self._data.clear()
+        else:
+            frame = bytes(self._data[: self._size])
+            del self._data[: self._size]
+        self._starved = False
+        return frame
+
+    def clear(self) -> None:
+        """Forget what is waiting."""
+        self._data.clear()
+        self._starved = False
+
+
+class TalkDetector:
+    """Talking or silent, from the audio levels of packets (media.md § 7): decided once for every 50 packets."""
+
+    def __init__(self, packets: int = TALKING_PACKETS, level: int = TALKING_LEVEL) -> None:
+        self._packets = packets
+        self._level = level
+        self._count = 0
+        self._sum = 0
+        self.talking = False
+
+    def add(self, level: int) -> bool:
+        """Note one packet's ``level`` (dB below full scale, 0 to 127); says whether `talking` changed."""
+        self._count += 1
+        self._sum += level
+        if self._count < self._packets:
+            return False
+        loud = self._sum < self._level * self._count
+        self._count = self._sum = 0
+        changed = loud != self.talking
+        self.talking = loud
+        return changed
+
+    def reset(self) -> bool:
+        """The audio stopped; says whether `talking` changed."""
+        changed = self.talking
+        self._count = self._sum = 0
+        self.talking = False
+        return changed
+
+
+class RequestLimiter:
+    """At most one request in each ``interval``; one that comes too early is due later, and only once."""
+
+    def __init__(self, interval: float = KEYFRAME_INTERVAL) -> None:
+        self._interval = interval
+        self._next = -math.inf
+        self._pending = False
+
+    def request(self, now: float) -> float | None:
+        """Seconds until the request is to be sent (0: now); None when one that is due later covers it."""
+        if self._pending:
+            return None
+        delay = max(0.0, self._next - now)
+        self._pending = delay > 0.0
+        self._next = now + delay + self._interval
+        return delay
+
+    def sent(self) -> None:
+        """The request that was due later has been sent."""
+        self._pending = False
+
+
+class ArrivalMonitor:
+    """Whether packets of one kind arrive: True with the first packet, False after ``silence`` seconds without."""
+
+    def __init__(self, silence: float) -> None:
+        self._silence = silence
+        self._last = -math.inf
+        self.receiving = False
+
+    def packet(self, now: float) -> bool:
+        """A packet came; says whether `receiving` changed."""
+        self._last = now
+        changed = not self.receiving
+        self.receiving = True
+        return changed
+
+    def check(self, now: float) -> bool:
+        """Time passed; says whether `receiving` changed."""
+        if not self.receiving or now - self._last < self._silence:
+            return False
+        self.receiving = False
+        return True

@@ -1,0 +1,96 @@
+"""Shells: `msgspec.Struct`s with the keys and JSON types of the message classes, made of these classes.
+
+msgspec parses JSON into a shell, or writes it, in one pass. What it cannot know (that a text is a UUID, a timestamp, a
+secret) is left to `reading` and `writing`, which copy between shells and classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeAlias, get_args
+
+from msgspec import UNSET, Meta, Struct, defstruct
+
+from m3core.messages.fields import (
+    Field,
+    cached,
+    fields_of,
+    is_enum,
+    is_id,
+    is_mapping,
+    is_nested,
+    is_tuple,
+    one_or_several,
+    rest_of,
+    tag_of,
+    union_of,
+)
+from m3core.values import Secret, Timestamp
+
+_Int64: Final = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Entries: TypeAlias = list[tuple[str, Any] | tuple[str, Any, Any]]
+
+
+def _shell_type(hint: Any, nested: Callable[[Any], type[Struct]]) -> Any:
+    if hint in (Timestamp, Secret) or is_id(hint):
+        return str
+    if hint is int:
+        return _Int64
+    if is_nested(hint):
+        return nested(hint)
+    if hint in (str, bool) or is_enum(hint):
+        return hint
+    if both := one_or_several(hint):
+        return union_of([_shell_type(member, nested) for member in both])
+    if is_tuple(hint):
+        return tuple.__class_getitem__((_shell_type(get_args(hint)[0], nested), ...))
+    if is_mapping(hint):
+        return dict.__class_getitem__((str, _shell_type(get_args(hint)[1], nested)))
+    raise TypeError(f"{hint} is no type for a field of a message")
+
+
+def _struct(cls: type[Any], entries: _Entries, *, strict: bool) -> type[Struct]:
+    tag = tag_of(cls)
+    return defstruct(
+        cls.__name__,
+        entries,
+        rename={field.name: field.wire for field in fields_of(cls)},
+        tag_field=tag[0] if tag else None,
+        tag=tag[1] if tag else None,
+        gc=False,
+        omit_defaults=True,
+        forbid_unknown_fields=strict,
+    )
+
+
+@cached
+def decode_shell(cls: type[Any], strict: bool) -> type[Struct]:
+    """The shell that msgspec parses ``cls`` into; a ``strict`` one refuses unknown keys, so that it skips nothing."""
+    required: _Entries = []
+    optional: _Entries = []
+    for field in fields_of(cls):
+        kind = _shell_type(field.type, lambda inner: decode_shell(inner, strict))
+        if field.required:
+            required.append((field.name, kind))
+        else:
+            optional.append((field.name, kind | None, None))
+    if rest := rest_of(cls):
+        optional += [(key, Any, UNSET) for key in rest[1]]
+    return _struct(cls, required + optional, strict=strict)
+
+
+def in_shell_order(cls: type[Any]) -> tuple[Field, ...]:
+    """The fields in the order in which an encode shell takes them: first those that are always sent."""
+    return tuple(sorted(fields_of(cls), key=lambda field: not (field.required or field.null)))
+
+
+@cached
+def encode_shell(cls: type[Any]) -> type[Struct]:
+    """The shell that msgspec writes ``cls`` from; a field that equals its default is omitted, unless it is `null`."""
+    entries: _Entries = [
+        (field.name, Any) if field.required or field.null else (field.name, Any, field.default)
+        for field in in_shell_order(cls)
+    ]
+    if rest := rest_of(cls):
+        entries += [(key, Any, UNSET) for key in rest[1]]
+    return _struct(cls, entries, strict=False)

@@ -1,0 +1,89 @@
+"""Generates the functions that turn message objects, which were checked when they were made, into encode shells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from msgspec import Struct, defstruct
+
+from m3core.messages.base import Json
+from m3core.messages.fields import cached, is_enum, is_event, is_mapping, is_nested, is_tuple, rest_of
+from m3core.messages.shells import encode_shell, in_shell_order
+from m3core.messages.source import Generated, Source
+from m3core.values import Secret, Timestamp
+
+
+def _put_modules(shell: Struct, modules: Mapping[str, Json]) -> Struct:
+    for name, value in modules.items():
+        setattr(shell, name, value)
+    return shell
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether a shell takes values of this type as they are."""
+    if is_tuple(hint):
+        return _is_plain(get_args(hint)[0])
+    return not (is_mapping(hint) or is_nested(hint) or is_enum(hint) or hint in (Timestamp, Secret))
+
+
+def _put(source: Source, depth: int, hint: Any, value: str) -> str:
+    """The expression of what a shell takes for ``value``; adds the lines that it needs before."""
+    if _is_plain(hint):
+        return value
+    if is_nested(hint):
+        return _put_class(source, depth, hint, value)
+    if is_enum(hint):
+        return f"{value}._value_"
+    if hint is Timestamp:
+        return f"{value}.text"
+    if hint is Secret:
+        return f"{value}.reveal()"
+    inner = Source("each")
+    inner.add(1, f"return {_put(inner, 1, get_args(hint)[-1 if is_mapping(hint) else 0], 'each')}")
+    write = source.name(inner.compile(), "write")
+    if is_tuple(hint):
+        return f"[{write}(each) for each in {value}]"
+    return f"{{key: {write}(each) for key, each in {value}.items()}}"
+
+
+def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
+    """The expression of the shell of the ``cls`` called ``it``; nested classes in place, since calls cost."""
+    arguments: list[str] = []
+    for field in in_shell_order(cls):
+        local = f"{it}_{field.name}"
+        if _is_plain(field.type):
+            arguments.append(f"{it}.{field.name}")
+            continue
+        source.add(depth, f"{local} = {it}.{field.name}")
+        if field.optional:
+            source.add(depth, f"if {local} is not None:")
+            source.add(depth + 1, f"{local} = {_put(source, depth + 1, field.type, local)}")
+            arguments.append(local)
+        else:
+            arguments.append(_put(source, depth, field.type, local))
+    shell = f"{source.name(encode_shell(cls), 'Shell')}({', '.join(arguments)})"
+    if rest := rest_of(cls):
+        source.names["put_modules"] = _put_modules
+        return f"(put_modules({shell}, {it}.{rest[0]}) if {it}.{rest[0]} else {shell})"
+    return shell
+
+
+@cached
+def message_writer(cls: type[Any]) -> Generated:
+    """A function that makes a shell of a whole message, envelope included."""
+    source = Source("it")
+    envelope = defstruct(
+        "Envelope",
+        [("payload", Any), ("timestamp", Any, None)],
+        tag_field="namespace",
+        tag=cls.NAMESPACE,
+        gc=False,
+        omit_defaults=True,
+    )
+    arguments = [_put_class(source, 1, cls, "it")]
+    if is_event(cls):
+        source.add(1, "timestamp = it.timestamp")
+        arguments.append("None if timestamp is None else timestamp.text")
+    source.add(1, f"return {source.name(envelope, 'Envelope')}({', '.join(arguments)})")
+    return source.compile()

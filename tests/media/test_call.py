@@ -1,0 +1,214 @@
+"""Engine and SFU against each other: real ICE, DTLS and codecs on loopback, no signalling."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from helpers import Reader, call
+
+from m3asyncio import aiortc_private, sources
+from m3asyncio.pattern import PatternReading, draw, read_pattern, sender_code
+from m3asyncio.received import PeerStats, ReceivedMedia
+from m3core.controller.sfu import (
+    AcceptPublisher,
+    ConfigureSubscription,
+    OfferSubscription,
+    RelayPublisher,
+    RestartSubscription,
+)
+from m3core.io import AddCandidates, ApplyAnswer, ClosePeer, Down, PeerId, Receiving, SetSending, Talking, Up
+from m3core.media import VideoFrame
+from m3core.values import MediaKind
+
+ADA = sources.pattern("Ada", 320, 240)
+TONE = sources.tone(level=-20)
+ADA_ARRAY = draw("Ada", 7, 320, 240).to_ndarray()
+
+
+def shows_ada(frame: VideoFrame) -> bool:
+    """Whether a frame shows Ada's pattern."""
+    reading = read_pattern(frame)
+    return reading is not None and reading.sender_code == sender_code("Ada")
+
+
+def is_black(frame: VideoFrame) -> bool:
+    """Whether a frame is what a muted camera sends."""
+    return bool(frame.to_ndarray().mean() < 8)
+
+
+def read(reader: Reader[VideoFrame]) -> PatternReading:
+    """What the next frame's pattern says."""
+    frame = reader.next()
+    assert frame is not None
+    reading = read_pattern(frame)
+    assert reading is not None
+    return reading
+
+
+def check_seen_and_heard(received: ReceivedMedia) -> None:
+    """Ada's pattern with rising counters, and her tone."""
+    video = Reader(received.video)
+    readings = [read(video) for _ in range(5)]
+    assert {reading.sender_code for reading in readings} == {sender_code("Ada")}
+    counters = [reading.counter for reading in readings]
+    assert counters == sorted(set(counters))
+    assert Reader(received.audio).until(lambda frame: frame.level > -23).level < -17
+
+
+def test_two_subscribers_see_and_hear_the_publisher() -> None:
+    with call() as it:
+        publisher = it.publish(ADA, TONE)
+        up = it.sfu.reports.all.index(Up(publisher))
+        for kind in MediaKind:
+            it.sfu.reports.wait(Receiving, lambda r, kind=kind: r.kind is kind and r.receiving, up)  # type: ignore[misc]  # a bound default
+        it.sfu.reports.wait(Talking, lambda r: r == Talking(publisher, talking=True))
+        subscribers = []
+        for _ in range(2):
+            started = time.monotonic()
+            subscribers.append(it.subscribe(publisher))
+            received = it.engine.received(subscribers[-1])
+            check_seen_and_heard(received)
+            print(f"first frame {(received.video.first_frame_at or 0) - started:.3f} s after OfferSubscription")
+        assert it.embedded.stats(publisher).video.bytes_received > 0
+        for subscriber in subscribers:
+            assert it.embedded.stats(subscriber).audio.frames_sent > 0
+            stats = it.engine.stats(subscriber)
+            assert min(stats.video.frames_received, stats.audio.frames_received, stats.video.bytes_received) > 0
+        assert it.engine.stats(publisher).of(MediaKind.VIDEO).frames_sent > 0
+        assert it.engine.stats(PeerId(99)) == it.embedded.stats(PeerId(99)) == PeerStats()
+
+
+def test_video_is_configured_muted_replaced_and_relayed() -> None:
+    with call() as it:
+        publisher = it.publish(ADA, TONE)
+        subscriber = it.subscribe(publisher)
+        received = it.engine.received(subscriber)
+        video, audio = Reader(received.video), Reader(received.audio)
+        video.until(shows_ada)
+
+        it.sfu.do(subscriber, ConfigureSubscription(video=False, substream=1))
+        # Sound goes on. As soon as two of its frames come with no picture between them, 40 ms are without video.
+        audio.until(lambda _frame: received.video.pop() is None and bool(audio.next()) and received.video.pop() is None)
+        received.video.clear()
+        it.sfu.do(subscriber, ConfigureSubscription(video=True))
+        video.until(shows_ada)
+
+        it.sfu.reports.wait(Talking, lambda r: r.talking)
+        it.client.do(publisher, SetSending(audio=False, video=False))
+        video.until(is_black)
+        audio.until(lambda frame: frame.level < -80)
+        it.sfu.reports.wait(Talking, lambda r: not r.talking)
+        it.client.do(publisher, SetSending(audio=True, video=True))
+        video.until(shows_ada)
+        audio.until(lambda frame: frame.level > -23)
+
+        it.engine.replace_source(publisher, sources.pattern("Grace", 320, 240), sources.AudioOutput())
+        audio.until(lambda frame: frame.level < -80)
+        grace = video.until(lambda frame: read_pattern(frame) is not None and not shows_ada(frame))
+        reading = read_pattern(grace)
+        assert reading is not None
+        assert reading.sender_code == sender_code("Grace")
+        it.engine.replace_source(publisher, ADA)
+
+        it.sfu.do(publisher, RelayPublisher(audio=False, video=False))
+        frames = it.embedded.stats(subscriber).video.frames_sent
+        it.sfu.do(publisher, RelayPublisher(audio=True, video=True))
+        video.until(shows_ada)
+        assert it.embedded.stats(subscriber).video.frames_sent > frames
+
+
+def test_a_dead_camera_is_told_and_comes_back() -> None:
+    with call() as it:
+        publisher = it.publish(sources.frames([], fps=30), None)
+        it.engine.replace_source(publisher, sources.frames([ADA_ARRAY] * 3))
+        it.sfu.reports.wait(Receiving, lambda r: r.receiving)
+        it.sfu.reports.wait(Receiving, lambda r: not r.receiving)
+        mark = it.sfu.reports.mark()
+        it.engine.replace_source(publisher, ADA)
+        it.sfu.reports.wait(Receiving, lambda r: r.receiving, mark)
+
+
+def test_subscriptions_without_video_end_with_their_publisher() -> None:
+    with call() as it:
+        publisher = it.publish(ADA, TONE)
+        subscriber = it.subscribe(publisher, without_video=True)
+        received = it.engine.received(subscriber)
+        audio = Reader(received.audio)
+        audio.until(lambda frame: frame.level > -23)
+        assert received.video.frames == 0
+        assert "no such" not in it.sfu.refused(subscriber, OfferSubscription(publisher))
+        it.sfu.do(publisher, ClosePeer())
+        assert it.sfu.reports.wait(Down).peer == subscriber
+        it.client.reports.wait(Down, lambda r: r.peer == publisher)
+        it.client.reports.wait(Down, lambda r: r.peer == subscriber)
+        while audio.next() is not None:
+            pass
+        assert received.video.ended
+        it.sfu.do(subscriber, ClosePeer())
+        it.client.do(subscriber, ClosePeer())
+        assert "no such peer" in it.client.refused(subscriber, ApplyAnswer(""))
+        assert it.sfu.reports.all.count(Down(subscriber)) == 1
+
+
+def test_a_subscription_is_restarted_and_its_publisher_renegotiates() -> None:
+    with call() as it:
+        publisher = it.publish(ADA, TONE)
+        subscriber = it.subscribe(publisher)
+        Reader(it.engine.received(subscriber).video).until(shows_ada)
+        it.client.do(subscriber, ClosePeer())
+        it.sfu.reports.wait(Down, lambda r: r.peer == subscriber)
+        it.negotiate(subscriber, RestartSubscription())
+        video = Reader(it.engine.received(subscriber).video)
+        video.until(shows_ada)
+
+        # An ICE restart of the publisher: to the SFU, an offer with other credentials for the same peer.
+        it.client.do(publisher, ClosePeer())
+        it.sfu.reports.wait(Down, lambda r: r.peer == publisher)
+        it.republish(publisher, ADA, TONE)
+        last = max(read(video).counter for _ in range(3))
+        video.until(lambda frame: (reading := read_pattern(frame)) is not None and reading.counter < last)
+
+
+def test_media_is_decoded_and_encoded_again_without_private_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aiortc_private, "available", lambda: False)
+    with call() as it:
+        publisher = it.publish(ADA, TONE)
+        check_seen_and_heard(it.engine.received(it.subscribe(publisher)))
+        it.sfu.reports.wait(Talking, lambda r: r == Talking(publisher, talking=True))
+
+
+def test_answers_look_like_those_of_janus() -> None:
+    with call() as it:
+        peer = it.peer()
+        offer = it.offer(peer, ADA, TONE)
+        answer = it.sfu.described(peer, AcceptPublisher(offer, 1_600_000))
+        assert f"\r\ns=VideoRoom {1_000_000_000_000 + peer}\r\n" in answer
+        section = answer[answer.index("\r\nm=video") :]
+        assert "\r\nb=TIAS:1600000\r\n" in section
+        assert section.index("\r\nc=") < section.index("\r\nb=TIAS") < section.index("\r\na=")
+        assert answer.count("b=TIAS") == 1
+        assert "a=setup:active" in answer
+        assert "127.0.0.1" in answer
+        assert all(line.split()[4] == "127.0.0.1" for line in answer.splitlines() if line.startswith("a=candidate"))
+        again = it.sfu.described(peer, AcceptPublisher(offer, 1_600_000))
+        assert [line for line in again.splitlines() if "fingerprint" in line] == [
+            line for line in answer.splitlines() if "fingerprint" in line
+        ]
+
+
+def test_what_cannot_be_done_is_failed() -> None:
+    with call() as it:
+        peer = it.peer()
+        assert "no such" in it.sfu.refused(peer, ApplyAnswer("v=0"))
+        assert "no such" in it.sfu.refused(peer, AddCandidates(()))
+        assert "no such" in it.sfu.refused(peer, RestartSubscription())
+        assert "no such" in it.sfu.refused(peer, RelayPublisher(audio=True, video=True))
+        assert "no such" in it.sfu.refused(peer, ConfigureSubscription(video=True))
+        assert "sends nothing" in it.sfu.refused(peer, OfferSubscription(PeerId(98)))
+        assert "has audio or video" in it.sfu.refused(peer, AcceptPublisher("v=0\r\n", 1))
+        reason = it.sfu.refused(peer, AcceptPublisher("v=0\r\nm=video secret\r\n", 1))
+        assert "AcceptPublisher failed" in reason
+        assert "secret" not in reason
+        screen = it.publish(ADA, None)
+        assert "wanted" in it.sfu.refused(it.peer(), OfferSubscription(screen, without_video=True))
