@@ -185,9 +185,7 @@ class Account:
         headers = (*request.headers, ("authorization", f"Bearer {token.reveal()}"))
         performed = self._new_id()
         self._sent[performed] = (request, token)
-        self._queue.append(
-            Perform(evolve(request, id=performed, headers=headers, authorization=Authorization.NONE))
-        )
+        self._queue.append(Perform(evolve(request, id=performed, headers=headers, authorization=Authorization.NONE)))
 
     def _new_id(self) -> RequestId:
         self._last += 1

@@ -30,9 +30,7 @@ class Publications(MediaSessions):
         around = self._around
         call = around.calls.open(CallKind.PUBLISH, "publish", now, NEGOTIATION_TIMEOUT, key=key, slugs=_PUBLISH_ERRORS)
         negotiation = Negotiation(NegotiationRole.OFFERER, trickle=True)
-        session = MediaSession(
-            peer or around.outbox.new_peer(), key, negotiation, call, audio=audio, video=video
-        )
+        session = MediaSession(peer or around.outbox.new_peer(), key, negotiation, call, audio=audio, video=video)
         self._by_key[key] = session
         negotiation.create_offer()
         session.awaited = around.outbox.media(session.peer, OpenPublisher(key, audio, video, around.ice_servers))

@@ -1,0 +1,182 @@
+"""Accounts and meetings for asyncio: the `m3core.account` engine with httpx around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from m3asyncio.http import HttpxTransport
+from m3asyncio.transports import HttpTransport
+from m3asyncio.websocket import is_local
+from m3core import account as core
+from m3core.account import Tokens
+from m3core.errors import AuthError, M3Error
+from m3core.io import HttpRequest, HttpResponse, RequestId
+from m3core.rest.endpoint import Endpoint
+from m3core.rest.events import CREATE_EVENT, CreateEvent, Event
+from m3core.rest.invites import CREATE_INVITE, CreateInvite
+from m3core.rest.link import parse_controller_url
+from m3core.rest.users import GET_ME, PrivateUser
+from m3core.values import Secret
+
+if TYPE_CHECKING:
+    from m3asyncio.client import Joining
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+Refresh = Callable[[], Awaitable[Tokens]]
+
+
+class Account:
+    """A user at a controller.
+
+    ``tokens`` are those of the identity provider; a plain string is an access token. ``refresh`` gets fresh ones when
+    the controller refuses the old. Use it as an async context manager, or close it with `aclose`.
+    """
+
+    def __init__(
+        self,
+        controller_url: str,
+        tokens: Tokens | str,
+        *,
+        refresh: Refresh | None = None,
+        http: HttpTransport | None = None,
+    ) -> None:
+        self.base_url = parse_controller_url(controller_url, allow_private=True)
+        if isinstance(tokens, str):
+            tokens = Tokens(Secret(tokens))
+        self._engine = core.Account(self.base_url, tokens, can_refresh=refresh is not None)
+        self._refresh = refresh
+        self._http: HttpTransport = http or HttpxTransport(local=is_local(self.base_url))
+        self._answers: dict[RequestId, asyncio.Future[HttpResponse]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._last = 0
+
+    async def me(self) -> PrivateUser:
+        """Who the tokens belong to."""
+        return await self._ask(GET_ME, None)
+
+    async def create_meeting(self, *, title: str, description: str = "", password: str | None = None) -> Meeting:
+        """An ad-hoc event and its room."""
+        request = CreateEvent(
+            title=title,
+            description=description,
+            password=None if password is None else Secret(password),
+            waiting_room=False,
+            is_time_independent=True,
+            recurrence_pattern=(),
+            is_adhoc=True,
+        )
+        return Meeting(self, await self._ask(CREATE_EVENT, request))
+
+    async def perform(self, request: HttpRequest) -> HttpResponse:
+        """Sign a request (`Authorization.ACCOUNT`) and send it; raises `TransportError` or `AuthError`."""
+        self._last += 1
+        request_id = RequestId(self._last)
+        answer: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+        self._answers[request_id] = answer
+        try:
+            self._feed(lambda: self._engine.request(_renumbered(request, request_id)))
+            return await answer
+        finally:
+            self._answers.pop(request_id, None)
+            self._engine.cancel(request_id)
+
+    async def aclose(self) -> None:
+        """Cancel what is under way and close all connections."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Account:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
+        """Call any endpoint of `m3core.rest` as this user."""
+        return await self._ask(endpoint, body, **ids)
+
+    async def _ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
+        request = endpoint.request(RequestId(0), self.base_url, body, **ids)
+        return endpoint.read(await self.perform(request))
+
+    def _feed(self, give: Callable[[], None]) -> None:
+        give()
+        for output in self._engine.outputs():
+            match output:
+                case core.Perform(request=request):
+                    self._spawn(self._send(request))
+                case core.RefreshTokens():
+                    self._spawn(self._refresh_tokens())
+                case core.Answered():
+                    self._answer(output)
+
+    def _answer(self, output: core.Answered) -> None:
+        answer = self._answers.get(output.id)
+        if answer is None or answer.done():
+            return
+        if output.response is not None:
+            answer.set_result(output.response)
+        else:
+            answer.set_exception(output.error or AuthError("no answer"))
+
+    async def _send(self, request: HttpRequest) -> None:
+        try:
+            response = await self._http.request(request)
+        except M3Error as error:
+            failure = error
+            self._feed(lambda: self._engine.http_failed(request.id, failure))
+        else:
+            self._feed(lambda: self._engine.http_response(request.id, response))
+
+    async def _refresh_tokens(self) -> None:
+        if self._refresh is None:
+            return
+        try:
+            tokens = await self._refresh()
+        except M3Error as error:
+            failure = error
+            self._feed(lambda: self._engine.refresh_failed(failure))
+        else:
+            self._feed(lambda: self._engine.refreshed(tokens))
+
+    def _spawn(self, coroutine: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class Meeting:
+    """An event of an account, and its room."""
+
+    def __init__(self, account: Account, event: Event) -> None:
+        self._account = account
+        self.event = event
+
+    async def invite(self, *, web_url: str | None = None) -> str:
+        """A new invitation link for guests. ``web_url``: where the web client is, if not beside the controller."""
+        invite = await self._account.ask(CREATE_INVITE, CreateInvite(), room_id=self.event.room.id)
+        return f"{(web_url or self._account.base_url).rstrip('/')}/invite/{invite.invite_code}"
+
+    def start(self, *, display_name: str) -> Joining:
+        """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``."""
+        from m3asyncio.client import Joining
+        from m3core.conference.entrance import MemberEntrance
+
+        entrance = MemberEntrance(base_url=self._account.base_url, room_id=self.event.room.id)
+        return Joining(display_name, entrance=entrance, account=self._account)
+
+
+def _renumbered(request: HttpRequest, request_id: RequestId) -> HttpRequest:
+    """The account counts the requests of all its users."""
+    from attrs import evolve
+
+    return evolve(request, id=request_id)

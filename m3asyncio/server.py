@@ -1,0 +1,210 @@
+"""The embedded controller on asyncio sockets: bytes in and out of `m3core.controller.front`, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from m3core.account import Tokens
+from m3core.controller.config import ControllerConfig, TokenTable, User
+from m3core.controller.engine import Controller
+from m3core.controller.front import Front, Shut, Write
+from m3core.controller.sfu import SfuCommand
+from m3core.errors import TransportError
+from m3core.io import ConnectionId, MediaReport
+from m3core.limits import MAX_WRITE_QUEUE
+from m3core.values import Secret, UserId, format_uuid
+
+if TYPE_CHECKING:
+    from m3asyncio.sfu import EmbeddedSfu
+
+SHUTDOWN_TIMEOUT = 1.0
+"""Seconds that open connections get to take their last bytes."""
+
+
+class Server:
+    """A controller that runs in this event loop. Made by `serve`."""
+
+    def __init__(self, base_url: str, owner: Tokens, controller: Controller, *, loopback: bool) -> None:
+        self.base_url = base_url
+        self.owner = owner
+        """Tokens of the one user with an account, for `Account(server.base_url, server.owner)`."""
+        self._controller = controller
+        self._front = Front(controller)
+        self._loopback = loopback
+        self._loop = asyncio.get_running_loop()
+        self._protocols: dict[ConnectionId, _Protocol] = {}
+        self._last = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._sfu: EmbeddedSfu | None = None
+        self._closed = False
+
+    # -- for the protocols ---
+    def opened(self, protocol: _Protocol) -> ConnectionId:
+        """A TCP connection came in."""
+        self._last += 1
+        connection = ConnectionId(self._last)
+        self._protocols[connection] = protocol
+        self._front.connection_made(connection, self._loop.time())
+        self._drain()
+        return connection
+
+    def received(self, connection: ConnectionId, data: bytes) -> None:
+        """Bytes; empty ones are the end of what the peer sends."""
+        self._front.data_received(connection, data, self._loop.time())
+        self._drain()
+
+    def lost(self, connection: ConnectionId) -> None:
+        """A TCP connection is gone."""
+        if self._protocols.pop(connection, None) is not None and not self._closed:
+            self._front.connection_lost(connection, self._loop.time())
+            self._drain()
+
+    # -- performing ---
+    def _drain(self) -> None:
+        for output in self._front.outputs():
+            match output:
+                case Write(connections=connections, data=data):
+                    for connection in connections:
+                        self._write(connection, data)
+                case Shut(connection=connection, abort=abort):
+                    self._shut(connection, abort=abort)
+                case SfuCommand():
+                    self._media_server().submit(output)
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = self._front.deadline
+        self._timer = None if deadline is None or self._closed else self._loop.call_at(deadline, self._advance)
+
+    def _advance(self) -> None:
+        self._front.advance(self._loop.time())
+        self._drain()
+
+    def _write(self, connection: ConnectionId, data: bytes) -> None:
+        protocol = self._protocols.get(connection)
+        if protocol is None or protocol.transport is None:
+            return
+        protocol.transport.write(data)
+        if protocol.transport.get_write_buffer_size() > MAX_WRITE_QUEUE:
+            protocol.transport.abort()  # `lost` follows: a reader that is too slow loses the connection
+
+    def _shut(self, connection: ConnectionId, *, abort: bool) -> None:
+        protocol = self._protocols.pop(connection, None)
+        if protocol is None or protocol.transport is None:
+            return
+        if abort:
+            protocol.transport.abort()
+        else:
+            protocol.transport.close()
+            self._loop.call_later(SHUTDOWN_TIMEOUT, protocol.transport.abort)
+
+    def _media_server(self) -> EmbeddedSfu:
+        if self._sfu is None:
+            from m3asyncio.sfu import EmbeddedSfu
+
+            self._sfu = EmbeddedSfu(self._sfu_report, loopback=self._loopback)
+            self._sfu.start()
+        return self._sfu
+
+    def _sfu_report(self, report: MediaReport) -> None:
+        """Called in the media server's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
+            self._loop.call_soon_threadsafe(self._take_report, report)
+
+    def _take_report(self, report: MediaReport) -> None:
+        if not self._closed:
+            self._front.sfu_report(report, self._loop.time())
+            self._drain()
+
+    async def aclose(self) -> None:
+        """Say good-bye to all (1001), give them a moment, and end."""
+        if self._closed:
+            return
+        self._controller.shut_down(self._loop.time())
+        self._front.advance(self._loop.time())
+        self._drain()
+        deadline = self._loop.time() + SHUTDOWN_TIMEOUT
+        while self._protocols and self._loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for protocol in tuple(self._protocols.values()):
+            if protocol.transport is not None:
+                protocol.transport.abort()
+        self._protocols.clear()
+        if self._sfu is not None:
+            await asyncio.to_thread(self._sfu.close)
+
+
+class _Protocol(asyncio.Protocol):
+    """One TCP connection."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._connection: ConnectionId | None = None
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):
+            self.transport = transport
+        self._connection = self._server.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._connection is not None:
+            self._server.received(self._connection, data)
+
+    def eof_received(self) -> bool:
+        if self._connection is not None:
+            self._server.received(self._connection, b"")
+        return True  # the front decides when to close
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if self._connection is not None:
+            self._server.lost(self._connection)
+
+
+@asynccontextmanager
+async def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    public_url: str | None = None,
+    owner: User | None = None,
+    owner_token: str | None = None,
+) -> AsyncIterator[Server]:
+    """Run a controller with its SFU: ``async with m3.serve() as server``.
+
+    ``port`` 0 takes a free one. ``public_url`` is how guests reach it, if not at ``host``. There is one user with an
+    account, ``owner``, whose token is ``owner_token`` or a random one (`Server.owner`). Raises `TransportError`.
+    """
+    loop = asyncio.get_running_loop()
+    loopback = host.startswith("127.") or host in {"localhost", "::1"}
+    user = owner or User(id=UserId(format_uuid(secrets.token_bytes(16))), email="owner@localhost", display_name="Owner")
+    token = Secret(owner_token or secrets.token_urlsafe(32))
+    try:
+        listener = await loop.create_server(lambda: _Protocol(holder[0]), host, port, start_serving=False)
+    except OSError as error:
+        raise TransportError(f"cannot listen on {host} port {port}: {error.strerror or 'no such address'}") from None
+    bound = listener.sockets[0].getsockname()
+    address = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+    base_url = public_url or f"http://{address}:{bound[1]}"
+    controller = Controller(
+        ControllerConfig(web_url=base_url),
+        TokenTable({token: user}),
+        entropy=secrets.token_bytes,
+        utc_at_zero=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=loop.time()),
+    )
+    server = Server(base_url, Tokens(token), controller, loopback=loopback)
+    holder = [server]
+    try:
+        await listener.start_serving()
+        yield server
+    finally:
+        listener.close()
+        await server.aclose()

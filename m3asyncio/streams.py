@@ -1,0 +1,118 @@
+"""What a program awaits: events and frames, each iterator on its own, bounded, and ended with the conference."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Generic, TypeVar
+
+from m3asyncio.received import ReceivedTrack
+from m3core.errors import EventsOverflow
+from m3core.limits import MAX_EVENTS
+
+T = TypeVar("T")
+
+
+class EventStream(Generic[T]):
+    """One consumer of events. A stalled one raises `EventsOverflow`; the others go on.
+
+    An async iterator, and a context manager that stops listening at once when left.
+    """
+
+    def __init__(self, streams: set[EventStream[T]], kinds: tuple[type, ...], limit: int = MAX_EVENTS) -> None:
+        self._streams = streams
+        self._kinds = kinds
+        self._limit = limit
+        self._waiting: deque[T] = deque()
+        self._ready = asyncio.Event()
+        self._overflown = False
+        self._ended = False
+        streams.add(self)
+
+    def put(self, event: T) -> None:
+        """Take an event, if it is of interest."""
+        if self._overflown or (self._kinds and not isinstance(event, self._kinds)):
+            return
+        if len(self._waiting) >= self._limit:
+            self._overflown = True
+            self._streams.discard(self)
+        else:
+            self._waiting.append(event)
+        self._ready.set()
+
+    def end(self) -> None:
+        """No event will follow."""
+        self._ended = True
+        self._ready.set()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._streams.discard(self)
+        self._waiting.clear()
+        self.end()
+
+    def __aiter__(self) -> EventStream[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._waiting:
+            if self._overflown:
+                raise EventsOverflow(self._limit)
+            if self._ended:
+                self._streams.discard(self)
+                raise StopAsyncIteration
+            self._ready.clear()
+            await self._ready.wait()
+        return self._waiting.popleft()
+
+    async def __aenter__(self) -> EventStream[T]:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+class FrameStream(Generic[T]):
+    """The frames of one received track: an async iterator that ends with the stream.
+
+    Frames that nobody took in time were dropped, the oldest first; ``dropped`` counts them.
+    """
+
+    def __init__(self, track: ReceivedTrack[T]) -> None:
+        self._track = track
+        self._loop = asyncio.get_running_loop()
+        self._ready = asyncio.Event()
+        self._attached = False
+
+    @property
+    def dropped(self) -> int:
+        """Frames for which the consumer was too slow."""
+        return self._track.dropped
+
+    def __aiter__(self) -> FrameStream[T]:
+        if not self._attached:
+            self._attached = True
+            self._track.attach(self._wake)
+        return self
+
+    async def __anext__(self) -> T:
+        while (frame := self._track.pop()) is None:
+            if self._track.ended:
+                raise StopAsyncIteration
+            self._ready.clear()
+            frame = self._track.pop()  # one may have come between the look and the clearing
+            if frame is not None:
+                return frame
+            if not self._track.ended:
+                await self._ready.wait()
+        return frame
+
+    def detach(self) -> None:
+        """Nobody takes frames any more."""
+        self._track.attach(None)
+        self._attached = False
+
+    def _wake(self) -> None:
+        """Called in the engine's thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._ready.set)
