@@ -1,0 +1,53 @@
+# Everything works on a fresh clone with Python >= 3.11 (venv, pip) and make. `make help` lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+# Third-party packages come pinned, with hashes, from constraints.txt; the project itself is installed editable.
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check format bench diagrams pins clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(READY)  ## Make the environment in .venv (the other targets do it when they need it)
+
+$(READY): constraints.txt pyproject.toml
+	@echo "Making $(VENV) (about a minute, once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "M3 needs Python >= 3.11: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes --requirement constraints.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## Hold a real conference on this machine and make demo.png
+	@$(BIN)/m3 demo $(ARGS)
+
+test: $(READY)  ## Run all tests, and measure the branch coverage of m3core
+	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+check: $(READY)  ## Run ruff, mypy and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: $(READY)  ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## Compare decode, encode, SDP and fan-out with their peers
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+diagrams: $(READY)  ## Draw the state diagrams of docs/ from the tables
+	@$(BIN)/python docs/diagrams.py
+
+pins: $(READY)  ## Choose new versions for constraints.txt
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
+	    --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml --output-file constraints.txt
+
+clean:  ## Remove the environment and what tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage demo.png
