@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from attrs import field, frozen
 
 from m3core.errors import SdpError
+from m3core.sdp._syntax import remembered
 from m3core.sdp.attributes import (
     Attribute,
     Bandwidth,
@@ -48,6 +49,7 @@ EITHER_LEVEL: Final = frozenset(
     ]
 )
 """Attributes that may stand at session level and in m-sections."""
+_parse_extmap: Final = remembered(ExtMap.parse)
 _DIRECTIONS: Final = tuple(direction.value for direction in Direction)
 
 
@@ -97,8 +99,11 @@ class Section:
 
     def _all(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         """The typed views of all lines called ``name``."""
+        lines = self._index.get(name)
+        if lines is None:
+            return ()
         found = []
-        for number, (_, value) in enumerate(self._index.get(name, ())):
+        for number, (_, value) in enumerate(lines):
             try:
                 if value is None:
                     raise SdpError("attribute without a value")
@@ -178,7 +183,7 @@ class Section:
     @cached_property
     def own_extmaps(self) -> tuple[ExtMap, ...]:
         """The header extensions written in this section."""
-        return self._all("extmap", ExtMap.parse)
+        return self._all("extmap", _parse_extmap)
 
     @cached_property
     def extmap_allow_mixed(self) -> bool:

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from m3core.errors import SdpError
 from m3core.sdp._section import EITHER_LEVEL, Section
+from m3core.sdp._syntax import remembered
 from m3core.sdp.attributes import (
     ConnectionInformation,
     Direction,
@@ -68,6 +69,9 @@ _MEDIA_KNOWN: Final = EITHER_LEVEL | frozenset(
         "bundle-only",
     ]
 )
+_parse_rtpmap: Final = remembered(RtpMap.parse)
+_parse_parameters: Final = remembered(FormatParameters.parse)
+_parse_feedback: Final = remembered(RtcpFeedback.parse)
 _KINDS: Final = {kind.value: kind for kind in MediaKind}
 
 
@@ -151,7 +155,7 @@ class MediaDescription(Section):
     @cached_property
     def rtpmaps(self) -> tuple[RtpMap, ...]:
         """a=rtpmap, in the order of the lines."""
-        return self._all("rtpmap", RtpMap.parse)
+        return self._all("rtpmap", _parse_rtpmap)
 
     def rtpmap(self, payload_type: int) -> RtpMap | None:
         """The a=rtpmap of ``payload_type``."""
@@ -160,7 +164,7 @@ class MediaDescription(Section):
     @cached_property
     def format_parameters(self) -> tuple[FormatParameters, ...]:
         """a=fmtp, in the order of the lines."""
-        return self._all("fmtp", FormatParameters.parse)
+        return self._all("fmtp", _parse_parameters)
 
     def codec_parameters(self, payload_type: int) -> CodecParameters | None:
         """The typed a=fmtp of ``payload_type``; None without one, or for a codec that has no type here."""
@@ -176,7 +180,7 @@ class MediaDescription(Section):
     @cached_property
     def rtcp_feedback(self) -> tuple[RtcpFeedback, ...]:
         """a=rtcp-fb, in the order of the lines."""
-        return self._all("rtcp-fb", RtcpFeedback.parse)
+        return self._all("rtcp-fb", _parse_feedback)
 
     @cached_property
     def extmaps(self) -> tuple[ExtMap, ...]:
