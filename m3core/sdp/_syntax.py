@@ -56,8 +56,8 @@ def tokens(text: str, rule: str) -> tuple[str, ...]:
 def remembered(parse: Callable[[str], T]) -> Callable[[str], T]:
     """``parse`` with its latest results kept. All descriptions of a peer, and of its like, repeat the same values.
 
-    Only for values that are no secrets. Results must be immutable; errors and long texts are not kept, so that the
-    memory of all is below a megabyte whatever peers send.
+    Only for values that are no secrets. Results must be immutable; errors and long texts are not kept, so that they
+    take a few megabytes at most, whatever peers send.
     """
     kept = lru_cache(_REMEMBERED)(parse)
 

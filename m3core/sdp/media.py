@@ -12,7 +12,7 @@ from typing import Final
 from attrs import field, frozen
 
 from m3core.errors import SdpError
-from m3core.sdp._section import EITHER_LEVEL, Section
+from m3core.sdp._section import EITHER_VIEWS, Section
 from m3core.sdp._syntax import remembered
 from m3core.sdp.attributes import (
     ConnectionInformation,
@@ -43,32 +43,31 @@ from m3core.sdp.codecs import (
 from m3core.sdp.streams import ExtMap, Msid, RidDescription, Simulcast, SsrcAttribute, SsrcGroup
 from m3core.values import MediaKind
 
-_MEDIA_KNOWN: Final = EITHER_LEVEL | frozenset(
-    [
-        "mid",
-        "rtpmap",
-        "fmtp",
-        "rtcp-fb",
-        "rid",
-        "simulcast",
-        "ssrc",
-        "ssrc-group",
-        "msid",
-        "candidate",
-        "end-of-candidates",
-        "rtcp-mux",
-        "rtcp-mux-only",
-        "rtcp-rsize",
-        "rtcp",
-        "rtcp-xr",
-        "ptime",
-        "maxptime",
-        "sctp-port",
-        "sctpmap",
-        "max-message-size",
-        "bundle-only",
-    ]
-)
+_VIEWS: Final = EITHER_VIEWS | {
+    "m=": "formats",
+    "mid": "mid",
+    "rtpmap": "rtpmaps",
+    "fmtp": "format_parameters",
+    "rtcp-fb": "rtcp_feedback",
+    "ptime": "packet_time",
+    "maxptime": "max_packet_time",
+    "rid": "rids",
+    "simulcast": "simulcast",
+    "ssrc": "ssrcs",
+    "ssrc-group": "ssrc_groups",
+    "msid": "msids",
+    "candidate": "candidates",
+    "end-of-candidates": "end_of_candidates",
+    "rtcp-mux": "rtcp_mux",
+    "rtcp-mux-only": "rtcp_mux_only",
+    "rtcp-rsize": "rtcp_reduced_size",
+    "rtcp": "rtcp",
+    "rtcp-xr": "rtcp_xr",
+    "bundle-only": "bundle_only",
+    "sctp-port": "sctp_port",
+    "sctpmap": "sctpmaps",
+    "max-message-size": "max_message_size",
+}
 _parse_rtpmap: Final = remembered(RtpMap.parse)
 _parse_parameters: Final = remembered(FormatParameters.parse)
 _parse_feedback: Final = remembered(RtcpFeedback.parse)
@@ -307,4 +306,8 @@ class MediaDescription(Section):
     @cached_property
     def unknown_attributes(self) -> tuple[UnknownAttribute, ...]:
         """The attributes that have no typed view at this level, in order."""
-        return self._unknown(_MEDIA_KNOWN)
+        return self._unknown(_VIEWS)
+
+    def read_all(self) -> None:
+        """Parse every line that has a typed view; raises `SdpError`."""
+        self._read_all(_VIEWS)
