@@ -6,6 +6,7 @@ attributes mean is `document`'s business.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final, TypeVar
@@ -63,13 +64,14 @@ class Section:
     @cached_property
     def _index(self) -> dict[str, list[tuple[int, str | None]]]:
         """Line numbers and values by attribute name; values of other lines by `letter=`."""
-        index: dict[str, list[tuple[int, str | None]]] = {}
-        for number, line in enumerate(self._text.removesuffix("\n").split("\n"), self._first_line):
-            if line.startswith("a="):
-                name, colon, value = line.removesuffix("\r")[2:].partition(":")
-                index.setdefault(name, []).append((number, value if colon else None))
+        index: dict[str, list[tuple[int, str | None]]] = defaultdict(list)
+        lines = self._text.removesuffix("\n").replace("\r\n", "\n").removesuffix("\r").split("\n")
+        for number, line in enumerate(lines, self._first_line):
+            if line[0] == "a":
+                name, colon, value = line.partition(":")
+                index[name[2:]].append((number, value if colon else None))
             else:
-                index.setdefault(line[:2], []).append((number, line.removesuffix("\r")[2:]))
+                index[line[:2]].append((number, line[2:]))
         return index
 
     def attributes(self, name: str | None = None) -> tuple[Attribute, ...]:

@@ -158,7 +158,11 @@ class MediaDescription(Section):
 
     def rtpmap(self, payload_type: int) -> RtpMap | None:
         """The a=rtpmap of ``payload_type``."""
-        return next((found for found in self.rtpmaps if found.payload_type == payload_type), None)
+        return self._rtpmaps_by_type.get(payload_type)
+
+    @cached_property
+    def _rtpmaps_by_type(self) -> dict[int, RtpMap]:
+        return {found.payload_type: found for found in reversed(self.rtpmaps)}
 
     @cached_property
     def format_parameters(self) -> tuple[FormatParameters, ...]:
@@ -168,13 +172,18 @@ class MediaDescription(Section):
     def codec_parameters(self, payload_type: int) -> CodecParameters | None:
         """The typed a=fmtp of ``payload_type``; None without one, or for a codec that has no type here."""
         rtpmap = self.rtpmap(payload_type)
-        for number, parameters in enumerate(self.format_parameters):
-            if parameters.payload_type == payload_type and rtpmap is not None:
-                try:
-                    return codec_parameters(rtpmap, parameters)
-                except SdpError as error:
-                    raise self.broken(error.rule, "fmtp", number) from None
-        return None
+        number = self._parameters_by_type.get(payload_type)
+        if rtpmap is None or number is None:
+            return None
+        try:
+            return codec_parameters(rtpmap, self.format_parameters[number])
+        except SdpError as error:
+            raise self.broken(error.rule, "fmtp", number) from None
+
+    @cached_property
+    def _parameters_by_type(self) -> dict[int, int]:
+        parameters = self.format_parameters
+        return {parameters[number].payload_type: number for number in reversed(range(len(parameters)))}
 
     @cached_property
     def rtcp_feedback(self) -> tuple[RtcpFeedback, ...]:
