@@ -45,7 +45,9 @@ def _typical(text: str) -> object:
 
 
 def _validate(text: str) -> object:
-    return SessionDescription.parse(text).validate()
+    description = SessionDescription.parse(text)
+    description.validate()
+    return description
 
 
 def _theirs_parse(text: str) -> object:

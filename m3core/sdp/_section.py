@@ -6,13 +6,15 @@ attributes mean is `document`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Final, TypeVar
 
 from attrs import field, frozen
 
 from m3core.errors import SdpError
+from m3core.sdp._syntax import remembered
 from m3core.sdp.attributes import (
     Attribute,
     Bandwidth,
@@ -31,23 +33,24 @@ from m3core.sdp.streams import ExtMap
 
 T = TypeVar("T")
 
-EITHER_LEVEL: Final = frozenset(
-    [
-        "sendrecv",
-        "sendonly",
-        "recvonly",
-        "inactive",
-        "fingerprint",
-        "setup",
-        "tls-id",
-        "ice-ufrag",
-        "ice-pwd",
-        "ice-options",
-        "extmap",
-        "extmap-allow-mixed",
-    ]
-)
-"""Attributes that may stand at session level and in m-sections."""
+EITHER_VIEWS: Final = {
+    "b=": "bandwidths",
+    "c=": "own_connections",
+    "sendrecv": "own_direction",
+    "sendonly": "own_direction",
+    "recvonly": "own_direction",
+    "inactive": "own_direction",
+    "fingerprint": "own_fingerprints",
+    "setup": "own_setup",
+    "tls-id": "own_tls_id",
+    "ice-ufrag": "own_ice_credentials",
+    "ice-pwd": "own_ice_credentials",
+    "ice-options": "own_ice_options",
+    "extmap": "own_extmaps",
+    "extmap-allow-mixed": "extmap_allow_mixed",
+}
+"""The property that parses each line which may stand at session level and in m-sections."""
+_parse_extmap: Final = remembered(ExtMap.parse)
 _DIRECTIONS: Final = tuple(direction.value for direction in Direction)
 
 
@@ -61,13 +64,14 @@ class Section:
     @cached_property
     def _index(self) -> dict[str, list[tuple[int, str | None]]]:
         """Line numbers and values by attribute name; values of other lines by `letter=`."""
-        index: dict[str, list[tuple[int, str | None]]] = {}
-        for number, line in enumerate(self._text.removesuffix("\n").split("\n"), self._first_line):
-            if line.startswith("a="):
-                name, colon, value = line.removesuffix("\r")[2:].partition(":")
-                index.setdefault(name, []).append((number, value if colon else None))
+        index: dict[str, list[tuple[int, str | None]]] = defaultdict(list)
+        lines = self._text.removesuffix("\n").replace("\r\n", "\n").removesuffix("\r").split("\n")
+        for number, line in enumerate(lines, self._first_line):
+            if line[0] == "a":
+                name, colon, value = line.partition(":")
+                index[name[2:]].append((number, value if colon else None))
             else:
-                index.setdefault(line[:2], []).append((number, line.removesuffix("\r")[2:]))
+                index[line[:2]].append((number, line[2:]))
         return index
 
     def attributes(self, name: str | None = None) -> tuple[Attribute, ...]:
@@ -76,19 +80,26 @@ class Section:
             if name.endswith("="):
                 return ()
             return tuple(Attribute(name, value) for _, value in self._index.get(name, ()))
-        return self._ordered(Attribute, None)
+        return self._ordered(Attribute, {})
 
-    def _ordered(self, kind: Callable[[str, str | None], T], skip: frozenset[str] | None) -> tuple[T, ...]:
+    def _ordered(self, kind: Callable[[str, str | None], T], known: Mapping[str, str]) -> tuple[T, ...]:
         lines = sorted(
             (number, name, value)
             for name, found in self._index.items()
-            if not name.endswith("=") and (skip is None or name not in skip)
+            if not name.endswith("=") and name not in known
             for number, value in found
         )
         return tuple(kind(name, value) for _, name, value in lines)
 
-    def _unknown(self, known: frozenset[str]) -> tuple[UnknownAttribute, ...]:
-        return self._ordered(UnknownAttribute, known)
+    def _unknown(self, views: Mapping[str, str]) -> tuple[UnknownAttribute, ...]:
+        return self._ordered(UnknownAttribute, views)
+
+    def _read_all(self, views: Mapping[str, str]) -> None:
+        """Read the view of every line that has one, so that it raises what is wrong."""
+        for name in self._index:
+            view = views.get(name)
+            if view is not None:
+                getattr(self, view)
 
     def broken(self, rule: str, name: str = "", number: int = 0, column: int = 1) -> SdpError:
         """An error at line ``number`` of those called ``name``, or at this section's first line."""
@@ -97,8 +108,11 @@ class Section:
 
     def _all(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         """The typed views of all lines called ``name``."""
+        lines = self._index.get(name)
+        if lines is None:
+            return ()
         found = []
-        for number, (_, value) in enumerate(self._index.get(name, ())):
+        for number, (_, value) in enumerate(lines):
             try:
                 if value is None:
                     raise SdpError("attribute without a value")
@@ -178,7 +192,7 @@ class Section:
     @cached_property
     def own_extmaps(self) -> tuple[ExtMap, ...]:
         """The header extensions written in this section."""
-        return self._all("extmap", ExtMap.parse)
+        return self._all("extmap", _parse_extmap)
 
     @cached_property
     def extmap_allow_mixed(self) -> bool:

@@ -7,7 +7,9 @@ takes time linear in the value. Errors raised here have no place yet; the sectio
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, TypeVar
 
 from m3core.errors import SdpError
 
@@ -21,6 +23,9 @@ VISIBLE: Final = "[!-~]++"
 MAX_PORT: Final = 65_535
 MAX_UINT32: Final = (1 << 32) - 1
 
+T = TypeVar("T")
+_REMEMBERED: Final = 512
+_SHORT: Final = 160
 _IS_TOKEN: Final = re.compile(IDENT)
 
 
@@ -46,3 +51,17 @@ def tokens(text: str, rule: str) -> tuple[str, ...]:
     if not all(map(_IS_TOKEN.fullmatch, found)):
         raise SdpError(rule)
     return found
+
+
+def remembered(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """``parse`` with its latest results kept. All descriptions of a peer, and of its like, repeat the same values.
+
+    Only for values that are no secrets. Results must be immutable; errors and long texts are not kept, so that they
+    take a few megabytes at most, whatever peers send.
+    """
+    kept = lru_cache(_REMEMBERED)(parse)
+
+    def remember(text: str) -> T:
+        return kept(text) if len(text) <= _SHORT else parse(text)
+
+    return remember

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from attrs import field, frozen
@@ -23,6 +23,7 @@ _CANDIDATE: Final = re.compile(
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-_.]{0,251}[A-Za-z0-9.])?")
 _PRINTABLE: Final = re.compile("[ -~]*+")
 _MALFORMED: Final = "malformed candidate (RFC 8839 s.5.1)"
+_NO_ADDRESS: Final = "address of a candidate is neither an IP address nor a name (RFC 8839 s.5.1)"
 _MAX_CANDIDATE: Final = 2_048
 
 
@@ -176,15 +177,19 @@ def _tcp_type(text: str) -> TcpType:
 
 
 def _ip(text: str) -> IPv4Address | IPv6Address | None:
+    """``text`` as an address; None if it is a name; raises `SdpError` if it is neither."""
+    # A name whose last label is numeric would be read as an IPv4 address by some resolvers: it has to be one.
     try:
-        return ip_address(text)
+        if ":" in text and "%" not in text:
+            return IPv6Address(text)
+        if text.rstrip(".").rpartition(".")[2].isdigit():
+            return IPv4Address(text)
     except ValueError:
-        return None
+        raise SdpError(_NO_ADDRESS) from None
+    fit(_HOST_NAME, text, _NO_ADDRESS)
+    return None
 
 
 def _address(text: str) -> str:
-    # A name whose last label is numeric would be read as an IPv4 address by some resolvers: it has to be one.
-    last = text.rstrip(".").rpartition(".")[2]
-    if "%" in text or (_ip(text) is None and (last.isdigit() or not _HOST_NAME.fullmatch(text))):
-        raise SdpError("address of a candidate is neither an IP address nor a name (RFC 8839 s.5.1)")
+    _ip(text)
     return text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final, NewType, TypeAlias
 
 from attrs import frozen
@@ -78,11 +79,12 @@ class FormatParameters:
         """Raises `SdpError`, also for a parameter that has to be a number and is none."""
         match = fit(_FMTP, text, "malformed a=fmtp (RFC 8866 s.6.15)")
         parsed = cls(parse_payload_type(match[1]), match[2])
-        for name, value in parsed.items():
+        for name, value in parsed.items:
             if name in _NUMERIC and (value is None or not _INTEGER.fullmatch(value)):
                 raise SdpError("a parameter of a=fmtp is not a number")
         return parsed
 
+    @cached_property
     def items(self) -> tuple[tuple[str, str | None], ...]:
         """(name in lower case, value) of each `;`-separated parameter; None where there is no `=`."""
         found = []
@@ -94,7 +96,7 @@ class FormatParameters:
 
     def get(self, name: str) -> str | None:
         """The first value of parameter ``name`` (lower case), or None."""
-        return next((value for found, value in self.items() if found == name), None)
+        return next((value for found, value in self.items if found == name), None)
 
     def number(self, name: str) -> int | None:
         """The same as a number; raises `SdpError` if it is none."""

@@ -14,13 +14,19 @@ from attrs import field, frozen
 
 from m3core.sdp import semantics
 from m3core.sdp._grammar import decode, sections
-from m3core.sdp._section import EITHER_LEVEL, Section
+from m3core.sdp._section import EITHER_VIEWS, Section
 from m3core.sdp.attributes import ConnectionInformation, Fingerprint, Group, Mid, Origin, Timing, UnknownAttribute
 from m3core.sdp.candidate import TrickledCandidate
 from m3core.sdp.media import MediaDescription
 from m3core.sdp.streams import MsidSemantic
 
-_SESSION_KNOWN: Final = EITHER_LEVEL | {"group", "msid-semantic", "ice-lite"}
+_VIEWS: Final = EITHER_VIEWS | {
+    "o=": "origin",
+    "t=": "timing",
+    "group": "groups",
+    "ice-lite": "ice_lite",
+    "msid-semantic": "msid_semantics",
+}
 _FUSED_TIMING: Final = re.compile(r"(\r?\ns=[^\r\n]*?)(t=[0-9]{1,20} [0-9]{1,20}\r?\n)(?!t=)")
 _CANDIDATE_LINE: Final = re.compile(r"^a=(?:candidate|end-of-candidates)(?::[^\n]*+|\r?)(?:\n|\Z)", re.MULTILINE)
 
@@ -79,7 +85,11 @@ class SessionDescription(Section):
 
     def find(self, mid: str) -> MediaDescription | None:
         """The m-section called ``mid``."""
-        return next((media for media in self.media if media.mid == mid), None)
+        return self._by_mid.get(mid)
+
+    @cached_property
+    def _by_mid(self) -> dict[str, MediaDescription]:
+        return {media.mid: media for media in reversed(self.media) if media.mid is not None}
 
     @property
     def version(self) -> int:
@@ -139,7 +149,11 @@ class SessionDescription(Section):
     @cached_property
     def unknown_attributes(self) -> tuple[UnknownAttribute, ...]:
         """The session's attributes that have no typed view at this level, in order."""
-        return self._unknown(_SESSION_KNOWN)
+        return self._unknown(_VIEWS)
+
+    def read_all(self) -> None:
+        """Parse every line of the session part that has a typed view; raises `SdpError`."""
+        self._read_all(_VIEWS)
 
     def validate(self) -> None:
         """Parse everything, and check what one description must keep (`m3core.sdp.semantics`); raises `SdpError`."""

@@ -12,7 +12,8 @@ from typing import Final
 from attrs import field, frozen
 
 from m3core.errors import SdpError
-from m3core.sdp._section import EITHER_LEVEL, Section
+from m3core.sdp._section import EITHER_VIEWS, Section
+from m3core.sdp._syntax import remembered
 from m3core.sdp.attributes import (
     ConnectionInformation,
     Direction,
@@ -42,32 +43,34 @@ from m3core.sdp.codecs import (
 from m3core.sdp.streams import ExtMap, Msid, RidDescription, Simulcast, SsrcAttribute, SsrcGroup
 from m3core.values import MediaKind
 
-_MEDIA_KNOWN: Final = EITHER_LEVEL | frozenset(
-    [
-        "mid",
-        "rtpmap",
-        "fmtp",
-        "rtcp-fb",
-        "rid",
-        "simulcast",
-        "ssrc",
-        "ssrc-group",
-        "msid",
-        "candidate",
-        "end-of-candidates",
-        "rtcp-mux",
-        "rtcp-mux-only",
-        "rtcp-rsize",
-        "rtcp",
-        "rtcp-xr",
-        "ptime",
-        "maxptime",
-        "sctp-port",
-        "sctpmap",
-        "max-message-size",
-        "bundle-only",
-    ]
-)
+_VIEWS: Final = EITHER_VIEWS | {
+    "m=": "formats",
+    "mid": "mid",
+    "rtpmap": "rtpmaps",
+    "fmtp": "format_parameters",
+    "rtcp-fb": "rtcp_feedback",
+    "ptime": "packet_time",
+    "maxptime": "max_packet_time",
+    "rid": "rids",
+    "simulcast": "simulcast",
+    "ssrc": "ssrcs",
+    "ssrc-group": "ssrc_groups",
+    "msid": "msids",
+    "candidate": "candidates",
+    "end-of-candidates": "end_of_candidates",
+    "rtcp-mux": "rtcp_mux",
+    "rtcp-mux-only": "rtcp_mux_only",
+    "rtcp-rsize": "rtcp_reduced_size",
+    "rtcp": "rtcp",
+    "rtcp-xr": "rtcp_xr",
+    "bundle-only": "bundle_only",
+    "sctp-port": "sctp_port",
+    "sctpmap": "sctpmaps",
+    "max-message-size": "max_message_size",
+}
+_parse_rtpmap: Final = remembered(RtpMap.parse)
+_parse_parameters: Final = remembered(FormatParameters.parse)
+_parse_feedback: Final = remembered(RtcpFeedback.parse)
 _KINDS: Final = {kind.value: kind for kind in MediaKind}
 
 
@@ -151,32 +154,41 @@ class MediaDescription(Section):
     @cached_property
     def rtpmaps(self) -> tuple[RtpMap, ...]:
         """a=rtpmap, in the order of the lines."""
-        return self._all("rtpmap", RtpMap.parse)
+        return self._all("rtpmap", _parse_rtpmap)
 
     def rtpmap(self, payload_type: int) -> RtpMap | None:
         """The a=rtpmap of ``payload_type``."""
-        return next((found for found in self.rtpmaps if found.payload_type == payload_type), None)
+        return self._rtpmaps_by_type.get(payload_type)
+
+    @cached_property
+    def _rtpmaps_by_type(self) -> dict[int, RtpMap]:
+        return {found.payload_type: found for found in reversed(self.rtpmaps)}
 
     @cached_property
     def format_parameters(self) -> tuple[FormatParameters, ...]:
         """a=fmtp, in the order of the lines."""
-        return self._all("fmtp", FormatParameters.parse)
+        return self._all("fmtp", _parse_parameters)
 
     def codec_parameters(self, payload_type: int) -> CodecParameters | None:
         """The typed a=fmtp of ``payload_type``; None without one, or for a codec that has no type here."""
         rtpmap = self.rtpmap(payload_type)
-        for number, parameters in enumerate(self.format_parameters):
-            if parameters.payload_type == payload_type and rtpmap is not None:
-                try:
-                    return codec_parameters(rtpmap, parameters)
-                except SdpError as error:
-                    raise self.broken(error.rule, "fmtp", number) from None
-        return None
+        number = self._parameters_by_type.get(payload_type)
+        if rtpmap is None or number is None:
+            return None
+        try:
+            return codec_parameters(rtpmap, self.format_parameters[number])
+        except SdpError as error:
+            raise self.broken(error.rule, "fmtp", number) from None
+
+    @cached_property
+    def _parameters_by_type(self) -> dict[int, int]:
+        parameters = self.format_parameters
+        return {parameters[number].payload_type: number for number in reversed(range(len(parameters)))}
 
     @cached_property
     def rtcp_feedback(self) -> tuple[RtcpFeedback, ...]:
         """a=rtcp-fb, in the order of the lines."""
-        return self._all("rtcp-fb", RtcpFeedback.parse)
+        return self._all("rtcp-fb", _parse_feedback)
 
     @cached_property
     def extmaps(self) -> tuple[ExtMap, ...]:
@@ -303,4 +315,8 @@ class MediaDescription(Section):
     @cached_property
     def unknown_attributes(self) -> tuple[UnknownAttribute, ...]:
         """The attributes that have no typed view at this level, in order."""
-        return self._unknown(_MEDIA_KNOWN)
+        return self._unknown(_VIEWS)
+
+    def read_all(self) -> None:
+        """Parse every line that has a typed view; raises `SdpError`."""
+        self._read_all(_VIEWS)

@@ -29,55 +29,13 @@ PROTOCOLS: Final = frozenset(
 """Transport protocols of WebRTC, in upper case (RFC 9429 s.5.1.2, RFC 8841 s.4); others have no DTLS."""
 
 _COLLIDING: Final = frozenset(range(64, 96))
-_EITHER: Final = [
-    "bandwidths",
-    "own_connections",
-    "own_direction",
-    "own_fingerprints",
-    "own_setup",
-    "own_tls_id",
-    "own_ice_credentials",
-    "own_ice_options",
-    "own_extmaps",
-    "extmap_allow_mixed",
-]
-_SESSION: Final = (*_EITHER, "origin", "session_name", "timing", "groups", "ice_lite", "msid_semantics")
-_MEDIA: Final = (
-    *_EITHER,
-    "formats",
-    "mid",
-    "rtpmaps",
-    "format_parameters",
-    "rtcp_feedback",
-    "packet_time",
-    "max_packet_time",
-    "rids",
-    "simulcast",
-    "ssrcs",
-    "ssrc_groups",
-    "msids",
-    "candidates",
-    "end_of_candidates",
-    "rtcp_mux",
-    "rtcp_mux_only",
-    "rtcp_reduced_size",
-    "rtcp",
-    "rtcp_xr",
-    "bundle_only",
-    "sctp_port",
-    "sctpmaps",
-    "max_message_size",
-)
-"""Every property that parses; reading it raises what is wrong."""
 
 
 def check(description: SessionDescription) -> None:
     """Parse every typed attribute and run all checks; raises the first `SdpError`."""
-    for name in _SESSION:
-        getattr(description, name)
+    description.read_all()
     for media in description.media:
-        for name in _MEDIA:
-            getattr(media, name)
+        media.read_all()
         if media.protocol not in PROTOCOLS:
             raise media.broken("a transport protocol that WebRTC does not have (RFC 9429 s.5.1.2)")
         if media.kind is not None and not media.is_rtp:

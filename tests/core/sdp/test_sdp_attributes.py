@@ -132,7 +132,7 @@ def test_directions() -> None:
 
 def test_parameters_by_name() -> None:
     parameters = FormatParameters.parse("111 stereo=1; UseDTX=0;;bare;cbr=1;=x")
-    assert parameters.items() == (("stereo", "1"), ("usedtx", "0"), ("bare", None), ("cbr", "1"), ("", "x"))
+    assert parameters.items == (("stereo", "1"), ("usedtx", "0"), ("bare", None), ("cbr", "1"), ("", "x"))
     assert parameters.get("usedtx") == "0"
     assert parameters.get("missing") is None
     assert parameters.number("missing") is None
