@@ -1,0 +1,56 @@
+"""The documents stay true: diagrams, links, code and pins."""
+
+from __future__ import annotations
+
+import ast
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+import m3asyncio
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def test_the_state_diagrams_are_those_of_the_tables() -> None:
+    drawn = runpy.run_path(str(ROOT / "docs" / "diagrams.py"))["draw"]()
+    assert (ROOT / "docs" / "state-diagrams.md").read_text("utf-8") == drawn, "run make diagrams"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))
+    broken = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
+    assert not broken
+
+
+def test_the_code_of_the_readme_uses_names_that_exist() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        names = [
+            node.attr
+            for node in ast.walk(ast.parse(block))
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "m3"
+        ]
+        assert names
+        assert all(hasattr(m3asyncio, name) for name in names)
+
+
+def test_files_that_the_documents_name_exist() -> None:
+    for page in (ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md"):
+        named = re.findall(r"`((?:m3core|m3asyncio|tests|docs)/[\w/.-]+\.(?:py|md|json))`", page.read_text("utf-8"))
+        assert named
+        assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_pins_have_hashes_and_name_no_index() -> None:
+    text = (ROOT / "constraints.txt").read_text("utf-8")
+    requirements = re.findall(r"^[a-z0-9][^\n]*?==[^\n]*", text, re.MULTILINE)
+    assert len(requirements) > 30
+    assert all(requirement.endswith("\\") for requirement in requirements)
+    assert "://" not in text
+    assert "index" not in text
