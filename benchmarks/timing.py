@@ -23,7 +23,8 @@ def ratio(reference: Callable[[], object], ours: Callable[[], object], *, rounds
     """
     reference()
     ours()
-    theirs_seconds, our_seconds = [], []
+    theirs_seconds: list[float] = []
+    our_seconds: list[float] = []
     for index in range(rounds):
         pair = [(reference, theirs_seconds), (ours, our_seconds)]
         for work, seconds in pair if index % 2 else reversed(pair):
