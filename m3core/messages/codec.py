@@ -40,9 +40,7 @@ def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
     found = {}
     for cls in vars(import_module(module)).values():
         if isinstance(cls, type) and issubclass(cls, base) and cls.__dict__.get("NAMESPACE") == namespace:
-            tag = tag_of(cls)
-            if tag is not None:
-                found[tag[1]] = cls
+            found[tag_of(cls)[1] or ""] = cls
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
+from message_vectors import load
 
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_NESTING, MAX_STRING
@@ -25,6 +26,8 @@ from m3core.messages.base import JOIN_MODULES, NAMESPACES, Command
 from m3core.messages.codec import classes
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.messages.room import CallIn, RoomInfo, Tariff, TariffModule
+from m3core.messages.shells import decode_shell
+from m3core.messages.source import KNOWN_IDS
 from m3core.values import (
     MediaSessionType,
     ParticipantId,
@@ -34,7 +37,6 @@ from m3core.values import (
     Secret,
     Timestamp,
 )
-from tests.core.messages.vectors import load
 
 ADA = ParticipantId("86ef324d-6f4b-4265-8fea-8c918bce4b86")
 BOB = ParticipantId("6350421b-2930-4731-ba17-a0faa5243422")
@@ -56,7 +58,7 @@ def example(type_: str, source: str = "S") -> dict[str, Any]:
 
 
 WRONG = [None, True, 1, 1.0, "x", [], {}, ["x"], {"x": 1}]
-FIELDS = [
+FIELDS: list[Any] = [
     (command, "control", "grant_moderator_role", {"target": ADA}, "target", ()),
     (command, "control", "join", {"display_name": "Ada"}, "display_name", (str, type(None))),
     (command, "media", "update_speaking_state", {"is_speaking": True}, "is_speaking", (bool,)),
@@ -119,6 +121,10 @@ def test_paths_lead_into_lists_and_mappings() -> None:
         decode_event(json.dumps(text))
     assert caught.value.path == "$.payload.tariff.quotas[...]"
     assert "plain" not in str(caught.value)
+    text["payload"]["tariff"]["quotas"] = []
+    with pytest.raises(MalformedMessage) as caught:
+        decode_event(json.dumps(text))
+    assert caught.value.path == "$.payload.tariff.quotas"
 
 
 @pytest.mark.parametrize(
@@ -219,6 +225,15 @@ def test_the_size_of_a_string_is_bounded(field: str, letter: str) -> None:
         decode_event(json.dumps(message, ensure_ascii=False).encode())
     assert caught.value.name == "string"
     assert caught.value.path == f"$.payload.{field}"
+
+
+def test_the_size_of_a_string_of_a_command_is_bounded() -> None:
+    message = example("publish")
+    message["payload"]["sdp"] = "x" * MAX_STRING
+    assert isinstance(decode_command(json.dumps(message).encode()), media.Publish)
+    message["payload"]["sdp"] += "x"
+    with pytest.raises(LimitExceeded):
+        decode_command(json.dumps(message).encode())
 
 
 def test_long_messages_of_short_strings_are_fine() -> None:
@@ -325,54 +340,65 @@ def test_decoded_and_made_messages_are_equal() -> None:
     assert attrs.evolve(made, media=None).media is None
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: control.Join(display_name=5),
-        lambda: control.Left(id="not a uuid"),
-        lambda: control.Left(id=None),
-        lambda: control.Left(id=ADA, reason="quit"),
-        lambda: control.Left(id=ADA, timestamp="2024-03-05T09:30:01Z"),
-        lambda: control.RoleUpdated(new_role="moderator"),
-        lambda: media.UpdateSpeakingState(is_speaking=1),
-        lambda: media.GrantPresenterRole(participant_ids=[ADA]),
-        lambda: media.GrantPresenterRole(participant_ids=("x",)),
-        lambda: media.ModeratorMute(force=True, targets=5),
-        lambda: media.ModeratorMute(force=True, targets=("x",)),
-        lambda: media.CandidateInit(candidate="", sdp_mline_index=2**63),
-        lambda: media.CandidateInit(candidate="", sdp_mline_index=True),
-        lambda: media.SendCandidate(target=ADA, media_session_type=MediaSessionType.VIDEO, candidate={}),
-        lambda: control.Update(id=ADA, modules={"media": {}}),
-        lambda: control.Update(id=ADA, modules=[1]),
-        lambda: Tariff(id="1", name="x", quotas=[1]),
-        lambda: Tariff(id="1", name="x", quotas={1: 1}),
-        lambda: Tariff(id="1", name="x", quotas={"x": "1"}),
-        lambda: Tariff(id="1", name="x", quotas={}, modules={"x": TariffModule(features="ab")}),
-        lambda: RoomInfo(id=RoomId(ADA), password="swordfish"),
-        lambda: encode(control.Update(id=ADA, modules={"chat": object()})),
-        lambda: encode(control.Update(id=ADA, modules={"chat": "\ud800"})),
-        lambda: encode(control.Join(display_name="\ud800")),
-        lambda: encode(media.AnswerSdp(target=ADA, media_session_type=MediaSessionType.VIDEO, sdp="x" * MAX_MESSAGE)),
-        lambda: encode(ParticipantEntry(id=ADA, control=ControlState(**STATE))),
-        lambda: encode(Command()),
-        lambda: encode("join"),
-        lambda: encode(UnknownCommand("x", "y", {"action": "z"})),
-        lambda: encode(UnknownCommand(1, "y")),
-        lambda: encode(UnknownCommand("x", "y", [])),
-        lambda: encode(UnknownEvent("x", "y", timestamp="now")),
-    ],
-)
-def test_own_mistakes_are_local_errors(make: Any) -> None:
-    with pytest.raises(LocalProtocolError):
-        make()
-
-
 STATE: dict[str, Any] = {
     "display_name": "Ada",
     "role": Role.USER,
     "participation_kind": ParticipationKind.USER,
     "hand_is_up": False,
 }
+
+any_control: Any = control
+any_media: Any = media
+any_encode: Any = encode
+
+
+def anyhow(make: Any, *arguments: object, **fields: object) -> Any:
+    """Call ``make`` as somebody does who has no type checker."""
+    return make(*arguments, **fields)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: any_control.Join(display_name=5),
+        lambda: any_control.Left(id="not a uuid"),
+        lambda: any_control.Left(id=None),
+        lambda: any_control.Left(id=ADA, reason="quit"),
+        lambda: any_control.Left(id=ADA, timestamp="2024-03-05T09:30:01Z"),
+        lambda: any_control.RoleUpdated(new_role="moderator"),
+        lambda: any_media.UpdateSpeakingState(is_speaking=1),
+        lambda: any_media.GrantPresenterRole(participant_ids=[ADA]),
+        lambda: any_media.GrantPresenterRole(participant_ids=("x",)),
+        lambda: any_media.ModeratorMute(force=True, targets=5),
+        lambda: any_media.ModeratorMute(force=True, targets=("x",)),
+        lambda: any_media.CandidateInit(candidate="", sdp_mline_index=2**63),
+        lambda: any_media.CandidateInit(candidate="", sdp_mline_index=True),
+        lambda: any_media.SendCandidate(target=ADA, media_session_type=MediaSessionType.VIDEO, candidate={}),
+        lambda: any_control.Update(id=ADA, modules={"media": {}}),
+        lambda: any_control.Update(id=ADA, modules=[1]),
+        lambda: anyhow(Tariff, id="1", name="x", quotas=[1]),
+        lambda: anyhow(Tariff, id="1", name="x", quotas={1: 1}),
+        lambda: anyhow(Tariff, id="1", name="x", quotas={"x": "1"}),
+        lambda: anyhow(Tariff, id="1", name="x", quotas={}, modules={"x": anyhow(TariffModule, features="ab")}),
+        lambda: anyhow(RoomInfo, id=RoomId(ADA), password="swordfish"),
+        lambda: any_encode(any_control.Update(id=ADA, modules={"chat": object()})),
+        lambda: any_encode(any_control.Update(id=ADA, modules={"chat": "\ud800"})),
+        lambda: any_encode(any_control.Join(display_name="\ud800")),
+        lambda: any_encode(
+            any_media.AnswerSdp(target=ADA, media_session_type=MediaSessionType.VIDEO, sdp="x" * MAX_MESSAGE)
+        ),
+        lambda: any_encode(ParticipantEntry(id=ADA, control=ControlState(**STATE))),
+        lambda: any_encode(Command()),
+        lambda: any_encode("join"),
+        lambda: any_encode(anyhow(UnknownCommand, "x", "y", {"action": "z"})),
+        lambda: any_encode(anyhow(UnknownCommand, 1, "y")),
+        lambda: any_encode(anyhow(UnknownCommand, "x", "y", [])),
+        lambda: any_encode(anyhow(UnknownEvent, "x", "y", timestamp="now")),
+    ],
+)
+def test_own_mistakes_are_local_errors(make: Any) -> None:
+    with pytest.raises(LocalProtocolError):
+        make()
 
 
 def test_unknown_messages_of_our_own() -> None:
@@ -387,3 +413,18 @@ def test_every_wire_kind_of_the_vectors_has_a_class() -> None:
         ours = {(True, name) for name in classes(namespace, Event)} | {(False, n) for n in classes(namespace, Command)}
         assert found == ours
     assert classes("chat", Event) == {}
+
+
+def test_the_memory_for_ids_is_bounded() -> None:
+    known = type(KNOWN_IDS)(f"{number}" for number in range(9_000))
+    known.check(ADA)
+    assert known == {ADA}
+
+
+def test_a_field_of_a_type_that_json_does_not_have_is_refused() -> None:
+    @attrs.frozen
+    class Odd:
+        when: float
+
+    with pytest.raises(TypeError):
+        decode_shell(Odd, strict=True)
