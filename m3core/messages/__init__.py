@@ -3,10 +3,10 @@
 To add a message:
 
 1. Find its namespace's module (`control`, `media`). A new namespace is a new module and one line in `base.NAMESPACES`.
-2. Write a frozen attrs class below `Command` or `Event` with `NAMESPACE` and `ACTION` or `MESSAGE`, as its neighbours.
-3. Give it one attribute for each wire field: texts, booleans, integers, ids, `Timestamp`, `Secret`, enums, classes below
-   `Value`, `tuple[X, ...]`, `Mapping[str, X]`; optional ones `X | None = None` (omitted when None; metadata `NULL`
-   sends null).
+2. Write a frozen attrs class below `Command` or `Event` with `NAMESPACE` and `ACTION` or `MESSAGE`, like the others.
+3. Give it one attribute for each wire field: texts, booleans, integers, ids, `Timestamp`, `Secret`, enums, classes
+   below `Value`, `tuple[X, ...]`, `Mapping[str, X]`; optional ones `X | None = None` (omitted when None; metadata
+   `NULL` sends null).
 4. Put an example of it into `tests/vectors/`; the tests find the class and the example by themselves.
 5. Run the tests. Shells, checks, both decoders, the encoder and the Hypothesis strategies are made of the class.
 
