@@ -40,9 +40,7 @@ def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
     found = {}
     for cls in vars(import_module(module)).values():
         if isinstance(cls, type) and issubclass(cls, base) and cls.__dict__.get("NAMESPACE") == namespace:
-            tag = tag_of(cls)
-            if tag is not None:
-                found[tag[1]] = cls
+            found[tag_of(cls)[1] or ""] = cls
     return found
 
 
@@ -65,17 +63,16 @@ class _Direction:
         self.strict: Callable[[bytes | str], Any] = _NOTHING.decode
         self.lenient: Callable[[bytes | str], Any] = _NOTHING.decode
 
-    def load(self, namespace: str) -> bool:
-        """Compile ``namespace``; False if there is nothing to load."""
+    def load(self, namespace: str) -> None:
+        """Compile ``namespace``, if it is one of ours and was not compiled before."""
         if namespace in self.loaded or namespace not in NAMESPACES:
-            return False
+            return
         self.loaded[namespace] = found = classes(namespace, self.base)
         for cls in found.values():
             for is_strict in (True, False):
                 self.readers[decode_shell(cls, is_strict)] = reader(cls)
         self.strict = self._decoder(is_strict=True).decode
         self.lenient = self._decoder(is_strict=False).decode
-        return True
 
     def _decoder(self, *, is_strict: bool) -> msgspec.json.Decoder[Any]:
         envelopes: list[type[Struct]] = []
@@ -118,36 +115,39 @@ class _Direction:
         return reader(envelope.payload, envelope.timestamp) if self.is_event else reader(envelope.payload)
 
     def structure(self, tree: Json) -> Any:
-        if not isinstance(tree, dict):
-            raise MalformedMessage("not an object")
-        namespace, payload = tree.get("namespace"), tree.get("payload")
-        for key, value, kind in (("namespace", namespace, str), ("payload", payload, dict)):
-            if key not in tree:
-                raise MalformedMessage("missing", f"$.{key}")
-            if not isinstance(value, kind):
-                raise MalformedMessage("not a string" if kind is str else "not an object", f"$.{key}")
-        envelope: dict[str, Any] = {}
-        if self.is_event:
-            timestamp = tree.get("timestamp")
-            if timestamp is not None and not isinstance(timestamp, str):
-                raise MalformedMessage("not a string", "$.timestamp")
-            envelope["timestamp"] = None if timestamp is None else Timestamp(timestamp)
+        """A message of checked JSON, the careful way."""
+        namespace, payload, timestamp = _open(tree)
+        envelope = {"timestamp": timestamp} if self.is_event else {}
         self.load(namespace)
         found = self.loaded.get(namespace, {})
         name = payload.get(self.key)
-        if found and name is None:
-            raise MalformedMessage("missing", f"$.payload.{self.key}")
-        if name is not None and not isinstance(name, str):
+        if not isinstance(name, str):
             if found:
-                raise MalformedMessage("not a string", f"$.payload.{self.key}")
-            name = None
-        cls = found.get(name or "")
-        if cls is None:
-            return self.unknown(namespace, name or "", payload, **envelope)
+                raise MalformedMessage("missing" if name is None else "not a string", f"$.payload.{self.key}")
+            name = ""
+        if name not in found:
+            return self.unknown(namespace, name, payload, **envelope)
         try:
-            return strict.structure_class(cls, payload, "$.payload", **envelope)
+            return strict.structure_class(found[name], payload, "$.payload", **envelope)
         except strict.UnknownEnumValue as error:
-            return self.unknown(namespace, name or "", payload, path=error.path, **envelope)
+            return self.unknown(namespace, name, payload, path=error.path, **envelope)
+
+
+def _open(tree: Json) -> tuple[str, dict[str, Json], Timestamp | None]:
+    """Namespace, payload and timestamp of an envelope."""
+    if not isinstance(tree, dict):
+        raise MalformedMessage("not an object")
+    for key in ("namespace", "payload"):
+        if key not in tree:
+            raise MalformedMessage("missing", f"$.{key}")
+    namespace, payload, timestamp = tree["namespace"], tree["payload"], tree.get("timestamp")
+    if not isinstance(namespace, str):
+        raise MalformedMessage("not a string", "$.namespace")
+    if not isinstance(payload, dict):
+        raise MalformedMessage("not an object", "$.payload")
+    if timestamp is not None and not isinstance(timestamp, str):
+        raise MalformedMessage("not a string", "$.timestamp")
+    return namespace, payload, None if timestamp is None else Timestamp(timestamp)
 
 
 _EVENTS: Final = _Direction(Event, UnknownEvent, "message")
@@ -164,9 +164,9 @@ def decode_event(data: bytes | str) -> Event | UnknownEvent:
     Raises `MalformedMessage` with the path, or `LimitExceeded`; nothing else, whatever ``data`` holds.
     """
     try:
-        envelope = _EVENTS.strict(data)
         if len(data) > MAX_STRING:
             _check_strings(data)
+        envelope = _EVENTS.strict(data)
         payload = envelope.payload
         event: Event = _EVENT_READERS[type(payload)](payload, envelope.timestamp)
     except _NOT_SURE:
@@ -178,9 +178,9 @@ def decode_event(data: bytes | str) -> Event | UnknownEvent:
 def decode_command(data: bytes | str) -> Command | UnknownCommand:
     """One text message of a client as a typed command. Raises as `decode_event`."""
     try:
-        payload = _COMMANDS.strict(data).payload
         if len(data) > MAX_STRING:
             _check_strings(data)
+        payload = _COMMANDS.strict(data).payload
         command: Command = _COMMAND_READERS[type(payload)](payload)
     except _NOT_SURE:
         recovered: Command | UnknownCommand = _COMMANDS.recover(data)
@@ -202,16 +202,18 @@ def _write_unknown_event(message: UnknownEvent) -> _Envelope:
     timestamp: object = message.timestamp
     if timestamp is not None and not isinstance(timestamp, Timestamp):
         raise LocalProtocolError("UnknownEvent.timestamp is not a Timestamp")
-    payload = _payload(message.payload, "message", message.message)
+    payload = _payload(message.namespace, message.payload, "message", message.message)
     return _Envelope(message.namespace, payload, timestamp and timestamp.text)
 
 
 def _write_unknown_command(message: UnknownCommand) -> _Envelope:
-    return _Envelope(message.namespace, _payload(message.payload, "action", message.action))
+    return _Envelope(message.namespace, _payload(message.namespace, message.payload, "action", message.action))
 
 
-def _payload(payload: Mapping[str, Json], key: str, name: str) -> dict[str, Json]:
+def _payload(namespace: str, payload: Mapping[str, Json], key: str, name: str) -> dict[str, Json]:
     """``payload`` with its ``key``; without ``name`` it stays as it is, as `echo` and strange servers send it."""
+    if not (isinstance(namespace, str) and isinstance(name, str) and isinstance(payload, Mapping)):
+        raise LocalProtocolError(f"namespace and {key} are texts, payload is a Mapping")
     if name and payload.get(key, name) != name:
         raise LocalProtocolError(f"payload.{key} is not the {key} of the message")
     return {key: name, **payload} if name else dict(payload)

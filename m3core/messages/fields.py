@@ -88,11 +88,11 @@ def is_event(cls: type[Any]) -> bool:
     return hasattr(cls, "MESSAGE")
 
 
-def tag_of(cls: type[Any]) -> tuple[str, str] | None:
+def tag_of(cls: type[Any]) -> tuple[str | None, str | None]:
     """Key and value that name the kind of a message class in its payload; None for values inside of messages."""
     if is_event(cls):
         return "message", cls.MESSAGE
-    return ("action", cls.ACTION) if hasattr(cls, "ACTION") else None
+    return ("action", cls.ACTION) if hasattr(cls, "ACTION") else (None, None)
 
 
 def is_id(hint: Any) -> bool:

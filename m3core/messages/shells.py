@@ -50,13 +50,13 @@ def _shell_type(hint: Any, nested: Callable[[Any], type[Struct]]) -> Any:
 
 
 def _struct(cls: type[Any], entries: _Entries, *, strict: bool) -> type[Struct]:
-    tag = tag_of(cls)
+    tag_field, tag = tag_of(cls)
     return defstruct(
         cls.__name__,
         entries,
         rename={field.name: field.wire for field in fields_of(cls)},
-        tag_field=tag[0] if tag else None,
-        tag=tag[1] if tag else None,
+        tag_field=tag_field,
+        tag=tag,
         gc=False,
         omit_defaults=True,
         forbid_unknown_fields=strict,

@@ -63,11 +63,9 @@ _PARSER: Final = json.JSONDecoder(
 )
 
 
-def step(path: str, key: object) -> str:
-    """``path`` plus one key or index; keys that are no plain names are not repeated, they are the peer's."""
-    if isinstance(key, int):
-        return f"{path}[{key}]"
-    return f"{path}.{key}" if isinstance(key, str) and len(key) <= 64 and key.isidentifier() else f"{path}[...]"
+def step(path: str, key: str) -> str:
+    """``path`` plus one key; keys that are no plain names are not repeated, they are the peer's."""
+    return f"{path}.{key}" if len(key) <= 64 and key.isidentifier() else f"{path}[...]"
 
 
 def _check_string(text: str, path: str) -> None:
@@ -154,10 +152,8 @@ def structure_class(cls: type[Any], value: Json, path: str, **envelope: object) 
         if field.wire not in value and field.required:
             raise MalformedMessage("missing", here)
         each = value.get(field.wire)
-        if each is not None or (field.required and not field.optional):
+        if each is not None or field.required:
             arguments[field.name] = structure(field.type, each, here)
-        elif field.required:
-            arguments[field.name] = None
     if rest := rest_of(cls):
         name, keys = rest
         arguments[name] = {key: value[key] for key in keys if key in value}

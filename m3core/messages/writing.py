@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, get_args
 
-from msgspec import Struct, defstruct
+from msgspec import defstruct
 
-from m3core.messages.base import Json
 from m3core.messages.fields import cached, is_enum, is_event, is_mapping, is_nested, is_tuple, rest_of
 from m3core.messages.shells import encode_shell, in_shell_order
 from m3core.messages.source import Generated, Source
 from m3core.values import Secret, Timestamp
-
-
-def _put_modules(shell: Struct, modules: Mapping[str, Json]) -> Struct:
-    for name, value in modules.items():
-        setattr(shell, name, value)
-    return shell
 
 
 def _is_plain(hint: Any) -> bool:
@@ -62,11 +54,11 @@ def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
             arguments.append(local)
         else:
             arguments.append(_put(source, depth, field.type, local))
-    shell = f"{source.name(encode_shell(cls), 'Shell')}({', '.join(arguments)})"
+    shell = source.name(encode_shell(cls), "Shell")
     if rest := rest_of(cls):
-        source.names["put_modules"] = _put_modules
-        return f"(put_modules({shell}, {it}.{rest[0]}) if {it}.{rest[0]} else {shell})"
-    return shell
+        grown = f"{shell}({', '.join([*arguments, f'**{it}.{rest[0]}'])})"
+        return f"({grown} if {it}.{rest[0]} else {shell}({', '.join(arguments)}))"
+    return f"{shell}({', '.join(arguments)})"
 
 
 @cached

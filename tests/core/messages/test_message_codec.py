@@ -1,0 +1,430 @@
+"""Strictness, limits and unknown things, by example."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+import pytest
+from message_vectors import load
+
+from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
+from m3core.limits import MAX_MESSAGE, MAX_NESTING, MAX_STRING
+from m3core.messages import (
+    Event,
+    UnknownCommand,
+    UnknownEvent,
+    control,
+    decode_command,
+    decode_event,
+    encode,
+    kind,
+    media,
+)
+from m3core.messages.base import JOIN_MODULES, NAMESPACES, Command
+from m3core.messages.codec import classes
+from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
+from m3core.messages.room import CallIn, RoomInfo, Tariff, TariffModule
+from m3core.messages.shells import decode_shell
+from m3core.messages.source import KNOWN_IDS
+from m3core.values import (
+    MediaSessionType,
+    ParticipantId,
+    ParticipationKind,
+    Role,
+    RoomId,
+    Secret,
+    Timestamp,
+)
+
+ADA = ParticipantId("86ef324d-6f4b-4265-8fea-8c918bce4b86")
+BOB = ParticipantId("6350421b-2930-4731-ba17-a0faa5243422")
+NOW = Timestamp("2024-03-05T09:30:01.204417093Z")
+
+
+def event(namespace: str, message: str, **fields: object) -> str:
+    return json.dumps({"namespace": namespace, "timestamp": NOW.text, "payload": {"message": message, **fields}})
+
+
+def command(namespace: str, action: str, **fields: object) -> str:
+    return json.dumps({"namespace": namespace, "payload": {"action": action, **fields}})
+
+
+def example(type_: str, source: str = "S") -> dict[str, Any]:
+    vectors = [*load("control"), *load("media")]
+    found: dict[str, Any] = next(v["json"] for v in vectors if v["type"] == type_ and v["source"] == source)
+    return found
+
+
+WRONG = [None, True, 1, 1.0, "x", [], {}, ["x"], {"x": 1}]
+FIELDS: list[Any] = [
+    (command, "control", "grant_moderator_role", {"target": ADA}, "target", ()),
+    (command, "control", "join", {"display_name": "Ada"}, "display_name", (str, type(None))),
+    (command, "media", "update_speaking_state", {"is_speaking": True}, "is_speaking", (bool,)),
+    (command, "media", "grant_presenter_role", {"participant_ids": [ADA]}, "participant_ids", ()),
+    (command, "media", "moderator_mute", {"targets": ADA, "force": True}, "targets", (type(None),)),
+    (command, "media", "moderator_mute", {"targets": ADA, "force": True}, "force", (bool,)),
+    (command, "media", "unpublish", {"media_session_type": "video"}, "media_session_type", ()),
+    (event, "control", "left", {"id": ADA, "reason": "quit"}, "reason", (type(None),)),
+    (event, "control", "update", {"id": ADA, "media": {"is_presenter": True}}, "media", (type(None),)),
+    (event, "control", "update", {"id": ADA, "control": None}, "control", (type(None),)),
+    (event, "control", "joined", example("joined")["payload"], "control", ()),
+    (event, "control", "join_success", example("join_success")["payload"], "participants", ()),
+    (event, "control", "join_success", example("join_success")["payload"], "closes_at", (str, type(None))),
+    (event, "control", "join_success", example("join_success")["payload"], "is_room_owner", (bool, type(None))),
+    (event, "media", "sdp_offer", example("sdp_offer")["payload"], "sdp", (str,)),
+    (event, "media", "focus_update", {"focus": ADA}, "focus", (type(None),)),
+]
+
+
+@pytest.mark.parametrize("value", WRONG, ids=repr)
+@pytest.mark.parametrize(("make", "namespace", "name", "fields", "field", "legal"), FIELDS)
+def test_nothing_is_coerced(
+    make: Any, namespace: str, name: str, fields: dict[str, Any], field: str, legal: tuple[type, ...], value: object
+) -> None:
+    fields = {key: each for key, each in fields.items() if key != "message"}
+    decode = decode_event if make is event else decode_command
+    text = make(namespace, name, **fields | {field: value})
+    is_list = field in {"participants", "participant_ids", "targets"} and value == []
+    if type(value) in legal or is_list:
+        assert kind(decode(text)) == (namespace, name)
+        return
+    if field in {"media_session_type", "reason"} and value == "x":
+        unknown = decode(text)
+        assert isinstance(unknown, UnknownEvent | UnknownCommand)
+        assert unknown.path == f"$.payload.{field}"
+        return
+    with pytest.raises(MalformedMessage) as caught:
+        decode(text)
+    assert caught.value.path.startswith(f"$.payload.{field}")
+
+
+@pytest.mark.parametrize("value", [True, 1.0, "0", None, 2**63, -(2**63) - 1, 10**30])
+def test_integers_are_integers_of_64_bits(value: object) -> None:
+    text = example("sdp_candidate")
+    text["payload"]["candidate"]["sdpMLineIndex"] = value
+    with pytest.raises(MalformedMessage) as caught:
+        decode_command(json.dumps(text))
+    assert caught.value.path == "$.payload.candidate.sdpMLineIndex"
+
+
+def test_paths_lead_into_lists_and_mappings() -> None:
+    text = example("join_success", "L")
+    text["payload"]["participants"][0]["control"]["hand_is_up"] = "no"
+    with pytest.raises(MalformedMessage) as caught:
+        decode_event(json.dumps(text))
+    assert caught.value.path == "$.payload.participants[0].control.hand_is_up"
+    text = example("join_success", "L")
+    text["payload"]["tariff"]["quotas"] = {"no plain name": "5"}
+    with pytest.raises(MalformedMessage) as caught:
+        decode_event(json.dumps(text))
+    assert caught.value.path == "$.payload.tariff.quotas[...]"
+    assert "plain" not in str(caught.value)
+    text["payload"]["tariff"]["quotas"] = []
+    with pytest.raises(MalformedMessage) as caught:
+        decode_event(json.dumps(text))
+    assert caught.value.path == "$.payload.tariff.quotas"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("", "$"),
+        ("{", "$"),
+        ("null", "$"),
+        ("[1, 2]", "$"),
+        ("\ufeff{}", "$"),
+        ('{"payload": {}}', "$.namespace"),
+        ('{"namespace": 1, "payload": {}}', "$.namespace"),
+        ('{"namespace": "control"}', "$.payload"),
+        ('{"namespace": "x", "payload": []}', "$.payload"),
+        ('{"namespace": "control", "payload": {}}', "$.payload.message"),
+        ('{"namespace": "control", "payload": {"message": 1}}', "$.payload.message"),
+        ('{"namespace": "control", "timestamp": 1, "payload": {"message": "hand_raised"}}', "$.timestamp"),
+        ('{"namespace": "control", "payload": {"message": "hand_raised", "x": NaN}}', "$.payload.x"),
+        ('{"namespace": "control", "payload": {"message": "hand_raised", "x": -Infinity}}', "$.payload.x"),
+        ('{"namespace": "control", "payload": {"message": "hand_raised", "x": 1e999}}', "$.payload.x"),
+        ('{"namespace": "control", "payload": {"message": "hand_raised", "x": 9223372036854775808}}', "$.payload.x"),
+        ('{"namespace": "control", "payload": {"message": "hand_raised", "x": "\\ud800"}}', "$.payload.x"),
+        ('{"namespace": "control", "payload": {"message": "hand_raised", "\\ud800": 1}}', "$.payload"),
+        ('{"namespace": "x", "payload": {"a": 1, "a": 2}}', "$.payload"),
+        ('{"namespace": "x", "namespace": "y", "payload": {}}', "$"),
+        ('{"namespace": "x", "payload": {"a": [1, {"b": 1e999}]}}', "$.payload.a[1].b"),
+        ('{"namespace": "x\ud800", "payload": {}}', "$"),
+        (b'{"namespace": "control", "payload": {"message": "hand_raised", "x": "\xff"}}', "$"),
+    ],
+)
+def test_what_is_no_json_or_no_envelope_is_refused_with_its_path(text: str | bytes, path: str) -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        decode_event(text)
+    assert caught.value.path == path
+
+
+def test_of_two_kinds_the_first_counts_on_the_fast_path() -> None:
+    text = f'{{"namespace":"control","payload":{{"message":"left","id":"{ADA}","id":"{BOB}"}}}}'
+    assert decode_event(text) == control.Left(id=BOB)
+
+
+@pytest.mark.parametrize("name", ["typed", "module", "unknown"])
+def test_nesting_is_bounded(name: str) -> None:
+    def nested(levels: int) -> str:
+        deep = "[" * levels + "]" * levels
+        if name == "typed":
+            return f'{{"namespace":"control","payload":{{"message":"hand_raised","x":{deep}}}}}'
+        if name == "unknown":
+            return f'{{"namespace":"x","payload":{{"x":{deep}}}}}'
+        return f'{{"namespace":"control","payload":{{"message":"update","id":"{ADA}","chat":{deep}}}}}'
+
+    decode_event(nested(MAX_NESTING - 2))
+    for levels in (MAX_NESTING - 1, 5_000, 200_000):
+        with pytest.raises(LimitExceeded) as caught:
+            decode_event(nested(levels))
+        assert caught.value.name == "nesting"
+        assert caught.value.limit == MAX_NESTING
+
+
+def test_brackets_in_strings_do_not_nest() -> None:
+    name = '["}{[\\"' * 60
+    for decode in (decode_command, decode_event):
+        assert decode(json.dumps({"namespace": "x", "payload": {"a": name, "b": "\\", "c": "[" * 99}}))
+    text = '{"namespace": "x", "payload": {"a": "]", "b": ' + '["]",' * 40 + "1" + "]" * 40 + "}}"
+    with pytest.raises(LimitExceeded):
+        decode_event(text)
+
+
+def test_an_unclosed_nesting_is_bounded_too() -> None:
+    with pytest.raises(LimitExceeded):
+        decode_event("[" * 200_000)
+    with pytest.raises(MalformedMessage):
+        decode_event("]" * 200_000)
+
+
+def test_the_size_of_a_message_is_bounded() -> None:
+    small = event("control", "hand_raised", x=["y" * 60_000] * 17)
+    exact = small.replace("hand_raised", "hand_raised", 1) + " " * (MAX_MESSAGE - len(small))
+    assert isinstance(decode_event(exact), control.HandRaised)
+    assert isinstance(decode_event(exact.encode()), control.HandRaised)
+    for text in (exact + " ", (exact + " ").encode()):
+        with pytest.raises(LimitExceeded) as caught:
+            decode_event(text)
+        assert (caught.value.name, caught.value.value) == ("message size", MAX_MESSAGE + 1)
+
+
+@pytest.mark.parametrize("field", ["sdp", "later_field"])
+@pytest.mark.parametrize("letter", ["x", "é", '"'])
+def test_the_size_of_a_string_is_bounded(field: str, letter: str) -> None:
+    message = example("sdp_offer")
+    longest = letter * (MAX_STRING // len(letter.encode()))
+    message["payload"][field] = longest
+    text = json.dumps(message, ensure_ascii=False)
+    assert isinstance(decode_event(text), media.SdpOffer)
+    assert isinstance(decode_event(text.encode()), media.SdpOffer)
+    message["payload"][field] = longest + letter
+    with pytest.raises(LimitExceeded) as caught:
+        decode_event(json.dumps(message, ensure_ascii=False).encode())
+    assert caught.value.name == "string"
+    assert caught.value.path == f"$.payload.{field}"
+
+
+def test_the_size_of_a_string_of_a_command_is_bounded() -> None:
+    message = example("publish")
+    message["payload"]["sdp"] = "x" * MAX_STRING
+    assert isinstance(decode_command(json.dumps(message).encode()), media.Publish)
+    message["payload"]["sdp"] += "x"
+    with pytest.raises(LimitExceeded):
+        decode_command(json.dumps(message).encode())
+
+
+def test_long_messages_of_short_strings_are_fine() -> None:
+    text = example("join_success")
+    entry = example("joined")["payload"]
+    text["payload"]["participants"] = [{key: entry[key] for key in ("id", "control", "media")}] * 300
+    joined = decode_event(json.dumps(text).encode())
+    assert isinstance(joined, control.JoinSuccess)
+    assert len(joined.participants) == 300
+
+
+def test_an_unknown_enum_value_makes_the_message_unknown() -> None:
+    text = event("control", "role_updated", new_role="king")
+    unknown = decode_event(text)
+    assert unknown == UnknownEvent(
+        "control", "role_updated", {"message": "role_updated", "new_role": "king"}, timestamp=NOW
+    )
+    assert isinstance(unknown, UnknownEvent)
+    assert unknown.path == "$.payload.new_role"
+    assert json.loads(encode(unknown)) == json.loads(text)
+    later = decode_event(event("media", "error", error="too_hot"))
+    assert isinstance(later, UnknownEvent)
+    assert later.path == "$.payload.error"
+
+
+def test_both_spellings_of_the_participant_limit() -> None:
+    for spelling in ("participant_limit_reached", "participant-limit-reached"):
+        blocked = decode_event(event("control", "join_blocked", reason=spelling))
+        assert blocked == control.JoinBlocked(reason=control.JoinBlockedReason.PARTICIPANT_LIMIT_REACHED, timestamp=NOW)
+    assert isinstance(decode_event(event("control", "join_blocked", reason="participant limit")), UnknownEvent)
+
+
+@pytest.mark.parametrize("targets", [{}, {"targets": ADA}, {"targets": [ADA, BOB]}, {"targets": []}])
+def test_moderator_mute_keeps_its_form(targets: dict[str, Any]) -> None:
+    text = command("media", "moderator_mute", force=True, **targets)
+    assert json.loads(encode(decode_command(text))) == json.loads(text)
+
+
+def test_null_and_missing_are_alike() -> None:
+    fields = {"target": ADA, "media_session_type": "video"}
+    for extra in ({}, {"without_video": None}, {"without_video": False}, {"later": 1, "without_video": None}):
+        subscribe = decode_command(command("media", "subscribe", **fields, **extra))
+        assert subscribe == media.Subscribe(target=ADA, media_session_type=MediaSessionType.VIDEO)
+    candidate = {"candidate": "", "sdpMLineIndex": 0, "sdpMid": None}
+    trickled = decode_command(command("media", "sdp_candidate", **fields, candidate=candidate))
+    assert isinstance(trickled, media.SendCandidate)
+    assert trickled.candidate == media.CandidateInit(candidate="", sdp_mline_index=0)
+    assert "sdpMid" not in json.loads(encode(trickled))["payload"]["candidate"]
+
+
+def test_modules_are_kept_raw_null_included() -> None:
+    text = example("join_success")
+    text["payload"] |= {"recording": None, "livekit": {"token": "t"}}
+    success = decode_event(json.dumps(text))
+    assert isinstance(success, control.JoinSuccess)
+    assert success.modules["recording"] is None
+    assert set(success.modules) <= set(JOIN_MODULES)
+    assert json.loads(encode(success)) == text
+    big = example("update")
+    big["payload"]["timer"] = {"x": 2**63}
+    with pytest.raises(MalformedMessage) as caught:
+        decode_event(json.dumps(big))
+    assert caught.value.path == "$.payload.timer.x"
+
+
+def test_deep_modules_are_measured_where_they_stand() -> None:
+    deep = json.loads("[" * 29 + "]" * 29)
+    update = decode_event(event("control", "update", id=ADA, chat=deep))
+    assert isinstance(update, control.Update)
+    assert update.modules == {"chat": deep}
+
+
+def test_messages_are_frozen_and_hide_long_texts() -> None:
+    offer = decode_event(json.dumps(example("sdp_offer")))
+    assert isinstance(offer, media.SdpOffer)
+    assert "a=" not in repr(offer)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        offer.sdp = ""  # type: ignore[misc]  # that is the point
+    candidate = media.CandidateInit(candidate="candidate:1 1 udp 1 198.51.100.7 9 typ host", sdp_mline_index=0)
+    assert "198" not in repr(candidate)
+    room = RoomInfo(id=RoomId(ADA), password=Secret("swordfish"))
+    assert "swordfish" not in repr(room)
+    assert "4711" not in repr(CallIn(tel="1", id="2", password=Secret("4711")))
+    assert "4711" not in repr(UnknownEvent("x", "y", {"pin": "4711"}))
+
+
+def test_decoded_and_made_messages_are_equal() -> None:
+    decoded = decode_event(json.dumps(example("update")))
+    made = control.Update(
+        id=BOB,
+        control=ControlState(
+            display_name="Bob Byte",
+            role=Role.GUEST,
+            participation_kind=ParticipationKind.GUEST,
+            hand_is_up=False,
+            joined_at=Timestamp("2024-03-05T09:28:40Z"),
+            hand_updated_at=Timestamp("2024-03-05T09:28:40Z"),
+        ),
+        media=MediaState(is_presenter=True, video=StreamState(audio=True, video=False)),
+        timestamp=Timestamp("2024-03-05T09:30:01Z"),
+    )
+    assert decoded == made
+    assert type(decoded) is control.Update
+    assert attrs.evolve(made, media=None).media is None
+
+
+STATE: dict[str, Any] = {
+    "display_name": "Ada",
+    "role": Role.USER,
+    "participation_kind": ParticipationKind.USER,
+    "hand_is_up": False,
+}
+
+any_control: Any = control
+any_media: Any = media
+any_encode: Any = encode
+
+
+def anyhow(make: Any, *arguments: object, **fields: object) -> Any:
+    """Call ``make`` as somebody does who has no type checker."""
+    return make(*arguments, **fields)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: any_control.Join(display_name=5),
+        lambda: any_control.Left(id="not a uuid"),
+        lambda: any_control.Left(id=None),
+        lambda: any_control.Left(id=ADA, reason="quit"),
+        lambda: any_control.Left(id=ADA, timestamp="2024-03-05T09:30:01Z"),
+        lambda: any_control.RoleUpdated(new_role="moderator"),
+        lambda: any_media.UpdateSpeakingState(is_speaking=1),
+        lambda: any_media.GrantPresenterRole(participant_ids=[ADA]),
+        lambda: any_media.GrantPresenterRole(participant_ids=("x",)),
+        lambda: any_media.ModeratorMute(force=True, targets=5),
+        lambda: any_media.ModeratorMute(force=True, targets=("x",)),
+        lambda: any_media.CandidateInit(candidate="", sdp_mline_index=2**63),
+        lambda: any_media.CandidateInit(candidate="", sdp_mline_index=True),
+        lambda: any_media.SendCandidate(target=ADA, media_session_type=MediaSessionType.VIDEO, candidate={}),
+        lambda: any_control.Update(id=ADA, modules={"media": {}}),
+        lambda: any_control.Update(id=ADA, modules=[1]),
+        lambda: anyhow(Tariff, id="1", name="x", quotas=[1]),
+        lambda: anyhow(Tariff, id="1", name="x", quotas={1: 1}),
+        lambda: anyhow(Tariff, id="1", name="x", quotas={"x": "1"}),
+        lambda: anyhow(Tariff, id="1", name="x", quotas={}, modules={"x": anyhow(TariffModule, features="ab")}),
+        lambda: anyhow(RoomInfo, id=RoomId(ADA), password="swordfish"),
+        lambda: any_encode(any_control.Update(id=ADA, modules={"chat": object()})),
+        lambda: any_encode(any_control.Update(id=ADA, modules={"chat": "\ud800"})),
+        lambda: any_encode(any_control.Join(display_name="\ud800")),
+        lambda: any_encode(
+            any_media.AnswerSdp(target=ADA, media_session_type=MediaSessionType.VIDEO, sdp="x" * MAX_MESSAGE)
+        ),
+        lambda: any_encode(ParticipantEntry(id=ADA, control=ControlState(**STATE))),
+        lambda: any_encode(Command()),
+        lambda: any_encode("join"),
+        lambda: any_encode(anyhow(UnknownCommand, "x", "y", {"action": "z"})),
+        lambda: any_encode(anyhow(UnknownCommand, 1, "y")),
+        lambda: any_encode(anyhow(UnknownCommand, "x", "y", [])),
+        lambda: any_encode(anyhow(UnknownEvent, "x", "y", timestamp="now")),
+    ],
+)
+def test_own_mistakes_are_local_errors(make: Any) -> None:
+    with pytest.raises(LocalProtocolError):
+        make()
+
+
+def test_unknown_messages_of_our_own() -> None:
+    assert json.loads(encode(UnknownCommand("chat", "clear"))) == {"namespace": "chat", "payload": {"action": "clear"}}
+    sent = encode(UnknownEvent("chat", "sent", {"content": "hi"}, timestamp=NOW))
+    assert decode_event(sent) == UnknownEvent("chat", "sent", {"message": "sent", "content": "hi"}, timestamp=NOW)
+
+
+def test_every_wire_kind_of_the_vectors_has_a_class() -> None:
+    for namespace in NAMESPACES:
+        found = {(vector["direction"] == "to_client", vector["type"]) for vector in load(namespace)}
+        ours = {(True, name) for name in classes(namespace, Event)} | {(False, n) for n in classes(namespace, Command)}
+        assert found == ours
+    assert classes("chat", Event) == {}
+
+
+def test_the_memory_for_ids_is_bounded() -> None:
+    known = type(KNOWN_IDS)(f"{number}" for number in range(9_000))
+    known.check(ADA)
+    assert known == {ADA}
+
+
+def test_a_field_of_a_type_that_json_does_not_have_is_refused() -> None:
+    @attrs.frozen
+    class Odd:
+        when: float
+
+    with pytest.raises(TypeError):
+        decode_shell(Odd, strict=True)

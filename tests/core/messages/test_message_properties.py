@@ -1,0 +1,106 @@
+"""Whatever comes, only our errors go; and what goes out comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from message_vectors import NAMES, load
+
+from m3core.errors import LimitExceeded, MalformedMessage
+from m3core.limits import MAX_NESTING
+from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, decode_command, decode_event, encode, strict
+from m3core.messages.codec import _COMMANDS, _EVENTS
+from m3core.messages.scan import nesting
+from m3core.testing import strategies
+
+TREES = [vector["json"] for name in NAMES for vector in load(name) if vector["json"] is not None]
+TEXTS = [json.dumps(tree).encode() for tree in TREES]
+
+
+@given(strategies.commands())
+@settings(max_examples=300, deadline=None)
+def test_commands_come_back(command: Command) -> None:
+    assert decode_command(encode(command)) == command
+
+
+@given(strategies.events())
+@settings(max_examples=300, deadline=None)
+def test_events_come_back(event: Event) -> None:
+    data = encode(event)
+    assert decode_event(data) == event
+    assert hash(type(event)) == hash(type(decode_event(data.decode())))
+
+
+@given(strategies.unknown_events(), strategies.unknown_commands())
+@settings(deadline=None)
+def test_unknown_messages_come_back(event: UnknownEvent, command: UnknownCommand) -> None:
+    assert decode_event(encode(event)) == event
+    assert decode_command(encode(command)) == command
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+@settings(deadline=None)
+def test_any_input_gives_a_message_or_our_error(data: bytes | str) -> None:
+    for decode in (decode_event, decode_command):
+        with contextlib.suppress(MalformedMessage, LimitExceeded):
+            decode(data)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    data = bytearray(draw(st.sampled_from(TEXTS)))
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(data) - 1))
+        replacement = draw(
+            st.sampled_from([b"", b'"', b"{", b"}", b"[", b",", b"\\", b"0", b"null", b"\xff", b"1e999"])
+        )
+        data[at : at + draw(st.integers(0, 3))] = replacement
+    return bytes(data)
+
+
+@st.composite
+def transplanted(draw: st.DrawFn) -> bytes:
+    """A vector with one value, anywhere, replaced by any other."""
+    tree = json.loads(draw(st.sampled_from(TEXTS)))
+    value: Any = tree
+    while isinstance(value, dict | list) and value:
+        key = draw(st.sampled_from(sorted(value)) if isinstance(value, dict) else st.integers(0, len(value) - 1))
+        if draw(st.booleans()) or not isinstance(value[key], dict | list):
+            value[key] = draw(strategies.json_values() | st.just(2**63) | strategies.ids())
+            break
+        value = value[key]
+    return json.dumps(tree).encode()
+
+
+@given(mutated() | transplanted())
+@settings(max_examples=1000, deadline=None)
+def test_the_fast_paths_agree_with_the_careful_one(data: bytes) -> None:
+    for decode, direction in ((decode_event, _EVENTS), (decode_command, _COMMANDS)):
+        ours: object
+        careful: object
+        try:
+            ours = decode(data)
+        except (MalformedMessage, LimitExceeded) as error:
+            ours = type(error), error.path
+        try:
+            careful = direction.structure(strict.parse(data.decode()))
+        except (MalformedMessage, LimitExceeded) as error:
+            careful = type(error), error.path
+        except UnicodeDecodeError:
+            careful = MalformedMessage, "$"
+        assert ours == careful
+
+
+@given(strategies.json_values())
+@settings(deadline=None)
+def test_nesting_is_what_a_parser_sees(value: object) -> None:
+    def depth(value: object) -> int:
+        if isinstance(value, dict):
+            return 1 + max(map(depth, value.values()), default=0)
+        return 1 + max(map(depth, value), default=0) if isinstance(value, list) else 0
+
+    assert nesting(json.dumps(value).encode()) == min(depth(value), MAX_NESTING + 1)
