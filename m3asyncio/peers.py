@@ -28,6 +28,7 @@ from aiortc.sdp import candidate_from_sdp
 from m3asyncio.engine_thread import EngineThread
 from m3core.errors import M3Error
 from m3core.io import AddCandidates, CommandId, Down, Failed, IceServer, MediaReport, PeerId, Up
+from m3core.limits import MAX_CANDIDATES
 
 logger = logging.getLogger("m3.media")
 
@@ -62,6 +63,8 @@ class Connection:
         self.on_down: Callable[[], None] = _nothing
         self._report = report
         self.over = False
+        self._described = False
+        self._early: list[AddCandidates] = []
         self.pc = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=_ice_servers(ice_servers),
@@ -101,6 +104,7 @@ class Connection:
     async def remote_offer(self, sdp: str) -> None:
         """Take the peer's offer; it must not hold candidates, or DTLS starts too early and loses a second."""
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        self._described = True
 
     async def answer(self) -> str:
         """Answer the remote offer; the local description, candidates inside."""
@@ -110,9 +114,20 @@ class Connection:
     async def remote_answer(self, sdp: str) -> None:
         """Take the peer's answer."""
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+        self._described = True
+        early, self._early = self._early, []
+        for operation in early:
+            await self.add_candidates(operation)
 
     async def add_candidates(self, operation: AddCandidates) -> None:
-        """Take remote candidates; those of no use are dropped (measured: names cost up to 1 s, TCP never connects)."""
+        """Take remote candidates, before the answer too (media.md § 10, 12).
+
+        Those of no use are dropped: names cost up to 1 s (measured), TCP never connects.
+        """
+        if not self._described:
+            if len(self._early) < MAX_CANDIDATES:
+                self._early.append(operation)
+            return
         for text, mline_index in operation.candidates:
             if (candidate := parse_candidate(text)) is not None:
                 candidate.sdpMLineIndex = mline_index

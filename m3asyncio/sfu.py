@@ -102,13 +102,13 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         if (publisher := self._publishers.get(peer)) is not None:
             received = {
                 kind: KindStats(frames_received=source.frames, bytes_received=source.bytes)
-                for kind, source in publisher.sources.items()
+                for kind, source in dict(publisher.sources).items()
             }
             return PeerStats(**received)
         if (subscriber := self._subscribers.get(peer)) is not None:
             sent = {
                 kind: KindStats(frames_sent=track.frames, bytes_sent=track.bytes, frames_dropped=track.dropped)
-                for kind, track in subscriber.tracks.items()
+                for kind, track in dict(subscriber.tracks).items()
             }
             return PeerStats(**sent)
         return PeerStats()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 import av
+import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 
@@ -17,6 +18,7 @@ from m3core.media import AUDIO_FRAME_SAMPLES, AUDIO_FRAME_SECONDS, SAMPLE_RATE, 
 
 MUTED_INTERVAL: Final = 0.5
 """Seconds between the black pictures of a muted video; a media server takes 2 s without any for a dead camera."""
+_SILENCE: Final = bytes(4 * AUDIO_FRAME_SAMPLES)
 
 
 class SendTrack(MediaStreamTrack):
@@ -124,16 +126,18 @@ class AudioTrack(SendTrack):
     async def recv(self) -> av.AudioFrame:
         """The next 20 ms, not before they are due."""
         await asyncio.sleep(self._pacer.delay(self._number * AUDIO_FRAME_SECONDS, self._now()))
-        samples, channels, source = None, 1, self._opened.audio
+        samples, source = None, self._opened.audio
         if source is not None:
-            channels = source.channels
             try:
                 samples = source.take()
             except M3Error as error:
                 self._fail(error)
-        if samples is None or self.muted:
-            samples = bytes(2 * channels * AUDIO_FRAME_SAMPLES)
-        frame = av_audio(samples, channels, SAMPLE_RATE)
+        if samples is None or self.muted or source is None:
+            samples = _SILENCE
+        elif source.channels == 1:
+            # The encoder has two channels, and the resampler before it would take 3 dB from a single one.
+            samples = np.frombuffer(samples, dtype=np.int16).repeat(2).tobytes()
+        frame = av_audio(samples, 2, SAMPLE_RATE)
         frame.pts = self._number * AUDIO_FRAME_SAMPLES
         frame.time_base = AUDIO_CLOCK
         self._number += 1

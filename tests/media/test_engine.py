@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 import numpy as np
-import psutil
+import psutil  # type: ignore[import-untyped]  # has no stubs of its own
 import pytest
 from aioice import ice
 from helpers import KEY, PATIENCE, Call, Reader, Reports, call, split
@@ -213,7 +213,7 @@ def test_a_loop_that_dies_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     assert done.wait(PATIENCE)
     thread.call(_exit)
     thread.close()
-    assert thread.running is False
+    assert [thread.running] == [False]
     assert closed == [True]
     assert [type(error) for error in crashed] == [SystemExit]
     assert "ZeroDivisionError" in caplog.text
