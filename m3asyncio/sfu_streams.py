@@ -111,19 +111,24 @@ class RelaySource:
         self._last = 0
         self._origin: int | None = None
         self._sequence: int | None = None
+        self._ssrc: int | None = None
 
     def attach(self, receiver: RTCRtpReceiver, *, encoded: bool) -> None:
         """Relay what ``receiver`` gets, if that is news; to be called right after the remote description was set."""
         if receiver is self._receiver:
             return
         self._receiver = receiver
-        self._offset = None if self._last else 0
-        self._origin = self._sequence = None
+        self._restart_clock()
         if encoded:
             aiortc_private.take_encoded_frames(receiver, self._encoded_frame)
             aiortc_private.watch_packets(receiver, self._packet)
         else:
             self._spawn(self._relay_decoded(receiver.track))
+
+    def _restart_clock(self) -> None:
+        """Timestamps begin anew; those that are sent go on."""
+        self._offset = None if self._last else 0
+        self._origin = self._sequence = self._ssrc = None
 
     def set_relaying(self, relaying: bool) -> None:
         """Relay or do not relay."""
@@ -159,7 +164,10 @@ class RelaySource:
         self._arrived(packet.level)
         if self.kind == "audio" and packet.payload:
             # Past aiortc's jitter buffer, which loses far more than the network does (measured).
-            if self._sequence is not None and (packet.sequence_number - self._sequence) & 0xFFFF >= 0x8000:
+            if packet.ssrc != self._ssrc:
+                self._restart_clock()
+                self._ssrc = packet.ssrc
+            if self._sequence is not None and (packet.sequence_number - self._sequence - 1) & 0xFFFF >= 0x8000:
                 return  # late, or twice
             self._sequence = packet.sequence_number
             if self._origin is None:

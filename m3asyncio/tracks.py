@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final
 
@@ -10,6 +11,7 @@ import av
 import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
+from av.video.frame import PictureType
 
 from m3asyncio.av_frames import AUDIO_CLOCK, VIDEO_CLOCK, av_audio, black
 from m3asyncio.inputs import Opened
@@ -44,8 +46,8 @@ class SendTrack(MediaStreamTrack):
         self._opened = Opened()
         self._on_error(error)
 
-    def _close_input(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _close_input(self) -> None: ...
 
     def stop(self) -> None:
         """End the track and close its source."""
@@ -71,7 +73,7 @@ class VideoTrack(SendTrack):
     async def recv(self) -> av.VideoFrame:
         """The next picture, not before it is due."""
         while True:
-            frame = await self._next()
+            frame, due = await self._next()
             now = self._now()
             if self.muted:
                 if now < self._black_due:
@@ -80,12 +82,14 @@ class VideoTrack(SendTrack):
                 frame = black(frame.width, frame.height)
             else:
                 self._black_due = 0.0
-            frame.pts = self._pts = max(self._pts + 1, int((now - self._origin) / VIDEO_CLOCK))
+            frame.pts = self._pts = max(self._pts + 1, int((min(due, now) - self._origin) / VIDEO_CLOCK))
+            # A decoded frame says what it was coded as, and libvpx would make a keyframe of each that was one.
+            frame.pict_type = PictureType.NONE
             frame.time_base = VIDEO_CLOCK
             self.frames += 1
             return frame
 
-    async def _next(self) -> av.VideoFrame:
+    async def _next(self) -> tuple[av.VideoFrame, float]:
         while True:
             opened, taken = self._opened, None
             self._replaced.clear()
@@ -105,7 +109,7 @@ class VideoTrack(SendTrack):
             delay = opened.pacer.delay(taken[1], self._now())
             # Yields even when late: a source that never waits must not hold the loop.
             await asyncio.sleep(delay)
-            return taken[0]
+            return taken[0], opened.pacer.due(taken[1])
 
     def _close_input(self) -> None:
         if self._opened.video is not None:

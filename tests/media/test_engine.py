@@ -6,7 +6,7 @@ import asyncio
 import threading
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]  # has no stubs of its own
+import psutil
 import pytest
 from aioice import ice
 from helpers import KEY, PATIENCE, Call, Reader, Reports, call, split
