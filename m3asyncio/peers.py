@@ -54,12 +54,11 @@ Report = Callable[[MediaReport], None]
 
 
 class Connection:
-    """One peer connection and what became of it. ``changed`` is told of up, down and failure, each once."""
+    """One peer connection and what became of it. ``on_down`` is called when it ends or fails, and not by `close`."""
 
     def __init__(self, peer: PeerId, report: Report, ice_servers: Sequence[IceServer] = (), *, offerer: bool) -> None:
         self.peer = peer
         self.up = False
-        self.on_up: Callable[[], None] = _nothing
         self.on_down: Callable[[], None] = _nothing
         self._report = report
         self.over = False
@@ -80,7 +79,6 @@ class Connection:
         if state == "connected" and not self.up:
             self.up = True
             self._report(Up(self.peer))
-            self.on_up()
         elif state in {"failed", "closed"}:
             self.over = True
             self._report(Down(self.peer) if self.up else Failed(None, self.peer, "ICE or DTLS found no connection"))

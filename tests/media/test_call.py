@@ -170,10 +170,11 @@ def test_a_subscription_is_restarted_and_its_publisher_renegotiates() -> None:
         video.until(shows_ada)
 
         # An ICE restart of the publisher: to the SFU, an offer with other credentials for the same peer.
-        other = it.peer()
+        other, mark = it.peer(), it.sfu.reports.mark()
         it.republish(other, ADA, TONE, server_peer=publisher)
         assert it.client.reports.wait(Down, lambda r: r.peer == publisher)
         assert Down(publisher) not in it.sfu.reports.all
+        it.sfu.reports.wait(Receiving, lambda r: r.receiving and r.kind is MediaKind.VIDEO, mark)
         last = read(video).counter
         video.until(lambda frame: (reading := read_pattern(frame)) is not None and reading.counter < last)
 

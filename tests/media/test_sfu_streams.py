@@ -34,13 +34,28 @@ def in_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
     return run
 
 
-def make(kind: str) -> tuple[RelaySource, RelayTrack, list[int | None]]:
+class Receiver:
+    """As much of a receiver as is replaced."""
+
+    async def _handle_rtp_packet(self, packet: object, arrival_time_ms: int) -> None: ...
+
+    def getSynchronizationSources(self) -> list[object]:  # noqa: N802 - as aiortc
+        return []
+
+    def take(self, frame: Frame) -> None:
+        """What aiortc does with an encoded frame."""
+        self._RTCRtpReceiver__decoder_queue.put((None, frame))  # type: ignore[attr-defined]  # made by the code tested
+
+
+def make(kind: str) -> tuple[RelaySource, RelayTrack, Receiver, list[int | None]]:
     """A source with one subscriber that has begun to read."""
     levels: list[int | None] = []
-    source = RelaySource(kind, levels.append, asyncio.ensure_future)
+    receiver = Receiver()
+    source = RelaySource(kind, asyncio.ensure_future)
+    source.attach(receiver, levels.append, encoded=True)  # type: ignore[arg-type]  # as much as is needed
     track = RelayTrack(source)
     track._asked = True
-    return source, track, levels
+    return source, track, receiver, levels
 
 
 async def times(track: RelayTrack, count: int) -> list[int | None]:
@@ -50,22 +65,22 @@ async def times(track: RelayTrack, count: int) -> list[int | None]:
 
 @in_loop
 async def test_video_starts_with_a_keyframe_and_so_again_after_an_overflow() -> None:
-    source, track, _ = make("video")
-    source._encoded_frame(Frame(0))
-    source._encoded_frame(Frame(3000, keyframe=True))
+    _, track, receiver, _ = make("video")
+    receiver.take(Frame(0))
+    receiver.take(Frame(3000, keyframe=True))
     for number in range(2, MAX_QUEUE["video"] + 2):
-        source._encoded_frame(Frame(3000 * number))
+        receiver.take(Frame(3000 * number))
     assert track.dropped == MAX_QUEUE["video"]
-    source._encoded_frame(Frame(500_000, keyframe=True))
+    receiver.take(Frame(500_000, keyframe=True))
     assert await times(track, 1) == [500_000]
 
 
 @in_loop
 async def test_late_and_doubled_audio_is_dropped_and_the_clock_goes_on() -> None:
-    source, track, levels = make("audio")
+    source, track, receiver, levels = make("audio")
 
     def arrive(ssrc: int, sequence: int, timestamp: int, payload: bytes = b"opus") -> None:
-        source._packet(ArrivedPacket(ssrc, sequence, timestamp, payload, 30))
+        source._packet(receiver, levels.append, ArrivedPacket(ssrc, sequence, timestamp, payload, 30))  # type: ignore[arg-type]  # as above
 
     for sequence, timestamp in ((65_535, 960), (0, 1920), (0, 1920), (65_534, 0), (1, 2880)):
         arrive(7, sequence, timestamp)
@@ -86,7 +101,7 @@ async def test_late_and_doubled_audio_is_dropped_and_the_clock_goes_on() -> None
 
 @in_loop
 async def test_a_track_that_is_stopped_wakes_its_reader() -> None:
-    source, track, _ = make("audio")
+    source, track, *_ = make("audio")
     reading = asyncio.ensure_future(track.recv())
     await asyncio.sleep(0)
     source.close()
