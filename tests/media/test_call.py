@@ -23,7 +23,19 @@ from m3core.controller.sfu import (
     RelayPublisher,
     RestartSubscription,
 )
-from m3core.io import AddCandidates, ApplyAnswer, ClosePeer, Down, PeerId, Receiving, SetSending, Slow, Talking, Up
+from m3core.io import (
+    AddCandidates,
+    ApplyAnswer,
+    ClosePeer,
+    Down,
+    Failed,
+    PeerId,
+    Receiving,
+    SetSending,
+    Slow,
+    Talking,
+    Up,
+)
 from m3core.limits import KEYFRAME_INTERVAL
 from m3core.media import VideoFrame
 from m3core.values import MediaKind, SlowDirection
@@ -152,6 +164,7 @@ def test_subscriptions_without_video_end_with_their_publisher() -> None:
         while audio.next() is not None:
             pass
         assert received.video.ended
+        assert not [report for report in it.client.reports.all if isinstance(report, Failed)]
         it.sfu.do(subscriber, ClosePeer())
         it.client.do(subscriber, ClosePeer())
         assert "no such peer" in it.client.refused(subscriber, ApplyAnswer(""))

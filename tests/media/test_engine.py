@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 import pytest
 from aioice import ice
+from aiortc.codecs.vpx import Vp8Encoder
 from helpers import KEY, PATIENCE, Call, Reader, Reports, call, split
 
 from m3asyncio import engine_thread, sources
@@ -79,6 +80,17 @@ def test_bad_frames_fail_the_publication_and_the_sound_goes_on() -> None:
         received = it.engine.received(it.subscribe(publisher))
         assert Reader(received.video).next() is not None
         assert Reader(received.audio).next() is not None
+
+
+def test_an_encoder_that_dies_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def encode(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Vp8Encoder, "encode", encode)
+    with call() as it:
+        publisher = it.publish(ADA, None)
+        assert it.client.reports.wait(Failed) == Failed(None, publisher, "the encoder failed")
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_sources_are_checked_when_they_are_set() -> None:
