@@ -190,6 +190,7 @@ class PeerHost(ABC, Generic[C]):
         self._user_report = report
         self._thread = EngineThread(name, self._close_all, self._crashed, loopback=loopback)
         self._queues: dict[PeerId, asyncio.Queue[C | None]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def start(self) -> None:
@@ -209,7 +210,9 @@ class PeerHost(ABC, Generic[C]):
         queue = self._queues.get(command.peer)
         if queue is None:
             queue = self._queues[command.peer] = asyncio.Queue()
-            self._thread.spawn(self._work(command.peer, queue))
+            worker = self._thread.spawn(self._work(command.peer, queue))
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
         queue.put_nowait(command)
 
     async def _work(self, peer: PeerId, queue: asyncio.Queue[C | None]) -> None:
@@ -256,6 +259,11 @@ class PeerHost(ABC, Generic[C]):
 
     async def _close_all(self) -> None:
         self._closing = True
+        # What is half open is closed by its worker: aiortc would go on opening what was closed meanwhile.
+        workers = list(self._workers)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
         await asyncio.gather(*(self._close(peer) for peer in self._peers()))
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final
@@ -20,6 +21,8 @@ from m3core.media import AUDIO_FRAME_SAMPLES, AUDIO_FRAME_SECONDS, SAMPLE_RATE, 
 
 MUTED_INTERVAL: Final = 0.5
 """Seconds between the black pictures of a muted video; a media server takes 2 s without any for a dead camera."""
+LONG_WAIT: Final = 0.2
+"""Seconds; a picture that is due later does not hold up the source that replaces its own."""
 _SILENCE: Final = bytes(4 * AUDIO_FRAME_SAMPLES)
 
 
@@ -107,9 +110,14 @@ class VideoTrack(SendTrack):
                 await self._replaced.wait()
                 continue
             delay = opened.pacer.delay(taken[1], self._now())
-            # Yields even when late: a source that never waits must not hold the loop.
-            await asyncio.sleep(delay)
-            return taken[0], opened.pacer.due(taken[1])
+            if delay > LONG_WAIT:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._replaced.wait(), delay)
+            else:
+                # Yields even when late: a source that never waits must not hold the loop.
+                await asyncio.sleep(delay)
+            if opened is self._opened:
+                return taken[0], opened.pacer.due(taken[1])
 
     def _close_input(self) -> None:
         if self._opened.video is not None:

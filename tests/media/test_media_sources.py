@@ -300,3 +300,16 @@ def test_decoded_keyframes_are_not_sent_as_keyframes() -> None:
     assert {frame.pict_type for frame in frames} == {PictureType.NONE}
     steps = [later.pts - sooner.pts for sooner, later in pairwise(frames) if later.pts and sooner.pts is not None]
     assert steps == pytest.approx([3000, 3000], abs=2)
+
+
+def test_a_picture_that_is_due_later_does_not_hold_up_another_source() -> None:
+    async def send() -> int:
+        slow = sources.pattern("slow", 64, 48, fps=0.2).open(video=True, audio=False)
+        track = VideoTrack(slow, lambda _error: None)
+        assert (await track.recv()).width == 64
+        waiting = asyncio.ensure_future(track.recv())
+        await asyncio.sleep(0)
+        track.replace(sources.pattern("quick", 96, 64).open(video=True, audio=False))
+        return (await asyncio.wait_for(waiting, 4)).width
+
+    assert asyncio.run(send()) == 96

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from aioice import ice
 from aiortc.codecs.vpx import Vp8Encoder
-from helpers import KEY, PATIENCE, Call, Reader, Reports, call, split
+from media_helpers import KEY, PATIENCE, Call, Reader, Reports, call, split
 
 from m3asyncio import engine_thread, sources
 from m3asyncio.engine_thread import EngineThread
@@ -61,6 +61,14 @@ def test_nothing_is_left_behind() -> None:
         it.engine.submit(MediaCommand(CommandId(1), PeerId(1), ClosePeer()))
     with pytest.raises(LocalProtocolError, match="once"):
         it.engine.start()
+
+
+def test_what_is_half_open_is_closed() -> None:
+    before = sockets()
+    with call() as it:
+        for _ in range(3):
+            it.client.do(it.peer(), BOTH)
+    assert sockets() == before
 
 
 def test_an_engine_that_never_started_is_closed() -> None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
-from helpers import Reader, call
+from media_helpers import Reader, call
 
 from m3asyncio import aiortc_private, sources
 from m3asyncio.pattern import PatternReading, draw, read_pattern, sender_code
