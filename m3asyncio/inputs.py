@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from typing import Final, Protocol
 
@@ -25,6 +25,8 @@ READ_AHEAD_VIDEO: Final = 16
 """Pictures that are decoded ahead."""
 READ_AHEAD_AUDIO: Final = 50
 """Frames of 20 ms that are decoded ahead."""
+MAX_AHEAD: Final = 8
+"""Times as much, while the other kind of the same source has nothing."""
 
 
 class VideoInput(Protocol):
@@ -102,24 +104,20 @@ class ThreadSource:
     def put_video(self, frame: av.VideoFrame, time: float) -> None:
         """Queue a picture; waits while there are enough. Raises when the source is to end."""
         with self._changed:
-            while self._video is not None and len(self._video) >= READ_AHEAD_VIDEO and self._audio != deque():
+            while _is_full(self._video, READ_AHEAD_VIDEO, self._audio):
                 self._changed.wait()
             self._check_wanted()
             if self._video is not None:
-                if len(self._video) >= 8 * READ_AHEAD_VIDEO:
-                    self._video.popleft()
                 self._video.append((frame, time))
             self._notify()
 
     def put_audio(self, samples: bytes, time: float) -> None:
         """Queue 20 ms of sound; waits while there is enough. Raises when the source is to end."""
         with self._changed:
-            while self._audio is not None and len(self._audio) >= READ_AHEAD_AUDIO and self._video != deque():
+            while _is_full(self._audio, READ_AHEAD_AUDIO, self._video):
                 self._changed.wait()
             self._check_wanted()
             if self._audio is not None:
-                if len(self._audio) >= 8 * READ_AHEAD_AUDIO:
-                    self._audio.popleft()
                 self._audio.append((samples, time))
 
     def _check_wanted(self) -> None:
@@ -185,6 +183,13 @@ class ThreadSource:
             self._changed.notify_all()
         if last and self._thread.ident is not None:
             self._thread.join(JOIN_TIMEOUT)
+
+
+def _is_full(queue: Sized | None, limit: int, other: Sized | None) -> bool:
+    """Whether ``queue`` must wait. It may run ahead while ``other`` starves: files are not always well interleaved."""
+    if queue is None:
+        return False
+    return len(queue) >= (MAX_AHEAD * limit if other is not None and not len(other) else limit)
 
 
 def _set_in(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

@@ -28,6 +28,7 @@ from aiortc.sdp import candidate_from_sdp
 from m3asyncio.engine_thread import EngineThread
 from m3core.errors import M3Error
 from m3core.io import AddCandidates, CommandId, Down, Failed, IceServer, MediaReport, PeerId, Up
+from m3core.limits import MAX_CANDIDATES
 
 logger = logging.getLogger("m3.media")
 
@@ -53,15 +54,16 @@ Report = Callable[[MediaReport], None]
 
 
 class Connection:
-    """One peer connection and what became of it. ``changed`` is told of up, down and failure, each once."""
+    """One peer connection and what became of it. ``on_down`` is called when it ends or fails, and not by `close`."""
 
     def __init__(self, peer: PeerId, report: Report, ice_servers: Sequence[IceServer] = (), *, offerer: bool) -> None:
         self.peer = peer
         self.up = False
-        self.on_up: Callable[[], None] = _nothing
         self.on_down: Callable[[], None] = _nothing
         self._report = report
         self.over = False
+        self._described = False
+        self._early: list[AddCandidates] = []
         self.pc = RTCPeerConnection(
             RTCConfiguration(
                 iceServers=_ice_servers(ice_servers),
@@ -77,7 +79,6 @@ class Connection:
         if state == "connected" and not self.up:
             self.up = True
             self._report(Up(self.peer))
-            self.on_up()
         elif state in {"failed", "closed"}:
             self.over = True
             self._report(Down(self.peer) if self.up else Failed(None, self.peer, "ICE or DTLS found no connection"))
@@ -101,6 +102,7 @@ class Connection:
     async def remote_offer(self, sdp: str) -> None:
         """Take the peer's offer; it must not hold candidates, or DTLS starts too early and loses a second."""
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        self._described = True
 
     async def answer(self) -> str:
         """Answer the remote offer; the local description, candidates inside."""
@@ -110,9 +112,20 @@ class Connection:
     async def remote_answer(self, sdp: str) -> None:
         """Take the peer's answer."""
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+        self._described = True
+        early, self._early = self._early, []
+        for operation in early:
+            await self.add_candidates(operation)
 
     async def add_candidates(self, operation: AddCandidates) -> None:
-        """Take remote candidates; those of no use are dropped (measured: names cost up to 1 s, TCP never connects)."""
+        """Take remote candidates, before the answer too (media.md § 10, 12).
+
+        Those of no use are dropped: names cost up to 1 s (measured), TCP never connects.
+        """
+        if not self._described:
+            if len(self._early) < MAX_CANDIDATES:
+                self._early.append(operation)
+            return
         for text, mline_index in operation.candidates:
             if (candidate := parse_candidate(text)) is not None:
                 candidate.sdpMLineIndex = mline_index
@@ -177,6 +190,7 @@ class PeerHost(ABC, Generic[C]):
         self._user_report = report
         self._thread = EngineThread(name, self._close_all, self._crashed, loopback=loopback)
         self._queues: dict[PeerId, asyncio.Queue[C | None]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def start(self) -> None:
@@ -196,7 +210,9 @@ class PeerHost(ABC, Generic[C]):
         queue = self._queues.get(command.peer)
         if queue is None:
             queue = self._queues[command.peer] = asyncio.Queue()
-            self._thread.spawn(self._work(command.peer, queue))
+            worker = self._thread.spawn(self._work(command.peer, queue))
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
         queue.put_nowait(command)
 
     async def _work(self, peer: PeerId, queue: asyncio.Queue[C | None]) -> None:
@@ -243,6 +259,11 @@ class PeerHost(ABC, Generic[C]):
 
     async def _close_all(self) -> None:
         self._closing = True
+        # What is half open is closed by its worker: aiortc would go on opening what was closed meanwhile.
+        workers = list(self._workers)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
         await asyncio.gather(*(self._close(peer) for peer in self._peers()))
 
     @abstractmethod

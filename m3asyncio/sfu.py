@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from aiortc import MediaStreamTrack
@@ -65,7 +65,6 @@ class _Publisher:
         self.ufrag = ""
         self.sources: dict[str, RelaySource] = {}
         self.monitors: dict[str, ArrivalMonitor] = {}
-        self.arrived: set[str] = set()
         self.detector = TalkDetector()
         self.audible = True
         self.lost = 0
@@ -102,13 +101,13 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         if (publisher := self._publishers.get(peer)) is not None:
             received = {
                 kind: KindStats(frames_received=source.frames, bytes_received=source.bytes)
-                for kind, source in publisher.sources.items()
+                for kind, source in dict(publisher.sources).items()
             }
             return PeerStats(**received)
         if (subscriber := self._subscribers.get(peer)) is not None:
             sent = {
                 kind: KindStats(frames_sent=track.frames, bytes_sent=track.bytes, frames_dropped=track.dropped)
-                for kind, track in subscriber.tracks.items()
+                for kind, track in dict(subscriber.tracks).items()
             }
             return PeerStats(**sent)
         return PeerStats()
@@ -160,7 +159,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
                 prefer_codecs(connection.pc.addTransceiver(kind, direction="recvonly"))
         try:
             await connection.remote_offer(operation.offer)
-            self._attach(publisher, connection)
+            _accept_one_of_each(connection)
             sdp = await connection.answer()
         except BaseException:
             if connection is not before:
@@ -169,53 +168,40 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
                 await self._close(command.peer)
             raise
         publisher.connection, publisher.ufrag = connection, ufrag
-        connection.on_up = lambda: self._publisher_up(publisher)
         connection.on_down = lambda: self._publisher_down(publisher, connection)
+        if before is not connection:
+            publisher.monitors.clear()
+            self._silent(publisher)
+        self._attach(publisher, connection)  # before anything can arrive: the peer has no answer yet
         if before is not None and before is not connection:
             await before.close()
         self._report(Described(command.id, command.peer, _as_janus(sdp, command.peer, operation.bitrate)))
 
     def _attach(self, publisher: _Publisher, connection: Connection) -> None:
-        seen: set[str] = set()
-        silence = SILENCE if any(t.kind == "audio" for t in connection.pc.getTransceivers()) else SCREEN_SILENCE
-        for transceiver in connection.pc.getTransceivers():
+        transceivers = [t for t in connection.pc.getTransceivers() if t.direction != "inactive"]
+        silence = SILENCE if any(t.kind == "audio" for t in transceivers) else SCREEN_SILENCE
+        for transceiver in transceivers:
             kind, receiver = transceiver.kind, transceiver.receiver
-            if kind in seen:
-                transceiver.direction = "inactive"  # M3 has one of each kind (media.md § 1)
-                continue
-            seen.add(kind)
             track: MediaStreamTrack | None = receiver.track  # None as long as nothing is offered
             if track is None:
                 continue
             if (source := publisher.sources.get(kind)) is None:
-                source = publisher.sources[kind] = RelaySource(
-                    kind, _arrival(self, publisher, kind), self._thread.spawn
-                )
+                source = publisher.sources[kind] = RelaySource(kind, self._thread.spawn)
             publisher.monitors.setdefault(kind, ArrivalMonitor(silence))
-            source.attach(receiver, encoded=self._encoded)
-
-    def _publisher_up(self, publisher: _Publisher) -> None:
-        for kind in sorted(publisher.arrived):
-            self._report(Receiving(publisher.peer, MediaKind(kind), receiving=True))
-        publisher.arrived.clear()
+            source.attach(receiver, partial(self._arrived, publisher, connection, kind), encoded=self._encoded)
 
     def _publisher_down(self, publisher: _Publisher, connection: Connection) -> None:
         publisher.monitors.clear()
         publisher.detector.reset()
         self._thread.spawn(connection.close())
 
-    def arrived(self, publisher: _Publisher, kind: str, level: int | None) -> None:
-        """A packet of ``kind`` came from ``publisher``."""
-        monitor, connection = publisher.monitors.get(kind), publisher.connection
-        if monitor is None:
+    def _arrived(self, publisher: _Publisher, connection: Connection, kind: str, level: int | None) -> None:
+        monitor = publisher.monitors.get(kind)
+        if monitor is None or not connection.up:  # `Up` comes first (media.md § 10, 5)
             return
-        up = connection is not None and connection.up
         if monitor.packet(asyncio.get_running_loop().time()):
-            if up:
-                self._report(Receiving(publisher.peer, MediaKind(kind), receiving=True))
-            else:
-                publisher.arrived.add(kind)  # `Up` comes first (media.md § 10, 5)
-        if level is not None and publisher.audible and up and publisher.detector.add(level):
+            self._report(Receiving(publisher.peer, MediaKind(kind), receiving=True))
+        if level is not None and publisher.audible and publisher.detector.add(level):
             self._report(Talking(publisher.peer, publisher.detector.talking))
 
     def _relay(self, peer: PeerId, operation: RelayPublisher) -> None:
@@ -344,8 +330,13 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         entry.lost = lost
 
 
-def _arrival(sfu: EmbeddedSfu, publisher: _Publisher, kind: str) -> Callable[[int | None], None]:
-    return lambda level: sfu.arrived(publisher, kind, level)
+def _accept_one_of_each(connection: Connection) -> None:
+    """Refuse a second m-section of a kind: M3 has one of each (media.md § 1)."""
+    seen: set[str] = set()
+    for transceiver in connection.pc.getTransceivers():
+        if transceiver.kind in seen:
+            transceiver.direction = "inactive"
+        seen.add(transceiver.kind)
 
 
 def _named(sdp: str, publisher: PeerId) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from fractions import Fraction
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import av
@@ -26,6 +27,7 @@ _GAP: Final = {"video": 3000, "audio": 960}
 _RTP_WRAP: Final = 1 << 32
 
 Media: TypeAlias = "av.Packet[Any] | av.AudioFrame | av.VideoFrame"
+Arrived: TypeAlias = Callable[[int | None], None]
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 
 
@@ -91,18 +93,14 @@ class RelayTrack(MediaStreamTrack):
 
 
 class RelaySource:
-    """One kind of media of one publisher. It outlives the publisher's peer connection, so that subscribers stay.
+    """One kind of media of one publisher. It outlives the publisher's peer connection, so that subscribers stay."""
 
-    ``arrived`` is told of every packet (or decoded frame), with its level in dB below full scale if it has one.
-    """
-
-    def __init__(self, kind: str, arrived: Callable[[int | None], None], spawn: Spawn) -> None:
+    def __init__(self, kind: str, spawn: Spawn) -> None:
         self.kind = kind
         self.tracks: set[RelayTrack] = set()
         self.relaying = True
         self.frames = 0
         self.bytes = 0
-        self._arrived = arrived
         self._spawn = spawn
         self._receiver: RTCRtpReceiver | None = None
         self._limiter = RequestLimiter()
@@ -111,19 +109,27 @@ class RelaySource:
         self._last = 0
         self._origin: int | None = None
         self._sequence: int | None = None
+        self._ssrc: int | None = None
 
-    def attach(self, receiver: RTCRtpReceiver, *, encoded: bool) -> None:
-        """Relay what ``receiver`` gets, if that is news; to be called right after the remote description was set."""
+    def attach(self, receiver: RTCRtpReceiver, arrived: Arrived, *, encoded: bool) -> None:
+        """Relay what ``receiver`` gets, instead of what another one got; to be called before anything arrives.
+
+        ``arrived`` is told of every packet (or decoded frame), with its level in dB below full scale if it has one.
+        """
         if receiver is self._receiver:
             return
         self._receiver = receiver
-        self._offset = None if self._last else 0
-        self._origin = self._sequence = None
+        self._restart_clock()
         if encoded:
-            aiortc_private.take_encoded_frames(receiver, self._encoded_frame)
-            aiortc_private.watch_packets(receiver, self._packet)
+            aiortc_private.take_encoded_frames(receiver, partial(self._encoded_frame, receiver))
+            aiortc_private.watch_packets(receiver, partial(self._packet, receiver, arrived))
         else:
-            self._spawn(self._relay_decoded(receiver.track))
+            self._spawn(self._relay_decoded(receiver, arrived))
+
+    def _restart_clock(self) -> None:
+        """Timestamps begin anew; those that are sent go on."""
+        self._offset = None if self._last else 0
+        self._origin = self._sequence = self._ssrc = None
 
     def set_relaying(self, relaying: bool) -> None:
         """Relay or do not relay."""
@@ -155,19 +161,24 @@ class RelaySource:
         for track in list(self.tracks):
             track.stop()
 
-    def _packet(self, packet: ArrivedPacket) -> None:
-        self._arrived(packet.level)
+    def _packet(self, receiver: RTCRtpReceiver, arrived: Arrived, packet: ArrivedPacket) -> None:
+        if receiver is not self._receiver:
+            return
+        arrived(packet.level)
         if self.kind == "audio" and packet.payload:
             # Past aiortc's jitter buffer, which loses far more than the network does (measured).
-            if self._sequence is not None and (packet.sequence_number - self._sequence) & 0xFFFF >= 0x8000:
+            if packet.ssrc != self._ssrc:
+                self._restart_clock()
+                self._ssrc = packet.ssrc
+            if self._sequence is not None and (packet.sequence_number - self._sequence - 1) & 0xFFFF >= 0x8000:
                 return  # late, or twice
             self._sequence = packet.sequence_number
             if self._origin is None:
                 self._origin = packet.timestamp
             self._send(packet.payload, (packet.timestamp - self._origin) % _RTP_WRAP, keyframe=True)
 
-    def _encoded_frame(self, frame: EncodedFrame) -> None:
-        if self.kind == "video" and frame.data:
+    def _encoded_frame(self, receiver: RTCRtpReceiver, frame: EncodedFrame) -> None:
+        if self.kind == "video" and frame.data and receiver is self._receiver:
             # The first bit of a VP8 frame is 0 in keyframes (RFC 6386 s.9.1).
             self._send(frame.data, frame.timestamp, keyframe=not frame.data[0] & 1)
 
@@ -188,23 +199,23 @@ class RelaySource:
         for track in list(self.tracks):
             track.push(media, keyframe=keyframe)
 
-    async def _relay_decoded(self, received: MediaStreamTrack) -> None:
+    async def _relay_decoded(self, receiver: RTCRtpReceiver, arrived: Arrived) -> None:
         """The way with public names alone: decoded here, encoded again for each subscriber."""
         try:
             while True:
-                frame = await received.recv()
-                self.frames += 1
-                if isinstance(frame, av.AudioFrame):
-                    self._arrived(-round(audio_level(samples_of(frame))))
-                else:
-                    self._arrived(None)
-                if not isinstance(frame, av.AudioFrame | av.VideoFrame) or frame.pts is None:
-                    continue
-                if self._offset is None:
-                    self._offset = self._last + _GAP[self.kind] - frame.pts
-                frame.pts += self._offset
-                self._last = max(self._last, frame.pts)
-                if self.relaying:
-                    self._push(frame, keyframe=True)
+                frame = await receiver.track.recv()
+                if receiver is self._receiver and isinstance(frame, av.AudioFrame | av.VideoFrame):
+                    self._decoded_frame(frame, arrived)
         except MediaStreamError:
             pass
+
+    def _decoded_frame(self, frame: av.AudioFrame | av.VideoFrame, arrived: Arrived) -> None:
+        self.frames += 1
+        arrived(-round(audio_level(samples_of(frame))) if isinstance(frame, av.AudioFrame) else None)
+        timestamp = frame.pts or 0
+        if self._offset is None:
+            self._offset = self._last + _GAP[self.kind] - timestamp
+        frame.pts = timestamp + self._offset
+        self._last = max(self._last, frame.pts)
+        if self.relaying:
+            self._push(frame, keyframe=True)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Final
 
 import av
+import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
+from av.video.frame import PictureType
 
 from m3asyncio.av_frames import AUDIO_CLOCK, VIDEO_CLOCK, av_audio, black
 from m3asyncio.inputs import Opened
@@ -17,6 +21,9 @@ from m3core.media import AUDIO_FRAME_SAMPLES, AUDIO_FRAME_SECONDS, SAMPLE_RATE, 
 
 MUTED_INTERVAL: Final = 0.5
 """Seconds between the black pictures of a muted video; a media server takes 2 s without any for a dead camera."""
+LONG_WAIT: Final = 0.2
+"""Seconds; a picture that is due later does not hold up the source that replaces its own."""
+_SILENCE: Final = bytes(4 * AUDIO_FRAME_SAMPLES)
 
 
 class SendTrack(MediaStreamTrack):
@@ -42,8 +49,8 @@ class SendTrack(MediaStreamTrack):
         self._opened = Opened()
         self._on_error(error)
 
-    def _close_input(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _close_input(self) -> None: ...
 
     def stop(self) -> None:
         """End the track and close its source."""
@@ -69,7 +76,7 @@ class VideoTrack(SendTrack):
     async def recv(self) -> av.VideoFrame:
         """The next picture, not before it is due."""
         while True:
-            frame = await self._next()
+            frame, due = await self._next()
             now = self._now()
             if self.muted:
                 if now < self._black_due:
@@ -78,12 +85,14 @@ class VideoTrack(SendTrack):
                 frame = black(frame.width, frame.height)
             else:
                 self._black_due = 0.0
-            frame.pts = self._pts = max(self._pts + 1, int((now - self._origin) / VIDEO_CLOCK))
+            frame.pts = self._pts = max(self._pts + 1, int((min(due, now) - self._origin) / VIDEO_CLOCK))
+            # A decoded frame says what it was coded as, and libvpx would make a keyframe of each that was one.
+            frame.pict_type = PictureType.NONE
             frame.time_base = VIDEO_CLOCK
             self.frames += 1
             return frame
 
-    async def _next(self) -> av.VideoFrame:
+    async def _next(self) -> tuple[av.VideoFrame, float]:
         while True:
             opened, taken = self._opened, None
             self._replaced.clear()
@@ -101,9 +110,14 @@ class VideoTrack(SendTrack):
                 await self._replaced.wait()
                 continue
             delay = opened.pacer.delay(taken[1], self._now())
-            # Yields even when late: a source that never waits must not hold the loop.
-            await asyncio.sleep(delay)
-            return taken[0]
+            if delay > LONG_WAIT:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._replaced.wait(), delay)
+            else:
+                # Yields even when late: a source that never waits must not hold the loop.
+                await asyncio.sleep(delay)
+            if opened is self._opened:
+                return taken[0], opened.pacer.due(taken[1])
 
     def _close_input(self) -> None:
         if self._opened.video is not None:
@@ -124,16 +138,18 @@ class AudioTrack(SendTrack):
     async def recv(self) -> av.AudioFrame:
         """The next 20 ms, not before they are due."""
         await asyncio.sleep(self._pacer.delay(self._number * AUDIO_FRAME_SECONDS, self._now()))
-        samples, channels, source = None, 1, self._opened.audio
+        samples, source = None, self._opened.audio
         if source is not None:
-            channels = source.channels
             try:
                 samples = source.take()
             except M3Error as error:
                 self._fail(error)
-        if samples is None or self.muted:
-            samples = bytes(2 * channels * AUDIO_FRAME_SAMPLES)
-        frame = av_audio(samples, channels, SAMPLE_RATE)
+        if samples is None or self.muted or source is None:
+            samples = _SILENCE
+        elif source.channels == 1:
+            # The encoder has two channels, and the resampler before it would take 3 dB from a single one.
+            samples = np.frombuffer(samples, dtype=np.int16).repeat(2).tobytes()
+        frame = av_audio(samples, 2, SAMPLE_RATE)
         frame.pts = self._number * AUDIO_FRAME_SAMPLES
         frame.time_base = AUDIO_CLOCK
         self._number += 1

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from aiortc.mediastreams import MediaStreamError
+from av.video.frame import PictureType
 
 from m3asyncio import sources
-from m3asyncio.av_frames import av_video, video_frame
-from m3asyncio.inputs import Opened
+from m3asyncio.av_frames import av_video, samples_of, video_frame
+from m3asyncio.inputs import MAX_AHEAD, READ_AHEAD_AUDIO, READ_AHEAD_VIDEO, Opened, ThreadSource
 from m3asyncio.pattern import Pattern, draw, read_pattern
+from m3asyncio.tracks import AudioTrack, VideoTrack
 from m3core.errors import LocalProtocolError, M3Error, MediaError
 from m3core.media import AUDIO_FRAME_SAMPLES, AudioFrame, VideoFrame, audio_level
 
@@ -217,3 +222,94 @@ def test_an_output_refuses_what_does_not_fit(bad: object) -> None:
     with pytest.raises(M3Error):
         output.write(bad)  # type: ignore[arg-type]  # what is tested
     assert output.drained
+
+
+def test_a_source_may_run_ahead_while_its_other_kind_starves() -> None:
+    picture = av_video(np.zeros((16, 16, 3), dtype=np.uint8))
+    count = (MAX_AHEAD + 1) * max(READ_AHEAD_VIDEO, READ_AHEAD_AUDIO)
+
+    def produce(sink: ThreadSource) -> None:
+        for number in range(count):
+            sink.put_video(picture, float(number))
+        for number in range(count):
+            sink.put_audio(SILENT, number / 50)
+
+    source = ThreadSource("m3-test", produce, video=True, audio=True)
+    opened = source.open(1)
+    assert [time for _frame, time in pictures(opened, count)] == [float(number) for number in range(count)]
+    assert opened.video is not None
+    opened.video.close()
+    opened.close()
+    assert "m3-test" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_sound_waits_until_it_is_due_and_tells_its_error() -> None:
+    def produce(sink: ThreadSource) -> None:
+        sink.put_audio(SILENT, 0.0)
+        sink.put_audio(SILENT, 5.0)
+        sink.put_video(picture, 0.0)
+        raise MediaError("the sound is broken")
+
+    picture = av_video(np.zeros((16, 16, 3), dtype=np.uint8))
+    source = ThreadSource("m3-test", produce, video=False, audio=True)
+    opened = source.open(1)
+    source._thread.join()
+
+    async def take() -> None:
+        assert opened.audio is not None
+        assert opened.audio.take() == SILENT
+        assert opened.audio.take() is None
+        source._audio = deque()
+        with pytest.raises(MediaError, match="sound is broken"):
+            opened.audio.take()
+
+    asyncio.run(take())
+    opened.close()
+
+
+def test_a_broken_source_of_sound_becomes_silence_and_is_told() -> None:
+    class Broken(sources.AudioOutput):
+        def take(self) -> bytes:
+            raise MediaError("broken")
+
+    errors: list[str] = []
+
+    async def send() -> bytes:
+        track = AudioTrack(Broken().open(video=False, audio=True), lambda error: errors.append(str(error)))
+        await track.recv()
+        frame = await track.recv()
+        track.stop()
+        with pytest.raises(MediaStreamError):
+            await track.recv()
+        return samples_of(frame)
+
+    assert asyncio.run(send()) == bytes(4 * AUDIO_FRAME_SAMPLES)
+    assert errors == ["broken"]
+
+
+def test_decoded_keyframes_are_not_sent_as_keyframes() -> None:
+    source = sources.file("testsrc=size=64x48:rate=30", input_format="lavfi")
+
+    async def send() -> list[av.VideoFrame]:
+        track = VideoTrack(source.open(video=True, audio=False), lambda _error: None)
+        frames = [await track.recv() for _ in range(3)]
+        track.stop()
+        return frames
+
+    frames = asyncio.run(send())
+    assert {frame.pict_type for frame in frames} == {PictureType.NONE}
+    steps = [later.pts - sooner.pts for sooner, later in pairwise(frames) if later.pts and sooner.pts is not None]
+    assert steps == pytest.approx([3000, 3000], abs=2)
+
+
+def test_a_picture_that_is_due_later_does_not_hold_up_another_source() -> None:
+    async def send() -> int:
+        slow = sources.pattern("slow", 64, 48, fps=0.2).open(video=True, audio=False)
+        track = VideoTrack(slow, lambda _error: None)
+        assert (await track.recv()).width == 64
+        waiting = asyncio.ensure_future(track.recv())
+        await asyncio.sleep(0)
+        track.replace(sources.pattern("quick", 96, 64).open(video=True, audio=False))
+        return (await asyncio.wait_for(waiting, 4)).width
+
+    assert asyncio.run(send()) == 96

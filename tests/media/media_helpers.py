@@ -138,16 +138,19 @@ class Call:
         self.republish(peer, video, audio)
         return peer
 
-    def republish(self, peer: PeerId, video: Source | None, audio: Source | None) -> None:
-        """Publish as ``peer``."""
+    def republish(
+        self, peer: PeerId, video: Source | None, audio: Source | None, server_peer: PeerId | None = None
+    ) -> None:
+        """Publish as ``peer``, to the SFU as ``server_peer``."""
+        server_peer = server_peer or peer
         mark, sfu_mark = self.client.reports.mark(), self.sfu.reports.mark()
         offer, offered = split(self.offer(peer, video, audio))
-        answer, answered = split(self.sfu.described(peer, AcceptPublisher(offer, 1_500_000)))
-        self.sfu.do(peer, AddCandidates(offered, end=True))
+        answer, answered = split(self.sfu.described(server_peer, AcceptPublisher(offer, 1_500_000)))
+        self.sfu.do(server_peer, AddCandidates(offered, end=True))
         self.client.do(peer, ApplyAnswer(answer))
         self.client.do(peer, AddCandidates(answered, end=True))
         self.client.reports.wait(Up, lambda r: r.peer == peer, mark)
-        self.sfu.reports.wait(Up, lambda r: r.peer == peer, sfu_mark)
+        self.sfu.reports.wait(Up, lambda r: r.peer == server_peer, sfu_mark)
 
     def subscribe(self, publisher: PeerId, *, without_video: bool = False) -> PeerId:
         """Subscribe to a publisher; the id, the same on both sides."""
@@ -160,8 +163,8 @@ class Call:
         mark, sfu_mark = self.client.reports.mark(), self.sfu.reports.mark()
         offer, offered = split(self.sfu.described(peer, operation))
         answer, answered = split(self.client.described(peer, OpenSubscriber(KEY, offer)))
-        self.sfu.do(peer, ApplyAnswer(answer))
         self.sfu.do(peer, AddCandidates(answered, end=True))
+        self.sfu.do(peer, ApplyAnswer(answer))
         self.client.do(peer, AddCandidates(offered, end=True))
         self.client.reports.wait(Up, lambda r: r.peer == peer, mark)
         self.sfu.reports.wait(Up, lambda r: r.peer == peer, sfu_mark)

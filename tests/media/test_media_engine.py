@@ -9,7 +9,8 @@ import numpy as np
 import psutil
 import pytest
 from aioice import ice
-from helpers import KEY, PATIENCE, Call, Reader, Reports, call, split
+from aiortc.codecs.vpx import Vp8Encoder
+from media_helpers import KEY, PATIENCE, Call, Reader, Reports, call, split
 
 from m3asyncio import engine_thread, sources
 from m3asyncio.engine_thread import EngineThread
@@ -62,6 +63,14 @@ def test_nothing_is_left_behind() -> None:
         it.engine.start()
 
 
+def test_what_is_half_open_is_closed() -> None:
+    before = sockets()
+    with call() as it:
+        for _ in range(3):
+            it.client.do(it.peer(), BOTH)
+    assert sockets() == before
+
+
 def test_an_engine_that_never_started_is_closed() -> None:
     engine = MediaEngine(Reports())
     with pytest.raises(MediaError, match="not running"):
@@ -79,6 +88,17 @@ def test_bad_frames_fail_the_publication_and_the_sound_goes_on() -> None:
         received = it.engine.received(it.subscribe(publisher))
         assert Reader(received.video).next() is not None
         assert Reader(received.audio).next() is not None
+
+
+def test_an_encoder_that_dies_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def encode(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Vp8Encoder, "encode", encode)
+    with call() as it:
+        publisher = it.publish(ADA, None)
+        assert it.client.reports.wait(Failed) == Failed(None, publisher, "the encoder failed")
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_sources_are_checked_when_they_are_set() -> None:
@@ -213,7 +233,7 @@ def test_a_loop_that_dies_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     assert done.wait(PATIENCE)
     thread.call(_exit)
     thread.close()
-    assert thread.running is False
+    assert [thread.running] == [False]
     assert closed == [True]
     assert [type(error) for error in crashed] == [SystemExit]
     assert "ZeroDivisionError" in caplog.text

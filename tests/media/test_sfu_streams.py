@@ -1,0 +1,112 @@
+"""What a slow subscriber, a late packet and a new publisher connection do to relayed media."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import av
+import pytest
+from aiortc.mediastreams import MediaStreamError
+
+from m3asyncio.aiortc_private import ArrivedPacket
+from m3asyncio.sfu_streams import MAX_QUEUE, RelaySource, RelayTrack
+
+
+class Frame:
+    """An encoded VP8 frame."""
+
+    def __init__(self, timestamp: int, *, keyframe: bool = False) -> None:
+        self.data = b"\x10" if keyframe else b"\x11"
+        self.timestamp = timestamp
+
+
+def in_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """Run a test in a loop, in bounded time."""
+
+    def run() -> None:
+        async def bounded() -> None:
+            async with asyncio.timeout(20):
+                await test()
+
+        asyncio.run(bounded())
+
+    return run
+
+
+class Receiver:
+    """As much of a receiver as is replaced."""
+
+    async def _handle_rtp_packet(self, packet: object, arrival_time_ms: int) -> None: ...
+
+    def getSynchronizationSources(self) -> list[object]:  # noqa: N802 - as aiortc
+        return []
+
+    def take(self, frame: Frame) -> None:
+        """What aiortc does with an encoded frame."""
+        self._RTCRtpReceiver__decoder_queue.put((None, frame))  # type: ignore[attr-defined]  # made by the code tested
+
+
+def make(kind: str) -> tuple[RelaySource, RelayTrack, Receiver, list[int | None]]:
+    """A source with one subscriber that has begun to read."""
+    levels: list[int | None] = []
+    receiver = Receiver()
+    source = RelaySource(kind, asyncio.ensure_future)
+    source.attach(receiver, levels.append, encoded=True)  # type: ignore[arg-type]  # as much as is needed
+    track = RelayTrack(source)
+    track._asked = True
+    return source, track, receiver, levels
+
+
+async def times(track: RelayTrack, count: int) -> list[int | None]:
+    """The timestamps of what comes."""
+    return [(await track.recv()).pts for _ in range(count)]
+
+
+@in_loop
+async def test_video_starts_with_a_keyframe_and_so_again_after_an_overflow() -> None:
+    _, track, receiver, _ = make("video")
+    receiver.take(Frame(0))
+    receiver.take(Frame(3000, keyframe=True))
+    for number in range(2, MAX_QUEUE["video"] + 2):
+        receiver.take(Frame(3000 * number))
+    assert track.dropped == MAX_QUEUE["video"]
+    receiver.take(Frame(500_000, keyframe=True))
+    assert await times(track, 1) == [500_000]
+
+
+@in_loop
+async def test_late_and_doubled_audio_is_dropped_and_the_clock_goes_on() -> None:
+    source, track, receiver, levels = make("audio")
+
+    def arrive(ssrc: int, sequence: int, timestamp: int, payload: bytes = b"opus") -> None:
+        source._packet(receiver, levels.append, ArrivedPacket(ssrc, sequence, timestamp, payload, 30))  # type: ignore[arg-type]  # as above
+
+    for sequence, timestamp in ((65_535, 960), (0, 1920), (0, 1920), (65_534, 0), (1, 2880)):
+        arrive(7, sequence, timestamp)
+    arrive(7, 2, 3840, b"")
+    assert await times(track, 3) == [0, 960, 1920]
+    arrive(8, 30_000, 123_456)
+    arrive(8, 30_001, 124_416)
+    assert await times(track, 2) == [2880, 3840]
+    assert levels == [30] * 8
+    source.set_relaying(False)
+    arrive(8, 30_002, 125_376)
+    source.set_relaying(True)
+    arrive(8, 30_003, 126_336)
+    media = await track.recv()
+    assert isinstance(media, av.Packet)
+    assert media.pts == 5760
+
+
+@in_loop
+async def test_a_track_that_is_stopped_wakes_its_reader() -> None:
+    source, track, *_ = make("audio")
+    reading = asyncio.ensure_future(track.recv())
+    await asyncio.sleep(0)
+    source.close()
+    with pytest.raises(MediaStreamError):
+        await reading
+    with pytest.raises(MediaStreamError):
+        await track.recv()
+    assert not source.tracks
