@@ -73,15 +73,21 @@ class StaleNegotiation(RemoteProtocolError):
 class SdpError(RemoteProtocolError):
     """A session description that is broken or breaks the rules of offer and answer.
 
-    ``line`` and ``column`` count from 1; 0 means the whole description. ``rule`` names what was broken.
+    ``line`` and ``column`` count from 1; 0 means the whole description. ``rule`` names what was broken. ``path`` is
+    where the description, or the candidate, stood in a message; empty when it came by itself.
     """
 
-    def __init__(self, rule: str, line: int = 0, column: int = 0) -> None:
+    def __init__(self, rule: str, line: int = 0, column: int = 0, path: str = "") -> None:
         where = f"line {line}, column {column}: " if line else ""
-        super().__init__(where + rule)
+        super().__init__(where + rule + (f" - at `{path}`" if path else ""))
         self.rule = rule
         self.line = line
         self.column = column
+        self.path = path
+
+    def at(self, path: str) -> SdpError:
+        """The same fault, with the place of the description in its message."""
+        return SdpError(self.rule, self.line, self.column, path)
 
 
 class LimitExceeded(RemoteProtocolError):
