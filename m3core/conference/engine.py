@@ -31,7 +31,8 @@ from m3core.errors import (
     ConferenceEnded,
     LocalProtocolError,
     M3Error,
-    SdpError,
+    MediaError,
+    RemoteProtocolError,
     TransportError,
 )
 from m3core.io import (
@@ -48,7 +49,7 @@ from m3core.io import (
     Trickled,
 )
 from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT, SILENCE_MEANS_DONE
-from m3core.messages import Command, UnknownCommand, control
+from m3core.messages import Command, UnknownCommand, control, encode
 from m3core.messages import kind as kind_of
 from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
@@ -57,6 +58,8 @@ from m3core.signaling import NEED_DATA, BadMessage
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role, RoomId, Secret, Subprotocol
 
 NORMAL_CLOSURE = 1000
+"""RFC 6455 s.7.4.1."""
+MESSAGE_TOO_BIG = 1009
 """RFC 6455 s.7.4.1."""
 
 # The slugs that can mean a command; all but those with an acknowledgement succeed in silence (signaling.md § 4, 5).
@@ -140,9 +143,10 @@ class Conference:
         self._begin(now)
         if self.phase is not Phase.IDLE:
             raise LocalProtocolError("a Conference is started once")
+        encode(control.Join(display_name=self._display_name))  # a name that no message can hold: raise now, not later
+        self._entering.begin()
         call = self.calls.open(CallKind.START, "join", now, math.inf)
         self.phase = Phase.STARTING
-        self._entering.begin()
         self._end_input()
         return call
 
@@ -156,6 +160,7 @@ class Conference:
         elif self.phase is not Phase.LEAVING:
             if self.phase is Phase.JOINED:
                 self.publications.unpublish_all()
+            self._close_media(CallCancelled("the conference was left"))
             self.phase = Phase.LEAVING
             self._step_deadline = now + LEAVE_TIMEOUT
             self.outbox.close(NORMAL_CLOSURE)
@@ -185,6 +190,7 @@ class Conference:
     def unpublish(self, media_session_type: MediaSessionType, now: float) -> CallId:
         """Stop a stream of ours; a publish that is under way is cancelled."""
         key = MediaSessionKey(self._begin_joined(now).id, media_session_type)
+        self.calls.check_capacity()
         self.publications.unpublish(key)
         call = self.calls.open(CallKind.COMMAND, "unpublish", now, 0.0, silent=True)
         self.calls.finish(call)
@@ -324,13 +330,14 @@ class Conference:
     def receive_text(self, connection: ConnectionId, data: bytes | str, now: float) -> None:
         """A text message came."""
         self._begin(now)
-        if connection == self.outbox.connection:
+        if connection == self.outbox.connection and self.phase is not Phase.LEAVING:  # after the Close nothing leaves
             self.outbox.signaling.receive_text(data)
             while (event := self.outbox.signaling.next_event()) is not NEED_DATA:
                 if isinstance(event, BadMessage):
                     self.outbox.notify(PeerMisbehaved(error=event.error))
                     if event.fatal:
-                        self.outbox.close(1009)  # RFC 6455 s.7.4.1: too big
+                        self.outbox.close(MESSAGE_TOO_BIG)
+                        self._end(EndReason.LOST, str(event.error))
                 else:
                     self._dispatcher.take(event)
         self._end_input()
@@ -374,9 +381,19 @@ class Conference:
         self._finish_start()
 
     def waiting(self) -> None:
-        """The waiting room: there is no hurry any more."""
+        """The waiting room: there is no hurry any more. Whoever was sent back there has no streams."""
         self.phase = Phase.WAITING
         self._step_deadline = None
+        error = MediaError("we were sent to the waiting room")
+        for session in self.publications.all():
+            self.publications.lost(session, error, tell_server=False)
+        for session in self.subscriptions.all():
+            self.subscriptions.stop(session, error)
+
+    def enter_room(self) -> None:
+        """A moderator let us in: enter, and wait no longer than for a join."""
+        self.outbox.send(control.EnterRoom())
+        self._step_deadline = self.now + JOIN_TIMEOUT
 
     def refused(self, error: M3Error) -> None:
         """The server will not let us join."""
@@ -422,7 +439,7 @@ class Conference:
                     self._media_lost(session, media_failed(reason))
                 case Down():
                     self._media_lost(session, media_failed("the peer connection ended"))
-        except (SdpError, LocalProtocolError) as error:
+        except (RemoteProtocolError, LocalProtocolError) as error:
             self._media_lost(session, media_failed(f"its description is not usable: {error}"))
 
     def _media_lost(self, session: MediaSession, error: M3Error) -> None:
@@ -464,11 +481,8 @@ class Conference:
         self._requests.forget()
         left = reason is EndReason.LEFT
         error: M3Error = CallCancelled("the conference was left") if left else ConferenceEnded(reason.value, detail)
-        for sessions in (self.publications, self.subscriptions):
-            for session in sessions.all():
-                sessions.close(session, error)
-        leave = self.calls.find(CallKind.LEAVE)
-        if leave is not None:
+        self._close_media(error)
+        while (leave := self.calls.find(CallKind.LEAVE)) is not None:
             self.calls.finish(leave.id)
         start = self.calls.find(CallKind.START)
         if start is not None and reason in {EndReason.LOST, EndReason.SERVER_CLOSED}:
@@ -476,6 +490,11 @@ class Conference:
         self.calls.finish_all(error)
         self.outbox.signaling.close()
         self.outbox.notify(Ended(reason=reason, detail=detail))
+
+    def _close_media(self, error: M3Error) -> None:
+        for sessions in (self.publications, self.subscriptions):
+            for session in sessions.all():
+                sessions.close(session, error)
 
     # -- inputs ---
     def _begin(self, now: float) -> None:

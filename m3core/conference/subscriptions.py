@@ -1,7 +1,7 @@
 """The streams that we receive (media.md § 4.4).
 
-There is no unsubscribe on the wire: a subscription that nobody wants is parked (`configure {video: false}`) and woken by
-the next subscribe. It ends when its publisher stops or leaves.
+There is no unsubscribe on the wire: a subscription that nobody wants is parked (`configure {video: false}`) and woken
+by the next subscribe. It ends when its publisher stops or leaves.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class Controller:
 
     @property
     def deadline(self) -> float | None:
-        """When the next heartbeat is due."""
+        """When the next heartbeat is due; ``None``: nobody is connected."""
         return self._ticks[0][0] if self._ticks else None
 
     def invite_url(self, code: InviteCode) -> str:
@@ -165,16 +165,14 @@ class Controller:
         self._begin(now)
         self._tickets.forget_expired(now)
         while self._ticks and self._ticks[0][0] <= now:
-            _, connection = heapq.heappop(self._ticks)
-            session = self._sessions.get(connection)
-            if session is None:
-                continue
-            if now - session.last_pong > HEARTBEAT_TIMEOUT:
+            connection = self._ticks[0][1]
+            if now - self._sessions[connection].last_pong > HEARTBEAT_TIMEOUT:
                 self._queue.append(Close(connection))
                 self._drop(connection)
             else:
                 self._queue.append(Ping(connection, HEARTBEAT))
-                heapq.heappush(self._ticks, (now + HEARTBEAT_INTERVAL, connection))
+                heapq.heapreplace(self._ticks, (now + HEARTBEAT_INTERVAL, connection))
+                self._forget_ticks()
 
     def shut_down(self, now: float) -> None:
         """Close every connection with 1001 and free all media."""
@@ -253,18 +251,27 @@ class Controller:
             self._drop(session.connection)
 
     def _dispatch(self, session: Session, command: Command) -> None:
-        if command.NAMESPACE == "control":
-            self._control.handle(session, command)
-        elif session.participant is not None:
-            self._media.handle(session.participant, command)
+        participant = session.participant
+        if participant is None:
+            self._control.enter(session, command)
+        elif command.NAMESPACE == "control":
+            self._control.handle(participant, command)
+        else:
+            self._media.handle(participant, command)
 
     def _drop(self, connection: ConnectionId) -> None:
         """Forget a connection; its participant leaves."""
         session = self._sessions.pop(connection, None)
         if session is None:
             return
+        self._forget_ticks()
         session.signaling.close()
         participant = session.participant
         if participant is not None:
             self._media.leave(participant)
             self._control.left(participant)
+
+    def _forget_ticks(self) -> None:
+        """The next heartbeat is that of somebody connected: nobody is woken for those who are gone."""
+        while self._ticks and self._ticks[0][1] not in self._sessions:
+            heapq.heappop(self._ticks)
