@@ -145,7 +145,7 @@ class Conference:
             raise LocalProtocolError("a Conference is started once")
         encode(control.Join(display_name=self._display_name))  # a name that no message can hold: raise now, not later
         self._entering.begin()
-        call = self.calls.open(CallKind.START, "join", now, math.inf)
+        call = self.calls.open(CallKind.START, "join", self.now, math.inf)
         self.phase = Phase.STARTING
         self._end_input()
         return call
@@ -153,7 +153,7 @@ class Conference:
     def leave(self, now: float) -> CallId:
         """Stop all streams and close; the call is done when the connection is closed."""
         self._begin(now)
-        call = self.calls.open(CallKind.LEAVE, "leave", now, math.inf)
+        call = self.calls.open(CallKind.LEAVE, "leave", self.now, math.inf)
         if self.phase in {Phase.IDLE, Phase.STARTING, Phase.ENDED} or self.outbox.connection is None:
             self.calls.finish(call)
             self._end(EndReason.LEFT)
@@ -162,7 +162,7 @@ class Conference:
                 self.publications.unpublish_all()
             self._close_media(CallCancelled("the conference was left"))
             self.phase = Phase.LEAVING
-            self._step_deadline = now + LEAVE_TIMEOUT
+            self._step_deadline = self.now + LEAVE_TIMEOUT
             self.outbox.close(NORMAL_CLOSURE)
         self._end_input()
         return call
@@ -176,14 +176,14 @@ class Conference:
         if media_session_type is MediaSessionType.SCREEN and not may_share:
             raise LocalProtocolError("sharing the screen needs the presenter's permission of a moderator")
         key = MediaSessionKey(own.id, media_session_type)
-        call, peer = self.publications.publish(key, audio=audio, video=video, now=now)
+        call, peer = self.publications.publish(key, audio=audio, video=video, now=self.now)
         self._end_input()
         return call, peer
 
     def set_sending(self, media_session_type: MediaSessionType, *, audio: bool, video: bool, now: float) -> CallId:
         """Mute and unmute the tracks of a stream of ours."""
         key = MediaSessionKey(self._begin_joined(now).id, media_session_type)
-        call = self.publications.set_sending(key, audio=audio, video=video, now=now)
+        call = self.publications.set_sending(key, audio=audio, video=video, now=self.now)
         self._end_input()
         return call
 
@@ -192,7 +192,7 @@ class Conference:
         key = MediaSessionKey(self._begin_joined(now).id, media_session_type)
         self.calls.check_capacity()
         self.publications.unpublish(key)
-        call = self.calls.open(CallKind.COMMAND, "unpublish", now, 0.0, silent=True)
+        call = self.calls.open(CallKind.COMMAND, "unpublish", self.now, 0.0, silent=True)
         self.calls.finish(call)
         self._end_input()
         return call
@@ -213,7 +213,7 @@ class Conference:
         if media_session_type not in participant.streams:
             raise LocalProtocolError(f"that participant does not publish {media_session_type.value}")
         key = MediaSessionKey(participant_id, media_session_type)
-        call, peer = self.subscriptions.subscribe(key, without_video=without_video, now=now)
+        call, peer = self.subscriptions.subscribe(key, without_video=without_video, now=self.now)
         self._end_input()
         return call, peer
 
@@ -236,7 +236,7 @@ class Conference:
         """Leave out or resume the video of a subscription, or choose its layer (media.md § 5)."""
         self._begin_joined(now)
         key = MediaSessionKey(participant_id, media_session_type)
-        call = self.subscriptions.configure(key, video=video, substream=substream, now=now)
+        call = self.subscriptions.configure(key, video=video, substream=substream, now=self.now)
         self._end_input()
         return call
 
@@ -247,7 +247,7 @@ class Conference:
         self.calls.check_capacity()
         self.outbox.send(message)
         call = self.calls.open(
-            CallKind.COMMAND, name, now, SILENCE_MEANS_DONE, slugs=_REFUSALS.get(name, frozenset()), silent=True
+            CallKind.COMMAND, name, self.now, SILENCE_MEANS_DONE, slugs=_REFUSALS.get(name, frozenset()), silent=True
         )
         self._end_input()
         return call
@@ -297,7 +297,7 @@ class Conference:
         self._begin(now)
         if connection == self.outbox.connection and self.phase is Phase.CONNECTING:
             self.phase = Phase.JOINING
-            self._step_deadline = now + JOIN_TIMEOUT
+            self._step_deadline = self.now + JOIN_TIMEOUT
             self.outbox.send(control.Join(display_name=self._display_name))
             self._entering.ask_turn(self._turn)
             self._entering.ask_room()
@@ -360,10 +360,10 @@ class Conference:
     def advance(self, now: float) -> None:
         """Time passed."""
         self._begin(now)
-        self._requests.advance(now)
-        if self._step_deadline is not None and self._step_deadline <= now:
+        self._requests.advance(self.now)
+        if self._step_deadline is not None and self._step_deadline <= self.now:
             self._step_timed_out()
-        for call in self.calls.expired(now):
+        for call in self.calls.expired(self.now):
             error = CallTimedOut(call.what, call.deadline - call.started)
             session = self._session_of(call.key)
             if call.kind is CallKind.PUBLISH and session is not None:

@@ -103,7 +103,7 @@ class Controller:
         if method == "OPTIONS":
             response = preflight()
         else:
-            response = with_cors(self._api.answer(method, target, headers, body, now))
+            response = with_cors(self._api.answer(method, target, headers, body, self._now))
         identified = HttpResponse(
             response.status,
             (*response.headers, ("x-request-id", format_uuid(self._entropy(16)))),
@@ -121,12 +121,12 @@ class Controller:
         if isinstance(offered, handshake.HandshakeRefusal):
             self._reject(connection, offered)
             return
-        admission = self._tickets.redeem(offered.ticket, now)
+        admission = self._tickets.redeem(offered.ticket, self._now)
         if admission is None:
             self._reject(connection, handshake.INVALID_TICKET)
             return
-        self._sessions[connection] = Session(connection, admission, SignalingConnection(SERVER), last_pong=now)
-        heapq.heappush(self._ticks, (now + HEARTBEAT_INTERVAL, connection))
+        self._sessions[connection] = Session(connection, admission, SignalingConnection(SERVER), last_pong=self._now)
+        heapq.heappush(self._ticks, (self._now + HEARTBEAT_INTERVAL, connection))
         self._queue.append(Accept(connection, offered.subprotocol.value))
 
     def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None:
@@ -147,7 +147,7 @@ class Controller:
         self._begin(now)
         session = self._sessions.get(connection)
         if session is not None and payload == HEARTBEAT:
-            session.last_pong = now
+            session.last_pong = self._now
 
     def connection_lost(self, connection: ConnectionId, now: float, code: int | None = None) -> None:
         """A WebSocket is closed: closing is the leave (signaling.md § 2)."""
@@ -163,15 +163,15 @@ class Controller:
     def advance(self, now: float) -> None:
         """Heartbeats: ping, or drop whose last pong is too old."""
         self._begin(now)
-        self._tickets.forget_expired(now)
-        while self._ticks and self._ticks[0][0] <= now:
+        self._tickets.forget_expired(self._now)
+        while self._ticks and self._ticks[0][0] <= self._now:
             connection = self._ticks[0][1]
-            if now - self._sessions[connection].last_pong > HEARTBEAT_TIMEOUT:
+            if self._now - self._sessions[connection].last_pong > HEARTBEAT_TIMEOUT:
                 self._queue.append(Close(connection))
                 self._drop(connection)
             else:
                 self._queue.append(Ping(connection, HEARTBEAT))
-                heapq.heapreplace(self._ticks, (now + HEARTBEAT_INTERVAL, connection))
+                heapq.heapreplace(self._ticks, (self._now + HEARTBEAT_INTERVAL, connection))
                 self._forget_ticks()
 
     def shut_down(self, now: float) -> None:
