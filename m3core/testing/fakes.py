@@ -58,13 +58,13 @@ class FakeMedia:
         self.peers: dict[PeerId, FakePeer] = {}
         self.commands: list[MediaCommand] = []
         self.refuse_next: str | None = None
-        """Set a reason, and the next command fails with it."""
+        """Set a reason, and the next command fails with it; closing cannot fail."""
         self._number = 0
 
     def perform(self, command: MediaCommand) -> list[MediaReport]:
         """Carry out one command."""
         self.commands.append(command)
-        if self.refuse_next is not None:
+        if self.refuse_next is not None and not isinstance(command.operation, ClosePeer):
             reason, self.refuse_next = self.refuse_next, None
             return [Failed(command.id, command.peer, reason)]
         self._number += 1
@@ -105,7 +105,7 @@ class FakeSfu:
     def perform(self, command: SfuCommand) -> list[MediaReport]:
         """Carry out one command."""
         self.commands.append(command)
-        if self.refuse_next is not None:
+        if self.refuse_next is not None and not isinstance(command.operation, ClosePeer):
             reason, self.refuse_next = self.refuse_next, None
             return [Failed(command.id, command.peer, reason)]
         self._number += 1

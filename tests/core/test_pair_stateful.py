@@ -10,9 +10,9 @@ from worlds import SCREEN, VIDEO, link, settle
 from m3core.conference.events import Ended, PeerMisbehaved
 from m3core.conference.state import Participant as Seen
 from m3core.conference.state import Phase
-from m3core.controller.room import Participant
+from m3core.controller.room import Participant, Subscription
 from m3core.errors import LocalProtocolError, UnexpectedMessage
-from m3core.io import Talking
+from m3core.io import Down, Talking
 from m3core.testing.pair import Client, World
 from m3core.values import MediaSessionType
 
@@ -32,10 +32,14 @@ class Meeting(RuleBasedStateMachine):
         self.people: list[Client] = []
         self.calls: list[set[int]] = []
 
-    @initialize()
-    def come(self) -> None:
+    @initialize(settled=BOOL)
+    def come(self, settled: bool) -> None:
         for index in range(3):
             self.people.append(self.enter(index))
+        if settled:
+            self.world.run()
+            for client in self.people[:2]:
+                client.publish()
 
     def enter(self, index: int) -> Client:
         return self.world.owner("Ada") if index == 0 else self.world.guest(f"Guest {index}")
@@ -102,11 +106,27 @@ class Meeting(RuleBasedStateMachine):
     def cut(self, who: int) -> None:
         self.world.cut(self.people[who])
 
-    @rule(talking=BOOL)
-    def talk(self, talking: bool) -> None:
-        for peer in list(self.world.controller._media._peers)[:1]:
-            self.world.controller.sfu_report(Talking(peer, talking=talking), self.world.now)
+    @rule(which=st.integers(0, 5), talking=BOOL)
+    def talk(self, which: int, talking: bool) -> None:
+        peers = list(self.world.controller._media._peers)
+        if peers:
+            self.world.controller.sfu_report(Talking(peers[which % len(peers)], talking=talking), self.world.now)
             self.world.drain_server()
+
+    @rule(which=st.integers(0, 5))
+    def a_stream_dies(self, which: int) -> None:
+        peers = list(self.world.controller._media._peers)
+        if peers:
+            self.world.controller.sfu_report(Down(peers[which % len(peers)]), self.world.now)
+            self.world.drain_server()
+
+    @rule()
+    def the_media_server_refuses(self) -> None:
+        self.world.sfu.refuse_next = "no"
+
+    @rule(who=WHO)
+    def a_media_engine_refuses(self, who: int) -> None:
+        self.people[who].media.refuse_next = "no"
 
     # what the network does
     @rule(which=st.integers(0, 9), times=st.integers(1, 12))
@@ -128,6 +148,13 @@ class Meeting(RuleBasedStateMachine):
         for client in self.world.clients:
             for event in client.of(PeerMisbehaved):
                 assert not isinstance(event.error, UnexpectedMessage), event
+
+    @invariant()
+    def nobody_receives_what_is_gone(self) -> None:
+        peers = self.world.controller._media._peers
+        for participant, stream in peers.values():
+            assert not isinstance(stream, Subscription) or stream.publisher in peers
+            assert participant.left_at is None
 
     @invariant()
     def a_conference_ends_once(self) -> None:
@@ -189,8 +216,8 @@ def really(one: Participant) -> tuple[object, ...]:
 
 
 Meeting.TestCase.settings = settings(
-    max_examples=80,
-    stateful_step_count=30,
+    max_examples=100,
+    stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=True,
