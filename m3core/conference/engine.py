@@ -365,12 +365,9 @@ class Conference:
             self._step_timed_out()
         for call in self.calls.expired(self.now):
             error = CallTimedOut(call.what, call.deadline - call.started)
-            session = self._session_of(call.key)
-            if call.kind is CallKind.PUBLISH and session is not None:
-                self.publications.lost(session, error, tell_server=True)
-            elif call.kind is CallKind.SUBSCRIBE and session is not None:
-                self.subscriptions.stop(session, error)
-            self.calls.finish(call.id, error=error)
+            for session in (*self.publications.all(), *self.subscriptions.all()):
+                if session.call == call.id:
+                    self._media_lost(session, error)
         self._end_input()
 
     # -- steps ---
@@ -401,9 +398,8 @@ class Conference:
 
     def show_hand(self, *, is_up: bool) -> None:
         """Nobody tells us of our own hand: what we asked for stands until it is refused."""
-        if self.own is not None:
-            self.own = evolve(self.own, hand_is_up=is_up)
-            self._snapshot = None
+        self.own = None if self.own is None else evolve(self.own, hand_is_up=is_up)
+        self._snapshot = None
 
     def _started(self, room_id: RoomId, answer: StartResponse) -> None:
         self.room_id = room_id
@@ -447,11 +443,6 @@ class Conference:
             self.publications.lost(session, error, tell_server=self.phase is Phase.JOINED)
         else:
             self.subscriptions.stop(session, error)
-
-    def _session_of(self, key: MediaSessionKey | None) -> MediaSession | None:
-        if key is None:
-            return None
-        return self.publications.get(key) or self.subscriptions.get(key)
 
     def _step_timed_out(self) -> None:
         if self.phase is Phase.LEAVING:

@@ -94,9 +94,7 @@ class Publications(MediaSessions):
         state = media.MediaSessionState(audio=session.audio, video=session.video, video_settings=2)
         around.outbox.send(media.PublishComplete(media_session_type=kind, media_session_state=state))
         around.outbox.notify(PublicationStarted(media_session_type=kind))
-        if session.call is not None:
-            around.calls.finish(session.call, result=session.key)
-            session.call = None
+        self.end_call(session)
 
     def lost(self, session: MediaSession, error: M3Error, *, tell_server: bool) -> None:
         """The stream is gone, and we did not want it: `webrtc_down`, a refusal, a failure of our own engine."""

@@ -42,7 +42,7 @@ from m3core.messages import Event, encode
 from m3core.messages.base import Command
 from m3core.rest.cors import preflight, with_cors
 from m3core.rest.errors import NOT_FOUND, Problem
-from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection, State
+from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection
 from m3core.values import InviteCode, ParticipantId, RoomId, Timestamp, format_uuid
 
 Output: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
@@ -192,8 +192,7 @@ class Controller:
 
     def tell(self, session: Session, event: Event) -> None:
         """Send to one."""
-        if session.signaling.state is not State.CLOSED:
-            self._queue.append(SendText((session.connection,), session.signaling.send(event)))
+        self._queue.append(SendText((session.connection,), session.signaling.send(event)))
 
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
         """Send to many: encoded once."""
