@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from worlds import (
     NOBODY,
@@ -40,6 +43,7 @@ from m3core.io import (
     Described,
     Down,
     Failed,
+    MediaCommand,
     OpenSubscriber,
     PeerId,
     Receiving,
@@ -188,7 +192,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_sent() -> None:
     ada, bob = world.joined("Ada", "Bob")
     published(world, ada)
     subscribed(world, bob, ada)
-    for wrong in (
+    wrongs: list[Callable[[], object]] = [
         lambda: ada.publish(audio=False, video=False),
         lambda: ada.publish(),
         lambda: bob.subscribe(NOBODY),
@@ -196,7 +200,8 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_sent() -> None:
         lambda: bob.subscribe(ada.id),
         lambda: bob.do(lambda c, now: c.configure(ada.id, SCREEN, video=True, now=now)),
         lambda: bob.do(lambda c, now: c.configure(ada.id, VIDEO, substream=3, now=now)),
-    ):
+    ]
+    for wrong in wrongs:
         before = len(ada.sent) + len(bob.sent)
         with pytest.raises(LocalProtocolError):
             wrong()
@@ -293,10 +298,10 @@ def test_what_a_server_refuses_and_what_it_ignores() -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, ada)
-    of_ada = {"target": ada.id, "media_session_type": "video"}
-    own = {"target": bob.id, "media_session_type": "video"}
+    of_ada: dict[str, Any] = {"target": ada.id, "media_session_type": "video"}
+    own: dict[str, Any] = {"target": bob.id, "media_session_type": "video"}
     trickled = {"candidate": {"candidate": CANDIDATE, "sdpMLineIndex": 0}}
-    cases: list[tuple[str, dict[str, object], list[str]]] = [
+    cases: list[tuple[str, dict[str, Any], list[str]]] = [
         ("subscribe", own, ["invalid_request_offer"]),
         ("subscribe", {**of_ada, "media_session_type": "screen"}, ["invalid_request_offer"]),
         ("subscribe", {**own, "target": NOBODY}, []),
@@ -323,11 +328,12 @@ def test_what_a_server_refuses_and_what_it_ignores() -> None:
     assert bob.of(ServerRefused)[-1].code == "invalid_end_of_candidates"
     published(world, bob)  # and still all works
     subscribed(world, bob, ada)
-    for action, fields, expected in (
+    cases = [
         ("sdp_answer", {**of_ada, "sdp": "v=0"}, ["handle_sdp_answer"]),
         ("sdp_candidate", {**own, **trickled}, ["invalid_candidate"]),  # after the end of candidates
         ("sdp_end_of_candidates", of_ada, []),
-    ):
+    ]
+    for action, fields, expected in cases:
         assert errors(say(world, bob, "media", action, **fields)) == expected, action
     settle(world)
 
@@ -510,7 +516,7 @@ def test_our_media_engine_makes_an_unusable_offer(sdp: str) -> None:
     (ada,) = world.joined("Ada")
     call, peer = ada.conference.publish(VIDEO, audio=True, video=True, now=world.now)
     (command,) = ada.conference.outputs()
-    assert hasattr(command, "operation")
+    assert isinstance(command, MediaCommand)
     ada.tell(lambda c, now: c.media_report(Described(command.id, peer, sdp), now))
     error = ada.done[call].error
     assert isinstance(error, MediaError)
@@ -645,15 +651,16 @@ def test_too_many_calls_change_nothing() -> None:
     published(world, ada)
     for _ in range(MAX_CALLS):
         ada.do(lambda c, now: c.raise_hand(now))
-    for one in (
+    wrongs: list[Callable[[], object]] = [
         lambda: ada.do(lambda c, now: c.set_sending(VIDEO, audio=False, video=False, now=now)),
         lambda: ada.do(lambda c, now: c.unpublish(VIDEO, now)),
         lambda: ada.do(lambda c, now: c.lower_hand(now)),
         lambda: ada.publish(SCREEN),
-    ):
+    ]
+    for wrong in wrongs:
         state = ada.conference.state.publications
         with pytest.raises(LocalProtocolError):
-            one()
+            wrong()
         assert list(ada.conference.outputs()) == []
         assert ada.conference.state.publications == state
     ada.do(lambda c, now: c.leave(now))  # always possible

@@ -8,11 +8,14 @@ from worlds import (
     SCREEN,
     VIDEO,
     close,
+    deadline,
     done,
     errors,
+    focus,
     hear,
     heard,
     link,
+    phase,
     published,
     report,
     say,
@@ -188,7 +191,7 @@ def test_why_the_server_closes(namespace: str, message: str, reason: EndReason) 
     assert [event.reason for event in bob.of(Ended)] == [reason]
     assert [event.reason for event in bob.of(PublicationStopped)] == []  # Ended says it all
     assert bob.conference.state.publications == ()
-    assert bob.conference.deadline is None
+    assert deadline(bob.conference) is None
     assert not ada.of(Ended)
 
 
@@ -258,7 +261,7 @@ def test_the_handshake_may_be_refused() -> None:
     assert isinstance(end.error, ApiError)
     assert (end.error.status, end.error.code) == (401, "invalid_ticket")
     assert world.refusals[0].status == 401
-    assert bob.conference.deadline is None
+    assert deadline(bob.conference) is None
 
 
 def test_presenters() -> None:
@@ -328,20 +331,21 @@ def test_the_waiting_room_from_the_joined_room() -> None:
     subscribed(world, bob, ada)
     hear(world, bob, "moderation", "sent_to_waiting_room")
     hear(world, bob, "moderation", "in_waiting_room")
-    assert bob.conference.state.phase is Phase.WAITING
-    assert bob.conference.state.publications == bob.conference.state.subscriptions == ()
+    assert phase(bob) is Phase.WAITING
+    assert not bob.conference.state.publications
+    assert not bob.conference.state.subscriptions
     with pytest.raises(LocalProtocolError):
         bob.publish()
     hear(world, bob, "moderation", "accepted")
-    assert bob.conference.deadline is not None
+    assert deadline(bob.conference) is not None
     hear(world, bob, "control", "error", error="not_accepted_or_not_in_waiting_room")
-    assert bob.conference.deadline is None
-    assert bob.conference.state.phase is Phase.WAITING
+    assert deadline(bob.conference) is None
+    assert phase(bob) is Phase.WAITING
     hear(world, bob, "moderation", "accepted")
     entry = {"id": ada.id, "control": {**_entry("Ada"), "role": "moderator"}}
     hear(world, bob, "control", "join_success", id=bob.id, display_name="Bob", role="guest", participants=[entry])
-    assert bob.conference.state.phase is Phase.JOINED
-    assert bob.conference.deadline is None
+    assert phase(bob) is Phase.JOINED
+    assert deadline(bob.conference) is None
 
 
 def test_accepted_out_of_turn_does_nothing() -> None:
@@ -369,25 +373,25 @@ def test_focus_is_the_head_of_each_listener_s_queue() -> None:
     by = {(key.participant_id, key.media_session_type): peer for key, peer in peers.items()}
     report(world, Talking(by[ada.id, VIDEO], talking=True))
     report(world, Talking(by[bob.id, VIDEO], talking=True))
-    assert ada.conference.state.focus == ada.id
+    assert focus(ada) == ada.id
     carol = world.guest("Carol")
     world.run()
-    assert carol.conference.state.focus is None  # late joiners start empty
+    assert focus(carol) is None  # late joiners start empty
     report(world, Talking(by[ada.id, VIDEO], talking=True))  # again: to the end
-    assert bob.conference.state.focus == bob.id
+    assert focus(bob) == bob.id
     done(world, bob, lambda c, now: c.set_sending(SCREEN, audio=False, video=True, now=now))
-    assert bob.conference.state.focus == bob.id  # a silent screen does not silence the camera
+    assert focus(bob) == bob.id  # a silent screen does not silence the camera
     done(world, bob, lambda c, now: c.set_sending(VIDEO, audio=False, video=True, now=now))
-    assert bob.conference.state.focus == ada.id
+    assert focus(bob) == ada.id
     report(world, Talking(by[bob.id, VIDEO], talking=True))  # muted: not speech
-    assert ada.conference.state.focus == ada.id
+    assert focus(ada) == ada.id
     report(world, Talking(by[ada.id, VIDEO], talking=False))
-    assert ada.conference.state.focus is None
+    assert focus(ada) is None
     assert ada.of(FocusChanged)[-1].participant is None
     report(world, Talking(by[ada.id, VIDEO], talking=True))
     assert carol.of(FocusChanged)[-1].participant == carol.conference.state.participants[ada.id]
     ada.do(lambda c, now: c.leave(now))
     world.run()
-    assert carol.conference.state.focus is None
+    assert focus(carol) is None
     assert link(world, carol)
     settle(world)
