@@ -178,7 +178,7 @@ class Negotiation:
         self._trickle = trickle
         self._pending: PendingOffer | None = None
         self._remote_offer: SessionDescription | None = None
-        self._remote_sections = 0
+        self._sections: int | None = None
         self._held: list[tuple[str, int]] = []
         self._remote_ended = False
         self._remote_count = 0
@@ -207,12 +207,14 @@ class Negotiation:
             check_answer(self._remote_offer, description)
         else:
             check_offer(description)
+        candidates, ended = description.trickled()
+        if self.role is _OFFERER:
             self._pending = PendingOffer(description)
+            self._sections = len(description.media)  # of the answer, too (RFC 3264 s.6)
         self.state = to
         if not self._trickle:
             steps: list[Step] = [SendDescription(description.serialize())]
         else:
-            candidates, ended = description.trickled()
             steps = [SendDescription(description.without_candidates().serialize())]
             steps += [SendCandidate(candidate) for candidate in candidates]
             steps += [SendEndOfCandidates()] if ended else []
@@ -238,17 +240,18 @@ class Negotiation:
             check_answer(self._pending.description, description)
         else:
             check_offer(description)
-        if any(index >= len(description.media) for _, index in self._held):
-            raise SdpError("a candidate came for an m-section that the description does not have")
+        candidates, ended = description.trickled()
         self.state = to
         if self.role is _ANSWERER:
             if self._remote_offer is not None:
                 self._new_generation()
             self._remote_offer = description
         self._pending = None
-        self._remote_sections = len(description.media)
-        candidates, ended = description.trickled()
-        self._held = [(item.candidate.serialize(), item.mline_index) for item in candidates] + self._held
+        self._sections = len(description.media)
+        # Early ones could not be judged; one for an m-section that the offer does not have is good for nothing.
+        early = [(text, index) for text, index in self._held if index < self._sections]
+        self._held = [(item.candidate.serialize(), item.mline_index) for item in candidates] + early
+        self._remote_count += len(candidates)
         self._remote_ended |= ended
         steps: list[Step] = [GiveDescription(description.without_candidates().serialize())]
         return steps + self._release()
@@ -260,7 +263,7 @@ class Negotiation:
             return self.remote_end_of_candidates()
         if self._remote_ended:
             raise StaleNegotiation("a candidate after the end of candidates")
-        if mline_index < 0 or (self._remote_sections and mline_index >= self._remote_sections):
+        if mline_index < 0 or (self._sections is not None and mline_index >= self._sections):
             raise SdpError("a candidate for an m-section that is not there")
         text = IceCandidate.parse(candidate).serialize()
         if self._remote_count >= MAX_CANDIDATES:

@@ -164,7 +164,7 @@ REFUSALS: Final[Mapping[State, Mapping[str, str]]] = MappingProxyType(
         _S.JOINED: MappingProxyType(
             {"control.join": "already_joined", "control.enter_room": _NOT_WAITING, "control.*": "invalid_json"}
         ),
-        _S.CLOSED: MappingProxyType({"*": DROP}),
+        _S.CLOSED: MappingProxyType({}),  # nothing is received there
     }
 )
 """The slug of `control.error` that a server answers to what `CLIENT_SENDS` does not have, or `DROP`."""
@@ -192,15 +192,9 @@ def _row(rows: Mapping[str, State], message: Message) -> State | None:
     return rows.get(f"{namespace}.*", rows.get("*") if namespace != "control" else None)
 
 
-def _refusal(state: State, message: Message) -> str:
-    rows = REFUSALS[state]
-    namespace, name = kind_of(message)
-    if isinstance(message, UnknownCommand) and namespace == "control" and "control.*" in rows:
-        return rows["control.*"]
-    for kind in (f"{namespace}.{name}", f"{namespace}.*", "*"):
-        if kind in rows:
-            return rows[kind]
-    return DROP
+def _refusal(rows: Mapping[str, str], command: Command | UnknownCommand) -> str:
+    namespace, name = kind_of(command)
+    return rows.get(f"{namespace}.{name}") or rows.get(f"{namespace}.*") or rows["*"]
 
 
 @frozen
@@ -245,11 +239,16 @@ class SignalingConnection:
 
     def send(self, message: Message) -> bytes:
         """Check ``message`` against the tables, move the state, and encode it. Raises `LocalProtocolError`."""
-        self.note_sent(message)
-        return encode(message)
+        to = self._next_state(message)
+        data = encode(message)  # raises for what no message can hold: then nothing was sent, and the state stays
+        self.state = to
+        return data
 
     def note_sent(self, message: Message) -> None:
         """`send` without encoding, for fan-out: the bytes are made once for many connections."""
+        self.state = self._next_state(message)
+
+    def _next_state(self, message: Message) -> State:
         if isinstance(message, (Event, UnknownEvent)) is (self.role is CLIENT):
             raise LocalProtocolError("a client sends commands, a server sends events")
         table = CLIENT_SENDS if self.role is CLIENT else SERVER_SENDS
@@ -257,7 +256,7 @@ class SignalingConnection:
         if to is None:
             namespace, name = kind_of(message)
             raise LocalProtocolError(f"{namespace}.{name} must not be sent in state {self.state.value}")
-        self.state = to
+        return to
 
     def refuse(self, slug: str, timestamp: Timestamp) -> bytes:
         """The `control.error` with ``slug``, encoded; legal in every state of an open connection (server role)."""
@@ -300,11 +299,9 @@ class SignalingConnection:
             return BadMessage(error, fatal=True)
         except MalformedMessage as error:
             return BadMessage(error, reply=self._answer_to_malformed(data))
-        to = None
-        if not (isinstance(command, UnknownCommand) and command.namespace == "control"):
-            to = _row(CLIENT_SENDS[self.state], command)
+        to = _row(CLIENT_SENDS[self.state], command)
         if to is None:
-            slug = _refusal(self.state, command)
+            slug = _refusal(REFUSALS[self.state], command)
             unexpected = UnexpectedMessage(".".join(kind_of(command)), self.state.value)
             return BadMessage(unexpected, reply=None if slug == DROP else slug)
         if isinstance(command, UnknownCommand) and command.namespace not in NAMESPACES:

@@ -58,8 +58,9 @@ class Calls:
         slugs: frozenset[str] = frozenset(),
         silent: bool = False,
     ) -> CallId:
-        """Begin a call; raises `LocalProtocolError` when too many are open."""
-        self.check_capacity()
+        """Begin a call; raises `LocalProtocolError` when too many are open. Leaving is always possible."""
+        if kind is not CallKind.LEAVE:
+            self.check_capacity()
         self._last += 1
         call = Call(CallId(self._last), kind, what, now, now + timeout, key, slugs, silent)
         self._open[call.id] = call

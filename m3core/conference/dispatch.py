@@ -30,8 +30,9 @@ from m3core.conference.publications import Publications
 from m3core.conference.sessions import MediaSession
 from m3core.conference.state import EndReason, Participant
 from m3core.conference.subscriptions import Subscriptions
-from m3core.errors import CallRefused, MediaError, RemoteProtocolError, SdpError, StaleNegotiation
+from m3core.errors import CallRefused, LimitExceeded, MediaError, RemoteProtocolError, SdpError, StaleNegotiation
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, media
+from m3core.signaling import State
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, ParticipationKind, Role
 
 if TYPE_CHECKING:
@@ -158,8 +159,10 @@ class Dispatcher:
         slug = event.error.value
         if slug in _JOIN_ERRORS and self._conference.calls.find(CallKind.START) and self._conference.own is None:
             self._conference.refused(CallRefused(slug))
-        else:
-            self._refuse("control", slug)
+            return
+        if self._conference.outbox.signaling.state is State.WAITING:  # not accepted after all
+            self._conference.waiting()
+        self._refuse("control", slug)
 
     def _refuse(self, namespace: str, slug: str, key: MediaSessionKey | None = None) -> None:
         call = self._conference.calls.refused_by(slug, key)
@@ -202,7 +205,7 @@ class Dispatcher:
             raise StaleNegotiation("sdp_answer for a stream that we do not publish")
         try:
             self._conference.publications.answered(session, event.sdp)
-        except SdpError as error:
+        except (SdpError, LimitExceeded) as error:
             self._conference.publications.lost(session, error, tell_server=True)
             raise
 
@@ -212,7 +215,7 @@ class Dispatcher:
         session = self._session(event.source, event.media_session_type, "sdp_offer")
         try:
             self._conference.subscriptions.offered(session, event.sdp)
-        except SdpError as error:
+        except (SdpError, LimitExceeded) as error:
             self._conference.subscriptions.stop(session, error)
             raise
 
@@ -231,6 +234,8 @@ class Dispatcher:
 
     def _webrtc_up(self, event: media.WebrtcUp) -> None:
         session = self._session(event.source, event.media_session_type, "webrtc_up")
+        if not session.negotiation.is_stable:
+            raise StaleNegotiation("webrtc_up for a stream without offer and answer")
         session.is_up = True
         if event.source != self._own().id:
             self._conference.subscriptions.up(session)
@@ -247,6 +252,8 @@ class Dispatcher:
         if event.source != self._own().id:
             raise StaleNegotiation("media_status for a stream that we do not publish")
         session = self._session(event.source, event.media_session_type, "media_status")
+        if not session.negotiation.is_stable:
+            raise StaleNegotiation("media_status for a stream without offer and answer")
         self._conference.publications.status(session, event)
 
     def _webrtc_slow(self, event: media.WebrtcSlow) -> None:
@@ -273,24 +280,34 @@ class Dispatcher:
         self._conference.outbox.notify(MuteRequested(issuer=event.issuer, force=event.force))
 
     def _presenter(self, *, is_presenter: bool) -> None:
-        self._conference.own = evolve(self._own(), is_presenter=is_presenter)
+        own = self._conference.own = evolve(self._own(), is_presenter=is_presenter)
         self._conference.outbox.notify(PresenterChanged(is_presenter=is_presenter))
+        screen = self._publication(MediaSessionKey(own.id, MediaSessionType.SCREEN))
+        if not is_presenter and own.role is not Role.MODERATOR and screen is not None:
+            # The server has destroyed the publisher (media.md § 2), and need not say so.
+            error = MediaError("a moderator revoked the permission to share the screen")
+            self._conference.publications.lost(screen, error, tell_server=False)
 
     def _media_error(self, event: media.Error) -> None:
         key = None
         if event.source is not None and event.media_session_type is not None:
             key = MediaSessionKey(event.source, event.media_session_type)
         self._refuse("media", event.error.value, key)
+        session = self._subscription(key)
+        if session is not None and session.call is None and not session.is_live:
+            # Nobody waits for it any more, but the next subscribe would wait for this one.
+            self._conference.subscriptions.stop(session, CallRefused(event.error.value))
 
     # -- namespaces without types ---
     def _unknown(self, event: UnknownEvent) -> None:
         conference = self._conference
+        state = conference.outbox.signaling.state
         if event.namespace == "moderation":
             if event.message in _ENDINGS:
                 self._expect_end(_ENDINGS[event.message])
-            elif event.message == "in_waiting_room":
+            elif event.message == "in_waiting_room" and state is State.WAITING:
                 conference.waiting()
                 conference.outbox.notify(WaitingRoomEntered())
-            elif event.message == "accepted":
-                conference.outbox.send(control.EnterRoom())
+            elif event.message == "accepted" and state is State.ACCEPTED:
+                conference.enter_room()
         conference.outbox.notify(UnknownMessage(event=event))

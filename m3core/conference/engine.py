@@ -31,7 +31,8 @@ from m3core.errors import (
     ConferenceEnded,
     LocalProtocolError,
     M3Error,
-    SdpError,
+    MediaError,
+    RemoteProtocolError,
     TransportError,
 )
 from m3core.io import (
@@ -48,7 +49,7 @@ from m3core.io import (
     Trickled,
 )
 from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT, SILENCE_MEANS_DONE
-from m3core.messages import Command, UnknownCommand, control
+from m3core.messages import Command, UnknownCommand, control, encode
 from m3core.messages import kind as kind_of
 from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
@@ -57,6 +58,8 @@ from m3core.signaling import NEED_DATA, BadMessage
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role, RoomId, Secret, Subprotocol
 
 NORMAL_CLOSURE = 1000
+"""RFC 6455 s.7.4.1."""
+MESSAGE_TOO_BIG = 1009
 """RFC 6455 s.7.4.1."""
 
 # The slugs that can mean a command; all but those with an acknowledgement succeed in silence (signaling.md § 4, 5).
@@ -140,24 +143,26 @@ class Conference:
         self._begin(now)
         if self.phase is not Phase.IDLE:
             raise LocalProtocolError("a Conference is started once")
-        call = self.calls.open(CallKind.START, "join", now, math.inf)
-        self.phase = Phase.STARTING
+        encode(control.Join(display_name=self._display_name))  # a name that no message can hold: raise now, not later
         self._entering.begin()
+        call = self.calls.open(CallKind.START, "join", self.now, math.inf)
+        self.phase = Phase.STARTING
         self._end_input()
         return call
 
     def leave(self, now: float) -> CallId:
         """Stop all streams and close; the call is done when the connection is closed."""
         self._begin(now)
-        call = self.calls.open(CallKind.LEAVE, "leave", now, math.inf)
+        call = self.calls.open(CallKind.LEAVE, "leave", self.now, math.inf)
         if self.phase in {Phase.IDLE, Phase.STARTING, Phase.ENDED} or self.outbox.connection is None:
             self.calls.finish(call)
             self._end(EndReason.LEFT)
         elif self.phase is not Phase.LEAVING:
             if self.phase is Phase.JOINED:
                 self.publications.unpublish_all()
+            self._close_media(CallCancelled("the conference was left"))
             self.phase = Phase.LEAVING
-            self._step_deadline = now + LEAVE_TIMEOUT
+            self._step_deadline = self.now + LEAVE_TIMEOUT
             self.outbox.close(NORMAL_CLOSURE)
         self._end_input()
         return call
@@ -181,22 +186,23 @@ class Conference:
         if media_session_type is MediaSessionType.SCREEN and not may_share:
             raise LocalProtocolError("sharing the screen needs the presenter's permission of a moderator")
         key = MediaSessionKey(own.id, media_session_type)
-        call, peer = self.publications.publish(key, audio=audio, video=video, peer=peer, now=now)
+        call, peer = self.publications.publish(key, audio=audio, video=video, peer=peer, now=self.now)
         self._end_input()
         return call, peer
 
     def set_sending(self, media_session_type: MediaSessionType, *, audio: bool, video: bool, now: float) -> CallId:
         """Mute and unmute the tracks of a stream of ours."""
         key = MediaSessionKey(self._begin_joined(now).id, media_session_type)
-        call = self.publications.set_sending(key, audio=audio, video=video, now=now)
+        call = self.publications.set_sending(key, audio=audio, video=video, now=self.now)
         self._end_input()
         return call
 
     def unpublish(self, media_session_type: MediaSessionType, now: float) -> CallId:
         """Stop a stream of ours; a publish that is under way is cancelled."""
         key = MediaSessionKey(self._begin_joined(now).id, media_session_type)
+        self.calls.check_capacity()
         self.publications.unpublish(key)
-        call = self.calls.open(CallKind.COMMAND, "unpublish", now, 0.0, silent=True)
+        call = self.calls.open(CallKind.COMMAND, "unpublish", self.now, 0.0, silent=True)
         self.calls.finish(call)
         self._end_input()
         return call
@@ -217,7 +223,7 @@ class Conference:
         if media_session_type not in participant.streams:
             raise LocalProtocolError(f"that participant does not publish {media_session_type.value}")
         key = MediaSessionKey(participant_id, media_session_type)
-        call, peer = self.subscriptions.subscribe(key, without_video=without_video, now=now)
+        call, peer = self.subscriptions.subscribe(key, without_video=without_video, now=self.now)
         self._end_input()
         return call, peer
 
@@ -240,7 +246,7 @@ class Conference:
         """Leave out or resume the video of a subscription, or choose its layer (media.md § 5)."""
         self._begin_joined(now)
         key = MediaSessionKey(participant_id, media_session_type)
-        call = self.subscriptions.configure(key, video=video, substream=substream, now=now)
+        call = self.subscriptions.configure(key, video=video, substream=substream, now=self.now)
         self._end_input()
         return call
 
@@ -251,7 +257,7 @@ class Conference:
         self.calls.check_capacity()
         self.outbox.send(message)
         call = self.calls.open(
-            CallKind.COMMAND, name, now, SILENCE_MEANS_DONE, slugs=_REFUSALS.get(name, frozenset()), silent=True
+            CallKind.COMMAND, name, self.now, SILENCE_MEANS_DONE, slugs=_REFUSALS.get(name, frozenset()), silent=True
         )
         self._end_input()
         return call
@@ -301,7 +307,7 @@ class Conference:
         self._begin(now)
         if connection == self.outbox.connection and self.phase is Phase.CONNECTING:
             self.phase = Phase.JOINING
-            self._step_deadline = now + JOIN_TIMEOUT
+            self._step_deadline = self.now + JOIN_TIMEOUT
             self.outbox.send(control.Join(display_name=self._display_name))
             self._entering.ask_turn(self._turn)
             self._entering.ask_room()
@@ -334,13 +340,14 @@ class Conference:
     def receive_text(self, connection: ConnectionId, data: bytes | str, now: float) -> None:
         """A text message came."""
         self._begin(now)
-        if connection == self.outbox.connection:
+        if connection == self.outbox.connection and self.phase is not Phase.LEAVING:  # after the Close nothing leaves
             self.outbox.signaling.receive_text(data)
             while (event := self.outbox.signaling.next_event()) is not NEED_DATA:
                 if isinstance(event, BadMessage):
                     self.outbox.notify(PeerMisbehaved(error=event.error))
                     if event.fatal:
-                        self.outbox.close(1009)  # RFC 6455 s.7.4.1: too big
+                        self.outbox.close(MESSAGE_TOO_BIG)
+                        self._end(EndReason.LOST, str(event.error))
                 else:
                     self._dispatcher.take(event)
         self._end_input()
@@ -363,17 +370,14 @@ class Conference:
     def advance(self, now: float) -> None:
         """Time passed."""
         self._begin(now)
-        self._requests.advance(now)
-        if self._step_deadline is not None and self._step_deadline <= now:
+        self._requests.advance(self.now)
+        if self._step_deadline is not None and self._step_deadline <= self.now:
             self._step_timed_out()
-        for call in self.calls.expired(now):
+        for call in self.calls.expired(self.now):
             error = CallTimedOut(call.what, call.deadline - call.started)
-            session = self._session_of(call.key)
-            if call.kind is CallKind.PUBLISH and session is not None:
-                self.publications.lost(session, error, tell_server=True)
-            elif call.kind is CallKind.SUBSCRIBE and session is not None:
-                self.subscriptions.stop(session, error)
-            self.calls.finish(call.id, error=error)
+            for session in (*self.publications.all(), *self.subscriptions.all()):
+                if session.call == call.id:
+                    self._media_lost(session, error)
         self._end_input()
 
     # -- steps ---
@@ -384,9 +388,19 @@ class Conference:
         self._finish_start()
 
     def waiting(self) -> None:
-        """The waiting room: there is no hurry any more."""
+        """The waiting room: there is no hurry any more. Whoever was sent back there has no streams."""
         self.phase = Phase.WAITING
         self._step_deadline = None
+        error = MediaError("we were sent to the waiting room")
+        for session in self.publications.all():
+            self.publications.lost(session, error, tell_server=False)
+        for session in self.subscriptions.all():
+            self.subscriptions.stop(session, error)
+
+    def enter_room(self) -> None:
+        """A moderator let us in: enter, and wait no longer than for a join."""
+        self.outbox.send(control.EnterRoom())
+        self._step_deadline = self.now + JOIN_TIMEOUT
 
     def refused(self, error: M3Error) -> None:
         """The server will not let us join."""
@@ -394,9 +408,8 @@ class Conference:
 
     def show_hand(self, *, is_up: bool) -> None:
         """Nobody tells us of our own hand: what we asked for stands until it is refused."""
-        if self.own is not None:
-            self.own = evolve(self.own, hand_is_up=is_up)
-            self._snapshot = None
+        self.own = None if self.own is None else evolve(self.own, hand_is_up=is_up)
+        self._snapshot = None
 
     def _started(self, room_id: RoomId, answer: StartResponse) -> None:
         self.room_id = room_id
@@ -432,7 +445,7 @@ class Conference:
                     self._media_lost(session, media_failed(reason))
                 case Down():
                     self._media_lost(session, media_failed("the peer connection ended"))
-        except (SdpError, LocalProtocolError) as error:
+        except (RemoteProtocolError, LocalProtocolError) as error:
             self._media_lost(session, media_failed(f"its description is not usable: {error}"))
 
     def _media_lost(self, session: MediaSession, error: M3Error) -> None:
@@ -440,11 +453,6 @@ class Conference:
             self.publications.lost(session, error, tell_server=self.phase is Phase.JOINED)
         else:
             self.subscriptions.stop(session, error)
-
-    def _session_of(self, key: MediaSessionKey | None) -> MediaSession | None:
-        if key is None:
-            return None
-        return self.publications.get(key) or self.subscriptions.get(key)
 
     def _step_timed_out(self) -> None:
         if self.phase is Phase.LEAVING:
@@ -474,11 +482,8 @@ class Conference:
         self._requests.forget()
         left = reason is EndReason.LEFT
         error: M3Error = CallCancelled("the conference was left") if left else ConferenceEnded(reason.value, detail)
-        for sessions in (self.publications, self.subscriptions):
-            for session in sessions.all():
-                sessions.close(session, error)
-        leave = self.calls.find(CallKind.LEAVE)
-        if leave is not None:
+        self._close_media(error)
+        while (leave := self.calls.find(CallKind.LEAVE)) is not None:
             self.calls.finish(leave.id)
         start = self.calls.find(CallKind.START)
         if start is not None and reason in {EndReason.LOST, EndReason.SERVER_CLOSED}:
@@ -486,6 +491,11 @@ class Conference:
         self.calls.finish_all(error)
         self.outbox.signaling.close()
         self.outbox.notify(Ended(reason=reason, detail=detail))
+
+    def _close_media(self, error: M3Error) -> None:
+        for sessions in (self.publications, self.subscriptions):
+            for session in sessions.all():
+                sessions.close(session, error)
 
     # -- inputs ---
     def _begin(self, now: float) -> None:

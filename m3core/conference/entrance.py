@@ -57,33 +57,31 @@ class Entering:
 
     def begin(self) -> None:
         """Ask for the first thing."""
-        match self._entrance:
-            case GuestEntrance(invite_code=code):
-                self._requests.ask(
-                    VERIFY_INVITE,
-                    body=VerifyInvite(invite_code=code),
-                    then=lambda answer: self._start_invited(answer.room_id),
-                    fail=self._failed,
-                )
-            case MemberEntrance(room_id=room_id):
-                self._requests.ask(
-                    START,
-                    body=StartRequest(),
-                    then=lambda answer: self._started(room_id, answer),
-                    fail=self._failed,
-                    room_id=room_id,
-                )
-
-    def _start_invited(self, room_id: RoomId) -> None:
-        guest = self._entrance
-        if isinstance(guest, GuestEntrance):
+        entrance = self._entrance
+        if isinstance(entrance, GuestEntrance):
             self._requests.ask(
-                START_INVITED,
-                body=StartInvitedRequest(invite_code=guest.invite_code, password=guest.password),
-                then=lambda answer: self._started(room_id, answer),
+                VERIFY_INVITE,
+                body=VerifyInvite(invite_code=entrance.invite_code),
+                then=lambda answer: self._start_invited(entrance, answer.room_id),
                 fail=self._failed,
-                room_id=room_id,
             )
+        else:
+            self._requests.ask(
+                START,
+                body=StartRequest(),
+                then=lambda answer: self._started(entrance.room_id, answer),
+                fail=self._failed,
+                room_id=entrance.room_id,
+            )
+
+    def _start_invited(self, guest: GuestEntrance, room_id: RoomId) -> None:
+        self._requests.ask(
+            START_INVITED,
+            body=StartInvitedRequest(invite_code=guest.invite_code, password=guest.password),
+            then=lambda answer: self._started(room_id, answer),
+            fail=self._failed,
+            room_id=room_id,
+        )
 
     def ask_turn(self, then: Callable[[tuple[IceServer, ...]], None]) -> None:
         """Ask for ICE servers; ``then`` always comes, with none if the server has none or refuses."""

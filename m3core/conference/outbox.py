@@ -61,10 +61,9 @@ class Outbox:
 
     def send(self, message: Command | UnknownCommand) -> None:
         """Send a command; raises `LocalProtocolError` where the state tables forbid it."""
-        data = self.signaling.send(message)
         if self.connection is None:
             raise LocalProtocolError("not connected")
-        self._queue.append(SendText((self.connection,), data))
+        self._queue.append(SendText((self.connection,), self.signaling.send(message)))
 
     def media(self, peer: PeerId, operation: MediaOperation) -> CommandId:
         """Command the media engine."""

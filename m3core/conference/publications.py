@@ -13,7 +13,11 @@ from m3core.messages import media
 from m3core.negotiation import Negotiation, NegotiationRole
 from m3core.values import MediaSessionKey
 
-_PUBLISH_ERRORS = frozenset({"invalid_sdp_offer", "permission_denied"})
+_PUBLISH_ERRORS = {
+    MediaSessionType.VIDEO: frozenset({"invalid_sdp_offer"}),
+    MediaSessionType.SCREEN: frozenset({"invalid_sdp_offer", "permission_denied"}),
+}
+"""Only a screen needs permission (media.md § 2): another `permission_denied` is about another call."""
 
 
 class Publications(MediaSessions):
@@ -28,7 +32,8 @@ class Publications(MediaSessions):
         if key in self._by_key:
             raise LocalProtocolError(f"{key.media_session_type.value} is published already")
         around = self._around
-        call = around.calls.open(CallKind.PUBLISH, "publish", now, NEGOTIATION_TIMEOUT, key=key, slugs=_PUBLISH_ERRORS)
+        slugs = _PUBLISH_ERRORS[key.media_session_type]
+        call = around.calls.open(CallKind.PUBLISH, "publish", now, NEGOTIATION_TIMEOUT, key=key, slugs=slugs)
         negotiation = Negotiation(NegotiationRole.OFFERER, trickle=True)
         session = MediaSession(peer or around.outbox.new_peer(), key, negotiation, call, audio=audio, video=video)
         self._by_key[key] = session
@@ -41,7 +46,6 @@ class Publications(MediaSessions):
         session = self._of(key)
         around = self._around
         changed = (audio, video) != (session.audio, session.video)
-        session.audio, session.video = audio, video
         call = around.calls.open(
             CallKind.COMMAND,
             "update_media_session",
@@ -51,6 +55,7 @@ class Publications(MediaSessions):
             slugs=frozenset({"permission_denied"}),
             silent=True,
         )
+        session.audio, session.video = audio, video
         if changed:
             around.outbox.media(session.peer, SetSending(audio, video))
         if changed and session.is_live:
@@ -58,7 +63,7 @@ class Publications(MediaSessions):
             around.outbox.send(
                 media.UpdateMediaSession(media_session_type=key.media_session_type, media_session_state=state)
             )
-        elif not session.is_live or not changed:
+        else:
             # Not announced yet: publish_complete will carry it. Not changed: nothing to say.
             around.calls.finish(call)
         return call
@@ -91,9 +96,7 @@ class Publications(MediaSessions):
         state = media.MediaSessionState(audio=session.audio, video=session.video, video_settings=2)
         around.outbox.send(media.PublishComplete(media_session_type=kind, media_session_state=state))
         around.outbox.notify(PublicationStarted(media_session_type=kind))
-        if session.call is not None:
-            around.calls.finish(session.call, result=session.key)
-            session.call = None
+        self.end_call(session)
 
     def lost(self, session: MediaSession, error: M3Error, *, tell_server: bool) -> None:
         """The stream is gone, and we did not want it: `webrtc_down`, a refusal, a failure of our own engine."""
@@ -135,6 +138,7 @@ class Publications(MediaSessions):
 
     def description_operation(self, session: MediaSession, sdp: str) -> MediaOperation:
         """The server's answer."""
+        del session
         return ApplyAnswer(sdp)
 
 

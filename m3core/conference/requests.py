@@ -60,8 +60,8 @@ class Requests:
             else:
                 then(value)
 
-        self._open[request_id] = _Waiting(take, fail, self._now() + REQUEST_TIMEOUT)
         self._outbox.put(endpoint.request(request_id, self.base_url, body, invite=invite, **ids))
+        self._open[request_id] = _Waiting(take, fail, self._now() + REQUEST_TIMEOUT)
 
     def response(self, request: RequestId, response: HttpResponse) -> None:
         """An answer came."""

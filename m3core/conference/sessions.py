@@ -78,12 +78,15 @@ class MediaSessions(ABC):
 
     def close(self, session: MediaSession, error: M3Error | None) -> None:
         """End a session: its peer is closed, its call ends with ``error``."""
-        if self._by_key.get(session.key) is session:
-            del self._by_key[session.key]
+        del self._by_key[session.key]
         session.negotiation.close()
         self._around.outbox.media(session.peer, ClosePeer())
+        self.end_call(session, error=error)
+
+    def end_call(self, session: MediaSession, *, error: M3Error | None = None) -> None:
+        """End the call that waits for the session, if one does."""
         if session.call is not None:
-            self._around.calls.finish(session.call, error=error)
+            self._around.calls.finish(session.call, result=None if error else session.key, error=error)
             session.call = None
 
     def described(self, session: MediaSession, command: CommandId, sdp: str) -> None:

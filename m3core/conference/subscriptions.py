@@ -93,9 +93,7 @@ class Subscriptions(MediaSessions):
         session.is_live = True
         if session.is_parked:
             self._around.outbox.send(_configure(session.key, video=False))
-        if session.call is not None:
-            self._around.calls.finish(session.call, result=session.key)
-            session.call = None
+        self.end_call(session)
 
     def stop(self, session: MediaSession, error: M3Error) -> None:
         """The subscription ended: its publisher did, or the media path."""

@@ -225,7 +225,7 @@ class Api:
         )
 
     def _verify_invite(self, incoming: Incoming) -> Answer:
-        invite = self.store.invites.get(incoming.read(VERIFY_INVITE).invite_code)
+        invite = self._invite(incoming.read(VERIFY_INVITE).invite_code)
         if invite is None or not invite.is_valid(self._utc().nanoseconds):
             return NOT_FOUND
         answer = VerifiedInvite(room_id=invite.room.id, password_required=invite.room.password is not None)
@@ -242,7 +242,7 @@ class Api:
     def _start_invited(self, incoming: Incoming) -> Answer:
         """The checks in the order of rest.md; the expiration is looked at by `verify` alone (R)."""
         request = incoming.read(START_INVITED)
-        invite = self.store.invites.get(request.invite_code)
+        invite = self._invite(request.invite_code)
         if invite is None:
             return NOT_FOUND
         if invite.room.id != incoming.match.ids["room_id"]:
@@ -255,7 +255,7 @@ class Api:
 
     def _get_turn(self, incoming: Incoming) -> Answer:
         bearer = incoming.bearer
-        if bearer is None or InviteCode(bearer.reveal()) not in self.store.invites:
+        if bearer is None or self._invite(bearer.reveal()) is None:
             self._user(incoming)
         return GET_TURN.response(self._config.turn_servers)
 
@@ -265,6 +265,10 @@ class Api:
         return POST_TURN.response(tuple(server for server in self._config.turn_servers if server.password is None))
 
     # -- helpers ---
+    def _invite(self, code: str) -> StoredInvite | None:
+        """The digits of a UUID may come in upper case (RFC 9562 s.4)."""
+        return self.store.invites.get(InviteCode(code.lower()))
+
     def _uuid(self) -> str:
         return format_uuid(self._entropy(16))
 

@@ -22,21 +22,23 @@ class ControlModule:
         self._around = around
         self._rooms = rooms
 
-    def handle(self, session: Session, command: Command) -> None:
-        """One command; the state tables have let it through."""
-        participant = session.participant
-        if isinstance(command, control.Join):
-            self._join(session, command)
-        elif participant is None:
-            self._around.refuse(session, "not_yet_joined")
-        elif isinstance(command, control.RaiseHand):
-            self._set_hand(participant, is_up=True)
-        elif isinstance(command, control.LowerHand):
-            self._set_hand(participant, is_up=False)
-        elif isinstance(command, control.GrantModeratorRole):
-            self._set_role(participant, command, Role.MODERATOR)
-        elif isinstance(command, control.RevokeModeratorRole):
-            self._set_role(participant, command, None)
+    def enter(self, session: Session, command: Command) -> None:
+        """A command of somebody who is not in the room: the state tables let `join` alone through."""
+        match command:
+            case control.Join(display_name=name):
+                self._join(session, name)
+
+    def handle(self, participant: Participant, command: Command) -> None:
+        """One command of somebody in the room; the state tables have let it through."""
+        match command:
+            case control.RaiseHand():
+                self._set_hand(participant, is_up=True)
+            case control.LowerHand():
+                self._set_hand(participant, is_up=False)
+            case control.GrantModeratorRole():
+                self._set_role(participant, command, Role.MODERATOR)
+            case control.RevokeModeratorRole():
+                self._set_role(participant, command, None)
 
     def update(self, participant: Participant) -> None:
         """Tell the others how somebody is now: complete, not a delta (signaling.md § 5.2)."""
@@ -59,10 +61,11 @@ class ControlModule:
         if not room.present:
             self._rooms.discard(room)
 
-    def _join(self, session: Session, command: control.Join) -> None:
+    def _join(self, session: Session, given: str | None) -> None:
         around = self._around
         user = session.admission.user
-        given = command.display_name if command.display_name is not None else user.display_name if user else ""
+        if given is None:
+            given = "" if user is None else user.display_name
         name = normalised_name(given)
         if name is None:
             around.refuse(session, "invalid_username")

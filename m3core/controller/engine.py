@@ -42,7 +42,7 @@ from m3core.messages import Event, encode
 from m3core.messages.base import Command
 from m3core.rest.cors import preflight, with_cors
 from m3core.rest.errors import NOT_FOUND, Problem
-from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection, State
+from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection
 from m3core.values import InviteCode, ParticipantId, RoomId, Timestamp, format_uuid
 
 Output: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
@@ -87,7 +87,7 @@ class Controller:
 
     @property
     def deadline(self) -> float | None:
-        """When the next heartbeat is due."""
+        """When the next heartbeat is due; ``None``: nobody is connected."""
         return self._ticks[0][0] if self._ticks else None
 
     def invite_url(self, code: InviteCode) -> str:
@@ -103,7 +103,7 @@ class Controller:
         if method == "OPTIONS":
             response = preflight()
         else:
-            response = with_cors(self._api.answer(method, target, headers, body, now))
+            response = with_cors(self._api.answer(method, target, headers, body, self._now))
         identified = HttpResponse(
             response.status,
             (*response.headers, ("x-request-id", format_uuid(self._entropy(16)))),
@@ -121,12 +121,12 @@ class Controller:
         if isinstance(offered, handshake.HandshakeRefusal):
             self._reject(connection, offered)
             return
-        admission = self._tickets.redeem(offered.ticket, now)
+        admission = self._tickets.redeem(offered.ticket, self._now)
         if admission is None:
             self._reject(connection, handshake.INVALID_TICKET)
             return
-        self._sessions[connection] = Session(connection, admission, SignalingConnection(SERVER), last_pong=now)
-        heapq.heappush(self._ticks, (now + HEARTBEAT_INTERVAL, connection))
+        self._sessions[connection] = Session(connection, admission, SignalingConnection(SERVER), last_pong=self._now)
+        heapq.heappush(self._ticks, (self._now + HEARTBEAT_INTERVAL, connection))
         self._queue.append(Accept(connection, offered.subprotocol.value))
 
     def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None:
@@ -147,7 +147,7 @@ class Controller:
         self._begin(now)
         session = self._sessions.get(connection)
         if session is not None and payload == HEARTBEAT:
-            session.last_pong = now
+            session.last_pong = self._now
 
     def connection_lost(self, connection: ConnectionId, now: float, code: int | None = None) -> None:
         """A WebSocket is closed: closing is the leave (signaling.md § 2)."""
@@ -163,18 +163,16 @@ class Controller:
     def advance(self, now: float) -> None:
         """Heartbeats: ping, or drop whose last pong is too old."""
         self._begin(now)
-        self._tickets.forget_expired(now)
-        while self._ticks and self._ticks[0][0] <= now:
-            _, connection = heapq.heappop(self._ticks)
-            session = self._sessions.get(connection)
-            if session is None:
-                continue
-            if now - session.last_pong > HEARTBEAT_TIMEOUT:
+        self._tickets.forget_expired(self._now)
+        while self._ticks and self._ticks[0][0] <= self._now:
+            connection = self._ticks[0][1]
+            if self._now - self._sessions[connection].last_pong > HEARTBEAT_TIMEOUT:
                 self._queue.append(Close(connection))
                 self._drop(connection)
             else:
                 self._queue.append(Ping(connection, HEARTBEAT))
-                heapq.heappush(self._ticks, (now + HEARTBEAT_INTERVAL, connection))
+                heapq.heapreplace(self._ticks, (self._now + HEARTBEAT_INTERVAL, connection))
+                self._forget_ticks()
 
     def shut_down(self, now: float) -> None:
         """Close every connection with 1001 and free all media."""
@@ -194,8 +192,7 @@ class Controller:
 
     def tell(self, session: Session, event: Event) -> None:
         """Send to one."""
-        if session.signaling.state is not State.CLOSED:
-            self._queue.append(SendText((session.connection,), session.signaling.send(event)))
+        self._queue.append(SendText((session.connection,), session.signaling.send(event)))
 
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
         """Send to many: encoded once."""
@@ -253,18 +250,27 @@ class Controller:
             self._drop(session.connection)
 
     def _dispatch(self, session: Session, command: Command) -> None:
-        if command.NAMESPACE == "control":
-            self._control.handle(session, command)
-        elif session.participant is not None:
-            self._media.handle(session.participant, command)
+        participant = session.participant
+        if participant is None:
+            self._control.enter(session, command)
+        elif command.NAMESPACE == "control":
+            self._control.handle(participant, command)
+        else:
+            self._media.handle(participant, command)
 
     def _drop(self, connection: ConnectionId) -> None:
         """Forget a connection; its participant leaves."""
         session = self._sessions.pop(connection, None)
         if session is None:
             return
+        self._forget_ticks()
         session.signaling.close()
         participant = session.participant
         if participant is not None:
             self._media.leave(participant)
             self._control.left(participant)
+
+    def _forget_ticks(self) -> None:
+        """The next heartbeat is that of somebody connected: nobody is woken for those who are gone."""
+        while self._ticks and self._ticks[0][1] not in self._sessions:
+            heapq.heappop(self._ticks)

@@ -18,7 +18,7 @@ from m3core.controller.sfu import (
     RestartSubscription,
 )
 from m3core.controller.surroundings import Surroundings
-from m3core.errors import RemoteProtocolError
+from m3core.errors import LocalProtocolError, RemoteProtocolError
 from m3core.io import (
     AddCandidates,
     ApplyAnswer,
@@ -132,15 +132,15 @@ class MediaModule:
             publisher.state = state
             self._control.update(participant)
             if not state.audio:
-                self._stop_talking(participant)
+                self._silence(participant, publisher)
 
     def _unpublish(self, participant: Participant, command: media.Unpublish) -> None:
         publisher = participant.publishers.get(command.media_session_type)
         if publisher is not None:
             self._end_publisher(participant, publisher)
-            if command.media_session_type is MediaSessionType.VIDEO:
-                self._stop_talking(participant)
         self._control.update(participant)
+        if publisher is not None:
+            self._silence(participant, publisher)
 
     def _end_publisher(self, participant: Participant, publisher: Publisher) -> None:
         """Free a publisher and those who receive it; a media server need not hang the latter up (media.md § 9)."""
@@ -278,7 +278,9 @@ class MediaModule:
             self._around.tell(target.session, event(timestamp=self._around.relayed()))
             screen = target.publishers.get(MediaSessionType.SCREEN)
             if not granted and screen is not None and target.role is not Role.MODERATOR:
+                self._tell_down(target, screen.key)
                 self._end_publisher(target, screen)
+                self._silence(target, screen)
             self._control.update(target)
 
     # -- what the media server says ---
@@ -297,11 +299,21 @@ class MediaModule:
             case Down():
                 self._down(participant, stream)
             case Trickled(candidate=candidate, mline_index=index):
-                parsed = None if candidate is None else IceCandidate.parse(candidate)
-                trickled = None if parsed is None else TrickledCandidate(candidate=parsed, mid=None, mline_index=index)
-                self._perform(participant, stream, stream.negotiation.local_candidate(trickled))
+                self._trickled(participant, stream, candidate, index)
             case Receiving() | Talking() | Slow():
                 self._traffic(participant, stream, report)
+
+    def _trickled(
+        self, participant: Participant, stream: Publisher | Subscription, candidate: str | None, index: int
+    ) -> None:
+        trickled = None
+        try:
+            if candidate is not None:
+                trickled = TrickledCandidate(candidate=IceCandidate.parse(candidate), mid=None, mline_index=index)
+            steps = stream.negotiation.local_candidate(trickled)
+        except (RemoteProtocolError, LocalProtocolError):
+            return  # broken, or of no description that we know: the stream can do with the others
+        self._perform(participant, stream, steps)
 
     def _described(self, participant: Participant, stream: Publisher | Subscription, sdp: str) -> None:
         stream.awaited = None
@@ -319,8 +331,11 @@ class MediaModule:
             self._down(participant, stream)
         elif isinstance(stream, Publisher):
             # R keeps the publisher; a fresh one serves the next `publish` just as well.
-            self._end_publisher(participant, stream)
             self._refuse(participant, MediaErrorCode.INVALID_SDP_OFFER)
+            if stream.answered:
+                self._down(participant, stream)  # others received it until this renegotiation
+            else:
+                self._end_publisher(participant, stream)
         else:
             self._end_subscription(participant, stream)
             self._refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, stream.key)
@@ -345,7 +360,7 @@ class MediaModule:
         self._end_publisher(participant, stream)
         if announced:
             self._control.update(participant)
-        self._stop_talking(participant)
+        self._silence(participant, stream)
 
     def _traffic(
         self, participant: Participant, stream: Publisher | Subscription, report: Receiving | Talking | Slow
@@ -372,15 +387,19 @@ class MediaModule:
         elif report.talking and (stream.state is None or not stream.state.audio):
             return  # muted: what still trickles in is not speech
         elif report.talking:
-            for other in list(around.room_of(participant).present.values()):
+            stream.is_talking = True
+            for other in around.room_of(participant).present.values():
                 self._focus(other, changed=other.focus.start(participant.id))
         else:
-            self._stop_talking(participant)
+            self._silence(participant, stream)
 
     # -- helpers ---
-    def _stop_talking(self, participant: Participant) -> None:
-        for other in list(self._around.room_of(participant).present.values()):
-            self._focus(other, changed=other.focus.stop(participant.id))
+    def _silence(self, participant: Participant, publisher: Publisher) -> None:
+        """A stream stopped talking, was muted or is gone: a silent screen does not stop who talks by the camera."""
+        publisher.is_talking = False
+        if not any(other.is_talking for other in participant.publishers.values()):
+            for listener in self._around.room_of(participant).present.values():
+                self._focus(listener, changed=listener.focus.stop(participant.id))
 
     def _focus(self, listener: Participant, *, changed: bool) -> None:
         if changed:

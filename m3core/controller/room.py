@@ -27,6 +27,7 @@ class Publisher:
     awaited: CommandId | None = None
     answered: bool = False
     is_up: bool = False
+    is_talking: bool = False
     state: StreamState | None = None
     """What `publish_complete` announced; None before."""
 

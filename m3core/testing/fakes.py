@@ -58,13 +58,13 @@ class FakeMedia:
         self.peers: dict[PeerId, FakePeer] = {}
         self.commands: list[MediaCommand] = []
         self.refuse_next: str | None = None
-        """Set a reason, and the next command fails with it."""
+        """Set a reason, and the next command fails with it; closing cannot fail."""
         self._number = 0
 
     def perform(self, command: MediaCommand) -> list[MediaReport]:
         """Carry out one command."""
         self.commands.append(command)
-        if self.refuse_next is not None:
+        if self.refuse_next is not None and not isinstance(command.operation, ClosePeer):
             reason, self.refuse_next = self.refuse_next, None
             return [Failed(command.id, command.peer, reason)]
         self._number += 1
@@ -79,7 +79,9 @@ class FakeMedia:
             case ClosePeer():
                 self.peers.pop(command.peer, None)
                 return []
-        peer = self.peers[command.peer]
+        peer = self.peers.get(command.peer)
+        if peer is None:  # it failed; what was on its way to it is of no use
+            return []
         match command.operation:
             case ApplyAnswer():
                 peer.described = True
@@ -103,7 +105,7 @@ class FakeSfu:
     def perform(self, command: SfuCommand) -> list[MediaReport]:
         """Carry out one command."""
         self.commands.append(command)
-        if self.refuse_next is not None:
+        if self.refuse_next is not None and not isinstance(command.operation, ClosePeer):
             reason, self.refuse_next = self.refuse_next, None
             return [Failed(command.id, command.peer, reason)]
         self._number += 1
@@ -113,6 +115,8 @@ class FakeSfu:
                 kinds = tuple(section.kind.value for section in sections if section.kind is not None)
                 self.peers[command.peer] = FakePeer(described=True, kinds=kinds)
                 return [Described(command.id, command.peer, make_answer(offer, self._number, lite=True))]
+            case OfferSubscription(publisher=publisher) if publisher not in self.peers:
+                return [Failed(command.id, command.peer, "no such feed")]
             case OfferSubscription(publisher=publisher, without_video=without_video):
                 kinds = self.peers[publisher].kinds
                 if without_video:
@@ -126,10 +130,11 @@ class FakeSfu:
             case ClosePeer():
                 self.peers.pop(command.peer, None)
                 return []
-        return self._change(command)
+        known = self.peers.get(command.peer)
+        return [] if known is None else self._change(command, known)
 
-    def _change(self, command: SfuCommand) -> list[MediaReport]:
-        peer = self.peers[command.peer]
+    @staticmethod
+    def _change(command: SfuCommand, peer: FakePeer) -> list[MediaReport]:
         match command.operation:
             case ApplyAnswer():
                 peer.described = True

@@ -1,0 +1,271 @@
+"""Corners of the client engine: entries without keys, bounds, strange servers; and no secret is ever printed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from worlds import NOBODY, SCREEN, VIDEO, done, hear, link, published, report, say, sent, settle, subscribed
+
+from m3core.conference import roster as roster_module
+from m3core.conference.engine import Conference
+from m3core.conference.entrance import GuestEntrance
+from m3core.conference.events import (
+    Ended,
+    FocusChanged,
+    MuteRequested,
+    ParticipantChanged,
+    ParticipantJoined,
+    ParticipantLeft,
+    PeerMisbehaved,
+    RoleChanged,
+    SpeakerChanged,
+    StreamStarted,
+    StreamStopped,
+    UnknownMessage,
+)
+from m3core.conference.outbox import Outbox
+from m3core.conference.roster import Roster
+from m3core.conference.state import EndReason, Participant, Phase
+from m3core.controller.config import ControllerConfig
+from m3core.errors import LimitExceeded, LocalProtocolError, M3Error
+from m3core.io import Down, HttpResponse, RequestId
+from m3core.messages import control
+from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
+from m3core.rest.turn import TurnServer
+from m3core.testing.pair import BASE_URL, OWNER_TOKEN, World
+from m3core.values import InviteCode, ParticipantId, ParticipationKind, Role, Secret, Timestamp
+
+NOW = Timestamp("2024-03-05T09:30:00Z")
+CANARIES = ("canary-room-password", "canary-turn-password", OWNER_TOKEN.reveal())
+
+
+def state_of(name: str, **fields: Any) -> ControlState:
+    known = {"role": Role.GUEST, "participation_kind": ParticipationKind.GUEST, "hand_is_up": False, "left_at": None}
+    return ControlState(**{"display_name": name, **known, **fields})
+
+
+def person(number: int) -> ParticipantId:
+    return ParticipantId(f"00000000-0000-4000-8000-{number:012d}")
+
+
+# the roster ---
+def test_an_update_replaces_the_keys_that_it_has() -> None:
+    roster = Roster()
+    video = MediaState(is_presenter=True, video=StreamState(audio=True, video=True))
+    joined = control.Joined(id=person(1), control=state_of("Bob"), media=video, modules={"chat": {"groups": []}})
+    assert [type(event) for event in roster.put(joined)] == [ParticipantJoined, StreamStarted]
+    assert roster.put(control.Update(id=person(1))) == []  # nothing is there: nothing changed
+    assert roster.put(control.Update(id=person(1), control=state_of("Bob"))) == []
+    renamed = roster.put(control.Update(id=person(1), control=state_of("Robert"), modules={"timer": 1}))
+    assert [type(event) for event in renamed] == [ParticipantChanged]
+    assert roster.participants[person(1)].modules == {"chat": {"groups": []}, "timer": 1}
+    stopped = roster.put(control.Update(id=person(1), media=MediaState(is_presenter=True)))
+    assert [type(event) for event in stopped] == [StreamStopped]
+    unnamed = roster.put(control.Update(id=person(2), media=video))
+    assert [type(event) for event in unnamed] == [ParticipantJoined, StreamStarted]
+    assert roster.put(control.Joined(id=person(3), control=state_of("Gone", left_at=NOW))) == []
+
+
+def test_a_participant_who_comes_back() -> None:
+    roster = Roster()
+    joined = control.Joined(id=person(1), control=state_of("Bob", hand_is_up=True))
+    roster.put(joined)
+    assert [type(event) for event in roster.leave(person(1), None)] == [ParticipantLeft]
+    assert roster.leave(person(1), NOW) == roster.leave(person(2), NOW) == []
+    assert roster.put(joined)[0] == ParticipantJoined(participant=roster.participants[person(1)])
+
+
+def test_the_roster_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_module, "MAX_PARTICIPANTS", 2)
+    roster = Roster()
+    for number in (1, 2):
+        roster.put(control.Joined(id=person(number), control=state_of("x")))
+    with pytest.raises(LimitExceeded):
+        roster.put(control.Joined(id=person(3), control=state_of("x")))
+    roster.leave(person(1), NOW)
+    roster.put(control.Joined(id=person(3), control=state_of("x")))
+    assert list(roster.participants) == [person(2), person(3)]
+    entry = ParticipantEntry(id=person(4), control=state_of("x"))
+    assert len(roster.enter((entry,))) == 1
+    assert list(roster.participants) == [person(4)]
+
+
+def test_focus_of_the_roster() -> None:
+    roster, own = Roster(), Participant(id=person(9), display_name="me")
+    assert roster.set_focus(None, own) == []
+    assert roster.set_focus(own.id, own) == [FocusChanged(participant=own)]
+    assert roster.set_focus(person(1), own) == []  # nobody whom we know
+    assert roster.set_focus(None, own) == [FocusChanged(participant=None)]
+
+
+# what a strange server may say ---
+def test_an_update_may_say_that_somebody_left() -> None:
+    world = World()
+    ada, bob = world.joined("Ada", "Bob")
+    published(world, ada)
+    subscribed(world, bob, ada)
+    entry = {"display_name": "Ada", "role": "moderator", "participation_kind": "user", "hand_is_up": False}
+    entry_left = {**entry, "left_at": "2024-03-05T09:31:00Z"}
+    hear(world, bob, "control", "update", id=ada.id, control=entry_left)
+    assert len(bob.of(ParticipantLeft)) == 1
+    assert bob.conference.state.subscriptions == ()
+    hear(world, bob, "control", "left", id=ada.id)
+    assert len(bob.of(ParticipantLeft)) == 1
+
+
+def test_speakers_of_later_servers() -> None:
+    world = World()
+    ada, bob = world.joined("Ada", "Bob")
+    for identity in (ada.id, bob.id, NOBODY):
+        hear(world, bob, "media", "speaker_updated", participant=identity, is_speaking=True, updated_at=NOW.text)
+    assert [event.participant.id for event in bob.of(SpeakerChanged)] == [ada.id, bob.id]
+    hear(world, bob, "media", "request_mute", issuer=ada.id, force=True)
+    assert bob.of(MuteRequested) == [MuteRequested(issuer=ada.id, force=True)]
+    hear(world, bob, "control", "role_updated", new_role="moderator")
+    assert bob.of(RoleChanged)[-1].participant.role is Role.MODERATOR
+    hear(world, bob, "polls", "started", topic="x")
+    assert bob.of(UnknownMessage)[-1].event.namespace == "polls"
+
+
+def test_a_full_room_when_we_come_from_the_waiting_room() -> None:
+    world = World()
+    (ada,) = world.joined("Ada")
+    hear(world, ada, "moderation", "in_waiting_room")
+    hear(world, ada, "moderation", "accepted")
+    hear(world, ada, "control", "join_blocked", reason="participant-limit-reached")
+    assert ada.of(Ended)[0].reason is EndReason.FAILED
+    assert ada.closes == [None]
+
+
+def test_a_ticket_that_cannot_be_one() -> None:
+    world = World()
+    bob = world.guest("Bob")
+    while bob.conference._requests._last < 2:  # until start_invited is asked
+        world.deliver(0)
+    world.channels["http", 0].clear()  # another answer comes
+    body = json.dumps({"ticket": "no, ticket", "resumption": "r" * 64}).encode()
+    answer = HttpResponse(200, (("content-type", "application/json"),), body)
+    bob.tell(lambda c, now: c.http_response(RequestId(2), answer, now))
+    (end,) = bob.done.values()
+    assert isinstance(end.error, M3Error)
+    assert "no, ticket" not in str(end.error)
+    assert bob.conference.phase is Phase.ENDED
+
+
+def test_guards() -> None:
+    """What the state tables keep from happening is an error all the same."""
+    with pytest.raises(LocalProtocolError):
+        Outbox().send(control.RaiseHand())
+    conference = Conference(GuestEntrance(base_url=BASE_URL, invite_code=InviteCode("x")), display_name="Bob")
+    conference._dispatcher.take(control.RoleUpdated(new_role=Role.USER))
+    (told,) = conference.outputs()
+    assert isinstance(getattr(told, "event", None), PeerMisbehaved)
+
+
+def test_publish_complete_twice_and_candidates_too_early() -> None:
+    world = World()
+    ada, bob = world.joined("Ada", "Bob")
+    published(world, ada)
+    commands = len(world.sfu.commands)
+    state = {"media_session_type": "video", "media_session_state": {"audio": True, "video": True}}
+    say(world, ada, "media", "publish_complete", **state)
+    assert len(world.sfu.commands) == commands
+    fields = {"target": ada.id, "media_session_type": "video"}
+    connection = link(world, bob)[0]
+    for action, expected in (("subscribe", 0), ("sdp_end_of_candidates", 1)):
+        payload = {"namespace": "media", "payload": {"action": action, **fields}}
+        world.controller.receive_text(connection, json.dumps(payload).encode(), world.now)
+        told = [output for output in world.controller.outputs() if "SendText" in repr(output)]
+        assert len(told) == expected
+    world.cut(bob)
+    settle(world)
+
+
+def test_commands_to_peers_that_failed_are_of_no_use() -> None:
+    """A fake, like a real engine, gets what was on its way before its failure was known."""
+    world = World()
+    ada, bob = world.joined("Ada", "Bob")
+    ada.media.refuse_next = "no camera"
+    ada.publish()
+    ada.do(lambda c, now: c.set_sending(VIDEO, audio=False, video=True, now=now))
+    world.run()
+    assert ada.conference.state.publications == ()
+    published(world, bob)
+    world.sfu.peers.clear()
+    call = ada.subscribe(bob.id)
+    world.run()
+    assert ada.done[call].error is not None
+    settle(world)
+
+
+# secrets ---
+class Witness:
+    """Writes down how everything looks that comes out of, or stays in, the engines."""
+
+    def __init__(self, world: World) -> None:
+        self.texts: list[str] = []
+        self.secrets: set[str] = set(CANARIES)
+        client_side, server_side = world._perform_client, world._perform_server
+
+        def from_client(client: Any, output: Any) -> None:
+            self.see(output, client.conference.state, client.conference, client.conference._entrance)
+            client_side(client, output)
+
+        def from_server(output: Any) -> None:
+            self.see(output, *world.controller._sessions.values(), *world.controller._rooms.live.values())
+            self.see(world.controller._api.store, world.controller._tickets, world.controller.config)
+            server_side(output)
+
+        world._perform_client = from_client  # type: ignore[method-assign]
+        world._perform_server = from_server  # type: ignore[method-assign]
+        issue = world.controller._tickets.issue
+
+        def issued(*args: Any) -> Any:
+            answer = issue(*args)
+            self.secrets |= {answer.ticket.reveal(), answer.resumption.reveal()}
+            self.see(answer)
+            return answer
+
+        world.controller._tickets.issue = issued  # type: ignore[method-assign, assignment]
+
+    def see(self, *things: object) -> None:
+        self.texts += [repr(thing) + str(thing) for thing in things]
+
+
+def test_no_secret_is_ever_printed() -> None:
+    turn = TurnServer(username="1:x", password=Secret(CANARIES[1]), uris=("turn:turn.example",))
+    world = World(ControllerConfig(web_url=BASE_URL, turn_servers=(turn,)))
+    witness = Witness(world)
+    room = world.controller._api.store.rooms[world.room_id]
+    object.__setattr__(room, "password", Secret(CANARIES[0]))
+    ada = world.owner("Ada")
+    wrong = world.guest("Eve")
+    entrance = GuestEntrance(base_url=BASE_URL, invite_code=world.invite_code, password=Secret(CANARIES[0]))
+    bob = world._enter(entrance, "Bob")
+    world.run()
+    assert wrong.done
+    published(world, ada)
+    published(world, bob, SCREEN)
+    subscribed(world, bob, ada)
+    done(world, ada, lambda c, now: c.raise_hand(now))
+    hear(world, bob, "media", "sdp_offer", source=ada.id, media_session_type="video", sdp="a=ice-pwd:canary")
+    hear(world, bob, "media", "sdp_answer", source=bob.id, media_session_type="screen", sdp="a=ice-pwd:canary")
+    report(world, Down(next(iter(world.controller._media._peers))))
+    world.cut(bob)
+    ada.do(lambda c, now: c.leave(now))
+    world.run()
+    for client in world.clients:
+        witness.see(*client.events, *client.done.values(), client.conference.state, *client.media.commands)
+        errors = [end.error for end in client.done.values() if end.error is not None]
+        witness.see(*errors, *(error.args for error in errors))
+        for payload in sent(client):
+            if "sdp" in payload:
+                witness.secrets |= {line[10:] for line in payload["sdp"].split("\r\n") if line.startswith("a=ice-pwd:")}
+    witness.see(*world.sfu.commands)
+    assert len(witness.secrets) > 8
+    assert len(witness.texts) > 200
+    everything = "\n".join(witness.texts)
+    for secret in (*witness.secrets, "canary", "192.0.2."):
+        assert secret not in everything

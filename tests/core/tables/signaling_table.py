@@ -1,0 +1,214 @@
+"""What signaling.md § 4, 5 and 6 (and media.md § 2, 3) say of every message in every state, as plain data.
+
+Written by hand from the protocol. It imports nothing of the library, so that it cannot repeat its mistakes.
+"""
+
+from __future__ import annotations
+
+ID = "6350421b-2930-4731-ba17-a0faa5243422"
+NEW, JOINING, WAITING, ACCEPTED, ENTERING, JOINED, CLOSED = (
+    "new",
+    "joining",
+    "waiting",
+    "accepted",
+    "entering",
+    "joined",
+    "closed",
+)
+STATES = (NEW, JOINING, WAITING, ACCEPTED, ENTERING, JOINED, CLOSED)
+
+_SRC = {"target": ID, "media_session_type": "video"}
+_STATE = {"audio": True, "video": True, "video_settings": 2}
+_CANDIDATE = {"candidate": "candidate:0 1 UDP 2122252543 198.51.100.7 50412 typ host", "sdpMLineIndex": 0}
+
+# § 5, commands; media.md § 2
+CONTROL_COMMANDS = {
+    "join": {"display_name": "Ada"},
+    "enter_room": {},
+    "raise_hand": {},
+    "lower_hand": {},
+    "grant_moderator_role": {"target": ID},
+    "revoke_moderator_role": {"target": ID},
+}
+MEDIA_COMMANDS = {
+    "publish": {**_SRC, "sdp": "v=0\r\n"},
+    "publish_complete": {"media_session_type": "video", "media_session_state": _STATE},
+    "update_media_session": {"media_session_type": "video", "media_session_state": _STATE},
+    "unpublish": {"media_session_type": "video"},
+    "subscribe": _SRC,
+    "resubscribe": _SRC,
+    "sdp_answer": {**_SRC, "sdp": "v=0\r\n"},
+    "sdp_candidate": {**_SRC, "candidate": _CANDIDATE},
+    "sdp_end_of_candidates": _SRC,
+    "configure": {**_SRC, "configuration": {"video": True}},
+    "moderator_mute": {"targets": [ID], "force": False},
+    "grant_presenter_role": {"participant_ids": [ID]},
+    "revoke_presenter_role": {"participant_ids": [ID]},
+    "update_speaking_state": {"is_speaking": True},
+    "moderator_enable_force_mute": {"allow_list": [ID]},
+    "moderator_disable_force_mute": {},
+}
+# § 5 and 5.1 - 5.2, events; media.md § 3
+_CONTROL = {"display_name": "Ada", "role": "guest", "participation_kind": "guest", "hand_is_up": False, "left_at": None}
+_SOURCE = {"source": ID, "media_session_type": "video"}
+CONTROL_EVENTS = {
+    "join_success": {"id": ID, "display_name": "Ada", "role": "guest", "participants": []},
+    "join_blocked": {"reason": "participant_limit_reached"},
+    "joined": {"id": ID, "control": _CONTROL},
+    "update": {"id": ID, "control": _CONTROL},
+    "left": {"id": ID},
+    "role_updated": {"new_role": "moderator"},
+    "time_limit_quota_elapsed": {},
+    "hand_raised": {},
+    "hand_lowered": {},
+    "room_deleted": {},
+    "moderator_role_granted": {"target": ID},
+    "moderator_role_revoked": {"target": ID},
+}
+CONTROL_ERRORS = (
+    "invalid_json",
+    "invalid_namespace",
+    "invalid_username",
+    "already_joined",
+    "not_yet_joined",
+    "not_accepted_or_not_in_waiting_room",
+    "raise_hands_disabled",
+    "insufficient_permissions",
+    "target_is_room_owner",
+    "nothing_to_do",
+)
+MEDIA_EVENTS = {
+    "sdp_answer": {**_SOURCE, "sdp": "v=0\r\n"},
+    "sdp_offer": {**_SOURCE, "sdp": "v=0\r\n"},
+    "sdp_candidate": {**_SOURCE, "candidate": _CANDIDATE},
+    "sdp_end_of_candidates": _SOURCE,
+    "webrtc_up": _SOURCE,
+    "webrtc_down": _SOURCE,
+    "media_status": {**_SOURCE, "kind": "audio", "receiving": True},
+    "webrtc_slow": {**_SOURCE, "direction": "upstream"},
+    "focus_update": {"focus": None},
+    "request_mute": {"issuer": ID, "force": True},
+    "presenter_granted": {},
+    "presenter_revoked": {},
+    "presenter_role_granted": {"participant_ids": [ID]},
+    "presenter_role_revoked": {"participant_ids": [ID]},
+    "speaker_updated": {"participant": ID, "is_speaking": True, "updated_at": "2024-03-05T09:30:01Z"},
+    "force_mute_enabled": {"allow_list": [ID]},
+    "force_mute_disabled": {},
+    "error": {"error": "permission_denied"},
+}
+
+
+def _command(namespace: str, action: str, fields: object) -> dict[str, object]:
+    return {"namespace": namespace, "payload": {"action": action, **fields}}  # type: ignore[dict-item]
+
+
+def _event(namespace: str, message: str, fields: object) -> dict[str, object]:
+    payload = {"message": message, **fields}  # type: ignore[dict-item]
+    return {"namespace": namespace, "timestamp": "2024-03-05T09:30:01Z", "payload": payload}
+
+
+COMMANDS: dict[str, dict[str, object]] = {
+    **{f"control.{name}": _command("control", name, fields) for name, fields in CONTROL_COMMANDS.items()},
+    **{f"media.{name}": _command("media", name, fields) for name, fields in MEDIA_COMMANDS.items()},
+    "media.dance": _command("media", "dance", {}),
+    "chat.send_message": _command("chat", "send_message", {"scope": "global", "content": "hi"}),
+    "echo.ping": _command("echo", "ping", {}),
+    "nope.x": _command("nope", "x", {}),
+    "control.fly": _command("control", "fly", {}),
+}
+EVENTS: dict[str, dict[str, object]] = {
+    **{f"control.{name}": _event("control", name, fields) for name, fields in CONTROL_EVENTS.items()},
+    **{f"control.error.{slug}": _event("control", "error", {"error": slug}) for slug in CONTROL_ERRORS},
+    **{f"media.{name}": _event("media", name, fields) for name, fields in MEDIA_EVENTS.items()},
+    "media.dance": _event("media", "dance", {}),
+    "moderation.in_waiting_room": _event("moderation", "in_waiting_room", {}),
+    "moderation.accepted": _event("moderation", "accepted", {}),
+    "moderation.kicked": _event("moderation", "kicked", {}),
+    "moderation.waiting_room_enabled": _event("moderation", "waiting_room_enabled", {}),
+    "chat.message_sent": _event("chat", "message_sent", {"content": "hi"}),
+    "nope.x": _event("nope", "x", {}),
+    "control.fly": _event("control", "fly", {}),
+    "control.error.unheard_of": _event("control", "error", {"error": "unheard_of"}),
+}
+_TYPED_CONTROL = {f"control.{name}" for name in CONTROL_COMMANDS}
+
+# § 5: what a client may send, and where it leads
+CLIENT_MAY = {
+    (NEW, "control.join"): JOINING,
+    (ACCEPTED, "control.enter_room"): ENTERING,  # § 6, waiting room flow
+    **{(JOINED, kind): JOINED for kind in COMMANDS if kind.split(".")[0] != "control"},
+    (JOINED, "control.raise_hand"): JOINED,
+    (JOINED, "control.lower_hand"): JOINED,
+    (JOINED, "control.grant_moderator_role"): JOINED,
+    (JOINED, "control.revoke_moderator_role"): JOINED,
+}
+# The client may name a namespace that the server does not know (§ 4: the server answers, its state is unchanged).
+UNKNOWN_NAMESPACES = {"nope"}
+
+# § 4 and 5: the slug of control.error, or None for silence, for what a client must not send
+_NOT_JOINED = {
+    "control.enter_room": "not_accepted_or_not_in_waiting_room",
+    "control.raise_hand": "not_yet_joined",
+    "control.lower_hand": "not_yet_joined",
+    "control.grant_moderator_role": "not_yet_joined",
+    "control.revoke_moderator_role": "not_yet_joined",
+    "control.fly": "invalid_json",
+    **{kind: None for kind in COMMANDS if kind.split(".")[0] != "control"},
+}
+SERVER_ANSWERS: dict[str, dict[str, str | None]] = {
+    NEW: _NOT_JOINED,
+    JOINING: {**_NOT_JOINED, "control.join": "already_joined"},
+    WAITING: {**_NOT_JOINED, "control.join": "already_joined"},
+    ACCEPTED: {**_NOT_JOINED, "control.join": "already_joined"},
+    ENTERING: {**_NOT_JOINED, "control.join": "already_joined"},
+    JOINED: {
+        "control.join": "already_joined",
+        "control.enter_room": "not_accepted_or_not_in_waiting_room",
+        "control.fly": "invalid_json",
+        "nope.x": "invalid_namespace",
+    },
+}
+
+# § 4: text that is no message -> the answer, joined and not joined
+MALFORMED: dict[str, tuple[str | None, str | None]] = {
+    '{"namespace":"control","payload":': ("invalid_json", "invalid_json"),
+    "[1,2]": ("invalid_json", "invalid_json"),
+    '{"namespace":"control"}': ("invalid_json", "invalid_json"),
+    '{"payload":{"action":"join"}}': ("invalid_json", "invalid_json"),
+    '{"namespace":"media"}': ("invalid_json", "invalid_json"),
+    '{"namespace":"control","payload":{"action":"join","display_name":5}}': ("invalid_json", "invalid_json"),
+    '{"namespace":"control","payload":{"action":5}}': ("invalid_json", "invalid_json"),
+    '{"namespace":"media","payload":{"action":"subscribe"}}': (None, None),
+    '{"namespace":"media","payload":{"action":["subscribe"]}}': (None, None),
+    '{"namespace":"nope","payload":{"x":1,"x":2}}': ("invalid_namespace", None),
+    '{"namespace":"chat","payload":{"x":1,"x":2}}': (None, None),
+}
+
+# § 5 and 6: what a server may send, and where it leads
+_WHOLE_ROOM = {  # § 5: "whole room", § 6: all events of moderation
+    "control.room_deleted",
+    "control.time_limit_quota_elapsed",
+    "moderation.in_waiting_room",
+    "moderation.accepted",
+    "moderation.kicked",
+    "moderation.waiting_room_enabled",
+    *(f"control.error.{slug}" for slug in (*CONTROL_ERRORS, "unheard_of")),  # a slug of a later version is an error
+}
+SERVER_MAY = {
+    **{(NEW, f"control.error.{slug}"): NEW for slug in (*CONTROL_ERRORS, "unheard_of")},
+    **{(state, kind): state for state in (JOINING, WAITING, ACCEPTED, ENTERING) for kind in _WHOLE_ROOM},
+    (JOINING, "control.join_success"): JOINED,
+    (JOINING, "control.join_blocked"): NEW,  # the connection stays, the client may retry
+    (JOINING, "moderation.in_waiting_room"): WAITING,
+    (JOINING, "control.error.invalid_username"): NEW,  # "state unchanged, client may send join again"
+    (JOINING, "control.error.invalid_json"): NEW,
+    (WAITING, "moderation.accepted"): ACCEPTED,
+    (ENTERING, "control.join_success"): JOINED,
+    (ENTERING, "control.join_blocked"): ACCEPTED,
+    (ENTERING, "control.error.not_accepted_or_not_in_waiting_room"): WAITING,
+    **{(JOINED, kind): JOINED for kind in EVENTS if not kind.startswith("control.")},
+    **{(JOINED, f"control.error.{slug}"): JOINED for slug in (*CONTROL_ERRORS, "unheard_of")},
+    **{(JOINED, f"control.{name}"): JOINED for name in CONTROL_EVENTS if not name.startswith("join_")},
+    (JOINED, "moderation.in_waiting_room"): WAITING,  # § 6, send_to_waiting_room
+}

@@ -1,0 +1,97 @@
+"""Bad input against the controller, and every message of every server against a conference in the room."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worlds import hear_raw, link, published, say_raw, settle, subscribed
+
+from m3core.conference.state import Phase
+from m3core.io import ConnectionId
+from m3core.testing.pair import Client, World
+
+_VECTORS = Path(__file__).parents[1] / "vectors"
+_MALFORMED: list[dict[str, Any]] = json.loads((_VECTORS / "signaling-malformed.json").read_text())
+_SIGNALING = sorted(path for path in _VECTORS.glob("signaling-*.json") if "malformed" not in path.name)
+
+
+def stranger(world: World) -> Client:
+    """Connected, not joined."""
+    bob = world.guest("Bob")
+    while not any(owner is bob for owner, _ in world._links.values()):
+        world.deliver(0)
+    bob.conference.outbox.connection = None  # its engine hears nothing: the connection is ours alone
+    world.run()
+    return bob
+
+
+@pytest.mark.parametrize("vector", _MALFORMED, ids=lambda vector: str(vector["note"]))
+def test_malformed_input(vector: dict[str, Any]) -> None:
+    world = World()
+    (ada,) = world.joined("Ada")
+    sender = ada if vector["state"] == "joined" else stranger(world)
+    answers = say_raw(world, sender, vector["raw"].encode())
+    expected = vector["expect"]
+    assert answers == ([] if expected is None else [expected["payload"]])
+    assert link(world, sender)  # the connection stays
+    if expected is not None:
+        envelope = json.loads(sender.received[-1])
+        assert envelope["namespace"] == "control"
+        assert len(envelope["timestamp"]) == 30  # direct: nanoseconds
+
+
+def _events() -> list[Any]:
+    return [
+        pytest.param(entry, id=f"{path.stem}-{index}-{entry['type']}")
+        for path in _SIGNALING
+        for index, entry in enumerate(json.loads(path.read_text()))
+        if entry["direction"] == "to_client" and entry["json"] is not None
+    ]
+
+
+def test_there_are_vectors_of_every_namespace() -> None:
+    assert len(_SIGNALING) >= 12
+    assert len(_events()) > 150
+
+
+def test_a_conference_survives_every_message_of_every_server() -> None:
+    """All in one conference, one after the other: also what they leave behind does no harm."""
+    world = World()
+    ada, bob = world.joined("Ada", "Bob")
+    published(world, ada)
+    published(world, bob)
+    subscribed(world, bob, ada)
+    for round_ in range(2):
+        for parameter in _events():
+            (entry,) = parameter.values
+            text = json.dumps(entry["json"])
+            for data in (text, text.replace("6350421b-2930-4731-ba17-a0faa5243422", (ada.id, bob.id)[round_])):
+                hear_raw(world, bob, data.encode())
+                assert bob.conference.phase in {Phase.JOINED, Phase.WAITING}
+                assert bob.conference.state is bob.conference.state
+                if bob.conference.phase is Phase.WAITING:  # back in, for the next one
+                    hear_raw(world, bob, b'{"namespace":"moderation","payload":{"message":"accepted"}}')
+                    hear_raw(world, bob, _join_success(bob))
+                assert bob.conference.phase is Phase.JOINED
+    world.run()
+    settle(world)
+
+
+def _join_success(client: Client) -> bytes:
+    payload = {"message": "join_success", "id": client.id, "display_name": "Bob", "role": "guest", "participants": []}
+    return json.dumps({"namespace": "control", "payload": payload}).encode()
+
+
+@pytest.mark.parametrize("entry", _events())
+def test_a_conference_survives_each_message_alone(entry: dict[str, Any]) -> None:
+    """Before the room, where almost everything is illegal."""
+    world = World()
+    bob = world.guest("Bob")
+    while bob.conference.phase is not Phase.JOINING:
+        world.deliver(0)
+    connection = ConnectionId(link(world, bob)[1])
+    bob.tell(lambda c, now: c.receive_text(connection, json.dumps(entry["json"]).encode(), now))
+    assert bob.conference.phase in {Phase.JOINING, Phase.WAITING, Phase.JOINED, Phase.ENDED}

@@ -1,0 +1,133 @@
+"""What the tests of both engines share: raw words between a client and the controller of a `World`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from m3core.conference.engine import Conference
+from m3core.conference.state import Phase
+from m3core.controller.engine import Controller
+from m3core.io import CallId, Close, ConnectionId, MediaReport
+from m3core.testing.pair import Client, World
+from m3core.values import MediaSessionType, ParticipantId
+
+VIDEO, SCREEN = MediaSessionType.VIDEO, MediaSessionType.SCREEN
+NOBODY = ParticipantId("00000000-0000-4000-8000-000000000000")
+
+
+def link(world: World, client: Client) -> tuple[ConnectionId, ConnectionId]:
+    """The connection of ``client``, as the controller and as the client number it."""
+    return next((server, ours) for server, (owner, ours) in world._links.items() if owner is client)
+
+
+def hear(world: World, client: Client, namespace: str, message: str, **fields: Any) -> None:
+    """Let ``client`` receive a message that the controller did not send."""
+    payload = {"message": message, **fields}
+    hear_raw(world, client, json.dumps({"namespace": namespace, "payload": payload}).encode())
+
+
+def hear_raw(world: World, client: Client, data: bytes) -> None:
+    """The same, any bytes."""
+    connection = link(world, client)[1]
+    client.tell(lambda c, now: c.receive_text(connection, data, now))
+
+
+def say(world: World, client: Client, namespace: str, action: str, **fields: Any) -> list[dict[str, Any]]:
+    """Let the controller receive a message that the engine of ``client`` did not send; what ``client`` is answered."""
+    return say_raw(
+        world, client, json.dumps({"namespace": namespace, "payload": {"action": action, **fields}}).encode()
+    )
+
+
+def say_raw(world: World, client: Client, data: bytes) -> list[dict[str, Any]]:
+    """The same, any bytes. The answers are the payloads, delivered to the engine as well."""
+    before = len(client.received)
+    world.controller.receive_text(link(world, client)[0], data, world.now)
+    world.drain_server()
+    world.run()
+    return [json.loads(text)["payload"] for text in client.received[before:]]
+
+
+def errors(payloads: list[dict[str, Any]]) -> list[str]:
+    return [payload["error"] for payload in payloads if payload["message"] == "error"]
+
+
+def report(world: World, of: MediaReport) -> None:
+    """The media server says ``of``."""
+    world.controller.sfu_report(of, world.now)
+    world.drain_server()
+    world.run()
+
+
+def close(world: World, client: Client, code: int | None) -> None:
+    """The controller closes the connection of ``client``."""
+    world._perform_server(Close(link(world, client)[0], code))
+    world.run()
+
+
+def done(world: World, client: Client, command: Callable[[Conference, float], CallId]) -> object:
+    """Give a command and wait for its end: its result, or its error."""
+    call = client.do(command)
+    world.sleep(0.3)
+    end = client.done[call]
+    return end.error if end.error is not None else end.result
+
+
+def sent(client: Client, since: int = 0) -> list[dict[str, Any]]:
+    """The payloads that ``client`` sent."""
+    return [json.loads(data)["payload"] for data in client.sent[since:]]
+
+
+def heard(client: Client, since: int = 0) -> list[dict[str, Any]]:
+    """The payloads that ``client`` received."""
+    return [json.loads(data)["payload"] for data in client.received[since:]]
+
+
+def published(world: World, client: Client, kind: MediaSessionType = VIDEO) -> None:
+    """``client`` publishes, and it works."""
+    call = client.publish(kind)
+    world.run()
+    assert client.done[call].error is None
+
+
+def subscribed(world: World, client: Client, to: Client, kind: MediaSessionType = VIDEO) -> None:
+    """``client`` subscribes, and it works."""
+    call = client.subscribe(to.id, kind)
+    world.run()
+    assert client.done[call].error is None
+
+
+def deadline(engine: Conference | Controller) -> float | None:
+    """Its deadline, as a call, so that no type checker believes that it stays the same."""
+    return engine.deadline
+
+
+def phase(client: Client) -> Phase:
+    """The same for the phase of a conference."""
+    return client.conference.phase
+
+
+def focus(client: Client) -> ParticipantId | None:
+    """The same for who is heard."""
+    return client.conference.state.focus
+
+
+def settle(world: World) -> None:
+    """Everybody leaves; nothing may remain anywhere."""
+    for client in world.clients:
+        client.do(lambda conference, now: conference.leave(now))
+    world.run()
+    for client in world.clients:
+        assert client.media.peers == {}
+        assert client.conference.deadline is None
+        assert client.conference.calls.deadline is None
+        assert not client.conference.state.publications
+        assert not client.conference.state.subscriptions
+    assert world.sfu.peers == {}
+    assert world.controller._sessions == {}
+    assert world.controller._rooms.live == {}
+    assert world.controller._media._peers == {}
+    assert world.controller.deadline is None
+    assert world._links == {}
