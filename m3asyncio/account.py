@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+from attrs import evolve
+
+from m3asyncio.driver import unbroken
 from m3asyncio.http import HttpxTransport
 from m3asyncio.transports import HttpTransport
 from m3asyncio.websocket import is_local
 from m3core import account as core
 from m3core.account import Tokens
-from m3core.errors import AuthError, M3Error
+from m3core.errors import AuthError, LocalProtocolError, M3Error
 from m3core.io import HttpRequest, HttpResponse, RequestId
 from m3core.rest.endpoint import Endpoint
 from m3core.rest.events import CREATE_EVENT, CreateEvent, Event
@@ -49,10 +52,12 @@ class Account:
             tokens = Tokens(Secret(tokens))
         self._engine = core.Account(self.base_url, tokens, can_refresh=refresh is not None)
         self._refresh = refresh
-        self._http: HttpTransport = http or HttpxTransport(local=is_local(self.base_url))
+        self._http: HttpTransport = http if http is not None else HttpxTransport(local=is_local(self.base_url))
+        self._owns_http = http is None
         self._answers: dict[RequestId, asyncio.Future[HttpResponse]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._last = 0
+        self._closed = False
 
     async def me(self) -> PrivateUser:
         """Who the tokens belong to."""
@@ -73,24 +78,34 @@ class Account:
 
     async def perform(self, request: HttpRequest) -> HttpResponse:
         """Sign a request (`Authorization.ACCOUNT`) and send it; raises `TransportError` or `AuthError`."""
+        if self._closed:
+            raise LocalProtocolError("the account is closed")
         self._last += 1
         request_id = RequestId(self._last)
         answer: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
         self._answers[request_id] = answer
         try:
-            self._feed(lambda: self._engine.request(_renumbered(request, request_id)))
+            self._feed(lambda: self._engine.request(evolve(request, id=request_id)))
             return await answer
         finally:
             self._answers.pop(request_id, None)
             self._engine.cancel(request_id)
 
     async def aclose(self) -> None:
-        """Cancel what is under way and close all connections."""
+        """End what is under way, its callers are told, and close all connections (of a transport of our own)."""
+        await unbroken(self._close())
+
+    async def _close(self) -> None:
+        self._closed = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._http.aclose()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(LocalProtocolError("the account was closed"))
+        if self._owns_http:
+            await self._http.aclose()
 
     async def __aenter__(self) -> Account:
         return self
@@ -126,7 +141,8 @@ class Account:
         if output.response is not None:
             answer.set_result(output.response)
         else:
-            answer.set_exception(output.error or AuthError("no answer"))
+            error = output.error or AuthError("no answer")
+            answer.set_exception(error.with_traceback(None))  # one error may go to many callers
 
     async def _send(self, request: HttpRequest) -> None:
         try:
@@ -145,6 +161,10 @@ class Account:
         except M3Error as error:
             failure = error
             self._feed(lambda: self._engine.refresh_failed(failure))
+        except Exception as error:  # noqa: BLE001 - the user's function; those who wait for it must not wait for ever
+            unknown = AuthError(f"the refresh of the tokens raised {type(error).__name__}")
+            unknown.__cause__ = error
+            self._feed(lambda: self._engine.refresh_failed(unknown))
         else:
             self._feed(lambda: self._engine.refreshed(tokens))
 
@@ -173,10 +193,3 @@ class Meeting:
 
         entrance = MemberEntrance(base_url=self._account.base_url, room_id=self.event.room.id)
         return Joining(display_name, entrance=entrance, account=self._account)
-
-
-def _renumbered(request: HttpRequest, request_id: RequestId) -> HttpRequest:
-    """The account counts the requests of all its users."""
-    from attrs import evolve
-
-    return evolve(request, id=request_id)

@@ -71,9 +71,10 @@ class LibraryWebSocket:
             return
 
     async def close(self, code: int | None) -> None:
-        """Close with ``code``; ``None`` aborts."""
+        """Close with ``code``; ``None`` aborts. Returns when the socket is closed."""
         if code is None:
             self._connection.transport.abort()
+            await self._connection.wait_closed()
         else:
             await self._connection.close(code)
 
