@@ -61,7 +61,7 @@ class Account:
 
     async def me(self) -> PrivateUser:
         """Who the tokens belong to."""
-        return await self._ask(GET_ME, None)
+        return await self.ask(GET_ME, None)
 
     async def create_meeting(self, *, title: str, description: str = "", password: str | None = None) -> Meeting:
         """An ad-hoc event and its room."""
@@ -74,7 +74,7 @@ class Account:
             recurrence_pattern=(),
             is_adhoc=True,
         )
-        return Meeting(self, await self._ask(CREATE_EVENT, request))
+        return Meeting(self, await self.ask(CREATE_EVENT, request))
 
     async def perform(self, request: HttpRequest) -> HttpResponse:
         """Sign a request (`Authorization.ACCOUNT`) and send it; raises `TransportError` or `AuthError`."""
@@ -117,10 +117,7 @@ class Account:
 
     async def ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
         """Call any endpoint of `m3core.rest` as this user."""
-        return await self._ask(endpoint, body, **ids)
-
-    async def _ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
-        request = endpoint.request(RequestId(0), self.base_url, body, **ids)
+        request = endpoint.request(RequestId(0), self.base_url, body, invite=None, **ids)
         return endpoint.read(await self.perform(request))
 
     def _feed(self, give: Callable[[], None]) -> None:

@@ -164,8 +164,8 @@ class Driver:
             case HttpRequest():
                 self._spawn(self._request(output))
             case Connect():
-                connection = self._connections[output.connection] = _Connection()
-                connection.task = self._spawn(self._run(output, connection))
+                entry = self._connections[output.connection] = _Connection()
+                entry.task = self._spawn(self._run(output, entry))
             case Ping() | Close():
                 self._enqueue(output.connection, output)
 

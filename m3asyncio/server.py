@@ -213,6 +213,7 @@ async def serve(
     loopback = host.startswith("127.") or host in {"localhost", "::1"}
     user = owner or User(id=UserId(format_uuid(secrets.token_bytes(16))), email="owner@localhost", display_name="Owner")
     token = Secret(owner_token or secrets.token_urlsafe(32))
+    holder: list[Server] = []
     try:
         listener = await loop.create_server(lambda: _Protocol(holder[0]), host, port, start_serving=False)
     except OSError as error:
@@ -227,7 +228,7 @@ async def serve(
         utc_at_zero=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=loop.time()),
     )
     server = Server(base_url, Tokens(token), controller, loopback=loopback)
-    holder = [server]
+    holder.append(server)
     try:
         await listener.start_serving()
         yield server

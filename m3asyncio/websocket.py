@@ -95,7 +95,7 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
             proxy=None if local else True,
         )
     except InvalidStatus as error:
-        raise WebSocketRefused(error.response.status_code, error.response.body or b"") from None
+        raise WebSocketRefused(error.response.status_code, bytes(error.response.body or b"")) from None
     except (OSError, TimeoutError, WebSocketException) as error:
         raise TransportError(f"the WebSocket could not be opened ({type(error).__name__})") from None
     return LibraryWebSocket(connection)
