@@ -116,7 +116,10 @@ async def test_passwords() -> None:
 @in_loop
 async def test_invitations_and_rooms_that_are_not_known() -> None:
     async with house() as here, house() as other:
-        for link in (f"{here.server.base_url}/invite/{CODE}", other.link.replace(other.server.base_url, here.server.base_url)):
+        for link in (
+            f"{here.server.base_url}/invite/{CODE}",
+            other.link.replace(other.server.base_url, here.server.base_url),
+        ):
             with pytest.raises(m3.ApiError) as caught:
                 async with m3.join(link, display_name="Gus"):
                     pytest.fail("joined with a code that is not known")

@@ -204,7 +204,9 @@ def test_tokens_that_expired_before_the_first_login_are_refreshed_once() -> None
     assert house.refreshes == 1
 
 
-@pytest.mark.parametrize("answer", [HttpResponse(403), HttpResponse(400, body=b"{}"), HttpResponse(200, body=b"<html>")])
+@pytest.mark.parametrize(
+    "answer", [HttpResponse(403), HttpResponse(400, body=b"{}"), HttpResponse(200, body=b"<html>")]
+)
 def test_a_login_that_is_refused_is_an_auth_error(answer: HttpResponse) -> None:
     house = House()
     house.ask(1)
@@ -233,7 +235,12 @@ def test_what_nobody_waits_for_is_not_answered() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://evil.example/v1/users/me", f"{BASE}.evil.example/v1", f"{BASE}@evil.example/v1", "http://controller.example/v1"],
+    [
+        "https://evil.example/v1/users/me",
+        f"{BASE}.evil.example/v1",
+        f"{BASE}@evil.example/v1",
+        "http://controller.example/v1",
+    ],
 )
 def test_no_token_goes_to_another_origin(url: str) -> None:
     house = House()
