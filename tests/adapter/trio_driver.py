@@ -73,12 +73,11 @@ class TrioDriver:
     async def websocket(self, wanted: Connect) -> None:
         url, connection, code, parts = urlsplit(wanted.url), wanted.connection, 1006, list[str]()
         hello = Request(url.netloc, url.path, subprotocols=list(wanted.subprotocols))
-        stream = await trio.open_tcp_stream(str(url.hostname), url.port or 80)
-        async with stream, trio.open_nursery() as tasks:
+        async with await trio.open_tcp_stream(str(url.hostname), url.port or 80) as tcp, trio.open_nursery() as tasks:
             self.scope = tasks.cancel_scope
             self.to_write.send_nowait(self.socket.send(hello))
-            tasks.start_soon(self.write, stream)
-            async for data in stream:
+            tasks.start_soon(self.write, tcp)
+            async for data in tcp:
                 self.socket.receive_data(bytes(data))
                 for event in self.socket.events():
                     if isinstance(event, AcceptConnection):
