@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from attrs import evolve
 
+from m3asyncio.client import Joining, Receive
 from m3asyncio.driver import unbroken
 from m3asyncio.http import HttpxTransport
-from m3asyncio.transports import HttpTransport
-from m3asyncio.websocket import is_local
+from m3asyncio.transports import HttpTransport, WebSocketConnect
+from m3asyncio.websocket import connect_websocket, is_local
 from m3core import account as core
 from m3core.account import Tokens
+from m3core.conference.entrance import MemberEntrance
 from m3core.errors import AuthError, LocalProtocolError, M3Error
 from m3core.io import HttpRequest, HttpResponse, RequestId
 from m3core.rest.endpoint import Endpoint
@@ -23,9 +25,6 @@ from m3core.rest.invites import CREATE_INVITE, CreateInvite
 from m3core.rest.link import parse_controller_url
 from m3core.rest.users import GET_ME, PrivateUser
 from m3core.values import Secret
-
-if TYPE_CHECKING:
-    from m3asyncio.client import Joining
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -183,10 +182,16 @@ class Meeting:
         invite = await self._account.ask(CREATE_INVITE, CreateInvite(), room_id=self.event.room.id)
         return f"{(web_url or self._account.base_url).rstrip('/')}/invite/{invite.invite_code}"
 
-    def start(self, *, display_name: str) -> Joining:
-        """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``."""
-        from m3asyncio.client import Joining
-        from m3core.conference.entrance import MemberEntrance
-
+    def start(
+        self,
+        *,
+        display_name: str,
+        receive: Receive = Receive.AUDIO | Receive.VIDEO,
+        http: HttpTransport | None = None,
+        connect: WebSocketConnect = connect_websocket,
+    ) -> Joining:
+        """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``. The rest as in `join`."""
         entrance = MemberEntrance(base_url=self._account.base_url, room_id=self.event.room.id)
-        return Joining(display_name, entrance=entrance, account=self._account)
+        return Joining(
+            display_name, entrance=entrance, account=self._account, receive=receive, http=http, connect=connect
+        )

@@ -194,6 +194,8 @@ class Driver:
         future = self._calls.pop(done.call, None)
         if future is None:
             self._early[done.call] = done
+        elif future.cancelled():
+            pass  # its caller has been cancelled, and has not yet had a turn to say so
         elif done.error is not None:
             future.set_exception(done.error)
         else:

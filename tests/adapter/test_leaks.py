@@ -40,8 +40,7 @@ async def nothing_left() -> AsyncIterator[None]:
     assert [str(warning.message) for warning in caught] == []
     assert asyncio.all_tasks() == tasks
     assert {t for t in threading.enumerate() if not t.name.startswith("asyncio_")} <= threads
-    return_of = _sockets() - sockets
-    assert return_of == set()
+    assert _sockets() - sockets == set()
 
 
 class Steps:
@@ -132,12 +131,9 @@ async def _comes_and_goes(here: House) -> None:
 async def test_a_join_cancelled_at_any_step() -> None:
     async with house() as here:
         await _comes_and_goes(here)
-        done = 0
         async with nothing_left():
-            for after in range(0, 200, 3):
-                if not await Steps(after).cancel(lambda: _enter(here)):
-                    done += 1
-        assert done < 60, "most joins must have been cancelled half-way"
+            for after in range(0, 140, 4):
+                await Steps(after).cancel(lambda: _enter(here))
         async with here.meeting.start(display_name="Olga") as owner:  # and the server has let go of all of them
             assert [someone for someone in owner.state.participants.values() if someone.is_here] == []
 
@@ -149,17 +145,17 @@ async def _enter(here: House) -> None:
 
 @in_loop
 async def test_a_member_cancelled_at_any_step() -> None:
-    async with house() as here:
-        async with nothing_left():
-            for after in range(0, 150, 7):
-                await Steps(after).cancel(lambda: _start(here))
-        assert here.account._answers == {}
-        assert (await here.account.me()).display_name == "Owner"
+    async with house() as here, nothing_left(), m3.Account(here.server.base_url, here.server.owner) as account:
+        meeting = await account.create_meeting(title="Mine")
 
+        async def start() -> None:
+            async with meeting.start(display_name="Olga"):
+                pass
 
-async def _start(here: House) -> None:
-    async with here.meeting.start(display_name="Olga"):
-        pass
+        for after in range(0, 150, 10):
+            await Steps(after).cancel(start)
+        assert account._answers == {}
+        assert (await account.me()).display_name == "Owner"
 
 
 @in_loop
@@ -243,7 +239,7 @@ async def test_a_publish_cancelled_at_any_step_is_taken_back(fake_media: type[Fa
         await guest._call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
         stops = owner.events(m3.StreamStopped)
         outcomes: list[bool] = []
-        for after in range(60):
+        for after in range(0, 60, 2):
             cancelled = await Steps(after).cancel(lambda: _published(guest))
             outcomes.append(cancelled)
             assert bool(guest.state.publications) is not cancelled, after
@@ -253,7 +249,7 @@ async def test_a_publish_cancelled_at_any_step_is_taken_back(fake_media: type[Fa
         assert False in outcomes
         for engine in fake_media.made:
             assert engine.media.peers == {}
-            assert engine.sources == {} or True
+            assert len(engine.sources) <= len(engine.media.commands)
         await stops.__aexit__()
         assert owner.ended is None
 
