@@ -315,5 +315,5 @@ async def test_leaving_is_bounded_when_the_server_says_nothing_any_more(monkeypa
         for protocol in here.server._protocols.values():
             if protocol.transport is not None:
                 protocol.transport.resume_reading()
-        while here.server._controller._sessions:
+        while here.server._controller._sessions:  # noqa: ASYNC110 - the server tells nobody who left
             await asyncio.sleep(0)

@@ -106,7 +106,7 @@ class Socket:
         async for data in self.inner.messages():
             self.witness.sdp(data)
             if self.spoil and b"ice-pwd" in data:
-                data = data.replace(b"v=0\\r\\n", b"v=7\\r\\n")  # noqa: PLW2901
+                data = data.replace(b"v=0\\r\\n", b"v=7\\r\\n")
             else:
                 self.witness.read("repr of an event", repr(decode_event(data)))
             yield data
@@ -213,8 +213,7 @@ async def _conference(witness: Witness) -> None:
 
 async def _close(account: m3.Account, *joins: m3.Joining) -> None:
     """Transports of the user's are the user's to close."""
-    for owned in (account, *joins):
-        http = owned._http
+    for http in (account._http, *(joining._http for joining in joins)):
         assert http is not None
         await http.aclose()
 
