@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from attrs import evolve
+
+from m3asyncio.client import Joining, Receive
+from m3asyncio.driver import unbroken
 from m3asyncio.http import HttpxTransport
-from m3asyncio.transports import HttpTransport
-from m3asyncio.websocket import is_local
+from m3asyncio.transports import HttpTransport, WebSocketConnect
+from m3asyncio.websocket import connect_websocket, is_local
 from m3core import account as core
 from m3core.account import Tokens
-from m3core.errors import AuthError, M3Error
+from m3core.conference.entrance import MemberEntrance
+from m3core.errors import AuthError, LocalProtocolError, M3Error
 from m3core.io import HttpRequest, HttpResponse, RequestId
 from m3core.rest.endpoint import Endpoint
 from m3core.rest.events import CREATE_EVENT, CreateEvent, Event
@@ -20,9 +25,6 @@ from m3core.rest.invites import CREATE_INVITE, CreateInvite
 from m3core.rest.link import parse_controller_url
 from m3core.rest.users import GET_ME, PrivateUser
 from m3core.values import Secret
-
-if TYPE_CHECKING:
-    from m3asyncio.client import Joining
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -49,14 +51,16 @@ class Account:
             tokens = Tokens(Secret(tokens))
         self._engine = core.Account(self.base_url, tokens, can_refresh=refresh is not None)
         self._refresh = refresh
-        self._http: HttpTransport = http or HttpxTransport(local=is_local(self.base_url))
+        self._http: HttpTransport = http if http is not None else HttpxTransport(local=is_local(self.base_url))
+        self._owns_http = http is None
         self._answers: dict[RequestId, asyncio.Future[HttpResponse]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._last = 0
+        self._closed = False
 
     async def me(self) -> PrivateUser:
         """Who the tokens belong to."""
-        return await self._ask(GET_ME, None)
+        return await self.ask(GET_ME, None)
 
     async def create_meeting(self, *, title: str, description: str = "", password: str | None = None) -> Meeting:
         """An ad-hoc event and its room."""
@@ -69,28 +73,38 @@ class Account:
             recurrence_pattern=(),
             is_adhoc=True,
         )
-        return Meeting(self, await self._ask(CREATE_EVENT, request))
+        return Meeting(self, await self.ask(CREATE_EVENT, request))
 
     async def perform(self, request: HttpRequest) -> HttpResponse:
         """Sign a request (`Authorization.ACCOUNT`) and send it; raises `TransportError` or `AuthError`."""
+        if self._closed:
+            raise LocalProtocolError("the account is closed")
         self._last += 1
         request_id = RequestId(self._last)
         answer: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
         self._answers[request_id] = answer
         try:
-            self._feed(lambda: self._engine.request(_renumbered(request, request_id)))
+            self._feed(lambda: self._engine.request(evolve(request, id=request_id)))
             return await answer
         finally:
             self._answers.pop(request_id, None)
             self._engine.cancel(request_id)
 
     async def aclose(self) -> None:
-        """Cancel what is under way and close all connections."""
+        """End what is under way, its callers are told, and close all connections (of a transport of our own)."""
+        await unbroken(self._close())
+
+    async def _close(self) -> None:
+        self._closed = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._http.aclose()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(LocalProtocolError("the account was closed"))
+        if self._owns_http:
+            await self._http.aclose()
 
     async def __aenter__(self) -> Account:
         return self
@@ -102,10 +116,7 @@ class Account:
 
     async def ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
         """Call any endpoint of `m3core.rest` as this user."""
-        return await self._ask(endpoint, body, **ids)
-
-    async def _ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
-        request = endpoint.request(RequestId(0), self.base_url, body, **ids)
+        request = endpoint.request(RequestId(0), self.base_url, body, invite=None, **ids)
         return endpoint.read(await self.perform(request))
 
     def _feed(self, give: Callable[[], None]) -> None:
@@ -126,7 +137,8 @@ class Account:
         if output.response is not None:
             answer.set_result(output.response)
         else:
-            answer.set_exception(output.error or AuthError("no answer"))
+            error = output.error or AuthError("no answer")
+            answer.set_exception(error.with_traceback(None))  # one error may go to many callers
 
     async def _send(self, request: HttpRequest) -> None:
         try:
@@ -145,6 +157,10 @@ class Account:
         except M3Error as error:
             failure = error
             self._feed(lambda: self._engine.refresh_failed(failure))
+        except Exception as error:  # noqa: BLE001 - the user's function; those who wait for it must not wait for ever
+            unknown = AuthError(f"the refresh of the tokens raised {type(error).__name__}")
+            unknown.__cause__ = error
+            self._feed(lambda: self._engine.refresh_failed(unknown))
         else:
             self._feed(lambda: self._engine.refreshed(tokens))
 
@@ -166,17 +182,16 @@ class Meeting:
         invite = await self._account.ask(CREATE_INVITE, CreateInvite(), room_id=self.event.room.id)
         return f"{(web_url or self._account.base_url).rstrip('/')}/invite/{invite.invite_code}"
 
-    def start(self, *, display_name: str) -> Joining:
-        """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``."""
-        from m3asyncio.client import Joining
-        from m3core.conference.entrance import MemberEntrance
-
+    def start(
+        self,
+        *,
+        display_name: str,
+        receive: Receive = Receive.AUDIO | Receive.VIDEO,
+        http: HttpTransport | None = None,
+        connect: WebSocketConnect = connect_websocket,
+    ) -> Joining:
+        """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``. The rest as in `join`."""
         entrance = MemberEntrance(base_url=self._account.base_url, room_id=self.event.room.id)
-        return Joining(display_name, entrance=entrance, account=self._account)
-
-
-def _renumbered(request: HttpRequest, request_id: RequestId) -> HttpRequest:
-    """The account counts the requests of all its users."""
-    from attrs import evolve
-
-    return evolve(request, id=request_id)
+        return Joining(
+            display_name, entrance=entrance, account=self._account, receive=receive, http=http, connect=connect
+        )

@@ -6,13 +6,16 @@ Thin: every rule is in `m3core.conference`; here are the awaits, and the objects
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Callable
 from enum import Flag, auto
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+from weakref import WeakSet
 
-from m3asyncio.driver import Driver
+from m3asyncio.driver import Driver, unbroken
 from m3asyncio.http import HttpxTransport
+from m3asyncio.log_privacy import mask_ice_passwords
 from m3asyncio.received import PeerStats, ReceivedMedia
 from m3asyncio.streams import EventStream, FrameStream
 from m3asyncio.transports import HttpTransport, WebSocketConnect
@@ -103,29 +106,32 @@ class Joining:
         self._http = http
         self._connect = connect
         self._conference: Conference | None = None
+        self._undo = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Conference:
-        local = is_local(self._entrance.base_url if self._entrance else self._link.origin if self._link else "")
-        http = self._http or HttpxTransport(local=local)
+        if self._conference is not None:
+            raise LocalProtocolError("one conference is joined by it already")
+        undo = contextlib.AsyncExitStack()
         try:
+            http = self._http
+            if http is None:
+                http = HttpxTransport(local=self._is_local())
+                undo.push_async_callback(http.aclose)
             entrance = self._entrance or await self._find(http)
+            conference = Conference(
+                Engine(entrance, display_name=self._display_name),
+                http=http,
+                connect=self._connect,
+                account=self._account,
+                receive=self._receive,
+                loopback=is_local(entrance.base_url),
+            )
+            undo.push_async_callback(conference._close)  # noqa: SLF001 - same module
+            await conference._call(lambda engine, now: engine.start(now))  # noqa: SLF001
         except BaseException:
-            await http.aclose()
+            await unbroken(undo.aclose())
             raise
-        conference = Conference(
-            Engine(entrance, display_name=self._display_name),
-            http=http,
-            connect=self._connect,
-            account=self._account,
-            receive=self._receive,
-            loopback=is_local(entrance.base_url),
-        )
-        self._conference = conference
-        try:
-            await conference._call(lambda engine, now: engine.start(now))  # noqa: SLF001 - same module
-        except BaseException:
-            await conference._aclose()  # noqa: SLF001
-            raise
+        self._conference, self._undo = conference, undo
         return conference
 
     async def __aexit__(
@@ -135,9 +141,14 @@ class Joining:
         if conference is None:
             return
         ended = conference.ended
-        await conference._aclose()  # noqa: SLF001
+        await unbroken(self._undo.aclose())
         if error is None and ended is not None and ended is not EndReason.LEFT:
             raise ConferenceEnded(ended.value, conference.ended_detail)
+
+    def _is_local(self) -> bool:
+        """Whether the controller is on this machine, so that no proxy is asked."""
+        link = "" if self._link is None else self._link.origin
+        return is_local(self._entrance.base_url if self._entrance is not None else self._controller or link)
 
     async def _find(self, http: HttpTransport) -> GuestEntrance:
         """The controller of the link (design: given, own origin, `controller.` + host)."""
@@ -173,10 +184,10 @@ class Conference:
         loopback: bool,
     ) -> None:
         self._engine = engine
-        self._http = http
         self._receive = receive
         self._loopback = loopback
-        self._streams: set[EventStream[Any]] = set()
+        self._streams: WeakSet[EventStream[Any]] = WeakSet()
+        self._closed = False
         self._media_engine: MediaEngine | None = None
         self.ended_detail = ""
         self._driver = Driver(
@@ -255,13 +266,21 @@ class Conference:
     async def _publish(self, kind: MediaSessionType, video: Source | None, audio: Source | None) -> Publication:
         media = await self._start_media()
         peer = self._engine.new_peer()
-        await asyncio.to_thread(media.set_sources, peer, video, audio)
-        await self._call(
-            lambda engine, now: engine.publish(
-                kind, audio=audio is not None, video=video is not None, peer=peer, now=now
-            )[0]
-        )
-        return Publication(self, kind, peer, audio=audio is not None, video=video is not None)
+        publication = Publication(self, kind, peer, audio=audio is not None, video=video is not None)
+        try:
+            await unbroken(asyncio.to_thread(media.set_sources, peer, video, audio))
+            await self._call(
+                lambda engine, now: engine.publish(
+                    kind, audio=audio is not None, video=video is not None, peer=peer, now=now
+                )[0]
+            )
+        except BaseException:
+            if self._engine.publications.of_peer(peer) is not None:  # done in the moment of the cancellation
+                with contextlib.suppress(M3Error):
+                    await publication.stop()
+            await unbroken(asyncio.to_thread(media.set_sources, peer))  # closes those that no peer has taken
+            raise
+        return publication
 
     # -- receiving ---
     def subscribe(
@@ -303,8 +322,11 @@ class Conference:
     def _media(self) -> MediaEngine:
         """The media engine, started; `_start_media` has imported it where that may take long."""
         if self._media_engine is None:
+            if self._closed:
+                raise LocalProtocolError("the conference is over")
             from m3asyncio.media import MediaEngine
 
+            mask_ice_passwords()
             self._media_engine = MediaEngine(self._driver.media_report, loopback=self._loopback)
             self._media_engine.start()
         return self._media_engine
@@ -313,21 +335,18 @@ class Conference:
         await asyncio.to_thread(_import_media)
         return self._media()
 
-    async def _aclose(self) -> None:
-        """Leave, and leave nothing behind; cancelling it does not stop it half-way."""
-        await _shielded(self._close_all())
-
-    async def _close_all(self) -> None:
+    async def _close(self) -> None:
+        """Leave, and leave nothing behind."""
         try:
             if self.ended is None:
                 await self.leave()
         finally:
+            self._closed = True
             await self._driver.aclose()
             for stream in tuple(self._streams):
                 stream.end()
             if self._media_engine is not None:
                 await asyncio.to_thread(self._media_engine.close)
-            await self._http.aclose()
 
 
 def _import_media() -> None:
@@ -337,16 +356,6 @@ def _import_media() -> None:
     except ModuleNotFoundError as error:
         raise LocalProtocolError(f"media needs the extra m3-conference[media] (no module {error.name})") from None
     del m3asyncio
-
-
-async def _shielded(work: Awaitable[None]) -> None:
-    """Finish ``work`` even if we are cancelled meanwhile; then be cancelled."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
 
 
 class Publication:
@@ -421,11 +430,18 @@ class Subscription:
             self._audio = FrameStream(self._received.audio)
             return call
 
-        await conference._call(subscribe)  # noqa: SLF001
+        try:
+            await conference._call(subscribe)  # noqa: SLF001
+        except asyncio.CancelledError:
+            self._park()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Nobody reads it any more: the server is told to leave out the video (there is no unsubscribe)."""
+        self._park()
+
+    def _park(self) -> None:
         for stream in (self._video, self._audio):
             if stream is not None:
                 stream.detach()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from m3asyncio.transports import HttpTransport, WebSocket, WebSocketConnect, WebSocketRefused
 from m3core.conference.engine import Conference
 from m3core.conference.outbox import Output
-from m3core.errors import AuthError, ConferenceEnded, M3Error, TransportError
+from m3core.errors import AuthError, CallCancelled, ConferenceEnded, M3Error, MediaError, TransportError
 from m3core.io import (
     Authorization,
     CallDone,
@@ -22,6 +22,7 @@ from m3core.io import (
     Close,
     Connect,
     ConnectionId,
+    Failed,
     HttpRequest,
     HttpResponse,
     MediaCommand,
@@ -33,6 +34,22 @@ from m3core.io import (
 from m3core.limits import MAX_WRITE_QUEUE
 
 T = TypeVar("T")
+
+
+async def unbroken(work: Awaitable[T]) -> T:
+    """Finish ``work`` even if we are cancelled meanwhile, however often; then be cancelled."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled():
+            task.exception()  # seen: being cancelled is what matters now
+        raise cancelled
+    return task.result()
 
 
 class MediaPort(Protocol):
@@ -50,7 +67,6 @@ class _Connection:
         self.queue: asyncio.Queue[SendText | Ping | Close] = asyncio.Queue()
         self.waiting = 0
         """Bytes."""
-        self.socket: WebSocket | None = None
         self.task: asyncio.Task[None] | None = None
 
 
@@ -107,7 +123,7 @@ class Driver:
             except asyncio.CancelledError:
                 if self._calls.pop(call, None) is not None and not self._closed:
                     self.feed(lambda now: self.engine.cancel(call, now))
-                    self._early.pop(call, None)
+                self._early.pop(call, None)
                 raise
         if done.error is not None:
             raise done.error
@@ -127,12 +143,14 @@ class Driver:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for future in self._calls.values():
-            future.cancel()
-        self._calls.clear()
+        calls, self._calls = self._calls, {}
+        for future in calls.values():
+            future.set_exception(CallCancelled("the conference was closed"))
 
     # -- performing ---
     def _perform(self, output: Output) -> None:
+        if self._closed and not isinstance(output, CallDone | Notify):
+            return  # nothing is begun that nobody would end
         match output:
             case SendText(connections=connections):
                 for connection in connections:
@@ -142,12 +160,12 @@ class Driver:
             case CallDone():
                 self._finish(output)
             case MediaCommand():
-                self._media().submit(output)
+                self._submit(output)
             case HttpRequest():
                 self._spawn(self._request(output))
             case Connect():
-                connection = self._connections[output.connection] = _Connection()
-                connection.task = self._spawn(self._run(output, connection))
+                entry = self._connections[output.connection] = _Connection()
+                entry.task = self._spawn(self._run(output, entry))
             case Ping() | Close():
                 self._enqueue(output.connection, output)
 
@@ -166,10 +184,18 @@ class Driver:
         else:
             entry.queue.put_nowait(output)
 
+    def _submit(self, command: MediaCommand) -> None:
+        try:
+            self._media().submit(command)
+        except MediaError as error:  # its thread is gone: the engine hears it as an input of its own
+            self._loop.call_soon(self._take_report, Failed(command.id, command.peer, str(error)))
+
     def _finish(self, done: CallDone) -> None:
         future = self._calls.pop(done.call, None)
         if future is None:
             self._early[done.call] = done
+        elif future.cancelled():
+            pass  # its caller has been cancelled, and has not yet had a turn to say so
         elif done.error is not None:
             future.set_exception(done.error)
         else:
@@ -220,17 +246,18 @@ class Driver:
         except TransportError:
             self._lost(connection, None)
             return
-        entry.socket = socket
         writer = self._spawn(self._write(entry, socket))
         try:
             self.feed(lambda now: self.engine.connected(connection, now))
             async for data in socket.messages():
                 self.feed(lambda now, data=data: self.engine.receive_text(connection, data, now))  # type: ignore[misc]
-            self._lost(connection, socket.close_code)
         finally:
             writer.cancel()
-            with contextlib.suppress(TransportError):
-                await socket.close(None)
+            try:
+                self._lost(connection, socket.close_code)
+            finally:
+                with contextlib.suppress(TransportError):
+                    await socket.close(None)
 
     async def _write(self, entry: _Connection, socket: WebSocket) -> None:
         with contextlib.suppress(TransportError):  # the reader notices the loss

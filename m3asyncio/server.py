@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from m3asyncio.driver import unbroken
+from m3asyncio.log_privacy import mask_ice_passwords
 from m3core.account import Tokens
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
@@ -17,7 +19,7 @@ from m3core.controller.front import Front, Shut, Write
 from m3core.controller.sfu import SfuCommand
 from m3core.errors import TransportError
 from m3core.io import ConnectionId, MediaReport
-from m3core.limits import MAX_WRITE_QUEUE
+from m3core.limits import CLOSE_TIMEOUT, MAX_WRITE_QUEUE
 from m3core.values import Secret, UserId, format_uuid
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ class Server:
         self._last = 0
         self._timer: asyncio.TimerHandle | None = None
         self._sfu: EmbeddedSfu | None = None
+        self._closing = False
         self._closed = False
+        self._is_empty = asyncio.Event()
 
     # -- for the protocols ---
     def opened(self, protocol: _Protocol) -> ConnectionId:
@@ -50,26 +54,37 @@ class Server:
         self._last += 1
         connection = ConnectionId(self._last)
         self._protocols[connection] = protocol
+        self._is_empty.clear()
+        if self._closing:  # it was accepted before the listener closed
+            self._shut(connection, abort=True)
+            return connection
         self._front.connection_made(connection, self._loop.time())
         self._drain()
         return connection
 
     def received(self, connection: ConnectionId, data: bytes) -> None:
         """Bytes; empty ones are the end of what the peer sends."""
-        self._front.data_received(connection, data, self._loop.time())
-        self._drain()
+        if not self._closed:
+            self._front.data_received(connection, data, self._loop.time())
+            self._drain()
 
     def lost(self, connection: ConnectionId) -> None:
         """A TCP connection is gone."""
-        if self._protocols.pop(connection, None) is not None and not self._closed:
+        del self._protocols[connection]
+        if not self._protocols:
+            self._is_empty.set()
+        if not self._closed:
             self._front.connection_lost(connection, self._loop.time())
             self._drain()
 
     # -- performing ---
-    def _drain(self) -> None:
+    def _drain(self) -> set[ConnectionId]:
+        """Perform what the front says; the connections that were written to."""
+        written: set[ConnectionId] = set()
         for output in self._front.outputs():
             match output:
                 case Write(connections=connections, data=data):
+                    written.update(connections)
                     for connection in connections:
                         self._write(connection, data)
                 case Shut(connection=connection, abort=abort):
@@ -80,6 +95,7 @@ class Server:
             self._timer.cancel()
         deadline = self._front.deadline
         self._timer = None if deadline is None or self._closed else self._loop.call_at(deadline, self._advance)
+        return written
 
     def _advance(self) -> None:
         self._front.advance(self._loop.time())
@@ -87,26 +103,27 @@ class Server:
 
     def _write(self, connection: ConnectionId, data: bytes) -> None:
         protocol = self._protocols.get(connection)
-        if protocol is None or protocol.transport is None:
+        if protocol is None or protocol.transport is None or protocol.transport.is_closing():
             return
         protocol.transport.write(data)
         if protocol.transport.get_write_buffer_size() > MAX_WRITE_QUEUE:
             protocol.transport.abort()  # `lost` follows: a reader that is too slow loses the connection
 
     def _shut(self, connection: ConnectionId, *, abort: bool) -> None:
-        protocol = self._protocols.pop(connection, None)
+        protocol = self._protocols.get(connection)
         if protocol is None or protocol.transport is None:
             return
         if abort:
             protocol.transport.abort()
         else:
             protocol.transport.close()
-            self._loop.call_later(SHUTDOWN_TIMEOUT, protocol.transport.abort)
+            protocol.patience = self._loop.call_later(CLOSE_TIMEOUT, protocol.transport.abort)
 
     def _media_server(self) -> EmbeddedSfu:
         if self._sfu is None:
             from m3asyncio.sfu import EmbeddedSfu
 
+            mask_ice_passwords()
             self._sfu = EmbeddedSfu(self._sfu_report, loopback=self._loopback)
             self._sfu.start()
         return self._sfu
@@ -121,23 +138,30 @@ class Server:
             self._front.sfu_report(report, self._loop.time())
             self._drain()
 
+    async def _all_gone(self) -> None:
+        if self._protocols:
+            await self._is_empty.wait()
+
     async def aclose(self) -> None:
         """Say good-bye to all (1001), give them a moment, and end."""
-        if self._closed:
+        if self._closing:
             return
+        self._closing = True
+        self._drain()
         self._controller.shut_down(self._loop.time())
         self._front.advance(self._loop.time())
-        self._drain()
-        deadline = self._loop.time() + SHUTDOWN_TIMEOUT
-        while self._protocols and self._loop.time() < deadline:
-            await asyncio.sleep(0.01)
+        told = self._drain()
+        for connection in self._protocols.keys() - told:  # an HTTP connection that waits for its next request
+            self._shut(connection, abort=False)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT):
+                await self._all_gone()
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        for protocol in tuple(self._protocols.values()):
-            if protocol.transport is not None:
-                protocol.transport.abort()
-        self._protocols.clear()
+        for connection in tuple(self._protocols):
+            self._shut(connection, abort=True)
+        await self._all_gone()
         if self._sfu is not None:
             await asyncio.to_thread(self._sfu.close)
 
@@ -149,6 +173,8 @@ class _Protocol(asyncio.Protocol):
         self._server = server
         self._connection: ConnectionId | None = None
         self.transport: asyncio.Transport | None = None
+        self.patience: asyncio.TimerHandle | None = None
+        """Ends a close whose last bytes nobody reads."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
@@ -165,6 +191,8 @@ class _Protocol(asyncio.Protocol):
         return True  # the front decides when to close
 
     def connection_lost(self, _error: Exception | None) -> None:
+        if self.patience is not None:
+            self.patience.cancel()
         if self._connection is not None:
             self._server.lost(self._connection)
 
@@ -187,6 +215,7 @@ async def serve(
     loopback = host.startswith("127.") or host in {"localhost", "::1"}
     user = owner or User(id=UserId(format_uuid(secrets.token_bytes(16))), email="owner@localhost", display_name="Owner")
     token = Secret(owner_token or secrets.token_urlsafe(32))
+    holder: list[Server] = []
     try:
         listener = await loop.create_server(lambda: _Protocol(holder[0]), host, port, start_serving=False)
     except OSError as error:
@@ -201,10 +230,10 @@ async def serve(
         utc_at_zero=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=loop.time()),
     )
     server = Server(base_url, Tokens(token), controller, loopback=loopback)
-    holder = [server]
+    holder.append(server)
     try:
         await listener.start_serving()
         yield server
     finally:
         listener.close()
-        await server.aclose()
+        await unbroken(server.aclose())

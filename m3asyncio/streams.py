@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
+from collections.abc import MutableSet
 from typing import Generic, TypeVar
 
 from m3asyncio.received import ReceivedTrack
@@ -19,7 +21,7 @@ class EventStream(Generic[T]):
     An async iterator, and a context manager that stops listening at once when left.
     """
 
-    def __init__(self, streams: set[EventStream[T]], kinds: tuple[type, ...], limit: int = MAX_EVENTS) -> None:
+    def __init__(self, streams: MutableSet[EventStream[T]], kinds: tuple[type, ...], limit: int = MAX_EVENTS) -> None:
         self._streams = streams
         self._kinds = kinds
         self._limit = limit
@@ -83,6 +85,7 @@ class FrameStream(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
         self._attached = False
+        self._detached = False
 
     @property
     def dropped(self) -> int:
@@ -97,7 +100,7 @@ class FrameStream(Generic[T]):
 
     async def __anext__(self) -> T:
         while (frame := self._track.pop()) is None:
-            if self._track.ended:
+            if self._track.ended or self._detached:
                 raise StopAsyncIteration
             self._ready.clear()
             frame = self._track.pop()  # one may have come between the look and the clearing
@@ -108,11 +111,12 @@ class FrameStream(Generic[T]):
         return frame
 
     def detach(self) -> None:
-        """Nobody takes frames any more."""
+        """Nobody takes frames any more; whoever waits for one is told so."""
         self._track.attach(None)
-        self._attached = False
+        self._detached = True
+        self._ready.set()
 
     def _wake(self) -> None:
         """Called in the engine's thread."""
-        if not self._loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._ready.set)

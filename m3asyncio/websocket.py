@@ -71,9 +71,10 @@ class LibraryWebSocket:
             return
 
     async def close(self, code: int | None) -> None:
-        """Close with ``code``; ``None`` aborts."""
+        """Close with ``code``; ``None`` aborts. Returns when the socket is closed."""
         if code is None:
             self._connection.transport.abort()
+            await self._connection.wait_closed()
         else:
             await self._connection.close(code)
 
@@ -94,7 +95,7 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
             proxy=None if local else True,
         )
     except InvalidStatus as error:
-        raise WebSocketRefused(error.response.status_code, error.response.body or b"") from None
+        raise WebSocketRefused(error.response.status_code, bytes(error.response.body or b"")) from None
     except (OSError, TimeoutError, WebSocketException) as error:
         raise TransportError(f"the WebSocket could not be opened ({type(error).__name__})") from None
     return LibraryWebSocket(connection)

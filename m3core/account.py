@@ -14,21 +14,29 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Final, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
-from m3core.errors import AuthError, LocalProtocolError, M3Error
+from m3core.errors import ApiError, AuthError, LocalProtocolError, M3Error, TransportError
 from m3core.io import Authorization, HttpRequest, HttpResponse, RequestId
 from m3core.rest.auth import LOGIN, LoginRequest
 from m3core.values import Secret
 
 UNAUTHORIZED: Final = 401
+SERVER_TROUBLE: Final = 500
+
+
+def _check_token(_tokens: object, _attribute: object, token: Secret) -> None:
+    """What goes into a header must be visible ASCII (RFC 6750 s.2.1); a library's own complaint would show it."""
+    text = token.reveal()
+    if not text or not all("!" <= character <= "~" for character in text):
+        raise LocalProtocolError("an access token is made of visible ASCII characters")
 
 
 @frozen
 class Tokens:
     """What an identity provider gave. Without ``id_token`` the access token stands for it, as in development."""
 
-    access_token: Secret
+    access_token: Secret = field(validator=_check_token)
     id_token: Secret | None = None
 
 
@@ -73,6 +81,8 @@ class Account:
         self._can_refresh = can_refresh
         self._state = _State.LOGGED_OUT
         self._error: M3Error | None = None
+        self._is_fresh = False
+        """The tokens come from a refresh, and no login has proved them yet."""
         self._waiting: list[HttpRequest] = []
         self._sent: dict[RequestId, tuple[HttpRequest, Secret]] = {}
         """By the id under which it was performed."""
@@ -131,11 +141,16 @@ class Account:
     def refreshed(self, tokens: Tokens) -> None:
         """Fresh tokens: log in with them, then send what waits."""
         self._tokens = tokens
+        self._is_fresh = True
         self._log_in()
 
     def refresh_failed(self, error: M3Error) -> None:
-        """There will be no fresh tokens: only a new login of the person helps."""
-        self._fail(error)
+        """There are no fresh tokens. After a `TransportError` the next request may try again, else nobody may."""
+        if isinstance(error, TransportError):
+            self._state = _State.LOGGED_OUT
+            self._refuse_waiting(error)
+        else:
+            self._fail(error if isinstance(error, AuthError) else AuthError(f"there are no fresh tokens: {error}"))
 
     def cancel(self, request: RequestId) -> None:
         """Nobody waits for that answer any more."""
@@ -148,10 +163,18 @@ class Account:
         if self._state is _State.READY and token != self._tokens.access_token:
             self._send(request)  # the tokens were refreshed while it was under way
             return
+        if self._state is _State.FAILED:
+            self._queue.append(Answered(request.id, error=self._error))
+            return
         self._waiting.append(request)
         if self._state is _State.READY:
-            self._state = _State.REFRESHING
-            self._queue.append(RefreshTokens())
+            self._ask_for_tokens()
+        elif self._state is _State.LOGGED_OUT:
+            self._log_in()
+
+    def _ask_for_tokens(self) -> None:
+        self._state = _State.REFRESHING
+        self._queue.append(RefreshTokens())
 
     def _log_in(self) -> None:
         self._state = _State.LOGGING_IN
@@ -163,10 +186,20 @@ class Account:
         self._login = None
         try:
             LOGIN.read(response)
+        except ApiError as error:
+            if error.status >= SERVER_TROUBLE:
+                self._state = _State.LOGGED_OUT  # it says nothing of the tokens: the next request tries again
+                self._refuse_waiting(error)
+            elif error.status == UNAUTHORIZED and self._can_refresh and not self._is_fresh:
+                self._ask_for_tokens()
+            else:
+                self._fail(AuthError(f"the controller refused the login: {error}"))
+            return
         except M3Error as error:
-            self._fail(AuthError(f"the controller refused the login: {error}"))
+            self._fail(AuthError(f"the login had an answer that is not one: {error}"))
             return
         self._state = _State.READY
+        self._is_fresh = False
         waiting, self._waiting = self._waiting, []
         for request in waiting:
             self._send(request)

@@ -1,0 +1,319 @@
+"""Cancel at every step, close twice, fail half-way: nothing is left behind. No task, thread, socket or warning."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import warnings
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import psutil
+import pytest
+from house import PATIENCE, House, house, in_loop
+
+import m3asyncio as m3
+from m3asyncio import received as m3_received
+from m3asyncio.client import Conference
+from m3asyncio.driver import unbroken
+from m3core.conference.state import EndReason
+from m3core.io import MediaCommand, MediaReport, PeerId
+from m3core.testing.fakes import FakeMedia, FakeSfu
+
+
+def _sockets() -> set[tuple[int, str]]:
+    return {(entry.fd, str(entry.laddr)) for entry in psutil.Process().net_connections("tcp") if entry.status != "NONE"}
+
+
+@asynccontextmanager
+async def nothing_left() -> AsyncIterator[None]:
+    """Fail if the block leaves tasks, threads or sockets, or warns of any."""
+    gc.collect()
+    tasks, threads, sockets = asyncio.all_tasks(), set(threading.enumerate()), _sockets()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+        await asyncio.sleep(0)  # callbacks of what was closed in the last step
+        gc.collect()
+    assert [str(warning.message) for warning in caught] == []
+    assert asyncio.all_tasks() == tasks
+    assert {t for t in threading.enumerate() if not t.name.startswith("asyncio_")} <= threads
+    assert _sockets() - sockets == set()
+
+
+class Steps:
+    """Cancels a task when its loop has made a number of steps."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    async def cancel(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Run ``work``; whether it was cancelled before it was done."""
+        task = asyncio.create_task(work())
+        while self.left and not task.done():
+            self.left -= 1
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait((task,))
+        if not task.cancelled():
+            task.result()
+        return task.cancelled()
+
+
+class FakeEngine:
+    """The media engine of a client, without media: what it says comes in the next step, as from a thread."""
+
+    made: list[FakeEngine] = []  # noqa: RUF012 - emptied by the fixture
+
+    def __init__(self, report: Callable[[MediaReport], None], *, loopback: bool) -> None:
+        self.media = FakeMedia()
+        self.report = report
+        self.sources: dict[PeerId, object] = {}
+        self.closed = False
+        self.made.append(self)
+
+    def start(self) -> None:
+        pass
+
+    def submit(self, command: MediaCommand) -> None:
+        if self.closed:
+            raise m3.MediaError("the media engine is not running")
+        for report in self.media.perform(command):
+            self.report(report)
+
+    def set_sources(self, peer: PeerId, video: object = None, audio: object = None) -> None:
+        if video is None and audio is None:
+            self.sources.pop(peer, None)
+        else:
+            self.sources[peer] = (video, audio)
+
+    def received(self, peer: PeerId) -> m3_received.ReceivedMedia:
+        return m3_received.ReceivedMedia()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeServer:
+    """The embedded SFU, without media."""
+
+    def __init__(self, report: Callable[[MediaReport], None], *, loopback: bool) -> None:
+        self.sfu = FakeSfu()
+        self.report = report
+
+    def start(self) -> None:
+        pass
+
+    def submit(self, command: Any) -> None:
+        for report in self.sfu.perform(command):
+            self.report(report)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def fake_media(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeEngine]]:
+    monkeypatch.setattr("m3asyncio.media.MediaEngine", FakeEngine)
+    monkeypatch.setattr("m3asyncio.sfu.EmbeddedSfu", FakeServer)
+    yield FakeEngine
+    FakeEngine.made.clear()
+
+
+async def _comes_and_goes(here: House) -> None:
+    async with m3.join(here.link, display_name="Gus") as guest:
+        await guest.raise_hand()
+
+
+@in_loop
+async def test_a_join_cancelled_at_any_step() -> None:
+    async with house() as here:
+        await _comes_and_goes(here)
+        async with nothing_left():
+            for after in range(0, 140, 4):
+                await Steps(after).cancel(lambda: _enter(here))
+        async with here.meeting.start(display_name="Olga") as owner:  # and the server has let go of all of them
+            assert [someone for someone in owner.state.participants.values() if someone.is_here] == []
+
+
+async def _enter(here: House) -> None:
+    async with m3.join(here.link, display_name="Gus"):
+        pass
+
+
+@in_loop
+async def test_a_member_cancelled_at_any_step() -> None:
+    async with house() as here, nothing_left(), m3.Account(here.server.base_url, here.server.owner) as account:
+        meeting = await account.create_meeting(title="Mine")
+
+        async def start() -> None:
+            async with meeting.start(display_name="Olga"):
+                pass
+
+        for after in range(0, 150, 10):
+            await Steps(after).cancel(start)
+        assert account._answers == {}
+        assert (await account.me()).display_name == "Owner"
+
+
+@in_loop
+async def test_a_second_cancellation_does_not_break_the_closing() -> None:
+    async with house() as here, nothing_left():
+        entered = asyncio.Event()
+
+        async def stay() -> None:
+            async with m3.join(here.link, display_name="Gus"):
+                entered.set()
+                await asyncio.Event().wait()
+
+        for between in range(5):
+            entered.clear()
+            task = asyncio.create_task(stay())
+            await entered.wait()
+            task.cancel()
+            for _ in range(between):
+                await asyncio.sleep(0)
+            task.cancel()
+            task.cancel()
+            await asyncio.wait((task,))
+            assert task.cancelled()
+
+
+@in_loop
+async def test_a_server_cancelled_while_it_closes() -> None:
+    async with nothing_left():
+        ready = asyncio.Event()
+
+        async def run() -> None:
+            async with house() as here, m3.join(here.link, display_name="Gus"):
+                ready.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(run())
+        await ready.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait((task,))
+        assert task.cancelled()
+
+
+@in_loop
+async def test_unbroken_work_ends_before_its_cancellation_is_told() -> None:
+    ended: list[str] = []
+
+    async def work(fails: bool) -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        ended.append("done")
+        if fails:
+            raise m3.MediaError("half-way")
+
+    for fails in (False, True):
+        task = asyncio.create_task(unbroken(work(fails)))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait((task,))
+        assert task.cancelled()
+        with pytest.raises(m3.MediaError) if fails else _quietly():
+            await unbroken(work(fails))
+    assert ended == ["done"] * 4
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    yield
+
+
+async def _published(conference: Conference) -> None:
+    await conference.publish(video=m3.sources.pattern())
+
+
+@pytest.mark.usefixtures("fake_media")
+@in_loop
+async def test_a_publish_cancelled_at_any_step_is_taken_back(fake_media: type[FakeEngine]) -> None:
+    async with house() as here, here.two() as (owner, guest):
+        await _published(guest)
+        await guest._call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
+        stops = owner.events(m3.StreamStopped)
+        outcomes: list[bool] = []
+        for after in range(0, 60, 2):
+            cancelled = await Steps(after).cancel(lambda: _published(guest))
+            outcomes.append(cancelled)
+            assert bool(guest.state.publications) is not cancelled, after
+            if not cancelled:
+                await guest._call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
+        assert True in outcomes
+        assert False in outcomes
+        for engine in fake_media.made:
+            assert engine.media.peers == {}
+            assert len(engine.sources) <= len(engine.media.commands)
+        await stops.__aexit__()
+        assert owner.ended is None
+
+
+@pytest.mark.usefixtures("fake_media")
+@in_loop
+async def test_a_subscribe_cancelled_at_any_step_is_parked() -> None:
+    async with house() as here, here.two() as (owner, guest):
+        await _published(guest)
+        await owner.wait_for(m3.StreamStarted, timeout=PATIENCE)
+
+        async def look() -> None:
+            async with owner.subscribe(guest.own):
+                pass
+
+        for after in range(40):
+            await Steps(after).cancel(look)
+            assert all(entry.is_parked for entry in owner.state.subscriptions)
+        async with owner.subscribe(guest.own) as stream:
+            (entry,) = owner.state.subscriptions
+            assert not entry.is_parked
+            waiting = asyncio.create_task(anext(stream.video))
+            await asyncio.sleep(0)
+        with pytest.raises(StopAsyncIteration):
+            await waiting
+
+
+@pytest.mark.usefixtures("fake_media")
+@in_loop
+async def test_after_the_end_no_media_engine_is_started(fake_media: type[FakeEngine]) -> None:
+    async with house() as here:
+        async with m3.join(here.link, display_name="Gus") as guest:
+            pass
+        with pytest.raises(m3.LocalProtocolError):
+            await guest.publish(video=m3.sources.pattern())
+        with pytest.raises(m3.LocalProtocolError):
+            await guest.subscribe(guest.state.own or pytest.fail("nobody")).__aenter__()
+        assert fake_media.made == []
+
+
+@pytest.mark.usefixtures("fake_media")
+@in_loop
+async def test_a_media_engine_that_dies_ends_calls_and_not_the_conference(fake_media: type[FakeEngine]) -> None:
+    async with house() as here, here.two() as (_owner, guest):
+        await _published(guest)
+        await guest._call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
+        fake_media.made[0].closed = True
+        with pytest.raises(m3.MediaError, match="not running"):
+            await _published(guest)
+        await guest.raise_hand()
+        assert guest.ended is None
+
+
+@in_loop
+async def test_leaving_is_bounded_when_the_server_says_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m3core.conference.engine.LEAVE_TIMEOUT", 0.05)
+    async with house() as here, nothing_left():
+        async with m3.join(here.link, display_name="Gus") as guest:
+            for protocol in here.server._protocols.values():
+                if protocol.transport is not None:
+                    protocol.transport.pause_reading()
+        assert guest.ended is EndReason.LEFT
+        for protocol in here.server._protocols.values():
+            if protocol.transport is not None:
+                protocol.transport.resume_reading()
+        while here.server._controller._sessions:  # noqa: ASYNC110 - the server tells nobody who left
+            await asyncio.sleep(0)
