@@ -11,7 +11,7 @@ from m3core.io import ApplyAnswer, CallId, MediaOperation, OpenPublisher, PeerId
 from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import media
 from m3core.negotiation import Negotiation, NegotiationRole
-from m3core.values import MediaSessionKey
+from m3core.values import MediaSessionKey, MediaSessionType
 
 _PUBLISH_ERRORS = {
     MediaSessionType.VIDEO: frozenset({"invalid_sdp_offer"}),
