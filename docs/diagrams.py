@@ -9,16 +9,19 @@ import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 from m3core.negotiation import TRANSITIONS
 from m3core.signaling import CLIENT_SENDS, REFUSALS, SERVER_SENDS
 
+StateT = TypeVar("StateT", bound=Enum)
+InputT = TypeVar("InputT")
 TARGET = Path(__file__).parent / "state-diagrams.md"
 
 
-def _edges(rows: Mapping[Enum, Mapping[object, Enum]], mark: str) -> Iterator[str]:
+def _edges(rows: Mapping[StateT, Mapping[InputT, StateT]], mark: str) -> Iterator[str]:
     for state, inputs in rows.items():
-        by_target: dict[Enum, list[str]] = {}
+        by_target: dict[StateT, list[str]] = {}
         for name, to in inputs.items():
             by_target.setdefault(to, []).append(str(name.value if isinstance(name, Enum) else name))
         for to, names in by_target.items():
