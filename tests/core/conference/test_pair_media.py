@@ -533,6 +533,7 @@ def test_late_and_foreign_reports_are_ignored() -> None:
     before = (len(ada.sent), len(ada.events))
     for late in (
         Described(CommandId(1), peer, "v=0"),
+        Described(ada.media.commands[0].id, peer, "v=0"),  # a second time
         Up(peer),
         Up(PeerId(99)),
         Receiving(peer, MediaKind.AUDIO, receiving=True),
