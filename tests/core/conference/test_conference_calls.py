@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from worlds import SCREEN, VIDEO, hear, hear_raw, link, published, sent, settle, subscribed
+from worlds import SCREEN, VIDEO, deadline, hear, hear_raw, link, published, sent, settle, subscribed
 
 from m3core.conference.engine import Conference
 from m3core.conference.entrance import GuestEntrance, MemberEntrance
@@ -74,7 +74,7 @@ def test_a_start_times_out_in_each_phase(phase: Phase, seconds: float, error: ty
     bob = world.guest("Bob")
     until(world, bob, phase)
     silent(world, bob)
-    assert bob.conference.deadline == seconds
+    assert deadline(bob.conference) == seconds
     world.sleep(seconds - 0.1)
     assert not bob.done
     world.sleep(0.2)

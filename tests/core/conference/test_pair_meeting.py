@@ -157,7 +157,10 @@ def test_leaving_ends_with_left() -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, bob)
+    published(world, ada)
+    subscribed(world, bob, ada)
     first = bob.do(lambda c, now: c.leave(now))
+    assert not bob.conference.state.subscriptions  # at once: nothing of them may be answered any more
     second = bob.do(lambda c, now: c.leave(now))
     world.run()
     assert bob.done[first].error is None
