@@ -188,6 +188,7 @@ def test_stale_duplicate_and_unexpected_answers_harm_nothing() -> None:
     one.remote_description(ANSWER)
     with pytest.raises(StaleNegotiation):
         one.remote_description(ANSWER)
+    assert one._pending is None  # the token is consumed
     one.create_offer()
     one.local_description(make_offer(["audio", "video"], 3))
     assert one.remote_description(ANSWER)

@@ -9,11 +9,12 @@ from typing import Any
 from m3core.conference.engine import Conference
 from m3core.conference.state import Phase
 from m3core.controller.engine import Controller
-from m3core.io import CallId, Close, ConnectionId, MediaReport
+from m3core.io import CallId, Close, ConnectionId, MediaReport, PeerId
 from m3core.testing.pair import Client, World
 from m3core.values import MediaSessionType, ParticipantId
 
 VIDEO, SCREEN = MediaSessionType.VIDEO, MediaSessionType.SCREEN
+CANDIDATE = "candidate:7 1 udp 2113937151 192.0.2.7 50007 typ host"
 NOBODY = ParticipantId("00000000-0000-4000-8000-000000000000")
 
 
@@ -112,6 +113,23 @@ def phase(client: Client) -> Phase:
 def focus(client: Client) -> ParticipantId | None:
     """The same for who is heard."""
     return client.conference.state.focus
+
+
+def server_peer(world: World, client: Client, kind: MediaSessionType = VIDEO, of: Client | None = None) -> PeerId:
+    """The media server's peer of a publication of ``client``, or of its subscription to ``of``."""
+    for peer, (participant, stream) in world.controller._media._peers.items():
+        owner = client if of is None else of
+        if participant.id == client.id and (stream.key.participant_id, stream.key.media_session_type) == (
+            owner.id,
+            kind,
+        ):
+            return peer
+    raise AssertionError("no such peer")
+
+
+def client_peer(client: Client) -> PeerId:
+    """The newest peer of a client's media engine."""
+    return list(client.media.peers)[-1]
 
 
 def settle(world: World) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from worlds import SCREEN, VIDEO, hear, hear_raw, link, published, sent, settle, subscribed
+from worlds import SCREEN, VIDEO, deadline, hear, hear_raw, link, published, sent, settle, subscribed
 
 from m3core.conference.engine import Conference
 from m3core.conference.entrance import GuestEntrance, MemberEntrance
@@ -21,7 +23,7 @@ from m3core.errors import (
     MediaError,
     TransportError,
 )
-from m3core.io import CallDone, CallId, Close, Connect, ConnectionId, HttpRequest, HttpResponse, RequestId
+from m3core.io import CallDone, CallId, Close, Connect, ConnectionId, HttpRequest, HttpResponse, PeerId, RequestId, Up
 from m3core.limits import (
     CONNECT_TIMEOUT,
     JOIN_TIMEOUT,
@@ -72,7 +74,7 @@ def test_a_start_times_out_in_each_phase(phase: Phase, seconds: float, error: ty
     bob = world.guest("Bob")
     until(world, bob, phase)
     silent(world, bob)
-    assert bob.conference.deadline == seconds
+    assert deadline(bob.conference) == seconds
     world.sleep(seconds - 0.1)
     assert not bob.done
     world.sleep(0.2)
@@ -369,11 +371,30 @@ def test_a_second_input_before_the_drain_is_an_error() -> None:
     bob = world.guest("Bob")
     world.run()
     bob.conference.raise_hand(world.now)
-    for early in (
-        lambda: bob.conference.advance(world.now),
-        lambda: bob.conference.raise_hand(world.now),
-        lambda: bob.conference.receive_text(ConnectionId(1), b"", world.now),
-    ):
+    c, now, bob_id = bob.conference, world.now, bob.id
+    inputs: list[Callable[[], object]] = [
+        lambda: c.advance(now),
+        lambda: c.raise_hand(now),
+        lambda: c.lower_hand(now),
+        lambda: c.leave(now),
+        lambda: c.publish(VIDEO, audio=True, video=True, now=now),
+        lambda: c.set_sending(VIDEO, audio=True, video=True, now=now),
+        lambda: c.unpublish(VIDEO, now),
+        lambda: c.subscribe(bob_id, VIDEO, now=now),
+        lambda: c.park(bob_id, VIDEO, now),
+        lambda: c.configure(bob_id, VIDEO, now=now),
+        lambda: c.cancel(CallId(1), now),
+        lambda: c.http_response(RequestId(1), HttpResponse(200), now),
+        lambda: c.http_failed(RequestId(1), TransportError("x"), now),
+        lambda: c.connected(ConnectionId(1), now),
+        lambda: c.connect_refused(ConnectionId(1), 500, b"", now),
+        lambda: c.connection_lost(ConnectionId(1), now),
+        lambda: c.receive_text(ConnectionId(1), b"", now),
+        lambda: c.media_report(Up(PeerId(1)), now),
+        lambda: c.pong(ConnectionId(1), b"", now),
+        lambda: c.start(now),
+    ]
+    for early in inputs:
         with pytest.raises(LocalProtocolError, match="drain"):
             early()
     assert len(list(bob.conference.outputs())) == 1
@@ -504,6 +525,10 @@ def test_acknowledgements_end_commands_at_once() -> None:
         hear(world, ada, namespace, message, **fields)
         assert error_of(ada, call) is None
         hear(world, ada, namespace, message, **fields)  # nobody waits: nothing happens
+    for message, is_up in (("hand_raised", True), ("hand_lowered", False)):  # by another tab, or a moderator
+        hear(world, ada, "control", message)
+        assert ada.conference.own is not None
+        assert ada.conference.own.hand_is_up is is_up
 
 
 def test_a_hand_that_may_not_be_raised_goes_down_again() -> None:

@@ -106,6 +106,7 @@ def test_hands() -> None:
     assert [event.participant.id for event in ada.of(HandRaised)] == [bob.id]
     assert done(world, bob, lambda c, now: c.lower_hand(now)) is None
     assert [event.participant.hand_is_up for event in ada.of(HandLowered)] == [False]
+    assert not bob.conference.state.own.hand_is_up
 
 
 def test_roles_in_the_order_of_the_checks() -> None:
@@ -156,7 +157,10 @@ def test_leaving_ends_with_left() -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, bob)
+    published(world, ada)
+    subscribed(world, bob, ada)
     first = bob.do(lambda c, now: c.leave(now))
+    assert not bob.conference.state.subscriptions  # at once: nothing of them may be answered any more
     second = bob.do(lambda c, now: c.leave(now))
     world.run()
     assert bob.done[first].error is None
@@ -391,6 +395,12 @@ def test_focus_is_the_head_of_each_listener_s_queue() -> None:
     report(world, Talking(by[ada.id, VIDEO], talking=True))
     assert carol.of(FocusChanged)[-1].participant == carol.conference.state.participants[ada.id]
     ada.do(lambda c, now: c.leave(now))
+    world.run()
+    assert focus(carol) is None
+    done(world, bob, lambda c, now: c.set_sending(VIDEO, audio=True, video=True, now=now))
+    report(world, Talking(by[bob.id, VIDEO], talking=True))
+    assert focus(carol) == bob.id
+    world.cut(bob)  # in the middle of a sentence
     world.run()
     assert focus(carol) is None
     assert link(world, carol)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 from worlds import close, deadline, errors, link, published, say_raw, settle, subscribed
@@ -17,7 +18,7 @@ from m3core.controller.focus import FocusQueue
 from m3core.controller.store import StoredRoom
 from m3core.controller.tickets import Tickets
 from m3core.errors import CallRefused, LocalProtocolError
-from m3core.io import Accept, Close, ConnectionId, Ping, Reject, RequestId, SendText
+from m3core.io import Accept, Close, ConnectionId, PeerId, Ping, Reject, RequestId, SendText, Up
 from m3core.limits import HEARTBEAT_INTERVAL, MAX_MESSAGE, TICKET_LIFETIME
 from m3core.rest.rooms import StartResponse
 from m3core.testing.pair import OWNER, World, seeded_entropy
@@ -165,8 +166,20 @@ def test_heartbeats_of_those_who_left_wake_nobody() -> None:
 def test_a_second_input_before_the_drain_is_an_error() -> None:
     world = World()
     world.controller.http_request(RequestId(1), "GET", "/v1/auth/login", (), b"", 0.0)
-    with pytest.raises(LocalProtocolError, match="drain"):
-        world.controller.advance(0.0)
+    c, one = world.controller, ConnectionId(1)
+    inputs: list[Callable[[], object]] = [
+        lambda: c.advance(0.0),
+        lambda: c.http_request(RequestId(2), "GET", "/v1/auth/login", (), b"", 0.0),
+        lambda: c.websocket_requested(one, "/signaling", (), 0.0),
+        lambda: c.receive_text(one, b"", 0.0),
+        lambda: c.pong(one, HEARTBEAT, 0.0),
+        lambda: c.connection_lost(one, 0.0),
+        lambda: c.sfu_report(Up(PeerId(1)), 0.0),
+        lambda: c.shut_down(0.0),
+    ]
+    for early in inputs:
+        with pytest.raises(LocalProtocolError, match="drain"):
+            early()
     assert len(list(world.controller.outputs())) == 1
     world.controller.advance(0.0)
 
