@@ -17,8 +17,10 @@ from m3core.controller.api import Api
 from m3core.controller.config import ControllerConfig, Identities
 from m3core.controller.control import ControlModule
 from m3core.controller.media import MediaModule
+from m3core.controller.media_reports import MediaReports
 from m3core.controller.room import LiveRoom, Participant, Rooms, Session
 from m3core.controller.sfu import SfuCommand, SfuOperation
+from m3core.controller.streams import Streams
 from m3core.controller.tickets import Tickets
 from m3core.errors import LocalProtocolError
 from m3core.io import (
@@ -75,7 +77,9 @@ class Controller:
         self._sessions: dict[ConnectionId, Session] = {}
         self._ticks: list[tuple[float, ConnectionId]] = []
         self._control = ControlModule(self, self._rooms)
-        self._media = MediaModule(self, self._control)
+        self.streams = Streams(self)
+        self._media = MediaModule(self, self._control, self.streams)
+        self._reports = MediaReports(self, self._control, self.streams)
         self._last_peer = 0
         self._last_command = 0
 
@@ -158,7 +162,7 @@ class Controller:
     def sfu_report(self, report: MediaReport, now: float) -> None:
         """The media server says something."""
         self._begin(now)
-        self._media.sfu_report(report)
+        self._reports.take(report)
 
     def advance(self, now: float) -> None:
         """Heartbeats: ping, or drop whose last pong is too old."""

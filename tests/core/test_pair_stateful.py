@@ -108,14 +108,14 @@ class Meeting(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 5), talking=BOOL)
     def talk(self, which: int, talking: bool) -> None:
-        peers = list(self.world.controller._media._peers)
+        peers = list(self.world.controller.streams.peers)
         if peers:
             self.world.controller.sfu_report(Talking(peers[which % len(peers)], talking=talking), self.world.now)
             self.world.drain_server()
 
     @rule(which=st.integers(0, 5))
     def a_stream_dies(self, which: int) -> None:
-        peers = list(self.world.controller._media._peers)
+        peers = list(self.world.controller.streams.peers)
         if peers:
             self.world.controller.sfu_report(Down(peers[which % len(peers)]), self.world.now)
             self.world.drain_server()
@@ -151,7 +151,7 @@ class Meeting(RuleBasedStateMachine):
 
     @invariant()
     def nobody_receives_what_is_gone(self) -> None:
-        peers = self.world.controller._media._peers
+        peers = self.world.controller.streams.peers
         for participant, stream in peers.values():
             assert not isinstance(stream, Subscription) or stream.publisher in peers
             assert participant.left_at is None

@@ -117,7 +117,7 @@ def focus(client: Client) -> ParticipantId | None:
 
 def server_peer(world: World, client: Client, kind: MediaSessionType = VIDEO, of: Client | None = None) -> PeerId:
     """The media server's peer of a publication of ``client``, or of its subscription to ``of``."""
-    for peer, (participant, stream) in world.controller._media._peers.items():
+    for peer, (participant, stream) in world.controller.streams.peers.items():
         owner = client if of is None else of
         if participant.id == client.id and (stream.key.participant_id, stream.key.media_session_type) == (
             owner.id,
@@ -146,6 +146,6 @@ def settle(world: World) -> None:
     assert world.sfu.peers == {}
     assert world.controller._sessions == {}
     assert world.controller._rooms.live == {}
-    assert world.controller._media._peers == {}
+    assert world.controller.streams.peers == {}
     assert world.controller.deadline is None
     assert world._links == {}

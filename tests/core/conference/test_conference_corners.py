@@ -252,7 +252,7 @@ def test_no_secret_is_ever_printed() -> None:
     done(world, ada, lambda c, now: c.raise_hand(now))
     hear(world, bob, "media", "sdp_offer", source=ada.id, media_session_type="video", sdp="a=ice-pwd:canary")
     hear(world, bob, "media", "sdp_answer", source=bob.id, media_session_type="screen", sdp="a=ice-pwd:canary")
-    report(world, Down(next(iter(world.controller._media._peers))))
+    report(world, Down(next(iter(world.controller.streams.peers))))
     world.cut(bob)
     ada.do(lambda c, now: c.leave(now))
     world.run()

@@ -373,7 +373,7 @@ def test_focus_is_the_head_of_each_listener_s_queue() -> None:
     published(world, ada)
     published(world, bob)
     published(world, bob, SCREEN)
-    peers = {publisher.key: peer for peer, (_, publisher) in world.controller._media._peers.items()}
+    peers = {publisher.key: peer for peer, (_, publisher) in world.controller.streams.peers.items()}
     by = {(key.participant_id, key.media_session_type): peer for key, peer in peers.items()}
     report(world, Talking(by[ada.id, VIDEO], talking=True))
     report(world, Talking(by[bob.id, VIDEO], talking=True))

@@ -279,7 +279,7 @@ def test_comings_and_goings_leave_nothing() -> None:
         list(world.controller.outputs())
     assert len(world.controller._sessions) == 1
     assert world.controller._tickets._out == {}
-    assert world.controller._media._peers == {}
+    assert world.controller.streams.peers == {}
     world.controller.advance(HEARTBEAT_INTERVAL)
     list(world.controller.outputs())
     assert len(world.controller._ticks) == 1

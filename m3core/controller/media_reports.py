@@ -1,0 +1,132 @@
+"""What the media server says, and what it means for the participants (media.md § 4, 7, 9). Knows no commands."""
+
+from __future__ import annotations
+
+from m3core.controller.control import ControlModule
+from m3core.controller.room import Participant, Publisher, Subscription
+from m3core.controller.streams import Streams
+from m3core.controller.surroundings import Surroundings
+from m3core.errors import LocalProtocolError, RemoteProtocolError
+from m3core.io import Described, Down, Failed, MediaReport, Receiving, Slow, Talking, Trickled, Up
+from m3core.messages import media
+from m3core.messages.media import MediaErrorCode
+from m3core.sdp import IceCandidate, TrickledCandidate
+
+
+class MediaReports:
+    """Takes the reports of the media server."""
+
+    def __init__(self, around: Surroundings, control: ControlModule, streams: Streams) -> None:
+        self._around = around
+        self._control = control
+        self._streams = streams
+
+    def take(self, report: MediaReport) -> None:
+        """One report; about a peer that is gone it is ignored."""
+        found = self._streams.peers.get(report.peer)
+        if found is None:
+            return
+        participant, stream = found
+        match report:
+            case Described(id=command, sdp=sdp) if stream.awaited == command:
+                self._described(participant, stream, sdp)
+            case Failed(id=command):
+                self._failed(participant, stream, is_answer=command is not None and stream.awaited == command)
+            case Up():
+                self._up(participant, stream)
+            case Down():
+                self._down(participant, stream)
+            case Trickled(candidate=candidate, mline_index=index):
+                self._trickled(participant, stream, candidate, index)
+            case Receiving() | Talking() | Slow():
+                self._traffic(participant, stream, report)
+
+    def _trickled(
+        self, participant: Participant, stream: Publisher | Subscription, candidate: str | None, index: int
+    ) -> None:
+        trickled = None
+        try:
+            if candidate is not None:
+                trickled = TrickledCandidate(candidate=IceCandidate.parse(candidate), mid=None, mline_index=index)
+            steps = stream.negotiation.local_candidate(trickled)
+        except (RemoteProtocolError, LocalProtocolError):
+            return  # broken, or of no description that we know: the stream can do with the others
+        self._streams.perform(participant, stream, steps)
+
+    def _described(self, participant: Participant, stream: Publisher | Subscription, sdp: str) -> None:
+        stream.awaited = None
+        try:
+            steps = stream.negotiation.local_description(sdp)
+        except RemoteProtocolError:  # our media server breaks the rules: the participant cannot help it
+            self._failed(participant, stream, is_answer=True)
+            return
+        if isinstance(stream, Publisher):
+            stream.answered = True
+        self._streams.perform(participant, stream, steps)
+
+    def _failed(self, participant: Participant, stream: Publisher | Subscription, *, is_answer: bool) -> None:
+        if not is_answer:
+            self._down(participant, stream)
+        elif isinstance(stream, Publisher):
+            # R keeps the publisher; a fresh one serves the next `publish` just as well.
+            self._streams.refuse(participant, MediaErrorCode.INVALID_SDP_OFFER)
+            if stream.answered:
+                self._down(participant, stream)  # others received it until this renegotiation
+            else:
+                self._streams.end_publisher(participant, stream)
+        else:
+            self._streams.end_subscription(participant, stream)
+            self._streams.refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, stream.key)
+
+    def _up(self, participant: Participant, stream: Publisher | Subscription) -> None:
+        if isinstance(stream, Publisher):
+            stream.is_up = True
+        event = media.WebrtcUp(
+            source=stream.key.participant_id,
+            media_session_type=stream.key.media_session_type,
+            timestamp=self._around.direct(),
+        )
+        self._around.tell(participant.session, event)
+
+    def _down(self, participant: Participant, stream: Publisher | Subscription) -> None:
+        """A peer hung up or died (media.md § 4.6)."""
+        self._streams.tell_down(participant, stream.key)
+        if isinstance(stream, Subscription):
+            self._streams.end_subscription(participant, stream)
+            return
+        announced = stream.state is not None
+        self._streams.end_publisher(participant, stream)
+        if announced:
+            self._control.update(participant)
+        self._streams.silence(participant, stream)
+
+    def _traffic(
+        self, participant: Participant, stream: Publisher | Subscription, report: Receiving | Talking | Slow
+    ) -> None:
+        source, kind = stream.key.participant_id, stream.key.media_session_type
+        around = self._around
+        if isinstance(report, Slow):
+            slow = media.WebrtcSlow(
+                source=source, media_session_type=kind, direction=report.direction, timestamp=around.direct()
+            )
+            around.tell(participant.session, slow)
+        elif isinstance(stream, Subscription):
+            return
+        elif isinstance(report, Receiving):
+            if stream.is_up:  # M fails a publish whose status comes early (media.md § 10 row 5, 6)
+                status = media.MediaStatus(
+                    source=source,
+                    media_session_type=kind,
+                    kind=report.kind,
+                    receiving=report.receiving,
+                    timestamp=around.direct(),
+                )
+                around.tell(participant.session, status)
+        elif report.talking and (stream.state is None or not stream.state.audio):
+            return  # muted: what still trickles in is not speech
+        elif report.talking:
+            stream.is_talking = True
+            for other in around.room_of(participant).present.values():
+                self._streams.tell_focus(other, changed=other.focus.start(participant.id))
+        else:
+            self._streams.silence(participant, stream)
