@@ -57,7 +57,7 @@ class Dispatcher:
         self._conference = conference
         self._handlers: dict[type, Callable[[Any], None]] = {
             control.JoinSuccess: self._join_success,
-            control.JoinBlocked: lambda event: conference.refused(CallRefused(event.reason.value)),
+            control.JoinBlocked: lambda event: conference.life.give_up(CallRefused(event.reason.value)),
             control.Joined: self._put,
             control.Update: self._put,
             control.Left: self._left,
@@ -113,7 +113,7 @@ class Dispatcher:
         conference.own = own
         conference.modules = MappingProxyType(dict(event.modules))
         present = conference.roster.enter(event.participants)
-        conference.entered()
+        conference.life.entered()
         conference.outbox.notify(ConferenceJoined(participant=own), *present)
 
     def _put(self, event: control.Joined | control.Update) -> None:
@@ -153,15 +153,15 @@ class Dispatcher:
             self._conference.calls.finish(call.id)
 
     def _expect_end(self, reason: EndReason) -> None:
-        self._conference.expected_end = reason
+        self._conference.life.expected_end = reason
 
     def _control_error(self, event: control.Error) -> None:
         slug = event.error.value
         if slug in _JOIN_ERRORS and self._conference.calls.find(CallKind.START) and self._conference.own is None:
-            self._conference.refused(CallRefused(slug))
+            self._conference.life.give_up(CallRefused(slug))
             return
         if self._conference.outbox.signaling.state is State.WAITING:  # not accepted after all
-            self._conference.waiting()
+            self._conference.life.waiting()
         self._refuse("control", slug)
 
     def _refuse(self, namespace: str, slug: str, key: MediaSessionKey | None = None) -> None:
@@ -306,8 +306,8 @@ class Dispatcher:
             if event.message in _ENDINGS:
                 self._expect_end(_ENDINGS[event.message])
             elif event.message == "in_waiting_room" and state is State.WAITING:
-                conference.waiting()
+                conference.life.waiting()
                 conference.outbox.notify(WaitingRoomEntered())
             elif event.message == "accepted" and state is State.ACCEPTED:
-                conference.enter_room()
+                conference.life.enter_room()
         conference.outbox.notify(UnknownMessage(event=event))

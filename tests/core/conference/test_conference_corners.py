@@ -142,7 +142,7 @@ def test_a_full_room_when_we_come_from_the_waiting_room() -> None:
 def test_a_ticket_that_cannot_be_one() -> None:
     world = World()
     bob = world.guest("Bob")
-    while bob.conference._requests._last < 2:  # until start_invited is asked
+    while bob.conference.life._requests._last < 2:  # until start_invited is asked
         world.deliver(0)
     world.channels["http", 0].clear()  # another answer comes
     body = json.dumps({"ticket": "no, ticket", "resumption": "r" * 64}).encode()
@@ -210,7 +210,7 @@ class Witness:
         client_side, server_side = world._perform_client, world._perform_server
 
         def from_client(client: Any, output: Any) -> None:
-            self.see(output, client.conference.state, client.conference, client.conference._entrance)
+            self.see(output, client.conference.state, client.conference, client.conference.life._entrance)
             client_side(client, output)
 
         def from_server(output: Any) -> None:
