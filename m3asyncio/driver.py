@@ -202,12 +202,16 @@ class Driver:
             future.set_result(done.result)
 
     def _arm(self) -> None:
+        deadline = None if self._closed else self.engine.deadline
         if self._timer is not None:
+            if self._timer.when() == deadline:
+                return
             self._timer.cancel()
-            self._timer = None
-        deadline = self.engine.deadline
-        if deadline is not None and not self._closed:
-            self._timer = self._loop.call_at(deadline, lambda: self.feed(self.engine.advance))
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._advance)
+
+    def _advance(self) -> None:
+        self._timer = None
+        self.feed(self.engine.advance)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._loop.create_task(coroutine)

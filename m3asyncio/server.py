@@ -91,13 +91,19 @@ class Server:
                     self._shut(connection, abort=abort)
                 case SfuCommand():
                     self._media_server().submit(output)
-        if self._timer is not None:
-            self._timer.cancel()
-        deadline = self._front.deadline
-        self._timer = None if deadline is None or self._closed else self._loop.call_at(deadline, self._advance)
+        self._arm()
         return written
 
+    def _arm(self) -> None:
+        deadline = None if self._closed else self._front.deadline
+        if self._timer is not None:
+            if self._timer.when() == deadline:
+                return
+            self._timer.cancel()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._advance)
+
     def _advance(self) -> None:
+        self._timer = None
         self._front.advance(self._loop.time())
         self._drain()
 

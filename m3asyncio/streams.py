@@ -93,22 +93,26 @@ class FrameStream(Generic[T]):
         return self._track.dropped
 
     def __aiter__(self) -> FrameStream[T]:
-        if not self._attached:
-            self._attached = True
-            self._track.attach(self._wake)
+        self._attach()
         return self
 
+    def _attach(self) -> None:
+        if not self._attached and not self._detached:
+            self._attached = True
+            self._track.attach(self._wake)
+
     async def __anext__(self) -> T:
-        while (frame := self._track.pop()) is None:
-            if self._track.ended or self._detached:
-                raise StopAsyncIteration
+        self._attach()
+        while not self._detached:
             self._ready.clear()
-            frame = self._track.pop()  # one may have come between the look and the clearing
+            ended = self._track.ended  # asked first: a last frame may come between the two
+            frame = self._track.pop()
             if frame is not None:
                 return frame
-            if not self._track.ended:
-                await self._ready.wait()
-        return frame
+            if ended:
+                break
+            await self._ready.wait()
+        raise StopAsyncIteration
 
     def detach(self) -> None:
         """Nobody takes frames any more; whoever waits for one is told so."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import threading
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -18,6 +19,7 @@ import m3asyncio as m3
 from m3asyncio import received as m3_received
 from m3asyncio.client import Conference
 from m3asyncio.driver import unbroken
+from m3asyncio.server import Server, _Protocol
 from m3core.conference.state import EndReason
 from m3core.io import MediaCommand, MediaReport, PeerId
 from m3core.testing.fakes import FakeMedia, FakeSfu
@@ -317,3 +319,67 @@ async def test_leaving_is_bounded_when_the_server_says_nothing_any_more(monkeypa
                 protocol.transport.resume_reading()
         while here.server._controller._sessions:  # noqa: ASYNC110 - the server tells nobody who left
             await asyncio.sleep(0)
+
+
+@pytest.mark.usefixtures("fake_media")
+@in_loop
+async def test_streams_are_muted_shared_configured_and_stopped() -> None:
+    async with house() as here, here.two() as (owner, guest):
+        async with owner.events(m3.StreamStarted, m3.StreamChanged, m3.StreamStopped) as changes:
+            camera = await guest.publish(video=m3.sources.pattern(), audio=m3.sources.tone())
+            started = await anext(changes)
+            assert isinstance(started, m3.StreamStarted)
+            await camera.mute(video=False)
+            changed = await anext(changes)
+            assert isinstance(changed, m3.StreamChanged)
+            assert (changed.audio, changed.video) == (False, True)
+            await camera.unmute()
+            assert isinstance(await anext(changes), m3.StreamChanged)
+
+            stream = owner.subscribe(guest.own.id)
+            for look in (
+                lambda: stream.video,
+                lambda: stream.audio,
+                lambda: stream.stats,
+                lambda: stream.first_frame_at,
+            ):
+                with pytest.raises(m3.LocalProtocolError, match="enter the subscription"):
+                    look()
+            async with stream:
+                await stream.configure(video=False)
+                with pytest.raises(m3.LocalProtocolError, match="substream"):
+                    await stream.configure(substream=3)
+                assert stream.first_frame_at is None
+                with pytest.raises(m3.LocalProtocolError, match="already"):
+                    await owner.subscribe(guest.own).__aenter__()
+
+            screen = await guest.share_screen(m3.sources.pattern())
+            assert isinstance(await anext(changes), m3.StreamStarted)
+            with pytest.raises(m3.LocalProtocolError, match="published already"):
+                await guest.share_screen(m3.sources.pattern())
+            await screen.stop()
+            await camera.stop()
+            assert isinstance(await anext(changes), m3.StreamStopped)
+            assert isinstance(await anext(changes), m3.StreamStopped)
+        assert guest.state.publications == ()
+
+
+@in_loop
+async def test_who_comes_while_the_server_leaves_is_sent_away() -> None:
+    async with house() as here:
+        server = here.server
+    reader, writer = await asyncio.open_connection(sock=_accepted_late(server))
+    assert await reader.read() == b""
+    writer.close()
+    await writer.wait_closed()
+    while server._protocols:  # noqa: ASYNC110 - one step
+        await asyncio.sleep(0)
+
+
+def _accepted_late(server: Server) -> socket.socket:
+    """Our end of a connection that the system accepted before the listener closed."""
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(loop.connect_accepted_socket(lambda: _Protocol(server), theirs))
+    task.add_done_callback(lambda done: done.result())
+    return ours
