@@ -6,16 +6,13 @@ Owns the two base classes, the field helpers and the list of namespaces. Knows n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final
 
 from attrs import define
 
 from m3core.messages.checking import checker
 from m3core.messages.fields import WIRE_NAME, WIRE_NULL, WIRE_REST
 from m3core.values import Timestamp
-
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-"""Any JSON value, as msgspec and the standard library read it."""
 
 NAMESPACES: Final[dict[str, str]] = {
     "control": "m3core.messages.control",

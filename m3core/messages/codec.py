@@ -15,19 +15,21 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct, defstruct
 
-from m3core.errors import LocalProtocolError, MalformedMessage
+from m3core import strict_json
+from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_STRING
-from m3core.messages import scan, strict
-from m3core.messages.base import NAMESPACES, Command, Event, Json
+from m3core.messages import strict
+from m3core.messages.base import NAMESPACES, Command, Event
 from m3core.messages.fields import is_event, tag_of, union_of
 from m3core.messages.reading import reader
 from m3core.messages.shells import decode_shell
 from m3core.messages.source import Generated
 from m3core.messages.unknown import UnknownCommand, UnknownEvent
 from m3core.messages.writing import message_writer
+from m3core.strict_json import Json
 from m3core.values import Timestamp
 
-_NOT_SURE: Final = (msgspec.MsgspecError, MalformedMessage, scan.Doubtful, RecursionError, UnicodeError)
+_NOT_SURE: Final = (msgspec.MsgspecError, MalformedMessage, RecursionError, UnicodeError)
 _NOTHING: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(defstruct("Nothing", [("nothing", bool)]))
 Message: TypeAlias = Command | Event | UnknownCommand | UnknownEvent
 
@@ -42,12 +44,6 @@ def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
         if isinstance(cls, type) and issubclass(cls, base) and cls.__dict__.get("NAMESPACE") == namespace:
             found[tag_of(cls)[1] or ""] = cls
     return found
-
-
-def _check_strings(data: bytes | str) -> None:
-    """Raise `Doubtful` for a message that may be too long, or may hold too long a string."""
-    if len(data) > MAX_MESSAGE or isinstance(data, str) or scan.may_hold_long_string(data):
-        raise scan.Doubtful
 
 
 class _Direction:
@@ -100,15 +96,16 @@ class _Direction:
                 data = data.encode()
             except UnicodeEncodeError:
                 raise MalformedMessage("half a surrogate pair") from None
-        scan.check_size(data)
-        text = scan.decode_utf8(data)
-        scan.check_nesting(data)
-        if scan.is_plain(data):
+        if len(data) > MAX_MESSAGE:
+            raise LimitExceeded("message size", MAX_MESSAGE, len(data), "bytes")
+        strict_json.decode_utf8(data)
+        strict_json.check_nesting(data)
+        if strict_json.is_plain(data):
             try:
                 return self.read(self.lenient(data))
             except _NOT_SURE:
                 pass
-        return self.structure(strict.parse(text))
+        return self.structure(strict_json.read(data))
 
     def read(self, envelope: Any) -> Any:
         reader = self.readers[type(envelope.payload)]
@@ -158,34 +155,41 @@ _EVENT_READERS: Final = _EVENTS.readers
 _COMMAND_READERS: Final = _COMMANDS.readers
 
 
+def _has_short_strings(data: bytes | str) -> bool:
+    """Whether no limit is passed by a message of more than `MAX_STRING` bytes; False means maybe."""
+    return len(data) <= MAX_MESSAGE and isinstance(data, bytes) and not strict_json.may_hold_long_string(data)
+
+
 def decode_event(data: bytes | str) -> Event | UnknownEvent:
     """One text message of a server as a typed event.
 
     Raises `MalformedMessage` with the path, or `LimitExceeded`; nothing else, whatever ``data`` holds.
     """
-    try:
-        if len(data) > MAX_STRING:
-            _check_strings(data)
-        envelope = _EVENTS.strict(data)
-        payload = envelope.payload
-        event: Event = _EVENT_READERS[type(payload)](payload, envelope.timestamp)
-    except _NOT_SURE:
-        recovered: Event | UnknownEvent = _EVENTS.recover(data)
-        return recovered
-    return event
+    if len(data) <= MAX_STRING or _has_short_strings(data):
+        try:
+            envelope = _EVENTS.strict(data)
+            payload = envelope.payload
+            event: Event = _EVENT_READERS[type(payload)](payload, envelope.timestamp)
+        except _NOT_SURE:
+            pass
+        else:
+            return event
+    recovered: Event | UnknownEvent = _EVENTS.recover(data)
+    return recovered
 
 
 def decode_command(data: bytes | str) -> Command | UnknownCommand:
     """One text message of a client as a typed command. Raises as `decode_event`."""
-    try:
-        if len(data) > MAX_STRING:
-            _check_strings(data)
-        payload = _COMMANDS.strict(data).payload
-        command: Command = _COMMAND_READERS[type(payload)](payload)
-    except _NOT_SURE:
-        recovered: Command | UnknownCommand = _COMMANDS.recover(data)
-        return recovered
-    return command
+    if len(data) <= MAX_STRING or _has_short_strings(data):
+        try:
+            payload = _COMMANDS.strict(data).payload
+            command: Command = _COMMAND_READERS[type(payload)](payload)
+        except _NOT_SURE:
+            pass
+        else:
+            return command
+    recovered: Command | UnknownCommand = _COMMANDS.recover(data)
+    return recovered
 
 
 class _Envelope(Struct, gc=False, omit_defaults=True):

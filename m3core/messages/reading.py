@@ -23,7 +23,6 @@ from m3core.messages.fields import (
     one_or_several,
     rest_of,
 )
-from m3core.messages.scan import check_module
 from m3core.messages.source import KNOWN_IDS, Generated, Source
 from m3core.values import Secret, Timestamp
 
@@ -88,11 +87,11 @@ def _fill(source: Source, depth: int, cls: type[Any], shell: str, target: str) -
         _fill_field(source, depth, field, shell, target)
     if rest := rest_of(cls):
         name, keys = rest
-        source.names |= {"UNSET": UNSET, "check_module": check_module}
+        source.names["UNSET"] = UNSET
         source.add(depth, f"{target}.{name} = modules = {{}}")
         for key in keys:
             source.add(depth, f"value = {shell}.{key}")
-            source.add(depth, f"if value is not UNSET: modules[{key!r}] = check_module(value)")
+            source.add(depth, f"if value is not UNSET: modules[{key!r}] = value")
     if is_event(cls):
         source.add(depth, f"{target}.timestamp = None if timestamp is None else Timestamp(timestamp)")
     source.add(depth, f"{target}.__class__ = {source.name(cls, 'Class')}")
@@ -102,7 +101,7 @@ def _fill(source: Source, depth: int, cls: type[Any], shell: str, target: str) -
 def reader(cls: type[Any]) -> Generated:
     """A function that makes a ``cls`` of its decode shell and, for events, of the envelope's timestamp text.
 
-    It raises `MalformedMessage`, without a path, for an id that is not a UUID, and `Doubtful`.
+    It raises `MalformedMessage`, without a path, for an id that is not a UUID.
     """
     source = Source("shell, timestamp" if is_event(cls) else "shell")
     source.names["Timestamp"] = Timestamp
