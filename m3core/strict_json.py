@@ -1,7 +1,7 @@
 """JSON of a peer as a tree: stricter than any parser, bounded, and every error says where.
 
-RFC 8259 leaves open what duplicate keys, lone surrogates, huge numbers and a byte order mark mean; all are refused. Used
-for REST bodies, and for messages that the shells of `m3core.messages` do not fit. Knows neither.
+RFC 8259 leaves open what duplicate keys, lone surrogates, huge numbers and a byte order mark mean; all are refused.
+Used for REST bodies, and for messages that the shells of `m3core.messages` do not fit. Knows neither.
 """
 
 from __future__ import annotations

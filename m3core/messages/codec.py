@@ -199,19 +199,19 @@ class _Envelope(Struct, gc=False, omit_defaults=True):
 
 
 _ENCODE: Final = msgspec.json.Encoder().encode
-_WRITERS: Final[dict[type[Any], Generated]] = {}
 
 
-def _write_unknown_event(message: UnknownEvent) -> _Envelope:
+def _write_unknown_event(message: UnknownEvent) -> bytes:
     timestamp: object = message.timestamp
     if timestamp is not None and not isinstance(timestamp, Timestamp):
         raise LocalProtocolError("UnknownEvent.timestamp is not a Timestamp")
     payload = _payload(message.namespace, message.payload, "message", message.message)
-    return _Envelope(message.namespace, payload, timestamp and timestamp.text)
+    return _ENCODE(_Envelope(message.namespace, payload, timestamp and timestamp.text))
 
 
-def _write_unknown_command(message: UnknownCommand) -> _Envelope:
-    return _Envelope(message.namespace, _payload(message.namespace, message.payload, "action", message.action))
+def _write_unknown_command(message: UnknownCommand) -> bytes:
+    payload = _payload(message.namespace, message.payload, "action", message.action)
+    return _ENCODE(_Envelope(message.namespace, payload))
 
 
 def _payload(namespace: str, payload: Mapping[str, Json], key: str, name: str) -> dict[str, Json]:
@@ -223,14 +223,17 @@ def _payload(namespace: str, payload: Mapping[str, Json], key: str, name: str) -
     return {key: name, **payload} if name else dict(payload)
 
 
-def _writer_for(cls: type[Any]) -> Generated:
-    if cls is UnknownEvent:
-        return _write_unknown_event
-    if cls is UnknownCommand:
-        return _write_unknown_command
-    if not issubclass(cls, Command | Event) or not cls.NAMESPACE:
-        raise LocalProtocolError(f"{cls.__name__} is no message")
-    return message_writer(cls)
+class _Writers(dict[type[Any], Generated]):
+    """What encodes the messages of a class; made when the first one comes."""
+
+    def __missing__(self, cls: type[Any]) -> Generated:
+        if not issubclass(cls, Command | Event) or not cls.NAMESPACE:
+            raise LocalProtocolError(f"{cls.__name__} is no message")
+        write = self[cls] = message_writer(cls)
+        return write
+
+
+_WRITERS: Final = _Writers({UnknownEvent: _write_unknown_event, UnknownCommand: _write_unknown_command})
 
 
 def encode(message: Message) -> bytes:
@@ -239,15 +242,10 @@ def encode(message: Message) -> bytes:
     Raises `LocalProtocolError` for what is no message, raw values that JSON cannot hold, and more than `MAX_MESSAGE`
     bytes. Fields of the wrong type were refused when the message was made.
     """
-    cls = type(message)
     try:
-        write = _WRITERS[cls]
-    except KeyError:
-        write = _WRITERS[cls] = _writer_for(cls)
-    try:
-        data = _ENCODE(write(message))
+        data: bytes = _WRITERS[type(message)](message)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
-        raise LocalProtocolError(f"the {cls.__name__} holds what JSON cannot") from None
+        raise LocalProtocolError(f"the {type(message).__name__} holds what JSON cannot") from None
     if len(data) > MAX_MESSAGE:
         raise LocalProtocolError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
     return data
