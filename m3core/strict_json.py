@@ -11,7 +11,6 @@ import math
 import re
 from typing import Any, Final, TypeAlias
 
-import msgspec
 from attrs import frozen
 
 from m3core.errors import LimitExceeded, MalformedMessage
@@ -26,8 +25,8 @@ _FLATTEN: Final = bytes.maketrans(b"[]", b"{}")
 _DIGITS: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG_NUMBER: Final = b"0" * 19
 """Fewer digits are below 2**63."""
-_EXPONENT: Final = b"0e000"
-_BIG_NUMBER: Final = re.compile(rb"[\[:,\s]-?[0-9.]+[eE]\+?[0-9]{3}")
+_LONG_EXPONENT: Final = re.compile(rb"0e\+?0000*[\s,\]}]")
+"""Shorter ones are below the largest float. What follows tells most of the UUIDs from numbers."""
 _MAX_INT_TEXT: Final = 20
 
 
@@ -64,7 +63,9 @@ def nesting(data: bytes) -> int:
 
 def check_nesting(data: bytes) -> None:
     """Raise `LimitExceeded` for more than `MAX_NESTING` levels; must come before any parser, whose stack is short."""
-    if data.count(b"{") + data.count(b"[") > MAX_NESTING and (depth := nesting(data)) > MAX_NESTING:
+    # This counts brackets; `count` takes twice the time.
+    brackets = 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
+    if brackets > MAX_NESTING and (depth := nesting(data)) > MAX_NESTING:
         raise LimitExceeded("nesting", MAX_NESTING, depth, "or more levels")
 
 
@@ -87,28 +88,8 @@ def is_plain(data: bytes) -> bool:
     """Whether no string of ``data`` is too long and no number too big, at a glance: False means maybe."""
     if may_hold_long_string(data):
         return False
-    digits = data.translate(_DIGITS, b"+")
-    return _LONG_NUMBER not in digits and not (_EXPONENT in digits and _BIG_NUMBER.search(data))
-
-
-def _quotes(data: bytes) -> int:
-    """The quotes that begin or end a string, if ``data`` holds no escaped backslash."""
-    return data.count(b'"') - data.count(b'\\"')
-
-
-def _glance(data: bytes) -> Json | _Flaw:
-    """The tree of ``data`` by a fast parser, if it surely does the same as the careful one."""
-    if not is_plain(data):
-        return _UNSURE
-    try:
-        tree: Json = _DECODE(data)
-        again = _ENCODE(tree)
-    except (msgspec.MsgspecError, ValueError):
-        return _UNSURE
-    # Of two equal keys one is lost, and its quotes with it.
-    if b"\\\\" in data or b"\\\\" in again or _quotes(data) != _quotes(again):
-        return _UNSURE
-    return tree
+    digits = data.translate(_DIGITS)
+    return _LONG_NUMBER not in digits and not _LONG_EXPONENT.search(digits)
 
 
 def read(data: bytes) -> Json:
@@ -118,8 +99,7 @@ def read(data: bytes) -> Json:
     """
     text = decode_utf8(data)
     check_nesting(data)
-    tree = _glance(data)
-    return parse(text) if isinstance(tree, _Flaw) else tree
+    return parse(text)
 
 
 @frozen
@@ -127,11 +107,6 @@ class _Flaw:
     """Stands in a parsed tree where the text was not acceptable."""
 
     reason: str
-
-
-_UNSURE: Final = _Flaw("to be read carefully")
-_DECODE: Final = msgspec.json.Decoder().decode
-_ENCODE: Final = msgspec.json.Encoder().encode
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Any:
@@ -190,7 +165,7 @@ def _check_tree(value: Any, path: str) -> None:
 
 
 def parse(text: str) -> Json:
-    """The careful half of `read`, which defines what is accepted. The caller has bounded size and nesting."""
+    """As `read`, of a text whose nesting was checked."""
     if text.startswith("\ufeff"):
         raise MalformedMessage("a byte order mark")
     try:

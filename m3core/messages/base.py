@@ -20,6 +20,12 @@ NAMESPACES: Final[dict[str, str]] = {
 }
 """Namespaces whose messages are typed, and the module that holds their classes; loaded on first use."""
 
+UNTYPED_NAMESPACES: Final[frozenset[str]] = frozenset(
+    {"moderation", "chat", "breakout", "polls", "timer", "recording", "recording_service", "whiteboard", "protocol"}
+    | {"meeting_notes", "legal_vote", "automod", "shared_folder", "echo", "livekit"}
+)
+"""Namespaces of M3 that have no classes: their messages are unknown ones, but expected, and decoded as fast."""
+
 ENTRY_MODULES: Final[tuple[str, ...]] = (
     "chat",
     "protocol",

@@ -19,10 +19,10 @@ from m3core import strict_json
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_STRING
 from m3core.messages import strict
-from m3core.messages.base import NAMESPACES, Command, Event
+from m3core.messages.base import NAMESPACES, UNTYPED_NAMESPACES, Command, Event
 from m3core.messages.fields import is_event, tag_of, union_of
-from m3core.messages.reading import reader
-from m3core.messages.shells import decode_shell
+from m3core.messages.reading import message_reader
+from m3core.messages.shells import RAW, decode_shell
 from m3core.messages.source import Generated
 from m3core.messages.unknown import UnknownCommand, UnknownEvent
 from m3core.messages.writing import message_writer
@@ -46,6 +46,18 @@ def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
     return found
 
 
+class _Readers(dict[type[Any], Generated]):
+    """What makes a message of an envelope, by the type of the payload; made when the first one comes."""
+
+    def __init__(self, unknown: Generated) -> None:
+        super().__init__({dict: unknown})
+        self.classes: dict[type[Struct], type[Any]] = {}
+
+    def __missing__(self, shell: type[Struct]) -> Generated:
+        read = self[shell] = message_reader(self.classes[shell])
+        return read
+
+
 class _Direction:
     """One direction of messages: its shells, of the namespaces that were loaded so far."""
 
@@ -54,40 +66,42 @@ class _Direction:
         self.unknown = unknown
         self.key = key
         self.loaded: dict[str, dict[str, type[Any]]] = {}
-        self.readers: dict[type[Any], Generated] = {}
         self.is_event = is_event(base)
+        self.readers = _Readers(self.read_unknown)
         self.strict: Callable[[bytes | str], Any] = _NOTHING.decode
         self.lenient: Callable[[bytes | str], Any] = _NOTHING.decode
 
     def load(self, namespace: str) -> None:
         """Compile ``namespace``, if it is one of ours and was not compiled before."""
-        if namespace in self.loaded or namespace not in NAMESPACES:
+        if namespace in self.loaded or not (namespace in NAMESPACES or namespace in UNTYPED_NAMESPACES):
             return
-        self.loaded[namespace] = found = classes(namespace, self.base)
-        for cls in found.values():
-            for is_strict in (True, False):
-                self.readers[decode_shell(cls, is_strict)] = reader(cls)
+        self.loaded[namespace] = classes(namespace, self.base)
         self.strict = self._decoder(is_strict=True).decode
+        self.lenient = self.first_lenient
+
+    def first_lenient(self, data: bytes | str) -> Any:
+        """`lenient`, when it is called for the first time since `load`."""
         self.lenient = self._decoder(is_strict=False).decode
+        return self.lenient(data)
 
     def _decoder(self, *, is_strict: bool) -> msgspec.json.Decoder[Any]:
-        envelopes: list[type[Struct]] = []
-        for namespace, found in self.loaded.items():
-            payload = union_of([decode_shell(cls, is_strict) for cls in found.values()])
-            fields: list[Any] = [("payload", payload)]
-            if self.is_event:
-                fields.append(("timestamp", str | None, None))
-            envelopes.append(
-                defstruct(
-                    f"{namespace.title()}Envelope",
-                    fields,
-                    tag_field="namespace",
-                    tag=namespace,
-                    gc=False,
-                    forbid_unknown_fields=is_strict,
-                )
-            )
-        return msgspec.json.Decoder(union_of(envelopes))
+        return msgspec.json.Decoder(union_of([self._envelope(namespace, is_strict) for namespace in self.loaded]))
+
+    def _envelope(self, namespace: str, is_strict: bool) -> type[Struct]:
+        shells = {decode_shell(cls, is_strict): cls for cls in self.loaded[namespace].values()}
+        self.readers.classes |= shells
+        payload = union_of([*shells]) if shells else dict.__class_getitem__((str, RAW))
+        fields: list[Any] = [("payload", payload)]
+        if self.is_event:
+            fields.append(("timestamp", str | None, None))
+        return defstruct(
+            f"{namespace.title()}Envelope",
+            fields,
+            tag_field="namespace",
+            tag=namespace,
+            gc=False,
+            forbid_unknown_fields=is_strict,
+        )
 
     def recover(self, data: bytes | str) -> Any:
         """Decode what is long, or what the strict shells refused; or raise, with the path."""
@@ -98,23 +112,29 @@ class _Direction:
                 raise MalformedMessage("half a surrogate pair") from None
         if len(data) > MAX_MESSAGE:
             raise LimitExceeded("message size", MAX_MESSAGE, len(data), "bytes")
-        strict_json.decode_utf8(data)
+        text = strict_json.decode_utf8(data)
         strict_json.check_nesting(data)
         if strict_json.is_plain(data):
             try:
-                return self.read(self.lenient(data))
+                envelope = self.lenient(data)
+                return self.readers[type(envelope.payload)](envelope)
             except _NOT_SURE:
                 pass
-        return self.structure(strict_json.read(data))
+        return self.structure(strict_json.parse(text))
 
-    def read(self, envelope: Any) -> Any:
-        reader = self.readers[type(envelope.payload)]
-        return reader(envelope.payload, envelope.timestamp) if self.is_event else reader(envelope.payload)
+    def read_unknown(self, envelope: Any) -> Any:
+        """A message of a namespace without classes."""
+        name = envelope.payload.get(self.key)
+        timestamp = {}
+        if self.is_event:
+            timestamp["timestamp"] = None if envelope.timestamp is None else Timestamp(envelope.timestamp)
+        namespace = envelope.__struct_config__.tag
+        return self.unknown(namespace, name if isinstance(name, str) else "", envelope.payload, **timestamp)
 
     def structure(self, tree: Json) -> Any:
         """A message of checked JSON, the careful way."""
-        namespace, payload, timestamp = _open(tree)
-        envelope = {"timestamp": timestamp} if self.is_event else {}
+        namespace, payload = _open(tree)
+        envelope = {"timestamp": _timestamp(tree)} if self.is_event else {}
         self.load(namespace)
         found = self.loaded.get(namespace, {})
         name = payload.get(self.key)
@@ -130,21 +150,26 @@ class _Direction:
             return self.unknown(namespace, name, payload, path=error.path, **envelope)
 
 
-def _open(tree: Json) -> tuple[str, dict[str, Json], Timestamp | None]:
-    """Namespace, payload and timestamp of an envelope."""
+def _open(tree: Json) -> tuple[str, dict[str, Json]]:
+    """Namespace and payload of an envelope."""
     if not isinstance(tree, dict):
         raise MalformedMessage("not an object")
     for key in ("namespace", "payload"):
         if key not in tree:
             raise MalformedMessage("missing", f"$.{key}")
-    namespace, payload, timestamp = tree["namespace"], tree["payload"], tree.get("timestamp")
+    namespace, payload = tree["namespace"], tree["payload"]
     if not isinstance(namespace, str):
         raise MalformedMessage("not a string", "$.namespace")
     if not isinstance(payload, dict):
         raise MalformedMessage("not an object", "$.payload")
-    if timestamp is not None and not isinstance(timestamp, str):
+    return namespace, payload
+
+
+def _timestamp(envelope: Mapping[str, Json]) -> Timestamp | None:
+    text = envelope.get("timestamp")
+    if text is not None and not isinstance(text, str):
         raise MalformedMessage("not a string", "$.timestamp")
-    return namespace, payload, None if timestamp is None else Timestamp(timestamp)
+    return None if text is None else Timestamp(text)
 
 
 _EVENTS: Final = _Direction(Event, UnknownEvent, "message")
@@ -168,8 +193,7 @@ def decode_event(data: bytes | str) -> Event | UnknownEvent:
     if len(data) <= MAX_STRING or _has_short_strings(data):
         try:
             envelope = _EVENTS.strict(data)
-            payload = envelope.payload
-            event: Event = _EVENT_READERS[type(payload)](payload, envelope.timestamp)
+            event: Event | UnknownEvent = _EVENT_READERS[type(envelope.payload)](envelope)
         except _NOT_SURE:
             pass
         else:
@@ -182,8 +206,8 @@ def decode_command(data: bytes | str) -> Command | UnknownCommand:
     """One text message of a client as a typed command. Raises as `decode_event`."""
     if len(data) <= MAX_STRING or _has_short_strings(data):
         try:
-            payload = _COMMANDS.strict(data).payload
-            command: Command = _COMMAND_READERS[type(payload)](payload)
+            envelope = _COMMANDS.strict(data)
+            command: Command | UnknownCommand = _COMMAND_READERS[type(envelope.payload)](envelope)
         except _NOT_SURE:
             pass
         else:

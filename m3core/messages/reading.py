@@ -96,14 +96,24 @@ def _fill(source: Source, depth: int, cls: type[Any], shell: str, target: str) -
     source.add(depth, f"{target}.__class__ = {source.name(cls, 'Class')}")
 
 
-@cached
-def reader(cls: type[Any]) -> Generated:
-    """A function that makes a ``cls`` of its decode shell and, for events, of the envelope's timestamp text.
-
-    It raises `MalformedMessage`, without a path, for an id that is not a UUID.
-    """
-    source = Source("shell, timestamp" if is_event(cls) else "shell")
+def _generate(head: str, cls: type[Any], *lines: str) -> Generated:
+    source = Source(head)
     source.names["Timestamp"] = Timestamp
+    for line in lines:
+        source.add(1, line)
     _fill(source, 1, cls, "shell", "it")
     source.add(1, "return it")
     return source.compile()
+
+
+@cached
+def reader(cls: type[Any]) -> Generated:
+    """A function that makes a ``cls`` of its decode shell. It raises `MalformedMessage` for what is no UUID."""
+    return _generate("shell", cls)
+
+
+@cached
+def message_reader(cls: type[Any]) -> Generated:
+    """A function that makes a message of the shell of its envelope. It raises as that of `reader`, without a path."""
+    timestamp = ["timestamp = envelope.timestamp"] * is_event(cls)
+    return _generate("envelope", cls, "shell = envelope.payload", *timestamp)

@@ -42,7 +42,8 @@ def _raw(levels: int) -> Any:
     return union_of(kinds)
 
 
-_RAW: Final = _raw(_MODULE_LEVELS)
+RAW: Final = _raw(_MODULE_LEVELS)
+"""The type of what other namespaces say."""
 
 
 def _shell_type(hint: Any, nested: Callable[[Any], type[Struct]]) -> Any:
@@ -89,7 +90,7 @@ def decode_shell(cls: type[Any], strict: bool) -> type[Struct]:
         else:
             optional.append((field.name, kind | None, None))
     if rest := rest_of(cls):
-        optional += [(key, _RAW | UnsetType, UNSET) for key in rest[1]]
+        optional += [(key, RAW | UnsetType, UNSET) for key in rest[1]]
     return _struct(cls, required + optional, strict=strict)
 
 
