@@ -2,8 +2,8 @@
 
 Decoding is tried three times, each only if the one before failed. First strict shells (`shells`), which refuse keys
 that they do not know, so that nothing is skipped and nothing has to be checked beforehand. Then, after the guards of
-`scan`, shells that skip unknown keys. Last the careful decoder of `strict`, which finds unknown kinds and the path of
-what is wrong.
+`m3core.strict_json`, shells that skip unknown keys. Last its careful reader and `strict`, which find unknown kinds and
+the path of what is wrong.
 """
 
 from __future__ import annotations
@@ -133,8 +133,8 @@ class _Direction:
 
     def structure(self, tree: Json) -> Any:
         """A message of checked JSON, the careful way."""
-        namespace, payload = _open(tree)
-        envelope = {"timestamp": _timestamp(tree)} if self.is_event else {}
+        namespace, payload, timestamp = _open(tree)
+        envelope = {"timestamp": _timestamp(timestamp)} if self.is_event else {}
         self.load(namespace)
         found = self.loaded.get(namespace, {})
         name = payload.get(self.key)
@@ -150,8 +150,8 @@ class _Direction:
             return self.unknown(namespace, name, payload, path=error.path, **envelope)
 
 
-def _open(tree: Json) -> tuple[str, dict[str, Json]]:
-    """Namespace and payload of an envelope."""
+def _open(tree: Json) -> tuple[str, dict[str, Json], Json]:
+    """Namespace, payload and timestamp of an envelope; the last is unchecked, commands may have any."""
     if not isinstance(tree, dict):
         raise MalformedMessage("not an object")
     for key in ("namespace", "payload"):
@@ -162,11 +162,10 @@ def _open(tree: Json) -> tuple[str, dict[str, Json]]:
         raise MalformedMessage("not a string", "$.namespace")
     if not isinstance(payload, dict):
         raise MalformedMessage("not an object", "$.payload")
-    return namespace, payload
+    return namespace, payload, tree.get("timestamp")
 
 
-def _timestamp(envelope: Mapping[str, Json]) -> Timestamp | None:
-    text = envelope.get("timestamp")
+def _timestamp(text: Json) -> Timestamp | None:
     if text is not None and not isinstance(text, str):
         raise MalformedMessage("not a string", "$.timestamp")
     return None if text is None else Timestamp(text)

@@ -29,8 +29,8 @@ from m3core.values import Secret, Timestamp
 
 _Int64: Final = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Entries: TypeAlias = list[tuple[str, Any] | tuple[str, Any, Any]]
-_MODULE_LEVELS: Final = 4
-"""Nesting of raw values that the shells take, counted from the value; deeper ones are left to `strict`."""
+_MODULE_LEVELS: Final = 3
+"""How deep raw values nest that the shells take; deeper ones are left to `strict`. Deep types take msgspec long."""
 
 
 def _raw(levels: int) -> Any:
