@@ -246,17 +246,18 @@ def _payload(namespace: str, payload: Mapping[str, Json], key: str, name: str) -
     return {key: name, **payload} if name else dict(payload)
 
 
-class _Writers(dict[type[Any], Generated]):
-    """What encodes the messages of a class; made when the first one comes."""
-
-    def __missing__(self, cls: type[Any]) -> Generated:
-        if not issubclass(cls, Command | Event) or not cls.NAMESPACE:
-            raise LocalProtocolError(f"{cls.__name__} is no message")
-        write = self[cls] = message_writer(cls)
-        return write
+_WRITERS: Final[dict[type[Any], Generated]] = {
+    UnknownEvent: _write_unknown_event,
+    UnknownCommand: _write_unknown_command,
+}
 
 
-_WRITERS: Final = _Writers({UnknownEvent: _write_unknown_event, UnknownCommand: _write_unknown_command})
+def _writer(cls: type[Any]) -> Generated:
+    """What encodes the messages of ``cls``; made when the first one comes."""
+    if not issubclass(cls, Command | Event) or not cls.NAMESPACE:
+        raise LocalProtocolError(f"{cls.__name__} is no message")
+    write = _WRITERS[cls] = message_writer(cls)
+    return write
 
 
 def encode(message: Message) -> bytes:
@@ -266,7 +267,11 @@ def encode(message: Message) -> bytes:
     bytes. Fields of the wrong type were refused when the message was made.
     """
     try:
-        data: bytes = _WRITERS[type(message)](message)
+        write = _WRITERS[type(message)]
+    except KeyError:
+        write = _writer(type(message))
+    try:
+        data: bytes = write(message)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
         raise LocalProtocolError(f"the {type(message).__name__} holds what JSON cannot") from None
     if len(data) > MAX_MESSAGE:

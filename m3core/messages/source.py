@@ -42,7 +42,6 @@ class Source:
 
     def __init__(self, head: str) -> None:
         self._lines = [f"def generated({head}):"]
-        self._locals = 0
         self.names: dict[str, object] = {"ids": KNOWN_IDS}
 
     def name(self, value: object, hint: str) -> str:
@@ -50,11 +49,6 @@ class Source:
         name = f"{hint}_{len(self.names)}"
         self.names[name] = value
         return name
-
-    def local(self) -> str:
-        """A name for a variable that is not used yet."""
-        self._locals += 1
-        return f"value_{self._locals}"
 
     def add(self, depth: int, line: str) -> None:
         """A line, indented by ``depth``."""

@@ -10,7 +10,6 @@ from msgspec import defstruct
 from m3core.messages.fields import cached, is_enum, is_event, is_mapping, is_nested, is_tuple, rest_of
 from m3core.messages.shells import encode_shell, in_shell_order
 from m3core.messages.source import Generated, Source
-from m3core.messages.templates import is_short, short_message_writer
 from m3core.values import Secret, Timestamp
 
 
@@ -66,8 +65,6 @@ def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
 @cached
 def message_writer(cls: type[Any]) -> Generated:
     """A function that makes UTF-8 JSON of a whole message, envelope included. It raises what msgspec raises."""
-    if is_short(cls):
-        return short_message_writer(cls)
     source = Source("it")
     envelope = defstruct(
         "Envelope",
