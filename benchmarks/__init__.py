@@ -1,1 +1,1 @@
-"""Benchmarks: each module has a `run()` that prints ratios, measured side by side in one process."""
+"""Benchmarks: the `run()` of each module measures ratios, side by side in one process. ``python -m benchmarks``."""

@@ -1,4 +1,4 @@
-"""Decoding and encoding of a mixed corpus, against json and pydantic. Prints ratios of paired medians.
+"""Decoding and encoding of a mixed corpus, against json and pydantic.
 
 The corpus is made of the vectors of `control` and `media`, in numbers like those of a busy meeting, with ids and
 timestamps varied. Pydantic's models stand in `pydantic_models.py`.
@@ -10,12 +10,14 @@ import copy
 import json
 import random
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import m3core.messages as messages
 from benchmarks.pydantic_models import COMMANDS, EVENTS
-from benchmarks.timing import ratio
+from benchmarks.timing import Comparison, compare
+from m3core.messages.base import NAMESPACES
 
 VECTORS = Path(__file__).parent.parent / "tests" / "vectors"
 WEIGHTS = {
@@ -77,33 +79,58 @@ def corpus() -> list[tuple[bool, bytes]]:
     return made
 
 
-def run() -> None:
-    """Print the table."""
+def with_later_fields(data: bytes) -> bytes:
+    """The message with a field that we do not know, as newer servers send them."""
+    message = json.loads(data)
+    message["payload"]["later_field"] = {"since": "0.17", "values": [1, 2.5, None, True]}
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def of_untyped_namespaces() -> list[tuple[bool, bytes]]:
+    """The vectors of the namespaces that have no classes."""
+    made = []
+    for path in sorted(VECTORS.glob("signaling-*.json")):
+        if path.stem.removeprefix("signaling-") not in {*NAMESPACES, "documents", "malformed"}:
+            for vector in json.loads(path.read_text("utf-8")):
+                text = json.dumps(vector["json"], ensure_ascii=False, separators=(",", ":"))
+                made.append((vector["direction"] == "to_client", text.encode()))
+    return made
+
+
+Work: TypeAlias = list[tuple[Callable[[bytes], Any], bytes]]
+
+
+def _work(texts: list[tuple[bool, bytes]], events: Callable[[bytes], Any], commands: Callable[[bytes], Any]) -> Work:
+    return [(events if is_event else commands, data) for is_event, data in texts]
+
+
+def _each(work: Work) -> Callable[[], None]:
+    """All of ``work``; results are dropped one by one, as a program does that handles messages."""
+
+    def run_all() -> None:
+        for function, data in work:
+            function(data)
+
+    return run_all
+
+
+def run(rounds: int = 31) -> tuple[Comparison, ...]:
+    """All comparisons; checks before that every message of the corpus is typed and round-trips."""
     texts = corpus()
-    decoders = {True: messages.decode_event, False: messages.decode_command}
-    adapters = {True: EVENTS.validate_json, False: COMMANDS.validate_json}
-    work = [(decoders[is_event], data) for is_event, data in texts]
-    pydantic_work = [(adapters[is_event], data) for is_event, data in texts]
-    datas = [data for _, data in texts]
-    decoded = [decode(data) for decode, data in work]
-    trees = [json.loads(data) for data in datas]
-    if any(json.loads(messages.encode(message)) != tree for message, tree in zip(decoded, trees, strict=True)):
+    typed = _work(texts, messages.decode_event, messages.decode_command)
+    untyped = _work(texts, json.loads, json.loads)
+    decoded = [decode(data) for decode, data in typed]
+    trees = [load(data) for load, data in untyped]
+    if any(isinstance(message, messages.UnknownEvent | messages.UnknownCommand) for message in decoded):
+        raise AssertionError("a message of the corpus is unknown")
+    if [json.loads(messages.encode(message)) for message in decoded] != trees:
         raise AssertionError("a message of the corpus does not round-trip")
-    unknown = sum(isinstance(message, messages.UnknownEvent | messages.UnknownCommand) for message in decoded)
-    size = sum(map(len, datas)) / len(datas)
-    print(f"corpus: {len(datas)} messages, mean {size:.0f} bytes, {unknown} unknown")
-
-    def ours() -> None:
-        for decode, data in work:
-            decode(data)
-
-    def pydantic() -> None:
-        for decode, data in pydantic_work:
-            decode(data)
-
-    def loads() -> None:
-        for data in datas:
-            json.loads(data)
+    if len(texts) != sum(WEIGHTS.values()) + sum(JOINS.values()):
+        raise AssertionError("the corpus is not what it should be")
+    later = [(decode, with_later_fields(data)) for decode, data in typed]
+    if [decode(data) for decode, data in later] != decoded:
+        raise AssertionError("later fields change a message")
+    strange = _work(of_untyped_namespaces() * 10, messages.decode_event, messages.decode_command)
 
     def dumps() -> None:
         for tree in trees:
@@ -113,9 +140,17 @@ def run() -> None:
         for message in decoded:
             messages.encode(message)
 
-    print(f"decode: {ratio(loads, ours):.2f} x json.loads, {ratio(pydantic, ours):.2f} x pydantic (strict)")
-    print(f"encode: {ratio(dumps, encode):.2f} x json.dumps")
+    decode, loads = _each(typed), _each(untyped)
+    pydantic = _each(_work(texts, EVENTS.validate_json, COMMANDS.validate_json))
 
+    def against_loads(name: str, work: Work) -> Comparison:
+        loads = _each([(json.loads, data) for _, data in work])
+        return compare(name, _each(work), "json.loads", loads, rounds=rounds)
 
-if __name__ == "__main__":
-    run()
+    return (
+        compare("decode", decode, "json.loads", loads, rounds=rounds, target=1.7),
+        compare("decode", decode, "pydantic, strict", pydantic, rounds=rounds, target=1.7),
+        compare("encode", encode, "json.dumps", dumps, rounds=rounds, target=4.0),
+        against_loads("decode, fields of later versions", later),
+        against_loads("decode, untyped namespaces", strange),
+    )

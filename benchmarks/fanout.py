@@ -1,25 +1,21 @@
 """Fan-out of one message to N receivers through the controller's front: encoded and framed once, or for each.
 
-CPU of the front alone, no sockets. Prints deliveries per second and the ratio, which is what may be quoted: medians of
-rounds that alternate, so that a noisy machine hits both ways alike. Run: ``python benchmarks/fanout.py``.
+CPU of the front alone, no sockets.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
-import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
-from m3core.controller.front import ControllerOutput, Front
+from benchmarks.timing import Comparison, compare
+from m3core.controller.front import ControllerOutput, Front, FrontOutput, Write
 from m3core.io import Accept, ConnectionId, Headers, MediaReport, RequestId, SendText
 
 RECEIVERS: Final = 50
-MESSAGES: Final = 200
-ROUNDS: Final = 15
 _UPGRADE: Final = (
     b"GET /signaling HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -74,14 +70,13 @@ class _Controller:
         return iter(queue)
 
 
-def _timed(act: Callable[[], None]) -> float:
-    start = time.process_time()
-    act()
-    return time.process_time() - start
+def _written(outputs: list[FrontOutput]) -> list[tuple[ConnectionId, bytes]]:
+    """What each connection is to write."""
+    return [(each, output.data) for output in outputs if isinstance(output, Write) for each in output.connections]
 
 
-def main() -> None:
-    """Measure and print."""
+def run(rounds: int = 31) -> tuple[Comparison, ...]:
+    """All comparisons; checks before that every receiver gets the same bytes both ways."""
     controller = _Controller()
     front = Front(controller)
     receivers = tuple(ConnectionId(number) for number in range(RECEIVERS))
@@ -90,35 +85,27 @@ def main() -> None:
         front.data_received(connection, _UPGRADE, 0.0)
     list(front.outputs())
 
-    def once() -> None:
-        for _ in range(MESSAGES):
-            controller.queue.append(SendText(receivers, msgspec.json.encode(_UPDATE)))
-            front.advance(0.0)
-            for _write in front.outputs():
-                pass
+    def delivered() -> list[FrontOutput]:
+        front.advance(0.0)
+        return list(front.outputs())
 
-    def each(encode: Callable[[object], bytes]) -> None:
-        for _ in range(MESSAGES):
+    def once() -> list[FrontOutput]:
+        controller.queue.append(SendText(receivers, msgspec.json.encode(_UPDATE)))
+        return delivered()
+
+    def each(encode: Callable[[object], bytes]) -> Callable[[], list[FrontOutput]]:
+        def work() -> list[FrontOutput]:
             controller.queue += [SendText((connection,), encode(_UPDATE)) for connection in receivers]
-            front.advance(0.0)
-            for _write in front.outputs():
-                pass
+            return delivered()
 
-    ways: dict[str, Callable[[], None]] = {
-        "json for each receiver": lambda: each(lambda message: json.dumps(message).encode()),
-        "msgspec for each receiver": lambda: each(msgspec.json.encode),
-        "encoded and framed once": once,
-    }
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            times[name].append(_timed(way))
-    base = statistics.median(times["json for each receiver"])
-    print(f"{RECEIVERS} receivers, {len(msgspec.json.encode(_UPDATE))} bytes")
-    for name, samples in times.items():
-        median = statistics.median(samples)
-        print(f"{name:26} {MESSAGES * RECEIVERS / median:12,.0f} deliveries/s   x {base / median:.1f}")
+        return work
 
-
-if __name__ == "__main__":
-    main()
+    written = _written(once())
+    if len(written) != RECEIVERS or written != _written(each(msgspec.json.encode)()):
+        raise AssertionError("the two ways do not deliver the same")
+    name = f"fan-out to {RECEIVERS}, encoded and framed once"
+    by_json, by_msgspec = each(lambda message: json.dumps(message).encode()), each(msgspec.json.encode)
+    return (
+        compare(name, once, "json for each receiver", by_json, rounds=rounds, target=2.5),
+        compare(name, once, "msgspec for each receiver", by_msgspec, rounds=rounds),
+    )

@@ -7,26 +7,58 @@ import statistics
 import time
 from collections.abc import Callable
 
+from attrs import frozen
 
-def once(work: Callable[[], object]) -> float:
-    """Seconds of one call, after a garbage collection."""
-    gc.collect()
+SHORTEST = 0.005
+"""Seconds that each measured piece of work takes at least: it is repeated, since shorter ones measure the clock."""
+
+
+@frozen
+class Comparison:
+    """``name`` runs ``ratio`` times as fast as ``peer``. ``target``: what the README promises, None for nothing."""
+
+    name: str
+    peer: str
+    ratio: float
+    target: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the promise is kept."""
+        return self.target is None or self.ratio >= self.target
+
+
+def _seconds(work: Callable[[], object], times: int) -> float:
     start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - start) / times
 
 
-def ratio(reference: Callable[[], object], ours: Callable[[], object], *, rounds: int = 41) -> float:
-    """How many times faster ``ours`` is than ``reference``: medians of ``rounds`` runs each, interleaved.
+def compare(
+    name: str,
+    ours: Callable[[], object],
+    peer: str,
+    theirs: Callable[[], object],
+    *,
+    rounds: int,
+    target: float | None = None,
+) -> Comparison:
+    """The median of the ratios of ``rounds`` pairs, each measured one after the other, in alternating order.
 
-    Both are called once before. Give them work of some 10 ms: shorter calls measure the clock.
+    Both are called twice before, so that nothing is measured that happens once.
     """
-    reference()
-    ours()
-    theirs_seconds: list[float] = []
-    our_seconds: list[float] = []
+    _seconds(ours, 1), _seconds(theirs, 1)
+    gc.collect()
+    our_times = round(SHORTEST / _seconds(ours, 1)) + 1
+    their_times = round(SHORTEST / _seconds(theirs, 1)) + 1
+    ratios = []
     for index in range(rounds):
-        pair = [(reference, theirs_seconds), (ours, our_seconds)]
-        for work, seconds in pair if index % 2 else reversed(pair):
-            seconds.append(once(work))
-    return statistics.median(theirs_seconds) / statistics.median(our_seconds)
+        if index % 2:
+            mine = _seconds(ours, our_times)
+            other = _seconds(theirs, their_times)
+        else:
+            other = _seconds(theirs, their_times)
+            mine = _seconds(ours, our_times)
+        ratios.append(other / mine)
+    return Comparison(name, peer, statistics.median(ratios), target)

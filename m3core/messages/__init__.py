@@ -17,9 +17,10 @@ careful path (unknown kinds and errors); else the last one counts, and the first
 ``action`` or ``message``. Timestamps are parsed when asked.
 """
 
-from m3core.messages.base import Command, Event, Json
+from m3core.messages.base import Command, Event
 from m3core.messages.codec import Message, decode_command, decode_event, encode, kind
 from m3core.messages.unknown import UnknownCommand, UnknownEvent
+from m3core.strict_json import Json
 
 __all__ = [
     "Command",

@@ -6,7 +6,7 @@ Owns the two base classes, the field helpers and the list of namespaces. Knows n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final
 
 from attrs import define
 
@@ -14,14 +14,17 @@ from m3core.messages.checking import checker
 from m3core.messages.fields import WIRE_NAME, WIRE_NULL, WIRE_REST
 from m3core.values import Timestamp
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-"""Any JSON value, as msgspec and the standard library read it."""
-
 NAMESPACES: Final[dict[str, str]] = {
     "control": "m3core.messages.control",
     "media": "m3core.messages.media",
 }
 """Namespaces whose messages are typed, and the module that holds their classes; loaded on first use."""
+
+UNTYPED_NAMESPACES: Final[frozenset[str]] = frozenset(
+    {"moderation", "chat", "breakout", "polls", "timer", "recording", "recording_service", "whiteboard", "protocol"}
+    | {"meeting_notes", "legal_vote", "automod", "shared_folder", "echo", "livekit"}
+)
+"""Namespaces of M3 that have no classes: their messages are unknown ones, but expected, and decoded as fast."""
 
 ENTRY_MODULES: Final[tuple[str, ...]] = (
     "chat",

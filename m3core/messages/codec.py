@@ -2,8 +2,8 @@
 
 Decoding is tried three times, each only if the one before failed. First strict shells (`shells`), which refuse keys
 that they do not know, so that nothing is skipped and nothing has to be checked beforehand. Then, after the guards of
-`scan`, shells that skip unknown keys. Last the careful decoder of `strict`, which finds unknown kinds and the path of
-what is wrong.
+`m3core.strict_json`, shells that skip unknown keys. Last its careful reader and `strict`, which find unknown kinds and
+the path of what is wrong.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec import Struct, defstruct
 
-from m3core.errors import LocalProtocolError, MalformedMessage
+from m3core import strict_json
+from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_STRING
-from m3core.messages import scan, strict
-from m3core.messages.base import NAMESPACES, Command, Event, Json
+from m3core.messages import strict
+from m3core.messages.base import NAMESPACES, UNTYPED_NAMESPACES, Command, Event
 from m3core.messages.fields import is_event, tag_of, union_of
-from m3core.messages.reading import reader
-from m3core.messages.shells import decode_shell
+from m3core.messages.reading import message_reader
+from m3core.messages.shells import RAW, decode_shell
 from m3core.messages.source import Generated
 from m3core.messages.unknown import UnknownCommand, UnknownEvent
 from m3core.messages.writing import message_writer
+from m3core.strict_json import Json
 from m3core.values import Timestamp
 
-_NOT_SURE: Final = (msgspec.MsgspecError, MalformedMessage, scan.Doubtful, RecursionError, UnicodeError)
+_NOT_SURE: Final = (msgspec.MsgspecError, MalformedMessage, RecursionError, UnicodeError)
 _NOTHING: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(defstruct("Nothing", [("nothing", bool)]))
 Message: TypeAlias = Command | Event | UnknownCommand | UnknownEvent
 
@@ -44,10 +46,16 @@ def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
     return found
 
 
-def _check_strings(data: bytes | str) -> None:
-    """Raise `Doubtful` for a message that may be too long, or may hold too long a string."""
-    if len(data) > MAX_MESSAGE or isinstance(data, str) or scan.may_hold_long_string(data):
-        raise scan.Doubtful
+class _Readers(dict[type[Any], Generated]):
+    """What makes a message of an envelope, by the type of the payload; made when the first one comes."""
+
+    def __init__(self, unknown: Generated) -> None:
+        super().__init__({dict: unknown})
+        self.classes: dict[type[Struct], type[Any]] = {}
+
+    def __missing__(self, shell: type[Struct]) -> Generated:
+        read = self[shell] = message_reader(self.classes[shell])
+        return read
 
 
 class _Direction:
@@ -58,40 +66,42 @@ class _Direction:
         self.unknown = unknown
         self.key = key
         self.loaded: dict[str, dict[str, type[Any]]] = {}
-        self.readers: dict[type[Any], Generated] = {}
         self.is_event = is_event(base)
+        self.readers = _Readers(self.read_unknown)
         self.strict: Callable[[bytes | str], Any] = _NOTHING.decode
         self.lenient: Callable[[bytes | str], Any] = _NOTHING.decode
 
     def load(self, namespace: str) -> None:
         """Compile ``namespace``, if it is one of ours and was not compiled before."""
-        if namespace in self.loaded or namespace not in NAMESPACES:
+        if namespace in self.loaded or not (namespace in NAMESPACES or namespace in UNTYPED_NAMESPACES):
             return
-        self.loaded[namespace] = found = classes(namespace, self.base)
-        for cls in found.values():
-            for is_strict in (True, False):
-                self.readers[decode_shell(cls, is_strict)] = reader(cls)
+        self.loaded[namespace] = classes(namespace, self.base)
         self.strict = self._decoder(is_strict=True).decode
+        self.lenient = self.first_lenient
+
+    def first_lenient(self, data: bytes | str) -> Any:
+        """`lenient`, when it is called for the first time since `load`."""
         self.lenient = self._decoder(is_strict=False).decode
+        return self.lenient(data)
 
     def _decoder(self, *, is_strict: bool) -> msgspec.json.Decoder[Any]:
-        envelopes: list[type[Struct]] = []
-        for namespace, found in self.loaded.items():
-            payload = union_of([decode_shell(cls, is_strict) for cls in found.values()])
-            fields: list[Any] = [("payload", payload)]
-            if self.is_event:
-                fields.append(("timestamp", str | None, None))
-            envelopes.append(
-                defstruct(
-                    f"{namespace.title()}Envelope",
-                    fields,
-                    tag_field="namespace",
-                    tag=namespace,
-                    gc=False,
-                    forbid_unknown_fields=is_strict,
-                )
-            )
-        return msgspec.json.Decoder(union_of(envelopes))
+        return msgspec.json.Decoder(union_of([self._envelope(namespace, is_strict) for namespace in self.loaded]))
+
+    def _envelope(self, namespace: str, is_strict: bool) -> type[Struct]:
+        shells = {decode_shell(cls, is_strict): cls for cls in self.loaded[namespace].values()}
+        self.readers.classes |= shells
+        payload = union_of([*shells]) if shells else dict.__class_getitem__((str, RAW))
+        fields: list[Any] = [("payload", payload)]
+        if self.is_event:
+            fields.append(("timestamp", str | None, None))
+        return defstruct(
+            f"{namespace.title()}Envelope",
+            fields,
+            tag_field="namespace",
+            tag=namespace,
+            gc=False,
+            forbid_unknown_fields=is_strict,
+        )
 
     def recover(self, data: bytes | str) -> Any:
         """Decode what is long, or what the strict shells refused; or raise, with the path."""
@@ -100,24 +110,31 @@ class _Direction:
                 data = data.encode()
             except UnicodeEncodeError:
                 raise MalformedMessage("half a surrogate pair") from None
-        scan.check_size(data)
-        text = scan.decode_utf8(data)
-        scan.check_nesting(data)
-        if scan.is_plain(data):
+        if len(data) > MAX_MESSAGE:
+            raise LimitExceeded("message size", MAX_MESSAGE, len(data), "bytes")
+        text = strict_json.decode_utf8(data)
+        strict_json.check_nesting(data)
+        if strict_json.is_plain(data):
             try:
-                return self.read(self.lenient(data))
+                envelope = self.lenient(data)
+                return self.readers[type(envelope.payload)](envelope)
             except _NOT_SURE:
                 pass
-        return self.structure(strict.parse(text))
+        return self.structure(strict_json.parse(text))
 
-    def read(self, envelope: Any) -> Any:
-        reader = self.readers[type(envelope.payload)]
-        return reader(envelope.payload, envelope.timestamp) if self.is_event else reader(envelope.payload)
+    def read_unknown(self, envelope: Any) -> Any:
+        """A message of a namespace without classes."""
+        name = envelope.payload.get(self.key)
+        timestamp = {}
+        if self.is_event:
+            timestamp["timestamp"] = None if envelope.timestamp is None else Timestamp(envelope.timestamp)
+        namespace = envelope.__struct_config__.tag
+        return self.unknown(namespace, name if isinstance(name, str) else "", envelope.payload, **timestamp)
 
     def structure(self, tree: Json) -> Any:
         """A message of checked JSON, the careful way."""
         namespace, payload, timestamp = _open(tree)
-        envelope = {"timestamp": timestamp} if self.is_event else {}
+        envelope = {"timestamp": _timestamp(timestamp)} if self.is_event else {}
         self.load(namespace)
         found = self.loaded.get(namespace, {})
         name = payload.get(self.key)
@@ -133,21 +150,25 @@ class _Direction:
             return self.unknown(namespace, name, payload, path=error.path, **envelope)
 
 
-def _open(tree: Json) -> tuple[str, dict[str, Json], Timestamp | None]:
-    """Namespace, payload and timestamp of an envelope."""
+def _open(tree: Json) -> tuple[str, dict[str, Json], Json]:
+    """Namespace, payload and timestamp of an envelope; the last is unchecked, commands may have any."""
     if not isinstance(tree, dict):
         raise MalformedMessage("not an object")
     for key in ("namespace", "payload"):
         if key not in tree:
             raise MalformedMessage("missing", f"$.{key}")
-    namespace, payload, timestamp = tree["namespace"], tree["payload"], tree.get("timestamp")
+    namespace, payload = tree["namespace"], tree["payload"]
     if not isinstance(namespace, str):
         raise MalformedMessage("not a string", "$.namespace")
     if not isinstance(payload, dict):
         raise MalformedMessage("not an object", "$.payload")
-    if timestamp is not None and not isinstance(timestamp, str):
+    return namespace, payload, tree.get("timestamp")
+
+
+def _timestamp(text: Json) -> Timestamp | None:
+    if text is not None and not isinstance(text, str):
         raise MalformedMessage("not a string", "$.timestamp")
-    return namespace, payload, None if timestamp is None else Timestamp(timestamp)
+    return None if text is None else Timestamp(text)
 
 
 _EVENTS: Final = _Direction(Event, UnknownEvent, "message")
@@ -158,34 +179,40 @@ _EVENT_READERS: Final = _EVENTS.readers
 _COMMAND_READERS: Final = _COMMANDS.readers
 
 
+def _has_short_strings(data: bytes | str) -> bool:
+    """Whether no limit is passed by a message of more than `MAX_STRING` bytes; False means maybe."""
+    return len(data) <= MAX_MESSAGE and isinstance(data, bytes) and not strict_json.may_hold_long_string(data)
+
+
 def decode_event(data: bytes | str) -> Event | UnknownEvent:
     """One text message of a server as a typed event.
 
     Raises `MalformedMessage` with the path, or `LimitExceeded`; nothing else, whatever ``data`` holds.
     """
-    try:
-        if len(data) > MAX_STRING:
-            _check_strings(data)
-        envelope = _EVENTS.strict(data)
-        payload = envelope.payload
-        event: Event = _EVENT_READERS[type(payload)](payload, envelope.timestamp)
-    except _NOT_SURE:
-        recovered: Event | UnknownEvent = _EVENTS.recover(data)
-        return recovered
-    return event
+    if len(data) <= MAX_STRING or _has_short_strings(data):
+        try:
+            envelope = _EVENTS.strict(data)
+            event: Event | UnknownEvent = _EVENT_READERS[type(envelope.payload)](envelope)
+        except _NOT_SURE:
+            pass
+        else:
+            return event
+    recovered: Event | UnknownEvent = _EVENTS.recover(data)
+    return recovered
 
 
 def decode_command(data: bytes | str) -> Command | UnknownCommand:
     """One text message of a client as a typed command. Raises as `decode_event`."""
-    try:
-        if len(data) > MAX_STRING:
-            _check_strings(data)
-        payload = _COMMANDS.strict(data).payload
-        command: Command = _COMMAND_READERS[type(payload)](payload)
-    except _NOT_SURE:
-        recovered: Command | UnknownCommand = _COMMANDS.recover(data)
-        return recovered
-    return command
+    if len(data) <= MAX_STRING or _has_short_strings(data):
+        try:
+            envelope = _COMMANDS.strict(data)
+            command: Command | UnknownCommand = _COMMAND_READERS[type(envelope.payload)](envelope)
+        except _NOT_SURE:
+            pass
+        else:
+            return command
+    recovered: Command | UnknownCommand = _COMMANDS.recover(data)
+    return recovered
 
 
 class _Envelope(Struct, gc=False, omit_defaults=True):
@@ -195,19 +222,19 @@ class _Envelope(Struct, gc=False, omit_defaults=True):
 
 
 _ENCODE: Final = msgspec.json.Encoder().encode
-_WRITERS: Final[dict[type[Any], Generated]] = {}
 
 
-def _write_unknown_event(message: UnknownEvent) -> _Envelope:
+def _write_unknown_event(message: UnknownEvent) -> bytes:
     timestamp: object = message.timestamp
     if timestamp is not None and not isinstance(timestamp, Timestamp):
         raise LocalProtocolError("UnknownEvent.timestamp is not a Timestamp")
     payload = _payload(message.namespace, message.payload, "message", message.message)
-    return _Envelope(message.namespace, payload, timestamp and timestamp.text)
+    return _ENCODE(_Envelope(message.namespace, payload, timestamp and timestamp.text))
 
 
-def _write_unknown_command(message: UnknownCommand) -> _Envelope:
-    return _Envelope(message.namespace, _payload(message.namespace, message.payload, "action", message.action))
+def _write_unknown_command(message: UnknownCommand) -> bytes:
+    payload = _payload(message.namespace, message.payload, "action", message.action)
+    return _ENCODE(_Envelope(message.namespace, payload))
 
 
 def _payload(namespace: str, payload: Mapping[str, Json], key: str, name: str) -> dict[str, Json]:
@@ -219,14 +246,18 @@ def _payload(namespace: str, payload: Mapping[str, Json], key: str, name: str) -
     return {key: name, **payload} if name else dict(payload)
 
 
-def _writer_for(cls: type[Any]) -> Generated:
-    if cls is UnknownEvent:
-        return _write_unknown_event
-    if cls is UnknownCommand:
-        return _write_unknown_command
+_WRITERS: Final[dict[type[Any], Generated]] = {
+    UnknownEvent: _write_unknown_event,
+    UnknownCommand: _write_unknown_command,
+}
+
+
+def _writer(cls: type[Any]) -> Generated:
+    """What encodes the messages of ``cls``; made when the first one comes."""
     if not issubclass(cls, Command | Event) or not cls.NAMESPACE:
         raise LocalProtocolError(f"{cls.__name__} is no message")
-    return message_writer(cls)
+    write = _WRITERS[cls] = message_writer(cls)
+    return write
 
 
 def encode(message: Message) -> bytes:
@@ -235,15 +266,14 @@ def encode(message: Message) -> bytes:
     Raises `LocalProtocolError` for what is no message, raw values that JSON cannot hold, and more than `MAX_MESSAGE`
     bytes. Fields of the wrong type were refused when the message was made.
     """
-    cls = type(message)
     try:
-        write = _WRITERS[cls]
+        write = _WRITERS[type(message)]
     except KeyError:
-        write = _WRITERS[cls] = _writer_for(cls)
+        write = _writer(type(message))
     try:
-        data = _ENCODE(write(message))
+        data: bytes = write(message)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
-        raise LocalProtocolError(f"the {cls.__name__} holds what JSON cannot") from None
+        raise LocalProtocolError(f"the {type(message).__name__} holds what JSON cannot") from None
     if len(data) > MAX_MESSAGE:
         raise LocalProtocolError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
     return data

@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from m3core.messages.base import ENTRY_MODULES, JOIN_MODULES, Command, Event, Json, rest
-from m3core.messages.media import MediaJoinData
+from m3core.messages.base import ENTRY_MODULES, JOIN_MODULES, Command, Event, rest
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
-from m3core.messages.room import EventInfo, RoomInfo, Tariff
+from m3core.messages.room import EventInfo, MediaJoinData, RoomInfo, Tariff
+from m3core.strict_json import Json
 from m3core.values import ParticipantId, Role, Timestamp
 
 

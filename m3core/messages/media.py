@@ -13,6 +13,10 @@ from typing import ClassVar
 from attrs import field, frozen
 
 from m3core.messages.base import NULL, Command, Event, Value, hide, named
+from m3core.messages.room import ForceMute as ForceMute
+from m3core.messages.room import ForceMuteType as ForceMuteType
+from m3core.messages.room import MediaJoinData as MediaJoinData
+from m3core.messages.room import Speaker as Speaker
 from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection, Timestamp
 
 
@@ -26,39 +30,6 @@ class MediaErrorCode(Enum):
     INVALID_REQUEST_OFFER = "invalid_request_offer"
     INVALID_CONFIGURE_REQUEST = "invalid_configure_request"
     PERMISSION_DENIED = "permission_denied"
-
-
-class ForceMuteType(Enum):
-    """Whether participants may unmute themselves (L 0.16)."""
-
-    ENABLED = "enabled"
-    DISABLED = "disabled"
-
-
-@frozen(kw_only=True, weakref_slot=False)
-class Speaker(Value):
-    """Whether a participant speaks. Wire: an element of ``speakers`` of the join data (L 0.9)."""
-
-    participant: ParticipantId
-    is_speaking: bool
-    updated_at: Timestamp
-
-
-@frozen(kw_only=True, weakref_slot=False)
-class ForceMute(Value):
-    """Who may unmute: all, or those in ``allow_list``. Wire: ``force_mute`` of the join data (L 0.16)."""
-
-    type: ForceMuteType
-    allow_list: tuple[ParticipantId, ...] | None = None
-
-
-@frozen(kw_only=True, weakref_slot=False)
-class MediaJoinData(Value):
-    """What `media` tells the joiner. Wire: ``join_success.media`` (S; ``speakers``, ``force_mute`` L)."""
-
-    is_presenter: bool
-    speakers: tuple[Speaker, ...] | None = None
-    force_mute: ForceMute | None = None
 
 
 @frozen(kw_only=True, weakref_slot=False)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from m3core.messages.base import ENTRY_MODULES, NULL, Json, Value, rest
+from m3core.messages.base import ENTRY_MODULES, NULL, Value, rest
+from m3core.strict_json import Json
 from m3core.values import ParticipantId, ParticipationKind, Role, Timestamp
 
 

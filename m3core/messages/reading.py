@@ -23,8 +23,7 @@ from m3core.messages.fields import (
     one_or_several,
     rest_of,
 )
-from m3core.messages.scan import check_module
-from m3core.messages.source import KNOWN_IDS, Generated, Source
+from m3core.messages.source import Generated, Source
 from m3core.values import Secret, Timestamp
 
 
@@ -40,15 +39,20 @@ def _holds(hint: Any, kinds: Any) -> bool:
 
 
 def _is_copied(hint: Any) -> bool:
-    return hint in (Timestamp, Secret) or is_nested(hint)
+    return hint in (Timestamp, Secret) or is_id(hint) or is_nested(hint)
 
 
 def _copy(source: Source, hint: Any, value: str) -> str:
     """An expression that turns ``value``, as a shell holds it, into what the class holds."""
     if hint in (Timestamp, Secret):
         return f"{source.name(hint, 'Wrap')}({value})"
+    if is_id(hint):
+        return f"ids[{value}]"
     if is_nested(hint):
         return f"{source.name(reader(hint), 'read')}({value})"
+    if both := one_or_several(hint):
+        one, several = (_copy(source, each, value) for each in both)
+        return f"({several} if type({value}) is tuple else {one})"
     if is_tuple(hint):
         return f"tuple([{_copy(source, get_args(hint)[0], 'each')} for each in {value}])"
     return f"{{key: {_copy(source, get_args(hint)[1], 'each')} for key, each in {value}.items()}}"
@@ -69,12 +73,6 @@ def _fill_field(source: Source, depth: int, field: Field, shell: str, target: st
         copy = _copy(source, field.type, "value")
         source.add(depth, f"value = {value}")
         source.add(depth, f"{goal} = None if value is None else {copy}" if field.optional else f"{goal} = {copy}")
-    elif _holds(field.type, is_id):
-        one = is_id(field.type)
-        test = ["value is not None"] * field.optional + ["value not in ids"] * one
-        check = source.name(KNOWN_IDS.check if one else KNOWN_IDS.check_each, "check")
-        source.add(depth, f"{goal} = value = {value}")
-        source.add(depth, (f"if {' and '.join(test)}: " if test else "") + f"{check}(value)")
     elif field.required or field.optional:
         source.add(depth, f"{goal} = {value}")
     else:
@@ -88,24 +86,34 @@ def _fill(source: Source, depth: int, cls: type[Any], shell: str, target: str) -
         _fill_field(source, depth, field, shell, target)
     if rest := rest_of(cls):
         name, keys = rest
-        source.names |= {"UNSET": UNSET, "check_module": check_module}
+        source.names["UNSET"] = UNSET
         source.add(depth, f"{target}.{name} = modules = {{}}")
         for key in keys:
             source.add(depth, f"value = {shell}.{key}")
-            source.add(depth, f"if value is not UNSET: modules[{key!r}] = check_module(value)")
+            source.add(depth, f"if value is not UNSET: modules[{key!r}] = value")
     if is_event(cls):
         source.add(depth, f"{target}.timestamp = None if timestamp is None else Timestamp(timestamp)")
     source.add(depth, f"{target}.__class__ = {source.name(cls, 'Class')}")
 
 
-@cached
-def reader(cls: type[Any]) -> Generated:
-    """A function that makes a ``cls`` of its decode shell and, for events, of the envelope's timestamp text.
-
-    It raises `MalformedMessage`, without a path, for an id that is not a UUID, and `Doubtful`.
-    """
-    source = Source("shell, timestamp" if is_event(cls) else "shell")
+def _generate(head: str, cls: type[Any], *lines: str) -> Generated:
+    source = Source(head)
     source.names["Timestamp"] = Timestamp
+    for line in lines:
+        source.add(1, line)
     _fill(source, 1, cls, "shell", "it")
     source.add(1, "return it")
     return source.compile()
+
+
+@cached
+def reader(cls: type[Any]) -> Generated:
+    """A function that makes a ``cls`` of its decode shell. It raises `MalformedMessage` for what is no UUID."""
+    return _generate("shell", cls)
+
+
+@cached
+def message_reader(cls: type[Any]) -> Generated:
+    """A function that makes a message of the shell of its envelope. It raises as that of `reader`, without a path."""
+    timestamp = ["timestamp = envelope.timestamp"] * is_event(cls)
+    return _generate("envelope", cls, "shell = envelope.payload", *timestamp)

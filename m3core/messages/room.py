@@ -1,13 +1,50 @@
-"""What `join_success` tells about the room since 0.3 (signaling.md § 5.1, rest.md § 3)."""
+"""What `join_success` tells about the room since 0.3 (signaling.md § 5.1, rest.md § 3), and about its media.
+
+The values of `media` stand here so that `control` does not need that module, which is large.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 
 from attrs import frozen
 
 from m3core.messages.base import Value
-from m3core.values import EventId, InviteCode, RoomId, Secret
+from m3core.values import EventId, InviteCode, ParticipantId, RoomId, Secret, Timestamp
+
+
+class ForceMuteType(Enum):
+    """Whether participants may unmute themselves (L 0.16)."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Speaker(Value):
+    """Whether a participant speaks. Wire: an element of ``speakers`` of the join data (L 0.9)."""
+
+    participant: ParticipantId
+    is_speaking: bool
+    updated_at: Timestamp
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class ForceMute(Value):
+    """Who may unmute: all, or those in ``allow_list``. Wire: ``force_mute`` of the join data (L 0.16)."""
+
+    type: ForceMuteType
+    allow_list: tuple[ParticipantId, ...] | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class MediaJoinData(Value):
+    """What `media` tells the joiner. Wire: ``join_success.media`` (S; ``speakers``, ``force_mute`` L)."""
+
+    is_presenter: bool
+    speakers: tuple[Speaker, ...] | None = None
+    force_mute: ForceMute | None = None
 
 
 @frozen(kw_only=True, weakref_slot=False)

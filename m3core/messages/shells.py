@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Final, TypeAlias, get_args
 
-from msgspec import UNSET, Meta, Struct, defstruct
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
 from m3core.messages.fields import (
     Field,
@@ -29,6 +29,21 @@ from m3core.values import Secret, Timestamp
 
 _Int64: Final = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Entries: TypeAlias = list[tuple[str, Any] | tuple[str, Any, Any]]
+_MODULE_LEVELS: Final = 3
+"""How deep raw values nest that the shells take; deeper ones are left to `strict`. Deep types take msgspec long."""
+
+
+def _raw(levels: int) -> Any:
+    """The type of any JSON value that nests at most ``levels`` levels; unlike `Any` it bounds its integers too."""
+    kinds = [bool, _Int64, float, str, None]
+    if levels:
+        inner = _raw(levels - 1)
+        kinds += [list.__class_getitem__(inner), dict.__class_getitem__((str, inner))]
+    return union_of(kinds)
+
+
+RAW: Final = _raw(_MODULE_LEVELS)
+"""The type of what other namespaces say."""
 
 
 def _shell_type(hint: Any, nested: Callable[[Any], type[Struct]]) -> Any:
@@ -75,7 +90,7 @@ def decode_shell(cls: type[Any], strict: bool) -> type[Struct]:
         else:
             optional.append((field.name, kind | None, None))
     if rest := rest_of(cls):
-        optional += [(key, Any, UNSET) for key in rest[1]]
+        optional += [(key, RAW | UnsetType, UNSET) for key in rest[1]]
     return _struct(cls, required + optional, strict=strict)
 
 

@@ -12,28 +12,26 @@ Generated: TypeAlias = Callable[..., Any]
 _MAX_KNOWN_IDS: Final = 8192
 
 
-class _KnownIds(set[str]):
-    """Texts that were found to be UUIDs: the same few ids come again and again. Emptied when full."""
+class _KnownIds(dict[str, str]):
+    """Texts that were found to be UUIDs, by themselves: the same few ids come again and again. Emptied when full.
 
-    def check(self, text: str) -> None:
+    ``ids[text]`` is the first text that was equal to ``text``, so that each id is in memory once.
+    """
+
+    def __missing__(self, text: str) -> str:
         """Raise `MalformedMessage` for a text that is no UUID."""
         if not is_uuid(text):
             raise MalformedMessage("not a UUID")
         if len(self) >= _MAX_KNOWN_IDS:
             self.clear()
-        self.add(text)
-
-    def check_each(self, texts: str | tuple[str, ...]) -> None:
-        """`check` one id, or each of several."""
-        for text in (texts,) if isinstance(texts, str) else texts:
-            if text not in self:
-                self.check(text)
+        self[text] = text
+        return text
 
     def check_own(self, text: object, what: str) -> None:
         """Raise `LocalProtocolError` for anything but a UUID."""
         if text.__class__ is not str or not is_uuid(text):
             raise LocalProtocolError(f"{what} is not a UUID")
-        self.check(text)
+        self[text] = text
 
 
 KNOWN_IDS: Final = _KnownIds()

@@ -1,31 +1,18 @@
-"""The careful decoder: slower than the shells, and it knows where a message is wrong.
+"""Trees of `m3core.strict_json` to message classes: slower than the shells, and it knows where a message is wrong.
 
 It defines what is accepted; the fast path must agree with it (a property test compares them).
 """
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Any, Final, get_args
 
-from attrs import frozen
-
-from m3core.errors import LimitExceeded, MalformedMessage
-from m3core.limits import MAX_STRING
-from m3core.messages.base import Json
+from m3core.errors import MalformedMessage
 from m3core.messages.fields import fields_of, is_id, is_mapping, is_nested, is_tuple, one_or_several, rest_of
+from m3core.strict_json import Json, step
 from m3core.values import Secret, Timestamp, parse_uuid
 
 _EXPECTED: Final = {str: "a string", bool: "a boolean", int: "an integer"}
-_MAX_INT_TEXT: Final = 20
-
-
-@frozen
-class _Flaw:
-    """Stands in a parsed tree where the text was not acceptable."""
-
-    reason: str
 
 
 class UnknownEnumValue(Exception):
@@ -34,77 +21,6 @@ class UnknownEnumValue(Exception):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
-
-
-def _object(pairs: list[tuple[str, Any]]) -> Any:
-    mapping = dict(pairs)
-    if len(mapping) < len(pairs):
-        return _Flaw("an object with a key twice")
-    return mapping
-
-
-def _integer(text: str) -> Any:
-    if len(text) <= _MAX_INT_TEXT and -(2**63) <= (value := int(text)) < 2**63:
-        return value
-    return _Flaw("an integer of more than 64 bits")
-
-
-def _number(text: str) -> Any:
-    value = float(text)
-    return value if math.isfinite(value) else _Flaw("a number out of range")
-
-
-def _constant(_text: str) -> Any:
-    return _Flaw("NaN and Infinity are not JSON")
-
-
-_PARSER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
-)
-
-
-def step(path: str, key: str) -> str:
-    """``path`` plus one key; keys that are no plain names are not repeated, they are the peer's."""
-    return f"{path}.{key}" if len(key) <= 64 and key.isidentifier() else f"{path}[...]"
-
-
-def _check_string(text: str, path: str) -> None:
-    try:
-        size = len(text) if text.isascii() else len(text.encode())
-    except UnicodeEncodeError:
-        raise MalformedMessage("half a surrogate pair", path) from None
-    if size > MAX_STRING:
-        raise LimitExceeded("string", MAX_STRING, size, "bytes", path)
-
-
-def _check_tree(value: Any, path: str) -> None:
-    if isinstance(value, str):
-        _check_string(value, path)
-    elif isinstance(value, _Flaw):
-        raise MalformedMessage(value.reason, path)
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            _check_string(key, path)
-            _check_tree(each, step(path, key))
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            _check_tree(each, f"{path}[{index}]")
-
-
-def parse(text: str) -> Json:
-    """JSON that is strict about everything: see `_Flaw`. The caller has bounded size and nesting.
-
-    Raises `MalformedMessage` and `LimitExceeded`, with the path.
-    """
-    if text.startswith("\ufeff"):
-        raise MalformedMessage("a byte order mark")
-    try:
-        value = _PARSER.decode(text)
-    except json.JSONDecodeError as error:
-        raise MalformedMessage(f"not JSON at character {error.pos}") from None
-    _check_tree(value, "$")
-    tree: Json = value
-    return tree
 
 
 def _scalar(hint: Any, value: Any, path: str) -> Any:

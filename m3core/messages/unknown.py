@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from m3core.messages.base import Json
+from m3core.strict_json import Json
 from m3core.values import Timestamp
 
 

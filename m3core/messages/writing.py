@@ -1,9 +1,10 @@
-"""Generates the functions that turn message objects, which were checked when they were made, into encode shells."""
+"""Generates the functions that write message objects, which were checked when they were made, through encode shells."""
 
 from __future__ import annotations
 
 from typing import Any, get_args
 
+import msgspec
 from msgspec import defstruct
 
 from m3core.messages.fields import cached, is_enum, is_event, is_mapping, is_nested, is_tuple, rest_of
@@ -63,7 +64,7 @@ def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
 
 @cached
 def message_writer(cls: type[Any]) -> Generated:
-    """A function that makes a shell of a whole message, envelope included."""
+    """A function that makes UTF-8 JSON of a whole message, envelope included. It raises what msgspec raises."""
     source = Source("it")
     envelope = defstruct(
         "Envelope",
@@ -77,5 +78,6 @@ def message_writer(cls: type[Any]) -> Generated:
     if is_event(cls):
         source.add(1, "timestamp = it.timestamp")
         arguments.append("None if timestamp is None else timestamp.text")
-    source.add(1, f"return {source.name(envelope, 'Envelope')}({', '.join(arguments)})")
+    source.names["encode"] = msgspec.json.Encoder().encode
+    source.add(1, f"return encode({source.name(envelope, 'Envelope')}({', '.join(arguments)}))")
     return source.compile()

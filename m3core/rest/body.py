@@ -5,9 +5,6 @@ Output rules are metadata of the attrs field: `None` is omitted unless the field
 
 from __future__ import annotations
 
-import json
-import math
-import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import GenericAlias, NoneType
@@ -18,8 +15,9 @@ import cattrs
 import msgspec
 from cattrs.gen import make_dict_structure_fn
 
+from m3core import strict_json
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
-from m3core.limits import MAX_HTTP_BODY, MAX_NESTING, MAX_STRING
+from m3core.limits import MAX_HTTP_BODY
 from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp, UserId, parse_timestamp, parse_uuid
 
 NULL: Final[Mapping[str, bool]] = {"m3.null": True}
@@ -34,68 +32,12 @@ UnixSeconds = NewType("UnixSeconds", int)
 
 BodyT = TypeVar("BodyT")
 
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-_BRACKET: Final = re.compile(rb"[\[\]{}]")
-_INT_LIMIT: Final = 1 << 63
-
-
-def _check_nesting(data: bytes) -> None:
-    depth = deepest = 0
-    for bracket in _BRACKET.findall(_STRING.sub(b"", data)):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-    if deepest > MAX_NESTING:
-        raise LimitExceeded("MAX_NESTING", MAX_NESTING, deepest, "levels")
-
-
-def _read_int(text: str) -> int:
-    if len(text) > 20 or not -_INT_LIMIT <= int(text) < _INT_LIMIT:
-        raise MalformedMessage("an integer does not fit 64 bits")
-    return int(text)
-
-
-def _read_float(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise MalformedMessage("a number is out of range")
-    return number
-
-
-def _refuse_constant(_text: str) -> None:
-    raise MalformedMessage("NaN and Infinity are not JSON")
-
-
-def _read_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise MalformedMessage("a field is given twice")
-    return fields
-
 
 def read_json(data: bytes) -> object:
-    """``data`` as untyped JSON, at most `MAX_HTTP_BODY` bytes of UTF-8 nested at most `MAX_NESTING` deep.
-
-    Raises `LimitExceeded`, or `MalformedMessage` for whatever RFC 8259 leaves open as well: duplicate names, lone
-    surrogates, integers above 64 bits, numbers that overflow.
-    """
+    """``data`` as untyped JSON, at most `MAX_HTTP_BODY` bytes. Raises as `m3core.strict_json.read`."""
     if len(data) > MAX_HTTP_BODY:
         raise LimitExceeded("MAX_HTTP_BODY", MAX_HTTP_BODY, len(data), "bytes")
-    _check_nesting(data)
-    try:
-        value: object = json.loads(
-            data.decode(),
-            parse_int=_read_int,
-            parse_float=_read_float,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_read_object,
-        )
-        if b"\\u" in data:  # only an escape can smuggle a lone surrogate past the UTF-8 decoder
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeError:
-        raise MalformedMessage("not UTF-8") from None
-    except ValueError:
-        raise MalformedMessage("not JSON") from None
-    return value
+    return strict_json.read(data)
 
 
 def _exactly(kind: type[BodyT], name: str) -> Callable[[object, object], BodyT]:
@@ -110,8 +52,6 @@ def _exactly(kind: type[BodyT], name: str) -> Callable[[object, object], BodyT]:
 def _text(value: object, _: object = None) -> str:
     if not isinstance(value, str):
         raise MalformedMessage("a string expected")
-    if len(value) > MAX_STRING:
-        raise LimitExceeded("MAX_STRING", MAX_STRING, len(value), "characters")
     return value
 
 
@@ -192,8 +132,6 @@ def _located(failure: BaseException, path: str) -> RemoteProtocolError:
         noted = failure.group_exceptions()[0] if isinstance(failure, _WITH_NOTES) else []
         failure, note = noted[0]
         path += f"[{note.index}]" if isinstance(note, cattrs.IterableValidationNote) else f".{note.name}"
-    if isinstance(failure, LimitExceeded):
-        return LimitExceeded(failure.name, failure.limit, failure.value, failure.unit, path)
     if isinstance(failure, MalformedMessage):
         return MalformedMessage(failure.reason, path)
     return MalformedMessage("a required field is missing", path)

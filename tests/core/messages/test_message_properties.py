@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from message_vectors import NAMES, load
 
+from m3core import strict_json
 from m3core.errors import LimitExceeded, MalformedMessage
-from m3core.limits import MAX_NESTING
-from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, decode_command, decode_event, encode, strict
+from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, decode_command, decode_event, encode
 from m3core.messages.codec import _COMMANDS, _EVENTS
-from m3core.messages.scan import nesting
 from m3core.testing import strategies
 
 TREES = [vector["json"] for name in NAMES for vector in load(name) if vector["json"] is not None]
@@ -87,20 +86,9 @@ def test_the_fast_paths_agree_with_the_careful_one(data: bytes) -> None:
         except (MalformedMessage, LimitExceeded) as error:
             ours = type(error), error.path
         try:
-            careful = direction.structure(strict.parse(data.decode()))
+            careful = direction.structure(strict_json.parse(data.decode()))
         except (MalformedMessage, LimitExceeded) as error:
             careful = type(error), error.path
         except UnicodeDecodeError:
             careful = MalformedMessage, "$"
         assert ours == careful
-
-
-@given(strategies.json_values())
-@settings(deadline=None)
-def test_nesting_is_what_a_parser_sees(value: object) -> None:
-    def depth(value: object) -> int:
-        if isinstance(value, dict):
-            return 1 + max(map(depth, value.values()), default=0)
-        return 1 + max(map(depth, value), default=0) if isinstance(value, list) else 0
-
-    assert nesting(json.dumps(value).encode()) == min(depth(value), MAX_NESTING + 1)

@@ -98,51 +98,12 @@ def test_unknown_fields_are_ignored() -> None:
     assert read_body(b'{"number": 1, "x": {"y": [1.5, null, "\\u00e9"]}}', _Inner) == _Inner(number=1)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"{",
-        b"\xff",
-        b"\xef\xbb\xbf{}",
-        b"{}x",
-        b"NaN",
-        b"[Infinity]",
-        b"-Infinity",
-        b"1e999",
-        b"9" * 5_000,
-        b"9223372036854775808",
-        b'{"a": 1, "a": 2}',
-        b'"\\ud800"',
-        b'"\xed\xa0\x80"',
-        b'{"\\udfff": 1}',
-        '"a"'.encode("utf-16"),
-    ],
-)
-def test_what_json_leaves_open_is_refused(data: bytes) -> None:
-    with pytest.raises(MalformedMessage):
-        read_json(data)
-
-
-def test_numbers_and_escapes() -> None:
-    assert read_json(b'[9223372036854775807, -9223372036854775808, 1.5, "\\ud83d\\ude00"]') == [
-        9223372036854775807,
-        -9223372036854775808,
-        1.5,
-        "\U0001f600",
-    ]
-
-
-def test_nesting_just_under_and_over() -> None:
-    read_json(b"[" * MAX_NESTING + b"]" * MAX_NESTING)
-    with pytest.raises(LimitExceeded) as caught:
-        read_json(b"[" * (MAX_NESTING + 1) + b"]" * (MAX_NESTING + 1))
-    assert caught.value.name == "MAX_NESTING"
+def test_bodies_are_strict_json() -> None:
+    for data in (b"", b"\xff", b'{"a": 1, "a": 2}', b"[NaN]"):
+        with pytest.raises(MalformedMessage):
+            read_json(data)
     with pytest.raises(LimitExceeded):
-        read_json(b"[" * 200_000)
-    read_json(b'"%s\\"%s"' % (b"[" * 100, b"{" * 100))
-    with pytest.raises(MalformedMessage):
-        read_json(b'"' + b'\\"' * 100_000 + b"[" * 100)
+        read_json(b"[" * (MAX_NESTING + 1) + b"]" * (MAX_NESTING + 1))
 
 
 def test_size_just_under_and_over() -> None:
@@ -150,13 +111,6 @@ def test_size_just_under_and_over() -> None:
     with pytest.raises(LimitExceeded) as caught:
         read_json(b"1".ljust(MAX_HTTP_BODY + 1))
     assert (caught.value.name, caught.value.value) == ("MAX_HTTP_BODY", MAX_HTTP_BODY + 1)
-
-
-def test_hostile_strings_take_linear_time() -> None:
-    # quadratic time would be hours here
-    for data in (b'"' + b'\\"' * 500_000, b'""' * 500_000, b"\\" * 1_000_000, b'"\\' * 500_000):
-        with contextlib.suppress(RemoteProtocolError):
-            read_json(data)
 
 
 def test_what_cannot_be_written() -> None:

@@ -1,0 +1,43 @@
+"""The benchmarks run, and check what they measure; no ratio is asserted here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import codec, fanout, sdp
+from benchmarks.timing import Comparison, compare
+
+
+@pytest.mark.parametrize("run", [codec.run, sdp.run, fanout.run])
+def test_it_runs(run: Callable[[int], tuple[Comparison, ...]]) -> None:
+    comparisons = run(1)
+    assert any(each.target is not None for each in comparisons)
+    assert all(each.ratio > 0 for each in comparisons)
+
+
+def test_the_ratio_is_ours_to_theirs() -> None:
+    fast, slow = (lambda: sum(range(100))), (lambda: sum(range(10_000)))
+    assert compare("a", fast, "b", slow, rounds=3).ratio > 1 > compare("a", slow, "b", fast, rounds=3).ratio
+
+
+@pytest.mark.parametrize(("ratio", "code", "word"), [(2.0, 0, "ok"), (1.9, 1, "SHORT")])
+def test_promises_decide_the_exit_code(
+    ratio: float, code: int, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = (Comparison("x", "y", ratio, 2.0), Comparison("z", "y", 0.1))
+    for module in (codec, sdp, fanout):
+        monkeypatch.setattr(module, "run", lambda rounds, module=module: found if module is sdp else ())
+    assert command.main([]) == code
+    assert capsys.readouterr().out.splitlines()[1].split() == ["x", "y", f"{ratio:.2f}", "2.0", word]
+    assert command.main(["--json"]) == code
+    assert json.loads(capsys.readouterr().out)[0] == {
+        "name": "x",
+        "peer": "y",
+        "ratio": ratio,
+        "target": 2.0,
+        "ok": not code,
+    }
