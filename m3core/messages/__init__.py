@@ -13,8 +13,8 @@ To add a message:
 Parsing is as strict as JSON and the classes are, with these leniencies: unknown fields are ignored; null and missing
 are alike; an unknown enum value makes the message unknown; ``participant-limit-reached`` is read; an empty candidate
 ends the candidates; ``sdpMid`` may be missing. Keys that stand twice are refused only where the message takes the
-careful path (unknown kinds and errors); else the last one counts, and the first one of ``namespace`` and of
-``action`` or ``message``. Timestamps are parsed when asked.
+careful path (unknown namespaces, unknown kinds of typed ones, and errors); else the last one counts, and the first one
+of ``namespace`` and of ``action`` or ``message``. Timestamps are parsed when asked.
 """
 
 from m3core.messages.base import Command, Event

@@ -7,7 +7,7 @@ secret) is left to `reading` and `writing`, which copy between shells and classe
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeAlias, get_args
+from typing import Annotated, Any, Final, NewType, TypeAlias, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
@@ -33,13 +33,17 @@ _MODULE_LEVELS: Final = 3
 """How deep raw values nest that the shells take; deeper ones are left to `strict`. Deep types take msgspec long."""
 
 
+_new_type: Any = NewType
+
+
 def _raw(levels: int) -> Any:
     """The type of any JSON value that nests at most ``levels`` levels; unlike `Any` it bounds its integers too."""
     kinds = [bool, _Int64, float, str, None]
     if levels:
         inner = _raw(levels - 1)
         kinds += [list.__class_getitem__(inner), dict.__class_getitem__((str, inner))]
-    return union_of(kinds)
+    # As a NewType it is opaque to `typing`, which would evaluate all levels again for each field of this type.
+    return _new_type("Raw", union_of(kinds))
 
 
 RAW: Final = _raw(_MODULE_LEVELS)
@@ -90,7 +94,7 @@ def decode_shell(cls: type[Any], strict: bool) -> type[Struct]:
         else:
             optional.append((field.name, kind | None, None))
     if rest := rest_of(cls):
-        optional += [(key, RAW | UnsetType, UNSET) for key in rest[1]]
+        optional += [(key, union_of([RAW, UnsetType]), UNSET) for key in rest[1]]
     return _struct(cls, required + optional, strict=strict)
 
 

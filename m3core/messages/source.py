@@ -31,7 +31,7 @@ class _KnownIds(dict[str, str]):
         """Raise `LocalProtocolError` for anything but a UUID."""
         if text.__class__ is not str or not is_uuid(text):
             raise LocalProtocolError(f"{what} is not a UUID")
-        self[text] = text
+        self.__missing__(text)
 
 
 KNOWN_IDS: Final = _KnownIds()

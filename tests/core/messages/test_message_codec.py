@@ -9,6 +9,7 @@ import attrs
 import pytest
 from message_vectors import load
 
+from m3core import signaling
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_NESTING, MAX_STRING
 from m3core.messages import (
@@ -22,7 +23,7 @@ from m3core.messages import (
     kind,
     media,
 )
-from m3core.messages.base import JOIN_MODULES, NAMESPACES, Command
+from m3core.messages.base import JOIN_MODULES, NAMESPACES, UNTYPED_NAMESPACES, Command
 from m3core.messages.codec import classes
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.messages.room import CallIn, RoomInfo, Tariff, TariffModule
@@ -419,6 +420,38 @@ def test_the_memory_for_ids_is_bounded() -> None:
     known = type(KNOWN_IDS)((f"{number}", "") for number in range(9_000))
     assert known[ADA] == ADA
     assert known == {ADA: ADA}
+    known = type(KNOWN_IDS)((f"{number}", "") for number in range(9_000))
+    known.check_own(ADA, "an id")
+    assert known == {ADA: ADA}
+
+
+def test_equal_ids_are_one_object() -> None:
+    first, second = (decode_event(event("control", "left", id=BOB, reason="quit")) for _ in range(2))
+    assert isinstance(first, control.Left)
+    assert isinstance(second, control.Left)
+    assert first.id is second.id
+
+
+def test_the_untyped_namespaces_are_those_of_the_protocol() -> None:
+    assert UNTYPED_NAMESPACES | NAMESPACES.keys() >= signaling.NAMESPACES
+    assert not UNTYPED_NAMESPACES & NAMESPACES.keys()
+
+
+@pytest.mark.parametrize("namespace", ["chat", "of_tomorrow"])
+def test_messages_without_classes_are_kept_whole(namespace: str) -> None:
+    payload: dict[str, Any] = {"message": "sent", "n": 2**63 - 1, "x": [{"y": [1.5, None, True]}]}
+    text = json.dumps({"namespace": namespace, "timestamp": NOW.text, "payload": payload, "later": 1})
+    for data in (text, text.encode(), text.encode()):
+        assert decode_event(data) == UnknownEvent(namespace, "sent", payload, timestamp=NOW)
+    for bad in ("9223372036854775808", "1e999", "[" * 40 + "]" * 40):
+        with pytest.raises((MalformedMessage, LimitExceeded)):
+            decode_event(text.replace("1.5", bad))
+
+
+def test_a_command_may_have_any_timestamp() -> None:
+    for namespace, action in (("control", "raise_hand"), ("chat", "clear"), ("of_tomorrow", "x")):
+        text = json.dumps({"namespace": namespace, "timestamp": [], "payload": {"action": action}})
+        assert kind(decode_command(text)) == (namespace, action)
 
 
 def test_a_field_of_a_type_that_json_does_not_have_is_refused() -> None:
