@@ -15,7 +15,6 @@ from weakref import WeakSet
 
 from m3asyncio.driver import Driver, unbroken
 from m3asyncio.http import HttpxTransport
-from m3asyncio.log_privacy import mask_ice_passwords
 from m3asyncio.received import PeerStats, ReceivedMedia
 from m3asyncio.streams import EventStream, FrameStream
 from m3asyncio.transports import HttpTransport, WebSocketConnect
@@ -326,7 +325,6 @@ class Conference:
                 raise LocalProtocolError("the conference is over")
             from m3asyncio.media import MediaEngine
 
-            mask_ice_passwords()
             self._media_engine = MediaEngine(self._driver.media_report, loopback=self._loopback)
             self._media_engine.start()
         return self._media_engine

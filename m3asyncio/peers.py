@@ -7,7 +7,6 @@ to aiortc. Nothing that a peer sent, and no secret, goes into a report's reason 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.sdp import candidate_from_sdp
 
 from m3asyncio.engine_thread import EngineThread
+from m3asyncio.log_privacy import mask_ice_passwords
 from m3core.errors import M3Error
 from m3core.io import AddCandidates, CommandId, Down, Failed, IceServer, MediaReport, PeerId, Up
 from m3core.limits import MAX_CANDIDATES
@@ -141,11 +141,19 @@ class Connection:
         return sum(stats.packetsLost for report in reports for stats in report.values() if stats.type == kind)
 
     async def close(self) -> None:
-        """Close, in bounded time, without a report."""
+        """Close, in bounded time, without a report; cancelling it does not leave half a peer behind."""
         self.over = True
         self.up = False
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.pc.close(), PEER_CLOSE_TIMEOUT)
+        closing = asyncio.ensure_future(self.pc.close())
+        try:
+            await asyncio.wait({closing}, timeout=PEER_CLOSE_TIMEOUT)
+        except asyncio.CancelledError:
+            # aiortc goes on with nothing that was cancelled in the middle: the sockets would stay open.
+            await asyncio.wait({closing}, timeout=PEER_CLOSE_TIMEOUT)
+            raise
+        finally:
+            if not closing.cancel() and (error := closing.exception()) is not None:
+                logger.debug("a peer did not close: %s", type(error).__name__)
 
 
 def _nothing() -> None:
@@ -187,6 +195,7 @@ class PeerHost(ABC, Generic[C]):
     """
 
     def __init__(self, name: str, report: Report, *, loopback: bool) -> None:
+        mask_ice_passwords()
         self._user_report = report
         self._thread = EngineThread(name, self._close_all, self._crashed, loopback=loopback)
         self._queues: dict[PeerId, asyncio.Queue[C | None]] = {}

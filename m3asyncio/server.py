@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from m3asyncio.driver import unbroken
-from m3asyncio.log_privacy import mask_ice_passwords
 from m3core.account import Tokens
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
@@ -129,7 +128,6 @@ class Server:
         if self._sfu is None:
             from m3asyncio.sfu import EmbeddedSfu
 
-            mask_ice_passwords()
             self._sfu = EmbeddedSfu(self._sfu_report, loopback=self._loopback)
             self._sfu.start()
         return self._sfu

@@ -71,6 +71,16 @@ def test_what_is_half_open_is_closed() -> None:
     assert sockets() == before
 
 
+def test_a_peer_that_is_being_closed_when_the_engine_ends_is_closed() -> None:
+    """A conference stops its streams and closes the engine right behind: no half-closed peer may keep its socket."""
+    before = sockets()
+    for _ in range(3):
+        with call() as it:
+            publisher = it.publish(ADA, sources.tone())
+            it.engine.submit(MediaCommand(CommandId(9_999), publisher, ClosePeer()))
+        assert sockets() == before
+
+
 def test_an_engine_that_never_started_is_closed() -> None:
     engine = MediaEngine(Reports())
     with pytest.raises(MediaError, match="not running"):
