@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct, defstruct
@@ -44,6 +44,17 @@ def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
         if isinstance(cls, type) and issubclass(cls, base) and cls.__dict__.get("NAMESPACE") == namespace:
             found[tag_of(cls)[1] or ""] = cls
     return found
+
+
+def _tagged_union(shells: list[type[Struct]], tag_field: str) -> Any:
+    """The union of ``shells``, told apart by ``tag_field``, which must be there.
+
+    msgspec takes the tag of a lone Struct for granted when it is missing. A second member, which nothing can be, keeps
+    it from that.
+    """
+    impossible = Annotated[int, msgspec.Meta(ge=1, le=0)]
+    nothing = defstruct("Nothing", [("nothing", impossible)], tag_field=tag_field, tag="\0")
+    return union_of([*shells, nothing])
 
 
 class _Readers(dict[type[Any], Generated]):
@@ -85,12 +96,14 @@ class _Direction:
         return self.lenient(data)
 
     def _decoder(self, *, is_strict: bool) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(union_of([self._envelope(namespace, is_strict) for namespace in self.loaded]))
+        return msgspec.json.Decoder(
+            _tagged_union([self._envelope(namespace, is_strict) for namespace in self.loaded], "namespace")
+        )
 
     def _envelope(self, namespace: str, is_strict: bool) -> type[Struct]:
         shells = {decode_shell(cls, is_strict): cls for cls in self.loaded[namespace].values()}
         self.readers.classes |= shells
-        payload = union_of([*shells]) if shells else dict.__class_getitem__((str, RAW))
+        payload = _tagged_union([*shells], self.key) if shells else dict.__class_getitem__((str, RAW))
         fields: list[Any] = [("payload", payload)]
         if self.is_event:
             fields.append(("timestamp", str | None, None))

@@ -184,7 +184,7 @@ async def test_a_ticket_that_is_used_already() -> None:
 
 @in_loop
 async def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("m3core.conference.engine.CONNECT_TIMEOUT", 0.05)
+    monkeypatch.setattr("m3core.conference.life.CONNECT_TIMEOUT", 0.05)
     async with house() as here:
         deaf = socket.create_server(("127.0.0.1", 0))  # the system takes connections, and nobody reads them
         port = deaf.getsockname()[1]

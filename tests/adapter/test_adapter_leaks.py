@@ -307,7 +307,7 @@ async def test_a_media_engine_that_dies_ends_calls_and_not_the_conference(fake_m
 
 @in_loop
 async def test_leaving_is_bounded_when_the_server_says_nothing_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("m3core.conference.engine.LEAVE_TIMEOUT", 0.05)
+    monkeypatch.setattr("m3core.conference.life.LEAVE_TIMEOUT", 0.05)
     async with house() as here, nothing_left():
         async with m3.join(here.link, display_name="Gus") as guest:
             for protocol in here.server._protocols.values():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import attrs
@@ -461,3 +463,24 @@ def test_a_field_of_a_type_that_json_does_not_have_is_refused() -> None:
 
     with pytest.raises(TypeError):
         decode_shell(Odd, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("decode", "text"),
+    [
+        ("decode_command", '{"payload":{"action":"join","display_name":"x"}}'),
+        ("decode_command", '{"namespace":"control","payload":{"display_name":"x"}}'),
+        ("decode_event", '{"payload":{"message":"left","id":"6350421b-2930-4731-ba17-a0faa5243422"}}'),
+        ("decode_event", '{"namespace":"\\u0000","payload":{"message":"hand_raised"}}'),
+        ("decode_event", '{"namespace":"\\u0000","nothing":1,"payload":{"message":"hand_raised"}}'),
+    ],
+)
+def test_a_process_that_knows_one_namespace_yet_still_wants_the_tag(decode: str, text: str) -> None:
+    code = (
+        'import m3core; m3core.decode_command(b\'{"namespace":"control","payload":{"action":"raise_hand"}}\')\n'
+        'm3core.decode_event(b\'{"namespace":"control","payload":{"message":"hand_raised"}}\')\n'
+        f"try: print(type(m3core.{decode}({text!r})).__name__)\n"
+        "except m3core.RemoteProtocolError as error: print(type(error).__name__)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() in (["MalformedMessage"], ["UnknownCommand"], ["UnknownEvent"])
