@@ -101,6 +101,10 @@ class LimitExceeded(RemoteProtocolError):
         self.unit = unit
         self.path = path
 
+    def at(self, path: str) -> LimitExceeded:
+        """The same, with the place in its message."""
+        return LimitExceeded(self.name, self.limit, self.value, self.unit, path)
+
 
 class CallError(M3Error):
     """A command did not succeed."""

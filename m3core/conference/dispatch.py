@@ -206,8 +206,9 @@ class Dispatcher:
         try:
             self._conference.publications.answered(session, event.sdp)
         except (SdpError, LimitExceeded) as error:
-            self._conference.publications.lost(session, error, tell_server=True)
-            raise
+            located = error.at("$.payload.sdp")
+            self._conference.publications.lost(session, located, tell_server=True)
+            raise located from None
 
     def _sdp_offer(self, event: media.SdpOffer) -> None:
         if event.source == self._own().id:
@@ -216,13 +217,17 @@ class Dispatcher:
         try:
             self._conference.subscriptions.offered(session, event.sdp)
         except (SdpError, LimitExceeded) as error:
-            self._conference.subscriptions.stop(session, error)
-            raise
+            located = error.at("$.payload.sdp")
+            self._conference.subscriptions.stop(session, located)
+            raise located from None
 
     def _candidate(self, event: media.SdpCandidate) -> None:
         session = self._session(event.source, event.media_session_type, "sdp_candidate")
         candidate = event.candidate
-        steps = session.negotiation.remote_candidate(candidate.candidate, candidate.sdp_mline_index)
+        try:
+            steps = session.negotiation.remote_candidate(candidate.candidate, candidate.sdp_mline_index)
+        except (SdpError, LimitExceeded) as error:
+            raise error.at("$.payload.candidate") from None
         self._sessions_of(event.source).perform(session, steps)
 
     def _end_of_candidates(self, event: media.SdpEndOfCandidates) -> None:

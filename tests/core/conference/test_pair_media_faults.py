@@ -156,7 +156,10 @@ def test_candidates_of_the_server() -> None:
     fields = {"source": ada.id, "media_session_type": "video"}
     hear(world, ada, "media", "sdp_candidate", candidate={"candidate": CANDIDATE, "sdpMLineIndex": 0}, **fields)
     hear(world, ada, "media", "sdp_candidate", candidate={"candidate": CANDIDATE, "sdpMLineIndex": 7}, **fields)
-    assert isinstance(ada.of(PeerMisbehaved)[-1].error, SdpError)
+    error = ada.of(PeerMisbehaved)[-1].error
+    assert isinstance(error, SdpError)
+    assert error.path == "$.payload.candidate"
+    assert "$.payload.candidate" in str(error)
     world.run()
     given = [one.operation for one in ada.media.commands if isinstance(one.operation, AddCandidates)]
     assert given[0].candidates[-1] == (CANDIDATE, 0)
@@ -174,6 +177,7 @@ def test_broken_descriptions_of_the_server(sdp: str) -> None:
     hear(world, ada, "media", "sdp_answer", source=ada.id, media_session_type="video", sdp=sdp)
     assert ada.done[call].error is not None
     assert ada.done[call].error is ada.of(PeerMisbehaved)[-1].error
+    assert "$.payload.sdp" in str(ada.done[call].error)
     assert sent(ada)[-1]["action"] == "unpublish"
     world.run()
     published(world, ada)
