@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from m3asyncio.pattern import read_pattern, sender_code
-from m3core.media import SILENCE, AudioFrame, VideoFrame
+from m3core.media import AudioFrame, VideoFrame
 
 if TYPE_CHECKING:
     from m3asyncio import FrameStream, Subscription
@@ -55,7 +55,7 @@ class StreamProbe:
         self._interval = 0.05
         self._heard: list[bytes] = []
         self._channels = 1
-        self._level = SILENCE
+        self._loud = 0
         self._changed = asyncio.Condition()
 
     @property
@@ -135,7 +135,7 @@ class StreamProbe:
             self._heard.append(frame.samples)
             if sum(map(len, self._heard)) > 2 * TONE_WINDOW * frame.channels:
                 self._heard.pop(0)
-            self._level = frame.level
+            self._loud += frame.level > QUIET
             async with self._changed:
                 self._changed.notify_all()
 
@@ -157,28 +157,23 @@ class StreamProbe:
         self.muted = not resumed
         return resumed
 
-    async def still(self, seconds: float = 0.5, *, timeout: float = 6.0) -> bool:
-        """Whether for ``seconds`` no picture comes that is not black; what is under way may still arrive before."""
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            before = self._lit
-            await asyncio.sleep(seconds)
-            if self._lit == before:
-                return True
-        return False
+    async def still(self) -> bool:
+        """Whether for half a second no picture comes that is not black; what is under way may still arrive before."""
+        return await _constant(lambda: self._lit)
 
     async def hears(self, frequency: float, error: float, *, timeout: float = 10.0) -> float:
         """The pitch, as soon as it is within ``error`` of ``frequency``; else the last one."""
         await self._wait(lambda: abs(self.pitch() - frequency) <= error, timeout)
         return self.pitch()
 
-    async def loud(self, *, timeout: float = 10.0) -> bool:
-        """Whether something is heard in time."""
-        return await self._wait(lambda: self._level > QUIET, timeout)
+    async def loud(self, frames: int = 5, *, timeout: float = 10.0) -> bool:
+        """Whether ``frames`` more pieces of sound that are not silence come in time."""
+        wanted = self._loud + frames
+        return await self._wait(lambda: self._loud >= wanted, timeout)
 
-    async def quiet(self, *, timeout: float = 10.0) -> bool:
-        """Whether it becomes silent in time."""
-        return await self._wait(lambda: self._level <= QUIET, timeout)
+    async def quiet(self) -> bool:
+        """Whether nothing, or silence, is heard for half a second; what is under way may still arrive before."""
+        return await _constant(lambda: self._loud)
 
     async def _wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         try:
@@ -195,3 +190,14 @@ class StreamProbe:
             return 0.0
         spectrum = np.abs(np.fft.rfft(data * np.hanning(len(data))))
         return float(np.argmax(spectrum) * 48_000 / len(data))
+
+
+async def _constant(count: Callable[[], int], seconds: float = 0.5, timeout: float = 6.0) -> bool:
+    """Whether ``count`` stays the same for ``seconds`` within ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        before = count()
+        await asyncio.sleep(seconds)
+        if count() == before:
+            return True
+    return False

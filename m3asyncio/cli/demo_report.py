@@ -68,5 +68,4 @@ def as_json(stage: Stage, played: Played) -> dict[str, object]:
             }
             for name in (OWNER, GUEST)
         ],
-        "failed": [check.name for check in stage.checks if not check.ok],
     }

@@ -98,10 +98,10 @@ async def play(stage: Stage, played: Played, seconds: float, clip: Clip | None) 
             async with _seat(stage, GUEST, guest_joins, "joins with the invitation URL") as bob:
                 await ada.sees(ParticipantJoined, "Bob join", lambda event: event.participant.id == bob.id)
                 await _Conversation(stage, played, ada, bob, seconds, clip).hold()
-                async with stage.step(GUEST, "leaves"):
+                async with stage.step(GUEST, "leaves", sends="WebSocket close"):
                     await bob.conference.leave()
             await ada.sees(ParticipantLeft, "Bob leave", lambda event: event.participant.display_name == GUEST)
-            async with stage.step(OWNER, "leaves"):
+            async with stage.step(OWNER, "leaves", sends="WebSocket close"):
                 await ada.conference.leave()
     missing = missing_steps(stage.log.notes, OWNER, GUEST)
     stage.check("every step of the capture is on the wire", not missing, "; ".join(missing))
@@ -144,9 +144,10 @@ class _Conversation:
             of_ada, of_bob, of_screen = await self._receive_all()
             await self._watch([of_ada, of_bob, of_screen])
             await self._check_sound(of_ada, of_bob)
-            await self._stop_screen()
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._stop_screen())
+                both.create_task(self._mute_audio(of_bob))
             await self._mute_video(of_ada)
-            await self._mute_audio(of_bob)
             await self._leave_out_video(of_bob)
             for probe in (of_ada, of_bob, of_screen):
                 stage.check(f"{probe.name}: every picture is its sender's", not probe.faults, ", ".join(probe.faults))
@@ -216,10 +217,10 @@ class _Conversation:
     async def _hands(self) -> None:
         for seat, other in ((self.bob, self.ada), (self.ada, self.bob)):
             who = seat.id
-            async with self.stage.step(seat.name, "raises a hand"):
+            async with self.stage.step(seat.name, "raises a hand", sends="raise_hand"):
                 await seat.conference.raise_hand()
             await other.sees(HandRaised, f"{seat.name}'s hand up", lambda event, who=who: event.participant.id == who)
-            async with self.stage.step(seat.name, "lowers the hand"):
+            async with self.stage.step(seat.name, "lowers the hand", sends="lower_hand"):
                 await seat.conference.lower_hand()
             await other.sees(HandLowered, f"{seat.name}'s hand down", lambda event, who=who: event.participant.id == who)
 
@@ -245,29 +246,29 @@ class _Conversation:
                 lambda event: event.media_session_type is SCREEN and not event.receiving,
             )
         self._count(ada, self.screen)
-        async with self.stage.step(OWNER, "stops sharing the screen"):
+        async with self.stage.step(OWNER, "stops sharing the screen", sends="unpublish"):
             await self.screen.stop()
         await bob.sees(StreamStopped, "the screen stop", lambda event: event.media_session_type is SCREEN)
 
     async def _mute_video(self, of_ada: StreamProbe) -> None:
         camera, stage = _camera(self.ada), self.stage
         of_ada.muted = True
-        async with stage.step(OWNER, "turns the camera off"):
+        async with stage.step(OWNER, "turns the camera off", sends="update_media_session"):
             await camera.mute(audio=False)
         await self.bob.sees(StreamChanged, "Ada's camera off", lambda event: not event.video)
         stage.check(f"{of_ada.name}: no picture while muted", await of_ada.still())
-        async with stage.step(OWNER, "turns the camera on"):
+        async with stage.step(OWNER, "turns the camera on", sends="update_media_session"):
             await camera.unmute(audio=False)
         await self.bob.sees(StreamChanged, "Ada's camera on", lambda event: event.video)
         stage.check(f"{of_ada.name}: pictures after unmuting", await of_ada.resumed())
 
     async def _mute_audio(self, of_bob: StreamProbe) -> None:
         camera, stage = _camera(self.bob), self.stage
-        async with stage.step(GUEST, "turns the microphone off"):
+        async with stage.step(GUEST, "turns the microphone off", sends="update_media_session"):
             await camera.mute(video=False)
         await self.ada.sees(StreamChanged, "Bob's microphone off", lambda event: not event.audio)
         stage.check(f"{of_bob.name}: silence while muted", await of_bob.quiet())
-        async with stage.step(GUEST, "turns the microphone on"):
+        async with stage.step(GUEST, "turns the microphone on", sends="update_media_session"):
             await camera.unmute(video=False)
         await self.ada.sees(StreamChanged, "Bob's microphone on", lambda event: event.audio)
         stage.check(f"{of_bob.name}: the tone after unmuting", await of_bob.loud())
@@ -276,11 +277,11 @@ class _Conversation:
         stage, subscription = self.stage, of_bob.subscription
         if subscription is None:
             return
-        async with stage.step(OWNER, "leaves out Bob's video"):
+        async with stage.step(OWNER, "leaves out Bob's video", sends="configure"):
             await subscription.configure(video=False)
         stage.check(f"{of_bob.name}: no picture while left out", await of_bob.still())
         stage.check(f"{of_bob.name}: sound while the picture is left out", await of_bob.more_audio())
-        async with stage.step(OWNER, "wants Bob's video again"):
+        async with stage.step(OWNER, "wants Bob's video again", sends="configure"):
             await subscription.configure(video=True)
         stage.check(f"{of_bob.name}: pictures again", await of_bob.more_video())
 
@@ -288,7 +289,7 @@ class _Conversation:
         for seat, other in ((self.ada, self.bob), (self.bob, self.ada)):
             self._count(seat, _camera(seat))
             who = seat.id
-            async with self.stage.step(seat.name, "unpublishes"):
+            async with self.stage.step(seat.name, "unpublishes", sends="unpublish"):
                 await _camera(seat).stop()
             await other.sees(
                 StreamStopped,

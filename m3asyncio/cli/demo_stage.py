@@ -46,15 +46,15 @@ class Stage:
         self.checks: list[Check] = []
         self._output = output
         self._start = time.monotonic()
-        self._doing: dict[str, list[Note]] = {}
+        self._doing: dict[str, _Doing] = {}
         self._styles: dict[str, str] = {}
         self.log.listener = self._noted
 
     def line(self, who: str, what: str, wire: str = "") -> None:
         """One line of the timeline."""
         style = self._styles.setdefault(who, STYLES[len(self._styles) % len(STYLES)])
-        at = f"+{time.monotonic() - self._start:5.2f} s  "
-        self._output.line((at, "dim"), (f"{who:<10}", style), f"{what:<42}", (f"  {wire}" if wire else "", "dim"))
+        at = f"{f'+{time.monotonic() - self._start:.2f} s':>9}  "
+        self._output.line((at, "dim"), (f"{who:<7}", style), f"{what:<42}", (f"  {wire}" if wire else "", "dim"))
 
     def check(self, name: str, ok: bool, detail: str = "") -> None:  # noqa: FBT001 - the verdict itself
         """Note a check; a failed one is told at once."""
@@ -74,22 +74,43 @@ class Stage:
         return bool(self.checks) and all(check.ok for check in self.checks)
 
     @asynccontextmanager
-    async def step(self, who: str, what: str) -> AsyncIterator[None]:
-        """Something that a person does; told when done, with the messages that it took."""
-        self._doing[who] = notes = []
+    async def step(self, who: str, what: str, *, sends: str = "") -> AsyncIterator[None]:
+        """Something that a person does; told when done, or as soon as the message ``sends`` leaves.
+
+        What some messages bring about is seen by others before their sender can be sure that nobody refuses.
+        """
+        doing = self._doing[who] = _Doing(what, sends)
         try:
             async with asyncio.timeout(PATIENCE):
                 yield
+                while sends and not doing.told:
+                    await asyncio.sleep(0)  # queued, and on its way out
         except TimeoutError:
             self.check(f"{who} {what}", ok=False, detail=f"not done within {PATIENCE:g} s")
             raise DemoFailed from None
         finally:
             del self._doing[who]
-        self.line(who, what, _summary(notes))
+        if not doing.told:
+            self.line(who, what, _summary(doing.notes))
 
     def _noted(self, note: Note) -> None:
-        if note.who in self._doing and note.name.rpartition(".")[2] not in _HEARD:
-            self._doing[note.who].append(note)
+        doing = self._doing.get(note.who)
+        if doing is None or doing.told or note.name.rpartition(".")[2] in _HEARD:
+            return
+        doing.notes.append(note)
+        if note.arrow == SENT and doing.sends and note.name.endswith(doing.sends):
+            doing.told = True
+            self.line(note.who, doing.what, _summary(doing.notes))
+
+
+@define
+class _Doing:
+    """A step under way."""
+
+    what: str
+    sends: str
+    notes: list[Note] = field(factory=list)
+    told: bool = False
 
 
 def _summary(notes: list[Note]) -> str:

@@ -54,10 +54,11 @@ def missing_steps(notes: Iterable[Note], owner: str, guest: str) -> list[str]:
 def sequences(owner: str, guest: str) -> list[list[Step]]:
     """Steps that follow each other; different sequences may interleave."""
     both = (owner, guest)
-    found = [_enter_owner(owner), _enter_guest(guest)]
+    found = [_enter(owner, _OWNER_ENTERS, after) for after in ("GET /v1/turn", "GET /v1/rooms/<id>")]
+    found.append(_enter(guest, _GUEST_ENTERS, "GET /v1/turn"))
     found += [_join(who) for who in both]
     found += [_publish(who, "video", ("audio", "video")) for who in both]
-    found += [[Step(who, RECEIVED, "media.focus_update"), Step(who, RECEIVED, "media.focus_update", facts=_NOBODY)] for who in both]
+    found += [[Step(who, RECEIVED, "media.focus_update", facts=facts) for facts in ((), _NOBODY)] for who in both]
     found += [_share_screen(owner), _muted(owner, "video"), _muted(guest, "audio")]
     for who in both:
         found.append([Step(who, SENT, "control.raise_hand"), Step(who, SENT, "control.lower_hand")])
@@ -70,19 +71,19 @@ def sequences(owner: str, guest: str) -> list[list[Step]]:
 _NOBODY: Final[Facts] = (("focus", None),)
 
 
-def _rest(who: str, request: str) -> list[Step]:
-    return [Step(who, SENT, request)]
+def _enter(who: str, requests: tuple[str, ...], after: str) -> list[Step]:
+    """REST, the WebSocket with its ticket, and one request after that."""
+    connected = Step(who, SENT, "WebSocket /signaling", facts=(("ticket", True),))
+    return [*(Step(who, SENT, request) for request in requests), connected, Step(who, SENT, after)]
 
 
-def _enter_owner(who: str) -> list[Step]:
-    first = ["GET /v1/users/me", "POST /v1/events", "POST /v1/rooms/<id>/invites", "POST /v1/rooms/<id>/start"]
-    steps = [Step(who, SENT, request) for request in first]
-    return [*steps, Step(who, SENT, "WebSocket /signaling", facts=(("ticket", True),))]
-
-
-def _enter_guest(who: str) -> list[Step]:
-    steps = [Step(who, SENT, path) for path in ("POST /v1/invite/verify", "POST /v1/rooms/<id>/start_invited")]
-    return [*steps, Step(who, SENT, "WebSocket /signaling", facts=(("ticket", True),))]
+_OWNER_ENTERS: Final = (
+    "GET /v1/users/me",
+    "POST /v1/events",
+    "POST /v1/rooms/<id>/invites",
+    "POST /v1/rooms/<id>/start",
+)
+_GUEST_ENTERS: Final = ("POST /v1/invite/verify", "POST /v1/rooms/<id>/start_invited")
 
 
 def _join(who: str) -> list[Step]:
@@ -95,6 +96,7 @@ def _publish(who: str, kind: str, tracks: tuple[str, ...]) -> list[Step]:
         Step(who, SENT, "media.publish", kind),
         Step(who, SENT, "media.sdp_candidate", kind),
         Step(who, SENT, "media.sdp_end_of_candidates", kind),
+        Step(who, RECEIVED, "media.sdp_answer", kind),
         Step(who, RECEIVED, "media.webrtc_up", kind),
         Step(who, RECEIVED, "media.media_status", kind, (("receiving", True),)),
         Step(who, SENT, "media.publish_complete", kind, state),

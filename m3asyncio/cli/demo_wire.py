@@ -135,6 +135,8 @@ class _NotingWebSocket:
 
     async def close(self, code: int | None) -> None:
         """Close or abort."""
+        if code is not None:
+            self._log.add(self._who, SENT, "WebSocket close", "", (("code", code),))
         await self._inner.close(code)
 
 
@@ -142,8 +144,8 @@ def noting_connect(log: WireLog, who: str) -> WebSocketConnect:
     """A `transports.WebSocketConnect` that takes notes."""
 
     async def connect(url: str, subprotocols: tuple[str, ...]) -> WebSocket:
-        socket = await connect_websocket(url, subprotocols)
-        log.add(who, SENT, "WebSocket /signaling", "", (("ticket", any(p.startswith("ticket#") for p in subprotocols)),))
-        return _NotingWebSocket(socket, log, who)
+        ticket = any(name.startswith("ticket#") for name in subprotocols)
+        log.add(who, SENT, f"WebSocket {urlsplit(url).path}", "", (("ticket", ticket),))
+        return _NotingWebSocket(await connect_websocket(url, subprotocols), log, who)
 
     return connect

@@ -47,14 +47,18 @@ def sentence(event: ConferenceEvent) -> str:  # noqa: C901 - one line for each k
             return f"{who.display_name} lowered the hand"
         case RoleChanged(participant=who):
             return f"{who.display_name} is now {who.role.value}"
-        case StreamStarted(participant=who, media_session_type=kind):
-            return f"{who.display_name} shares the screen" if _is_screen(kind) else f"{who.display_name} has camera and microphone{_off(who)}"
-        case StreamChanged(participant=who, audio=audio, video=video, media_session_type=kind):
-            what = "the screen share" if _is_screen(kind) else "camera and microphone"
-            state = f"sound {_on(audio)}, picture {_on(video)}"
-            return f"{who.display_name} changed {what}: {state}"
-        case StreamStopped(participant=who, media_session_type=kind):
-            return f"{who.display_name} stopped {'sharing the screen' if _is_screen(kind) else 'camera and microphone'}"
+        case StreamStarted(participant=who, media_session_type=MediaSessionType.SCREEN):
+            return f"{who.display_name} shares the screen"
+        case StreamStarted(participant=who):
+            return f"{who.display_name} publishes ({_tracks(who)})"
+        case StreamChanged(participant=who, media_session_type=MediaSessionType.SCREEN, video=video):
+            return f"{who.display_name} {'resumed' if video else 'paused'} the screen"
+        case StreamChanged(participant=who, audio=audio, video=video):
+            return f"{who.display_name} has the microphone {_on(audio)}, the camera {_on(video)}"
+        case StreamStopped(participant=who, media_session_type=MediaSessionType.SCREEN):
+            return f"{who.display_name} stopped sharing the screen"
+        case StreamStopped(participant=who):
+            return f"{who.display_name} stopped publishing"
         case FocusChanged(participant=None):
             return "nobody talks"
         case FocusChanged(participant=Participant() as who):
@@ -105,15 +109,12 @@ def as_json(event: ConferenceEvent, seconds: float) -> dict[str, object]:
     return told
 
 
-def _is_screen(kind: MediaSessionType) -> bool:
-    return kind is MediaSessionType.SCREEN
-
-
-def _on(value: bool) -> str:
+def _on(value: bool) -> str:  # noqa: FBT001 - what is told is the value itself
     return "on" if value else "off"
 
 
-def _off(who: Participant) -> str:
+def _tracks(who: Participant) -> str:
     stream = who.streams.get(MediaSessionType.VIDEO)
-    off = [] if stream is None else [name for name, on in (("sound", stream.audio), ("picture", stream.video)) if not on]
-    return f" ({' and '.join(off)} off)" if off else ""
+    if stream is None:
+        return "nothing"
+    return f"microphone {_on(stream.audio)}, camera {_on(stream.video)}"
