@@ -1,0 +1,62 @@
+"""`m3 demo`: a whole conference on this machine, shown, checked and drawn."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import av
+
+from m3asyncio import sources
+from m3asyncio.cli.demo_picture import draw_sheet
+from m3asyncio.cli.demo_report import as_json, print_report
+from m3asyncio.cli.demo_scenario import FPS, Clip, Played, play
+from m3asyncio.cli.demo_stage import DemoFailed, Stage
+from m3asyncio.cli.output import Output
+from m3core.errors import M3Error, MediaError
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Hold the demo; 0 when all checks held, else 1."""
+    output = Output(json=options.json)
+    clip = None if options.file is None else await asyncio.to_thread(_clip, options.file)
+    stage, played = Stage(output), Played()
+    try:
+        await play(stage, played, options.seconds, clip)
+    except* DemoFailed:
+        pass
+    except* (M3Error, TimeoutError) as errors:
+        if options.debug:
+            raise
+        for error in _leaves(errors):
+            stage.check("the conference goes well", ok=False, detail=str(error) or type(error).__name__)
+    if options.picture is not None:
+        path = Path(options.picture)
+        drawn = await asyncio.to_thread(draw_sheet, path, played.probes)
+        stage.check("the picture shows what was received", drawn, "there are no frames to draw")
+        if drawn:
+            output.line("", ("picture: ", "bold"), str(path))
+    print_report(output, stage, played)
+    output.object(as_json(stage, played))
+    return 0 if stage.ok else 1
+
+
+def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in errors.exceptions:
+        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def _clip(path: str) -> Clip:
+    source = sources.file(path, loop=True)
+    video, audio = source.has_video, source.has_audio  # raises `MediaError` for what cannot be opened
+    fps = FPS
+    if video:
+        try:
+            with av.open(path) as container:
+                fps = float(container.streams.video[0].average_rate or FPS)
+        except (av.FFmpegError, OSError) as error:
+            raise MediaError(f"cannot open {Path(path).name!r} ({type(error).__name__})") from None
+    return Clip(source, video, audio, fps)

@@ -1,0 +1,203 @@
+"""What one subscriber sees and hears of one stream: counted, checked frame by frame, and sampled for the picture."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from m3asyncio.pattern import read_pattern, sender_code
+from m3core.media import AudioFrame, VideoFrame
+
+if TYPE_CHECKING:
+    from m3asyncio import FrameStream, Subscription
+
+SAMPLES: Final = 48
+"""Frames that are kept of each stream, spread over its time."""
+DARK: Final = 40
+"""Mean of a picture that is black: what a muted camera sends."""
+TONE_WINDOW: Final = 24_000
+"""Samples (half a second) of which the pitch is told."""
+QUIET: Final = -60.0
+"""dBov, below which it is silent."""
+
+
+class StreamProbe:
+    """One stream at one receiver. ``pattern``: the name its pictures must carry; empty for a file, which must move."""
+
+    def __init__(self, receiver: str, sender: str, kind: str, pattern: str) -> None:
+        self.receiver = receiver
+        self.sender = sender
+        self.kind = kind
+        self.video_frames = 0
+        self.audio_frames = 0
+        self.first_frame_s: float | None = None
+        self.faults: list[str] = []
+        """What was wrong with frames; the first few."""
+        self.samples: list[tuple[float, VideoFrame]] = []
+        """Seconds since the first frame, and the frame."""
+        self.muted = False
+        """Black pictures are right now."""
+        self.moves = False
+        self.video_bytes = 0
+        self.audio_bytes = 0
+        self.pattern = pattern
+        self.subscription: Subscription | None = None
+        self._code = sender_code(pattern) if pattern else None
+        self._subscribed_at = 0.0
+        self._lit = 0
+        self._counter = -1
+        self._checksum = 0
+        self._first_at = 0.0
+        self._interval = 0.05
+        self._heard: list[bytes] = []
+        self._channels = 1
+        self._loud = 0
+        self._changed = asyncio.Condition()
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.receiver} ← {self.sender} {self.kind}"
+
+    def subscribed(self) -> None:
+        """The subscription starts now."""
+        self._subscribed_at = time.monotonic()
+
+    async def watch(self, stream: Subscription) -> None:
+        """Take all frames until the stream ends."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._video(stream.video, stream))
+                tasks.create_task(self._audio(stream.audio))
+        finally:
+            self.count(stream)
+
+    def count(self, stream: Subscription) -> None:
+        """Read the counters of the stream."""
+        stats = stream.stats
+        self.video_bytes = max(self.video_bytes, stats.video.bytes_received)
+        self.audio_bytes = max(self.audio_bytes, stats.audio.bytes_received)
+
+    async def _video(self, frames: FrameStream[VideoFrame], stream: Subscription) -> None:
+        async for frame in frames:
+            self.video_frames += 1
+            if self.first_frame_s is None and stream.first_frame_at is not None:
+                self._first_at = stream.first_frame_at
+                self.first_frame_s = self._first_at - self._subscribed_at
+            self._check(frame)
+            self._sample(frame)
+            async with self._changed:
+                self._changed.notify_all()
+            if self.video_frames % 24 == 0:
+                self.count(stream)
+
+    def _check(self, frame: VideoFrame) -> None:
+        if self._code is None:
+            self._lit += bool(frame.to_ndarray()[::16, ::16].mean() >= DARK)
+            checksum = hash(frame.to_ndarray()[::16, ::16].tobytes())
+            self.moves |= self.video_frames > 1 and checksum != self._checksum
+            self._checksum = checksum
+            return
+        reading = read_pattern(frame)
+        if reading is None:
+            if not (self.muted and frame.to_ndarray().mean() < DARK):
+                self._fault("a picture without a readable pattern")
+        elif reading.sender_code != self._code:
+            self._fault("a picture of another sender")
+        elif reading.counter <= self._counter:
+            self._fault("the frame counter does not increase")
+        else:
+            self._counter = reading.counter
+            self._lit += 1
+
+    def _fault(self, what: str) -> None:
+        if what not in self.faults:
+            self.faults.append(what)
+
+    def _sample(self, frame: VideoFrame) -> None:
+        """Keep frames evenly: when there are too many, every second goes, and they come half as often."""
+        elapsed = time.monotonic() - self._first_at
+        if self.muted or (self.samples and elapsed - self.samples[-1][0] < self._interval):
+            return
+        self.samples.append((elapsed, frame))
+        if len(self.samples) >= SAMPLES:
+            del self.samples[1::2]
+            self._interval *= 2
+
+    async def _audio(self, frames: FrameStream[AudioFrame]) -> None:
+        async for frame in frames:
+            self.audio_frames += 1
+            self._channels = frame.channels
+            self._heard.append(frame.samples)
+            if sum(map(len, self._heard)) > 2 * TONE_WINDOW * frame.channels:
+                self._heard.pop(0)
+            self._loud += frame.level > QUIET
+            async with self._changed:
+                self._changed.notify_all()
+
+    # -- what the scenario waits for ---
+    async def more_video(self, frames: int = 5, *, timeout: float = 10.0) -> bool:
+        """Whether ``frames`` more pictures come in time."""
+        wanted = self.video_frames + frames
+        return await self._wait(lambda: self.video_frames >= wanted, timeout)
+
+    async def more_audio(self, frames: int = 5, *, timeout: float = 10.0) -> bool:
+        """Whether ``frames`` more pieces of sound come in time."""
+        wanted = self.audio_frames + frames
+        return await self._wait(lambda: self.audio_frames >= wanted, timeout)
+
+    async def resumed(self, frames: int = 5, *, timeout: float = 10.0) -> bool:
+        """Whether ``frames`` more pictures that are not black come in time; then black ones are wrong again."""
+        wanted = self._lit + frames
+        resumed = await self._wait(lambda: self._lit >= wanted, timeout)
+        self.muted = not resumed
+        return resumed
+
+    async def still(self) -> bool:
+        """Whether for half a second no picture comes that is not black; what is under way may still arrive before."""
+        return await _constant(lambda: self._lit)
+
+    async def hears(self, frequency: float, error: float, *, timeout: float = 10.0) -> float:
+        """The pitch, as soon as it is within ``error`` of ``frequency``; else the last one."""
+        await self._wait(lambda: abs(self.pitch() - frequency) <= error, timeout)
+        return self.pitch()
+
+    async def loud(self, frames: int = 5, *, timeout: float = 10.0) -> bool:
+        """Whether ``frames`` more pieces of sound that are not silence come in time."""
+        wanted = self._loud + frames
+        return await self._wait(lambda: self._loud >= wanted, timeout)
+
+    async def quiet(self) -> bool:
+        """Whether nothing, or silence, is heard for half a second; what is under way may still arrive before."""
+        return await _constant(lambda: self._loud)
+
+    async def _wait(self, condition: Callable[[], bool], timeout: float) -> bool:
+        try:
+            async with asyncio.timeout(timeout), self._changed:
+                await self._changed.wait_for(condition)
+        except TimeoutError:
+            return False
+        return True
+
+    def pitch(self) -> float:
+        """The strongest frequency of the last half second, Hz; 0 when nothing was heard."""
+        data = np.frombuffer(b"".join(self._heard), dtype=np.int16).reshape(-1, self._channels)[:, 0]
+        if len(data) < TONE_WINDOW // 4 or not data.any():
+            return 0.0
+        spectrum = np.abs(np.fft.rfft(data * np.hanning(len(data))))
+        return float(np.argmax(spectrum) * 48_000 / len(data))
+
+
+async def _constant(count: Callable[[], int], seconds: float = 0.5, timeout: float = 6.0) -> bool:
+    """Whether ``count`` stays the same for ``seconds`` within ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        before = count()
+        await asyncio.sleep(seconds)
+        if count() == before:
+            return True
+    return False

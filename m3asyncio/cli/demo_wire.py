@@ -1,0 +1,151 @@
+"""What goes over the wire in the demo: transports that take notes, and the steps that must be among them."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from m3asyncio.http import HttpxTransport
+from m3asyncio.transports import WebSocket, WebSocketConnect
+from m3asyncio.websocket import connect_websocket
+from m3core.io import HttpRequest, HttpResponse
+
+SENT: Final = "→"
+RECEIVED: Final = "←"
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@frozen
+class Note:
+    """One message on the wire, as far as it is told. Never a ticket, token, or description."""
+
+    at: float
+    who: str
+    arrow: str
+    name: str
+    """`GET /v1/turn`, `signaling`, or a message: `control.join`."""
+    media_session_type: str = ""
+    facts: tuple[tuple[str, object], ...] = ()
+    """Plain values of the message that steps ask for."""
+
+    @property
+    def label(self) -> str:
+        """For people: without the namespace, with the type unless it is the camera."""
+        name = self.name.rpartition(".")[2]
+        facts = dict(self.facts)
+        if name == "configure":
+            return f"configure video={str(facts.get('video')).lower()}"
+        if name == "update_media_session":
+            return f"update_media_session audio={_on(facts.get('audio'))} video={_on(facts.get('video'))}"
+        if name == "media_status":
+            return f"media_status {facts.get('kind')} {_on(facts.get('receiving'))}"
+        return f"{name} screen" if self.media_session_type == "screen" else name
+
+
+def _on(value: object) -> str:
+    return "on" if value else "off"
+
+
+class WireLog:
+    """All notes of a demo in order; ``listener`` hears each at once."""
+
+    def __init__(self) -> None:
+        self.notes: list[Note] = []
+        self.listener: Callable[[Note], None] = lambda _: None
+
+    def add(
+        self,
+        who: str,
+        arrow: str,
+        name: str,
+        media_session_type: str = "",
+        facts: tuple[tuple[str, object], ...] = (),
+    ) -> None:
+        """Note a message."""
+        note = Note(time.monotonic(), who, arrow, name, media_session_type, facts)
+        self.notes.append(note)
+        self.listener(note)
+
+    def message(self, who: str, arrow: str, data: bytes) -> None:
+        """Note a WebSocket message."""
+        message = json.loads(data)
+        payload = message["payload"]
+        name = payload.get("action") or payload.get("message") or "?"
+        facts = {**payload, **payload.get("media_session_state", {}), **payload.get("configuration", {})}
+        told = tuple((key, value) for key, value in facts.items() if value is None or isinstance(value, bool))
+        told += tuple((key, facts[key]) for key in ("kind", "focus", "id", "target") if isinstance(facts.get(key), str))
+        told += tuple((f"has_{key}", True) for key in ("video", "screen") if key in payload.get("media", {}))
+        self.add(who, arrow, f"{message['namespace']}.{name}", payload.get("media_session_type", ""), told)
+
+
+class NotingHttp:
+    """httpx, with notes of each request (its path, ids left out)."""
+
+    def __init__(self, log: WireLog, who: str) -> None:
+        self._inner = HttpxTransport(local=True)
+        self._log = log
+        self._who = who
+
+    async def request(self, request: HttpRequest) -> HttpResponse:
+        """Perform and note."""
+        name = f"{request.method} {_ID.sub('<id>', urlsplit(request.url).path)}"
+        self._log.add(self._who, SENT, name)
+        response = await self._inner.request(request)
+        self._log.add(self._who, RECEIVED, f"{response.status}", "", (("to", name),))
+        return response
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._inner.aclose()
+
+
+class _NotingWebSocket:
+    """A WebSocket, with notes of each message."""
+
+    def __init__(self, inner: WebSocket, log: WireLog, who: str) -> None:
+        self._inner = inner
+        self._log = log
+        self._who = who
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the server's close frame."""
+        return self._inner.close_code
+
+    async def send(self, data: bytes) -> None:
+        """Send and note."""
+        self._log.message(self._who, SENT, data)
+        await self._inner.send(data)
+
+    async def ping(self, payload: bytes) -> None:
+        """Send a ping and wait for its pong."""
+        await self._inner.ping(payload)
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """The messages, noted before anybody sees them."""
+        async for data in self._inner.messages():
+            self._log.message(self._who, RECEIVED, data)
+            yield data
+
+    async def close(self, code: int | None) -> None:
+        """Close or abort."""
+        if code is not None:
+            self._log.add(self._who, SENT, "WebSocket close", "", (("code", code),))
+        await self._inner.close(code)
+
+
+def noting_connect(log: WireLog, who: str) -> WebSocketConnect:
+    """A `transports.WebSocketConnect` that takes notes."""
+
+    async def connect(url: str, subprotocols: tuple[str, ...]) -> WebSocket:
+        ticket = any(name.startswith("ticket#") for name in subprotocols)
+        log.add(who, SENT, f"WebSocket {urlsplit(url).path}", "", (("ticket", ticket),))
+        return _NotingWebSocket(await connect_websocket(url, subprotocols), log, who)
+
+    return connect

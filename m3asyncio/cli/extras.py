@@ -1,0 +1,31 @@
+"""Which optional libraries a command needs, told before anything is imported that would fail."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from typing import Final
+
+MODULES: Final = {
+    "asyncio": ("httpx", "websockets"),
+    "cli": ("rich", "PIL"),
+    "controller": ("h11", "wsproto"),
+    "media": ("aiortc", "av", "numpy"),
+}
+"""The modules of each extra of the distribution that the commands use."""
+
+
+def missing_extra(extras: Iterable[str]) -> str:
+    """One line that says what to install; empty when all is there."""
+    for extra in extras:
+        for module in MODULES[extra]:
+            if not _is_there(module):
+                return f'this needs the extra "{extra}" (no module {module}): pip install "m3-conference[all]"'
+    return ""
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # ValueError: imported by hand, without a spec
+        return False

@@ -1,0 +1,120 @@
+"""Conference events in words, and as flat JSON objects."""
+
+from __future__ import annotations
+
+from m3core.conference.events import (
+    ConferenceEvent,
+    ConferenceJoined,
+    ConnectionSlow,
+    Ended,
+    FocusChanged,
+    HandLowered,
+    HandRaised,
+    MuteRequested,
+    ParticipantJoined,
+    ParticipantLeft,
+    PeerMisbehaved,
+    PublicationStopped,
+    RoleChanged,
+    ServerRefused,
+    SpeakerChanged,
+    StreamChanged,
+    StreamStarted,
+    StreamStopped,
+    SubscriptionStopped,
+    WaitingRoomEntered,
+)
+from m3core.conference.state import Participant
+from m3core.values import MediaSessionType, Role
+
+_SNAKE = str.maketrans({chr(letter): f"_{chr(letter).lower()}" for letter in range(ord("A"), ord("Z") + 1)})
+
+
+def sentence(event: ConferenceEvent) -> str:  # noqa: C901 - one line for each kind of event
+    """What happened, in a few words; empty for what people need not read."""
+    match event:
+        case ConferenceJoined(participant=who):
+            return f"you joined as {who.display_name}"
+        case WaitingRoomEntered():
+            return "you are in the waiting room: a moderator has to let you in"
+        case ParticipantJoined(participant=who):
+            return f"{who.display_name} joined" + (" (moderator)" if who.role is Role.MODERATOR else "")
+        case ParticipantLeft(participant=who):
+            return f"{who.display_name} left"
+        case HandRaised(participant=who):
+            return f"{who.display_name} raised a hand"
+        case HandLowered(participant=who):
+            return f"{who.display_name} lowered the hand"
+        case RoleChanged(participant=who):
+            return f"{who.display_name} is now {who.role.value}"
+        case StreamStarted(participant=who, media_session_type=MediaSessionType.SCREEN):
+            return f"{who.display_name} shares the screen"
+        case StreamStarted(participant=who):
+            return f"{who.display_name} publishes ({_tracks(who)})"
+        case StreamChanged(participant=who, media_session_type=MediaSessionType.SCREEN, video=video):
+            return f"{who.display_name} {'resumed' if video else 'paused'} the screen"
+        case StreamChanged(participant=who, audio=audio, video=video):
+            return f"{who.display_name} has the microphone {_on(audio)}, the camera {_on(video)}"
+        case StreamStopped(participant=who, media_session_type=MediaSessionType.SCREEN):
+            return f"{who.display_name} stopped sharing the screen"
+        case StreamStopped(participant=who):
+            return f"{who.display_name} stopped publishing"
+        case FocusChanged(participant=None):
+            return "nobody talks"
+        case FocusChanged(participant=Participant() as who):
+            return f"{who.display_name} talks"
+        case SpeakerChanged(participant=who, is_speaking=True):
+            return f"{who.display_name} starts to speak"
+        case MuteRequested(force=force):
+            return "a moderator muted you" if force else "a moderator asks you to mute"
+        case PublicationStopped(media_session_type=kind, reason=reason) if reason:
+            return f"your {kind.value} stream ended: {reason}"
+        case ConnectionSlow(media_session_type=kind, direction=direction):
+            return f"packets get lost: {kind.value}, {direction.value}"
+        case ServerRefused(code=code):
+            return f"the server refused: {code}"
+        case PeerMisbehaved(error=error):
+            return f"the server sent something broken, which was ignored: {error}"
+        case Ended(reason=reason, detail=detail):
+            return f"the conference is over: {reason.value}" + (f" ({detail})" if detail else "")
+        case _:
+            return ""
+
+
+def as_json(event: ConferenceEvent, seconds: float) -> dict[str, object]:
+    """``event`` (its class, snake case), ``time``, who, and the plain values of the event."""
+    told: dict[str, object] = {"event": type(event).__name__.translate(_SNAKE).lstrip("_"), "time": round(seconds, 3)}
+    who = getattr(event, "participant", None)
+    if isinstance(who, Participant):
+        told |= {"participant": who.display_name, "participant_id": who.id}
+    elif isinstance(event, FocusChanged):
+        told["participant"] = None
+    if isinstance(event, (SubscriptionStopped, ConnectionSlow)):
+        told["participant_id"] = event.participant_id
+    for key in ("media_session_type", "kind", "direction"):
+        if (value := getattr(event, key, None)) is not None:
+            told[key] = value.value
+    for key in ("audio", "video", "receiving", "is_presenter", "is_speaking", "force", "namespace", "code"):
+        if hasattr(event, key):
+            told[key] = getattr(event, key)
+    match event:
+        case RoleChanged(participant=participant):
+            told["role"] = participant.role.value
+        case Ended(reason=reason, detail=detail):
+            told |= {"reason": reason.value, "detail": detail}
+        case PublicationStopped(reason=why) | SubscriptionStopped(reason=why):
+            told["reason"] = why
+        case PeerMisbehaved(error=error):
+            told["error"] = str(error)
+    return told
+
+
+def _on(value: bool) -> str:  # noqa: FBT001 - what is told is the value itself
+    return "on" if value else "off"
+
+
+def _tracks(who: Participant) -> str:
+    stream = who.streams.get(MediaSessionType.VIDEO)
+    if stream is None:
+        return "nothing"
+    return f"microphone {_on(stream.audio)}, camera {_on(stream.video)}"
