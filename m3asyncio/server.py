@@ -6,18 +6,21 @@ import asyncio
 import contextlib
 import datetime as dt
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from m3asyncio.account import Account
 from m3asyncio.driver import unbroken
+from m3asyncio.websocket import is_local
 from m3core.account import Tokens
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.front import Front, Shut, Write
 from m3core.controller.sfu import SfuCommand
 from m3core.errors import TransportError
-from m3core.io import ConnectionId, MediaReport
+from m3core.io import ConnectionId, HttpReply, HttpRequest, HttpResponse, MediaReport
 from m3core.limits import CLOSE_TIMEOUT, MAX_WRITE_QUEUE
 from m3core.values import Secret, UserId, format_uuid
 
@@ -46,6 +49,10 @@ class Server:
         self._closing = False
         self._closed = False
         self._is_empty = asyncio.Event()
+
+    def account(self) -> Account:
+        """The owner's account, for this very process: no network in between, so that it works behind any proxy."""
+        return Account(self.base_url, self.owner, http=_Inside(self._controller, self._loop.time))
 
     # -- for the protocols ---
     def opened(self, protocol: _Protocol) -> ConnectionId:
@@ -212,11 +219,12 @@ async def serve(
 ) -> AsyncIterator[Server]:
     """Run a controller with its SFU: ``async with m3.serve() as server``.
 
-    ``port`` 0 takes a free one. ``public_url`` is how guests reach it, if not at ``host``. There is one user with an
-    account, ``owner``, whose token is ``owner_token`` or a random one (`Server.owner`). Raises `TransportError`.
+    ``port`` 0 takes a free one. ``public_url`` is how guests reach it, if not at ``host``: they refuse plain http
+    beyond their own machine, so that is usually https, with a proxy in between. Media is offered at 127.0.0.1 if guests
+    are on this machine, else at its real addresses. There is one user with an account, ``owner``, whose token is
+    ``owner_token`` or a random one (`Server.owner`). Raises `TransportError`.
     """
     loop = asyncio.get_running_loop()
-    loopback = host.startswith("127.") or host in {"localhost", "::1"}
     user = owner or User(id=UserId(format_uuid(secrets.token_bytes(16))), email="owner@localhost", display_name="Owner")
     token = Secret(owner_token or secrets.token_urlsafe(32))
     holder: list[Server] = []
@@ -225,15 +233,14 @@ async def serve(
     except OSError as error:
         raise TransportError(f"cannot listen on {host} port {port}: {error.strerror or 'no such address'}") from None
     bound = listener.sockets[0].getsockname()
-    address = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
-    base_url = public_url or f"http://{address}:{bound[1]}"
+    base_url = public_url or f"http://{_reachable(bound[0])}:{bound[1]}"
     controller = Controller(
         ControllerConfig(web_url=base_url),
         TokenTable({token: user}),
         entropy=secrets.token_bytes,
         utc_at_zero=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=loop.time()),
     )
-    server = Server(base_url, Tokens(token), controller, loopback=loopback)
+    server = Server(base_url, Tokens(token), controller, loopback=is_local(base_url))
     holder.append(server)
     try:
         await listener.start_serving()
@@ -241,3 +248,27 @@ async def serve(
     finally:
         listener.close()
         await unbroken(server.aclose())
+
+
+def _reachable(address: str) -> str:
+    """How to write the bound ``address`` in a URL; all addresses of this machine include that of itself."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - it is not bound here
+    return f"[{address}]" if ":" in address else address
+
+
+class _Inside:
+    """HTTP without a network, for the process that serves (see `transports.HttpTransport`)."""
+
+    def __init__(self, controller: Controller, now: Callable[[], float]) -> None:
+        self._controller = controller
+        self._now = now
+
+    async def request(self, request: HttpRequest) -> HttpResponse:
+        """Give the request to the controller and take its reply."""
+        target = urlsplit(request.url).path
+        self._controller.http_request(request.id, request.method, target, request.headers, request.body, self._now())
+        replies = [output.response for output in self._controller.outputs() if isinstance(output, HttpReply)]
+        return replies[0]
+
+    async def aclose(self) -> None:
+        """Nothing is open."""

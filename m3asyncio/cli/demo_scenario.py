@@ -198,7 +198,9 @@ class _Conversation:
         stage = self.stage
         for probe in probes:
             stage.must(f"{probe.name}: a first picture", await probe.more_video(1, timeout=PATIENCE))
-            stage.line(probe.receiver, f"has {probe.sender}'s {probe.kind}", f"first picture after {probe.first_frame_s:.2f} s")
+            stage.line(
+                probe.receiver, f"has {probe.sender}'s {probe.kind}", f"first picture after {probe.first_frame_s:.2f} s"
+            )
         began, before = time.monotonic(), [probe.video_frames for probe in probes]
         await self._hands()
         await asyncio.sleep(max(0.0, began + self.seconds - time.monotonic()))
@@ -222,7 +224,9 @@ class _Conversation:
             await other.sees(HandRaised, f"{seat.name}'s hand up", lambda event, who=who: event.participant.id == who)
             async with self.stage.step(seat.name, "lowers the hand", sends="lower_hand"):
                 await seat.conference.lower_hand()
-            await other.sees(HandLowered, f"{seat.name}'s hand down", lambda event, who=who: event.participant.id == who)
+            await other.sees(
+                HandLowered, f"{seat.name}'s hand down", lambda event, who=who: event.participant.id == who
+            )
 
     async def _check_sound(self, of_ada: StreamProbe, of_bob: StreamProbe) -> None:
         for probe in (of_ada, of_bob):

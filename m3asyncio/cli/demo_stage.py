@@ -56,13 +56,13 @@ class Stage:
         at = f"{f'+{time.monotonic() - self._start:.2f} s':>9}  "
         self._output.line((at, "dim"), (f"{who:<7}", style), f"{what:<42}", (f"  {wire}" if wire else "", "dim"))
 
-    def check(self, name: str, ok: bool, detail: str = "") -> None:  # noqa: FBT001 - the verdict itself
+    def check(self, name: str, ok: bool, detail: str = "") -> None:
         """Note a check; a failed one is told at once."""
         self.checks.append(Check(name, ok, detail))
         if not ok:
             self._output.line(("FAILED ", "bold red"), name, f": {detail}" if detail else "")
 
-    def must(self, name: str, ok: bool, detail: str = "") -> None:  # noqa: FBT001 - the verdict itself
+    def must(self, name: str, ok: bool, detail: str = "") -> None:
         """A check without which the demo cannot go on."""
         self.check(name, ok, detail)
         if not ok:

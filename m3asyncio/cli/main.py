@@ -160,11 +160,15 @@ def _add_demo(commands: _Commands) -> None:
         "  m3 demo --file clip.mp4      Ada publishes the clip instead of a test pattern\n"
         "  m3 demo --json | tail -1     for programs\n\n" + EXIT_CODES.format(stop=""),
     )
-    parser.add_argument("--seconds", type=_seconds, default=4.0, metavar="N", help="how long each stream is received (4)")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=4.0, metavar="N", help="how long each stream is received (4)"
+    )
     parser.add_argument("--file", metavar="FILE", help="a media file that Ada publishes instead of the pattern")
     parser.add_argument("--picture", default="demo.png", metavar="PATH", help="where the picture goes (demo.png)")
     parser.add_argument("--no-picture", dest="picture", action="store_const", const=None, help="draw no picture")
-    parser.add_argument("--json", action="store_true", help="the last line of stdout is one JSON object; the rest: stderr")
+    parser.add_argument(
+        "--json", action="store_true", help="the last line of stdout is one JSON object; the rest: stderr"
+    )
     _add_debug(parser)
 
 
@@ -178,7 +182,7 @@ def _add_serve(commands: _Commands) -> None:
         epilog="examples:\n"
         "  m3 serve                     for this machine alone\n"
         "  m3 serve --port 8080 --title 'Stand-up'\n"
-        "  m3 serve --host 0.0.0.0 --port 8080 --public-url http://192.168.1.5:8080\n\n"
+        "  m3 serve --port 8080 --public-url https://meet.example.org   for others, behind a TLS proxy\n\n"
         + EXIT_CODES.format(stop=" before it served; afterwards Ctrl-C is its proper end: 0"),
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")

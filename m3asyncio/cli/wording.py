@@ -109,7 +109,7 @@ def as_json(event: ConferenceEvent, seconds: float) -> dict[str, object]:
     return told
 
 
-def _on(value: bool) -> str:  # noqa: FBT001 - what is told is the value itself
+def _on(value: bool) -> str:
     return "on" if value else "off"
 
 
