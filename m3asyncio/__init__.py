@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from m3asyncio.account import Account, Meeting
-from m3asyncio.client import AUDIO, SCREEN, VIDEO, Conference, Joining, Publication, Receive, Subscription, join
+from m3asyncio.client import AUDIO, VIDEO, Conference, Joining, Publication, Receive, Subscription, join
 from m3asyncio.server import Server, serve
 from m3asyncio.streams import EventStream, FrameStream
 from m3core.account import Tokens
@@ -86,7 +86,6 @@ def __getattr__(name: str) -> object:
 
 __all__ = [
     "AUDIO",
-    "SCREEN",
     "VIDEO",
     "Account",
     "ApiError",

@@ -17,7 +17,7 @@ from m3asyncio.cli.demo_probe import StreamProbe
 from m3asyncio.cli.demo_stage import PATIENCE, Seat, Stage
 from m3asyncio.cli.demo_steps import missing_steps
 from m3asyncio.cli.demo_wire import NotingHttp, noting_connect
-from m3asyncio.client import SCREEN, VIDEO, Joining, Publication, join
+from m3asyncio.client import Joining, Publication, join
 from m3asyncio.received import PeerStats
 from m3asyncio.server import serve
 from m3asyncio.source_base import Source
@@ -37,6 +37,7 @@ from m3core.values import MediaSessionType
 
 OWNER: Final = "Ada"
 GUEST: Final = "Bob"
+VIDEO, SCREEN = MediaSessionType.VIDEO, MediaSessionType.SCREEN
 SCREEN_NAME: Final = "Ada's screen"
 FPS: Final = 24.0
 SCREEN_FPS: Final = 12.0

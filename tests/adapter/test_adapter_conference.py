@@ -119,9 +119,9 @@ async def test_an_iterator_that_nobody_holds_is_forgotten() -> None:
         async for _ in owner.events(m3.ParticipantJoined):
             break
         kept = owner.events()
-        assert len(owner._streams) == 1
+        assert len(owner._session._streams) == 1
         await kept.__aexit__()
-        assert len(owner._streams) == 0
+        assert len(owner._session._streams) == 0
 
 
 @in_loop
@@ -133,7 +133,7 @@ async def test_wait_for_has_a_condition_and_a_deadline() -> None:
         assert found.participant.id == guest.own.id
         with pytest.raises(TimeoutError):
             await owner.wait_for(m3.ParticipantJoined, where=lambda _: False, timeout=0)
-        assert len(owner._streams) == 0
+        assert len(owner._session._streams) == 0
 
 
 @in_loop

@@ -1,0 +1,115 @@
+"""What `Conference`, `Publication` and `Subscription` share: one engine, its driver, its media engine, its listeners.
+
+Not public. Owns the life of all four: whatever a conference started ends in `close`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
+
+from m3asyncio.driver import Driver
+from m3asyncio.streams import EventStream
+from m3asyncio.transports import HttpTransport, WebSocketConnect
+from m3core.conference.engine import Conference as Engine
+from m3core.conference.events import Ended
+from m3core.errors import LocalProtocolError
+from m3core.io import CallId
+
+if TYPE_CHECKING:
+    from m3asyncio.account import Account
+    from m3asyncio.media import MediaEngine
+
+T = TypeVar("T")
+
+
+class Session:
+    """One conference engine at work in this event loop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        http: HttpTransport,
+        connect: WebSocketConnect,
+        account: Account | None,
+        loopback: bool,
+    ) -> None:
+        self.engine = engine
+        self.ended_detail = ""
+        self._loopback = loopback
+        self._streams: WeakSet[EventStream[Any]] = WeakSet()
+        self._closed = False
+        self._media_engine: MediaEngine | None = None
+        self._driver = Driver(
+            engine,
+            http=http,
+            connect=connect,
+            sign=None if account is None else account.perform,
+            media=self.media,
+            notify=self._notify,
+        )
+
+    def feed(self, give: Callable[[Engine, float], T]) -> T:
+        """Give the engine one input."""
+        return self._driver.feed(lambda now: give(self.engine, now))
+
+    async def call(self, give: Callable[[Engine, float], CallId]) -> object:
+        """Give the engine a command and wait for its end."""
+        return await self._driver.finished(self.feed(give))
+
+    def listen(self, kinds: tuple[type, ...]) -> EventStream[Any]:
+        """A new consumer of events; it begins with what is there already."""
+        stream: EventStream[Any] = EventStream(self._streams, kinds)
+        for event in self.engine.present_events():
+            stream.put(event)
+        if self.engine.state.ended is not None:
+            stream.end()
+        return stream
+
+    def media(self) -> MediaEngine:
+        """The media engine, started; `start_media` has imported it where that may take long."""
+        if self._media_engine is None:
+            if self._closed:
+                raise LocalProtocolError("the conference is over")
+            from m3asyncio.media import MediaEngine
+
+            self._media_engine = MediaEngine(self._driver.media_report, loopback=self._loopback)
+            self._media_engine.start()
+        return self._media_engine
+
+    async def start_media(self) -> MediaEngine:
+        """The media engine, imported in a thread: aiortc takes a fifth of a second."""
+        await asyncio.to_thread(_import_media)
+        return self.media()
+
+    async def close(self) -> None:
+        """Leave, and leave nothing behind."""
+        try:
+            if self.engine.state.ended is None:
+                await self.call(lambda engine, now: engine.leave(now))
+        finally:
+            self._closed = True
+            await self._driver.aclose()
+            for stream in tuple(self._streams):
+                stream.end()
+            if self._media_engine is not None:
+                await asyncio.to_thread(self._media_engine.close)
+
+    def _notify(self, event: object) -> None:
+        if isinstance(event, Ended):
+            self.ended_detail = event.detail
+        for stream in tuple(self._streams):
+            stream.put(event)
+            if isinstance(event, Ended):
+                stream.end()
+
+
+def _import_media() -> None:
+    try:
+        import m3asyncio.media
+    except ModuleNotFoundError as error:
+        raise LocalProtocolError(f"media needs the extra m3-conference[media] (no module {error.name})") from None
+    del m3asyncio
