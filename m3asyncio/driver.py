@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from m3asyncio.transports import HttpTransport, WebSocket, WebSocketConnect, WebSocketRefused
@@ -254,7 +255,7 @@ class Driver:
         try:
             self.feed(lambda now: self.engine.connected(connection, now))
             async for data in socket.messages():
-                self.feed(lambda now, data=data: self.engine.receive_text(connection, data, now))  # type: ignore[misc]
+                self.feed(partial(self.engine.receive_text, connection, data))
         finally:
             writer.cancel()
             try:

@@ -38,6 +38,7 @@ from m3core.io import (
     HttpRequest,
     HttpResponse,
     MediaCommand,
+    MediaReport,
     Notify,
     PeerId,
     Ping,
@@ -196,7 +197,8 @@ class World:
         for server_side, (owner, client_side) in list(self._links.items()):
             if owner is client:
                 del self._links[server_side]
-                client.tell(lambda c, now, lost=client_side: c.connection_lost(lost, now))  # type: ignore[misc]
+                client.conference.connection_lost(client_side, self.now)
+                self.drain(client)
                 self.controller.connection_lost(server_side, self.now)
                 self.drain_server()
 
@@ -338,8 +340,8 @@ class World:
     def _media(self, client: Client, index: int, command: MediaCommand) -> None:
         for report in client.media.perform(command):
 
-            def deliver(report: object = report) -> None:
-                client.conference.media_report(report, self.now)  # type: ignore[arg-type]
+            def deliver(report: MediaReport = report) -> None:
+                client.conference.media_report(report, self.now)
                 self.drain(client)
 
             self._queue("media", index, deliver)
@@ -347,8 +349,8 @@ class World:
     def _sfu(self, command: SfuCommand) -> None:
         for report in self.sfu.perform(command):
 
-            def deliver(report: object = report) -> None:
-                self.controller.sfu_report(report, self.now)  # type: ignore[arg-type]
+            def deliver(report: MediaReport = report) -> None:
+                self.controller.sfu_report(report, self.now)
                 self.drain_server()
 
             self._queue("sfu", 0, deliver)
