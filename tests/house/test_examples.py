@@ -1,0 +1,47 @@
+"""The examples run, against the real controller where they need one."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import m3asyncio as m3
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+async def run(*arguments: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=EXAMPLES.parent,
+    )
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+def test_signaling_only() -> None:
+    status, output = asyncio.run(run(str(EXAMPLES / "signaling_only.py")))
+    assert status == 0, output
+    assert "server got Join(display_name='Ada')" in output
+    assert "`$.payload.target`" in output
+    assert "client may not:" in output
+
+
+def test_watch() -> None:
+    async def main() -> tuple[int | None, str]:
+        async with m3.serve() as server, server.account() as account:
+            meeting = await account.create_meeting(title="Example")
+            link = await meeting.invite()
+            async with m3.join(link, display_name="Ada") as ada:
+                await ada.publish(video=m3.sources.pattern("Ada", 320, 240))
+                return await run(str(EXAMPLES / "watch.py"), link, "3")
+
+    status, output = asyncio.run(main())
+    assert status == 0, output
+    assert "Ada: 320x240 at 0." in output
+    assert output.endswith("that was it\n")
