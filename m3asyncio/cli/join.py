@@ -10,7 +10,7 @@ from pathlib import Path
 
 from m3asyncio import sources
 from m3asyncio.cli.output import STYLES, Output
-from m3asyncio.cli.receiver import Receiver
+from m3asyncio.cli.receiver import ReceivedStream, Receiver
 from m3asyncio.cli.wording import as_json, sentence
 from m3asyncio.client import Conference, join
 from m3asyncio.source_base import Source
@@ -29,7 +29,7 @@ async def run(options: argparse.Namespace) -> int:
         controller=options.controller,
     )
     async with joining as conference:
-        visit = _Visit(conference, output, Receiver(conference, folder))
+        visit = _Visit(conference, output, folder)
         try:
             async with asyncio.timeout(options.seconds):
                 await visit.be_there(options)
@@ -45,10 +45,10 @@ async def run(options: argparse.Namespace) -> int:
 class _Visit:
     """One stay in a conference."""
 
-    def __init__(self, conference: Conference, output: Output, receiver: Receiver) -> None:
+    def __init__(self, conference: Conference, output: Output, folder: Path | None) -> None:
         self._conference = conference
         self._output = output
-        self._receiver = receiver
+        self._receiver = Receiver(conference, folder, self._first_frame)
         self._start = time.monotonic()
         self._styles: dict[str, str] = {}
 
@@ -81,9 +81,25 @@ class _Visit:
         text = sentence(event)
         if text and not (isinstance(event, Ended) and event.reason is EndReason.LEFT):
             who = getattr(event, "participant", None)
-            name = who.display_name if isinstance(who, Participant) else ""
-            style = self._styles.setdefault(name, STYLES[len(self._styles) % len(STYLES)]) if name else ""
-            self._output.line((f"{time.strftime('%H:%M:%S')}  ", "dim"), (text, style))
+            self._say(text, who.display_name if isinstance(who, Participant) else "")
+
+    def _first_frame(self, stream: ReceivedStream) -> None:
+        seconds = stream.first_frame_s or 0.0
+        self._output.object(
+            {
+                "event": "first_frame",
+                "time": round(time.monotonic() - self._start, 3),
+                "participant": stream.sender,
+                "media_session_type": stream.kind.value,
+                "first_frame_s": round(seconds, 3),
+            }
+        )
+        self._say(f"you see {stream.sender}'s {stream.kind.value}, after {seconds:.2f} s", stream.sender)
+
+    def _say(self, text: str, name: str) -> None:
+        """One line; each person has a colour."""
+        style = self._styles.setdefault(name, STYLES[len(self._styles) % len(STYLES)]) if name else ""
+        self._output.line((f"{time.strftime('%H:%M:%S')}  ", "dim"), (text, style))
 
     def sum_up(self) -> None:
         """What was received, for people as a table and for programs as the last object."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -32,11 +33,17 @@ class ReceivedStream:
 
 
 class Receiver:
-    """Subscribes to streams; each is a task of its own. ``folder``: where pictures go."""
+    """Subscribes to streams; each is a task of its own.
 
-    def __init__(self, conference: Conference, folder: Path | None) -> None:
+    ``folder``: where pictures go. ``first_frame`` is called when the first picture of a stream was decoded.
+    """
+
+    def __init__(
+        self, conference: Conference, folder: Path | None, first_frame: Callable[[ReceivedStream], None]
+    ) -> None:
         self._conference = conference
         self._folder = folder
+        self._first_frame = first_frame
         self.streams: list[ReceivedStream] = []
         self.troubles: list[str] = []
 
@@ -59,6 +66,7 @@ class Receiver:
             received.video_frames += 1
             if received.first_frame_s is None:
                 received.first_frame_s = (stream.first_frame_at or time.monotonic()) - started
+                self._first_frame(received)
             if self._folder is not None and frame.time >= next_picture:
                 next_picture = frame.time + SAVE_INTERVAL
                 await asyncio.to_thread(self._save, self._folder, received, frame)

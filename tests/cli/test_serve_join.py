@@ -1,0 +1,174 @@
+"""`m3 serve` and `m3 join` as people run them: from terminals of their own, ended by Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from m3asyncio.pattern import read_pattern, sender_code
+from m3core.media import VideoFrame
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60
+
+
+class Command:
+    """One `m3` command in a process of its own."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "m3asyncio", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env=environment,
+        )
+        self.lines: list[str] = []
+
+    def until(self, found: Callable[[str], bool]) -> str:
+        """The first line of stdout that is wanted; reading ends with the process at the latest."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if found(line):
+                return line
+        raise AssertionError(f"{self.process.args}: ended before it said so: {''.join(self.lines)}")
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The first JSON line about ``name``."""
+        told: dict[str, Any] = json.loads(self.until(lambda line: json.loads(line)["event"] == name))
+        return told
+
+    def interrupt(self) -> tuple[int, str, str]:
+        """Ctrl-C, then status, all of stdout, and stderr."""
+        self.process.send_signal(signal.SIGINT)
+        return self.end()
+
+    def end(self) -> tuple[int, str, str]:
+        """Status, all of stdout, and stderr, once the process has ended."""
+        out, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, "".join(self.lines) + out, err
+
+
+@contextmanager
+def m3(folder: Path, *arguments: str) -> Iterator[Command]:
+    command = Command(folder, *arguments)
+    try:
+        yield command
+    finally:
+        command.process.kill()
+        command.process.communicate()
+
+
+@pytest.fixture
+def invitation(tmp_path: Path) -> Iterator[str]:
+    """The link of a running `m3 serve`, which must end well."""
+    with m3(tmp_path, "serve", "--json", "--title", "Stand-up") as serve:
+        told = serve.event("serving")
+        assert told["title"] == "Stand-up"
+        yield told["invitation"]
+        status, _out, err = serve.interrupt()
+        assert status == 0
+        assert "Traceback" not in err
+
+
+def test_people_see_each_other(tmp_path: Path, invitation: str) -> None:
+    with (
+        m3(tmp_path, "join", invitation, "--name", "Ada", "--publish", "pattern", "--screen", "pattern") as ada,
+        m3(tmp_path, "join", invitation, "--name", "Bob", "--save-frames", "seen", "--json") as bob,
+    ):
+        assert bob.event("conference_joined")["participant"] == "Bob"
+        assert {bob.event("first_frame")["media_session_type"] for _ in range(2)} == {"video", "screen"}
+        assert bob.event("focus_changed")["participant"] == "Ada"
+        ada.until(lambda line: "Bob joined" in line)
+        status, out, err = bob.interrupt()
+        assert (status, "Traceback" in err) == (0, False)
+        summary = json.loads(out.splitlines()[-1])
+        assert summary["event"] == "summary"
+        video, screen = sorted(
+            summary["streams_received"], key=lambda one: str(one["media_session_type"]), reverse=True
+        )
+        assert (video["from"], video["media_session_type"]) == ("Ada", "video")
+        assert video["video_frames"] > 0
+        assert video["audio_frames"] > 0
+        assert screen["video_frames"] > 0
+        assert summary["troubles"] == []
+        ada.until(lambda line: "Bob left" in line)
+        status, _out, err = ada.interrupt()
+        assert (status, err) == (0, "")
+    pictures = sorted((tmp_path / "seen").glob("Ada-video-*.png"))
+    assert pictures
+    with Image.open(pictures[-1]) as image:
+        frame = VideoFrame.from_rgb(image.width, image.height, image.convert("RGB").tobytes())
+    reading = read_pattern(frame)
+    assert reading is not None
+    assert reading.sender_code == sender_code("Ada")
+
+
+def test_a_server_that_ends_ends_its_guests(tmp_path: Path) -> None:
+    with m3(tmp_path, "serve", "--json") as serve:
+        with m3(tmp_path, "join", serve.event("serving")["invitation"], "--name", "Eve", "--json") as eve:
+            eve.event("conference_joined")
+            assert serve.interrupt()[0] == 0
+            status, out, err = eve.end()
+        assert status == 1
+        assert '"event": "ended"' in out
+        assert err.splitlines()[-1].startswith("m3 join: the conference ended")
+        assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--publish", "no-such-file.mp4"), "no-such-file.mp4"),
+        (("--name", " "), "invalid_username"),
+        (("--password", "wrong", "--seconds", "0.1"), ""),
+    ],
+)
+def test_what_goes_wrong_is_one_line(tmp_path: Path, invitation: str, arguments: tuple[str, ...], says: str) -> None:
+    with m3(tmp_path, "join", invitation, "--json", *arguments) as join:
+        status, _out, err = join.end()
+    assert status == (1 if says else 0)
+    assert says in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        ("http://meet.example/invite/95e00679-12b5-4e8a-9eaa-b0b3d2423798", "https"),
+        ("http://127.0.0.1:1/invite/95e00679-12b5-4e8a-9eaa-b0b3d2423798", "could not be reached"),
+        ("https://127.0.0.1/nothing", "not an invitation link"),
+    ],
+)
+def test_links_that_lead_nowhere(tmp_path: Path, link: str, says: str) -> None:
+    with m3(tmp_path, "join", link) as join:
+        status, _out, err = join.end()
+    assert status == 1
+    assert says in err
+    assert len(err.splitlines()) == 1
+
+
+def test_plain_http_is_for_this_machine_alone(tmp_path: Path) -> None:
+    with m3(tmp_path, "serve", "--public-url", "http://meet.example") as serve:
+        status, out, err = serve.end()
+    assert (status, out) == (1, "")
+    assert "--public-url https://" in err
+
+
+def test_behind_a_proxy_the_link_is_that_of_the_proxy(tmp_path: Path) -> None:
+    with m3(tmp_path, "serve", "--public-url", "https://meet.example", "--json") as serve:
+        assert serve.event("serving")["invitation"].startswith("https://meet.example/invite/")
+        assert serve.interrupt()[0] == 0
