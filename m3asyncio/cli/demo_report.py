@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from m3asyncio.cli.demo_conversation import GUEST, OWNER, Played
 from m3asyncio.cli.demo_probe import StreamProbe
-from m3asyncio.cli.demo_scenario import GUEST, OWNER, Played
 from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.output import Output
 from m3asyncio.received import PeerStats
@@ -22,7 +22,9 @@ def print_report(output: Output, stage: Stage, played: Played) -> None:
             output.line(("FAILED ", "bold red"), check.name, f": {check.detail}" if check.detail else "")
         output.line((f"{len(failed)} of {len(stage.checks)} checks failed", "bold red"))
     else:
-        output.line((f"all {len(stage.checks)} checks passed", "bold green"), f", {len(stage.log.notes)} messages on the wire")
+        output.line(
+            (f"all {len(stage.checks)} checks passed", "bold green"), f", {len(stage.log.notes)} messages on the wire"
+        )
 
 
 def _row(probe: StreamProbe, sent: PeerStats) -> tuple[str, ...]:

@@ -151,20 +151,24 @@ def _add_demo(commands: _Commands) -> None:
         commands,
         name="demo",
         help="hold a real conference on this machine, and check it",
-        description="Holds a real conference on this machine: a controller with its media server on a free loopback port,\n"
-        "the owner Ada and her guest Bob, over real HTTP, WebSocket and WebRTC. Shows what happens, checks\n"
-        "every picture that arrives, and draws what the two saw into a picture.",
+        description="Holds a real conference on this machine: a controller with its media server on a free loopback\n"
+        "port, the owner Ada and her guest Bob, over real HTTP, WebSocket and WebRTC. Shows what happens,\n"
+        "checks every picture that arrives, and draws what the two saw into a picture.",
         epilog="examples:\n"
         "  m3 demo\n"
         "  m3 demo --seconds 10 --picture seen.png\n"
         "  m3 demo --file clip.mp4      Ada publishes the clip instead of a test pattern\n"
         "  m3 demo --json | tail -1     for programs\n\n" + EXIT_CODES.format(stop=""),
     )
-    parser.add_argument("--seconds", type=_seconds, default=4.0, metavar="N", help="how long each stream is received (4)")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=4.0, metavar="N", help="how long each stream is received (4)"
+    )
     parser.add_argument("--file", metavar="FILE", help="a media file that Ada publishes instead of the pattern")
     parser.add_argument("--picture", default="demo.png", metavar="PATH", help="where the picture goes (demo.png)")
     parser.add_argument("--no-picture", dest="picture", action="store_const", const=None, help="draw no picture")
-    parser.add_argument("--json", action="store_true", help="the last line of stdout is one JSON object; the rest: stderr")
+    parser.add_argument(
+        "--json", action="store_true", help="the last line of stdout is one JSON object; the rest: stderr"
+    )
     _add_debug(parser)
 
 
@@ -173,8 +177,8 @@ def _add_serve(commands: _Commands) -> None:
         commands,
         name="serve",
         help="run a controller with its media server until stopped",
-        description="Runs a controller with its media server until you stop it (Ctrl-C), creates a meeting, and prints an\n"
-        "invitation URL that others join with `m3 join URL`.",
+        description="Runs a controller with its media server until you stop it (Ctrl-C), creates a meeting, and\n"
+        "prints an invitation URL that others join with `m3 join URL`.",
         epilog="examples:\n"
         "  m3 serve                     for this machine alone\n"
         "  m3 serve --port 8080 --title 'Stand-up'\n"
@@ -194,8 +198,8 @@ def _add_join(commands: _Commands) -> None:
         commands,
         name="join",
         help="join a conference with its invitation URL",
-        description="Joins a conference, receives all its streams, and prints who comes and goes, talks, shares a screen,\n"
-        "mutes, or raises a hand, until you stop it (Ctrl-C) or the conference ends.",
+        description="Joins a conference, receives all its streams, and prints who comes and goes, talks, shares a\n"
+        "screen, mutes, or raises a hand, until you stop it (Ctrl-C) or the conference ends.",
         epilog="examples:\n"
         "  m3 join http://127.0.0.1:8080/invite/95e0...\n"
         "  m3 join URL --name Ada --publish pattern --screen slides.mp4\n"
