@@ -9,9 +9,10 @@ from pathlib import Path
 import av
 
 from m3asyncio import sources
+from m3asyncio.cli.demo_conversation import FPS, Clip, Played
 from m3asyncio.cli.demo_picture import draw_sheet
 from m3asyncio.cli.demo_report import as_json, print_report
-from m3asyncio.cli.demo_scenario import FPS, Clip, Played, play
+from m3asyncio.cli.demo_scenario import play
 from m3asyncio.cli.demo_stage import DemoFailed, Stage
 from m3asyncio.cli.output import Output
 from m3core.errors import M3Error, MediaError
@@ -33,13 +34,21 @@ async def run(options: argparse.Namespace) -> int:
             stage.check("the conference goes well", ok=False, detail=str(error) or type(error).__name__)
     if options.picture is not None:
         path = Path(options.picture)
-        drawn = await asyncio.to_thread(draw_sheet, path, played.probes)
-        stage.check("the picture shows what was received", drawn, "there are no frames to draw")
-        if drawn:
+        why = await asyncio.to_thread(_draw, path, played)
+        stage.check("the picture shows what was received", not why, why)
+        if not why:
             output.line("", ("picture: ", "bold"), str(path))
     print_report(output, stage, played)
     output.object(as_json(stage, played))
     return 0 if stage.ok else 1
+
+
+def _draw(path: Path, played: Played) -> str:
+    """Draw the picture; why that was not possible, or nothing."""
+    try:
+        return "" if draw_sheet(path, played.probes) else "there are no frames to draw"
+    except (OSError, ValueError) as error:  # ValueError: a suffix that names no kind of picture
+        return str(error)
 
 
 def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:

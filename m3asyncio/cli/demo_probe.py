@@ -140,20 +140,20 @@ class StreamProbe:
                 self._changed.notify_all()
 
     # -- what the scenario waits for ---
-    async def more_video(self, frames: int = 5, *, timeout: float = 10.0) -> bool:
+    async def more_video(self, frames: int = 5, *, patience: float = 10.0) -> bool:
         """Whether ``frames`` more pictures come in time."""
         wanted = self.video_frames + frames
-        return await self._wait(lambda: self.video_frames >= wanted, timeout)
+        return await self._wait(lambda: self.video_frames >= wanted, patience)
 
-    async def more_audio(self, frames: int = 5, *, timeout: float = 10.0) -> bool:
+    async def more_audio(self, frames: int = 5, *, patience: float = 10.0) -> bool:
         """Whether ``frames`` more pieces of sound come in time."""
         wanted = self.audio_frames + frames
-        return await self._wait(lambda: self.audio_frames >= wanted, timeout)
+        return await self._wait(lambda: self.audio_frames >= wanted, patience)
 
-    async def resumed(self, frames: int = 5, *, timeout: float = 10.0) -> bool:
+    async def resumed(self, frames: int = 5, *, patience: float = 10.0) -> bool:
         """Whether ``frames`` more pictures that are not black come in time; then black ones are wrong again."""
         wanted = self._lit + frames
-        resumed = await self._wait(lambda: self._lit >= wanted, timeout)
+        resumed = await self._wait(lambda: self._lit >= wanted, patience)
         self.muted = not resumed
         return resumed
 
@@ -161,23 +161,23 @@ class StreamProbe:
         """Whether for half a second no picture comes that is not black; what is under way may still arrive before."""
         return await _constant(lambda: self._lit)
 
-    async def hears(self, frequency: float, error: float, *, timeout: float = 10.0) -> float:
+    async def hears(self, frequency: float, error: float, *, patience: float = 10.0) -> float:
         """The pitch, as soon as it is within ``error`` of ``frequency``; else the last one."""
-        await self._wait(lambda: abs(self.pitch() - frequency) <= error, timeout)
+        await self._wait(lambda: abs(self.pitch() - frequency) <= error, patience)
         return self.pitch()
 
-    async def loud(self, frames: int = 5, *, timeout: float = 10.0) -> bool:
+    async def loud(self, frames: int = 5, *, patience: float = 10.0) -> bool:
         """Whether ``frames`` more pieces of sound that are not silence come in time."""
         wanted = self._loud + frames
-        return await self._wait(lambda: self._loud >= wanted, timeout)
+        return await self._wait(lambda: self._loud >= wanted, patience)
 
     async def quiet(self) -> bool:
         """Whether nothing, or silence, is heard for half a second; what is under way may still arrive before."""
         return await _constant(lambda: self._loud)
 
-    async def _wait(self, condition: Callable[[], bool], timeout: float) -> bool:
+    async def _wait(self, condition: Callable[[], bool], patience: float) -> bool:
         try:
-            async with asyncio.timeout(timeout), self._changed:
+            async with asyncio.timeout(patience), self._changed:
                 await self._changed.wait_for(condition)
         except TimeoutError:
             return False
@@ -192,9 +192,9 @@ class StreamProbe:
         return float(np.argmax(spectrum) * 48_000 / len(data))
 
 
-async def _constant(count: Callable[[], int], seconds: float = 0.5, timeout: float = 6.0) -> bool:
-    """Whether ``count`` stays the same for ``seconds`` within ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
+async def _constant(count: Callable[[], int], seconds: float = 0.5, patience: float = 6.0) -> bool:
+    """Whether ``count`` stays the same for ``seconds`` within ``patience`` seconds."""
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         before = count()
         await asyncio.sleep(seconds)

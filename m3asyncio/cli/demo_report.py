@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from m3asyncio.cli.demo_conversation import GUEST, OWNER, Played
 from m3asyncio.cli.demo_probe import StreamProbe
-from m3asyncio.cli.demo_scenario import GUEST, OWNER, Played
 from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.output import Output
 from m3asyncio.received import PeerStats

@@ -83,23 +83,23 @@ class Stage:
         try:
             async with asyncio.timeout(PATIENCE):
                 yield
-                while sends and not doing.told:
-                    await asyncio.sleep(0)  # queued, and on its way out
+                if sends:
+                    await doing.told.wait()  # queued, and on its way out
         except TimeoutError:
             self.check(f"{who} {what}", ok=False, detail=f"not done within {PATIENCE:g} s")
             raise DemoFailed from None
         finally:
             del self._doing[who]
-        if not doing.told:
+        if not doing.told.is_set():
             self.line(who, what, _summary(doing.notes))
 
     def _noted(self, note: Note) -> None:
         doing = self._doing.get(note.who)
-        if doing is None or doing.told or note.name.rpartition(".")[2] in _HEARD:
+        if doing is None or doing.told.is_set() or note.name.rpartition(".")[2] in _HEARD:
             return
         doing.notes.append(note)
         if note.arrow == SENT and doing.sends and note.name.endswith(doing.sends):
-            doing.told = True
+            doing.told.set()
             self.line(note.who, doing.what, _summary(doing.notes))
 
 
@@ -110,7 +110,7 @@ class _Doing:
     what: str
     sends: str
     notes: list[Note] = field(factory=list)
-    told: bool = False
+    told: asyncio.Event = field(factory=asyncio.Event)
 
 
 def _summary(notes: list[Note]) -> str:

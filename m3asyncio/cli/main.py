@@ -14,7 +14,7 @@ from importlib import metadata
 from typing import Any, Final
 
 from m3asyncio.cli.extras import missing_extra
-from m3core.errors import M3Error
+from m3core.errors import ApiError, CallRefused, M3Error
 
 OK: Final = 0
 FAILED: Final = 1
@@ -118,7 +118,8 @@ def _fail(line: str, code: int) -> int:
 
 def _line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    hint = _HINTS.get(type(error).__name__, "")
+    code = error.code if isinstance(error, (ApiError, CallRefused)) else ""
+    hint = _HINTS.get(code) or _HINTS.get(type(error).__name__, "")
     return f"{text} - {hint}" if hint else text
 
 
@@ -127,6 +128,11 @@ _HINTS: Final = {
     "TransportError": "is the controller running, and its address right?",
     "AuthError": "this needs a login",
     "CallTimedOut": "the server is slow or gone; try again",
+    "not_found": "the invitation is unknown, or has expired",
+    "wrong_room_password": "the room has a password: --password",
+    "invalid_username": "a name has 1 to 100 bytes: --name",
+    "invalid_ticket": "the ticket was used or is too old; try again",
+    "participant_limit_reached": "the room is full; try again later",
 }
 
 
@@ -151,9 +157,9 @@ def _add_demo(commands: _Commands) -> None:
         commands,
         name="demo",
         help="hold a real conference on this machine, and check it",
-        description="Holds a real conference on this machine: a controller with its media server on a free loopback port,\n"
-        "the owner Ada and her guest Bob, over real HTTP, WebSocket and WebRTC. Shows what happens, checks\n"
-        "every picture that arrives, and draws what the two saw into a picture.",
+        description="Holds a real conference on this machine: a controller with its media server on a free loopback\n"
+        "port, the owner Ada and her guest Bob, over real HTTP, WebSocket and WebRTC. Shows what happens,\n"
+        "checks every picture that arrives, and draws what the two saw into a picture.",
         epilog="examples:\n"
         "  m3 demo\n"
         "  m3 demo --seconds 10 --picture seen.png\n"
@@ -177,8 +183,8 @@ def _add_serve(commands: _Commands) -> None:
         commands,
         name="serve",
         help="run a controller with its media server until stopped",
-        description="Runs a controller with its media server until you stop it (Ctrl-C), creates a meeting, and prints an\n"
-        "invitation URL that others join with `m3 join URL`.",
+        description="Runs a controller with its media server until you stop it (Ctrl-C), creates a meeting, and\n"
+        "prints an invitation URL that others join with `m3 join URL`.",
         epilog="examples:\n"
         "  m3 serve                     for this machine alone\n"
         "  m3 serve --port 8080 --title 'Stand-up'\n"
@@ -198,8 +204,8 @@ def _add_join(commands: _Commands) -> None:
         commands,
         name="join",
         help="join a conference with its invitation URL",
-        description="Joins a conference, receives all its streams, and prints who comes and goes, talks, shares a screen,\n"
-        "mutes, or raises a hand, until you stop it (Ctrl-C) or the conference ends.",
+        description="Joins a conference, receives all its streams, and prints who comes and goes, talks, shares a\n"
+        "screen, mutes, or raises a hand, until you stop it (Ctrl-C) or the conference ends.",
         epilog="examples:\n"
         "  m3 join http://127.0.0.1:8080/invite/95e0...\n"
         "  m3 join URL --name Ada --publish pattern --screen slides.mp4\n"

@@ -1,0 +1,47 @@
+"""The commands as users run them: processes of their own, with a known environment and nothing on the terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT = 60.0
+"""Seconds after which a process counts as hung, on the slowest machine."""
+M3 = (sys.executable, "-m", "m3asyncio")
+ESCAPE = "\x1b"
+_OWN_ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES", "TERM")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's, without what colours output, and with the sources on the path, installed or not."""
+    inherited = {key: value for key, value in os.environ.items() if key not in _OWN_ENVIRONMENT}
+    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "TERM": "xterm", **more}
+
+
+def run(command: Iterable[str], where: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run ``command`` in ``where`` to its end."""
+    return subprocess.run(
+        list(command),
+        cwd=where,
+        env=environment(**more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def m3(where: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run ``m3 ARGUMENTS`` in ``where``, with ``more`` in its environment."""
+    return run((*M3, *arguments), where, **more)
+
+
+def failures(output: str) -> set[str]:
+    """The failed checks that a demo told."""
+    return {match[1] for match in re.finditer(r"^FAILED (.*?)(?:: [^:]*)?$", output, re.MULTILINE)}

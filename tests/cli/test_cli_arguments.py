@@ -1,0 +1,135 @@
+"""Help, versions, wrong arguments, missing parts, and terminals without colours."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cli_helpers import ESCAPE, environment, m3, run
+
+from m3asyncio.cli.main import main
+
+
+@pytest.mark.parametrize("command", ["demo", "serve", "join"])
+def test_help_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: m3 {command}")
+    assert re.search(rf"examples:\n  m3 {command}\b", printed)
+    assert "exit codes:" in printed
+    assert max(map(len, printed.splitlines())) <= 110
+
+
+def test_help_of_all(tmp_path: Path) -> None:
+    process = m3(tmp_path, "--help", FORCE_COLOR="1")
+    assert process.returncode == 0
+    assert process.stderr == ""
+    for command in ("demo", "serve", "join"):
+        assert re.search(rf"^    {command}\s+\w", process.stdout, re.MULTILINE)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"m3 (\d+\.\d+\.\d+\S*|\(not installed: .*\))\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["dance"],
+        ["demo", "--loud"],
+        ["demo", "--seconds", "0"],
+        ["demo", "--seconds", "-1"],
+        ["demo", "--seconds", "nan"],
+        ["demo", "--seconds", "soon"],
+        ["demo", "surplus"],
+        ["serve", "--port", "65536"],
+        ["serve", "--port", "-1"],
+        ["join"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("usage: m3")
+
+
+def test_wrong_arguments_of_a_process(tmp_path: Path) -> None:
+    assert m3(tmp_path, "dance").returncode == 2
+
+
+WITHOUT = """
+import sys
+for name in sys.argv[1].split():
+    sys.modules[name] = None
+from m3asyncio.cli.main import main
+raise SystemExit(main(sys.argv[2:]))
+"""
+ALL = "rich PIL httpx websockets anyio h11 wsproto aiortc av numpy trio joserfc"
+
+
+@pytest.mark.parametrize(
+    ("modules", "extra"),
+    [("rich", "cli"), ("PIL", "cli"), ("aiortc", "media"), ("h11", "controller"), ("httpx", "asyncio"), (ALL, "cli")],
+)
+def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path, modules: str, extra: str) -> None:
+    process = run((sys.executable, "-c", WITHOUT, modules, "demo"), tmp_path)
+    assert process.returncode == 2, process.stderr
+    assert process.stdout == ""
+    assert process.stderr.count("\n") == 1
+    assert f'extra "{extra}"' in process.stderr
+    assert "pip install" in process.stderr
+
+
+def test_help_needs_no_extra(tmp_path: Path) -> None:
+    process = run((sys.executable, "-c", WITHOUT, ALL, "demo", "--help"), tmp_path)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith("usage: m3 demo")
+
+
+PRINT = """
+from m3asyncio.cli.output import Output
+output = Output()
+output.line(("red", "bold red"), " and plain")
+output.table("Title", ["a", "b"], [["x", "1"]])
+"""
+
+
+def on_a_terminal(where: Path, **more: str) -> str:
+    """What the script prints where stdout is a terminal."""
+    ours, theirs = os.openpty()
+    try:
+        command = [sys.executable, "-c", PRINT]
+        subprocess.run(command, cwd=where, env=environment(**more), stdout=theirs, timeout=60, check=True)
+        return os.read(ours, 100_000).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*[34]\d")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals of POSIX")
+def test_no_color_means_none(tmp_path: Path) -> None:
+    assert COLOUR.search(on_a_terminal(tmp_path))
+    assert not COLOUR.search(on_a_terminal(tmp_path, NO_COLOR="1"))
+
+
+def test_pipes_get_plain_text(tmp_path: Path) -> None:
+    process = run((sys.executable, "-c", PRINT), tmp_path)
+    assert "red and plain\n" in process.stdout
+    assert ESCAPE not in process.stdout

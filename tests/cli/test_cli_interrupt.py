@@ -1,0 +1,90 @@
+"""Ctrl-C and SIGTERM end the commands at once, quietly, and whole."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from cli_helpers import M3, TIMEOUT, environment
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+END_TIMEOUT = 10.0
+
+
+def interrupted(command: tuple[str, ...], where: Path, until: str, number: signal.Signals) -> tuple[int, str]:
+    """Run ``command`` until it prints ``until``, send the signal; its exit code and all it printed."""
+    with subprocess.Popen(
+        command,
+        cwd=where,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        watchdog = threading.Timer(TIMEOUT, process.kill)
+        watchdog.start()
+        printed = []
+        try:
+            for line in process.stdout:
+                printed.append(line)
+                if until in line:
+                    break
+            else:
+                pytest.fail(f"never printed {until!r}: {''.join(printed)}")
+            began = time.monotonic()
+            process.send_signal(number)
+            rest, _ = process.communicate(timeout=END_TIMEOUT)
+            print(f"ended {time.monotonic() - began:.2f} s after {number.name}")
+        finally:
+            watchdog.cancel()
+            process.kill()
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # the process led its group: nobody is left in it
+    return process.returncode, "".join(printed) + rest
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.Signals) -> None:
+    command = (*M3, "demo", "--seconds", "30")
+    code, printed = interrupted(command, tmp_path, "has Ada's screen", number)
+    assert code == 130
+    for word in ("Traceback", "Error", "Warning", "never retrieved"):
+        assert word not in printed
+
+
+STUCK = """
+import asyncio
+from m3asyncio.cli import main
+main.STOP_TIMEOUT = 0.05
+async def work():
+    print("working", flush=True)
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            print("stopping takes for ever", flush=True)
+raise SystemExit(main._run(work(), stopped=130))
+"""
+
+
+def test_what_hangs_while_it_stops_is_ended(tmp_path: Path) -> None:
+    code, printed = interrupted((sys.executable, "-c", STUCK), tmp_path, "working", signal.SIGINT)
+    assert code == 130
+    assert printed == "working\nstopping takes for ever\n"
+
+
+def test_who_asks_twice_does_not_wait(tmp_path: Path) -> None:
+    script = STUCK.replace("0.05", "3600").replace('ever", flush=True)', 'ever", flush=True); ' + AGAIN)
+    code, _ = interrupted((sys.executable, "-c", script), tmp_path, "working", signal.SIGINT)
+    assert code == 130
+
+
+AGAIN = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
