@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SAMPLES: Final = 48
 """Frames that are kept of each stream, spread over its time."""
 DARK: Final = 40
-"""Mean of a picture that is black: what a muted camera sends."""
+"""A picture below this is black, as a muted camera sends it."""
 TONE_WINDOW: Final = 24_000
 """Samples (half a second) of which the pitch is told."""
 QUIET: Final = -60.0
@@ -97,7 +97,8 @@ class StreamProbe:
 
     def _check(self, frame: VideoFrame) -> None:
         if self._code is None:
-            self._lit += bool(frame.to_ndarray()[::16, ::16].mean() >= DARK)
+            # The brightest pixel, not the mean: the scenes of a clip may be dark, a muted camera is black all over.
+            self._lit += bool(frame.to_ndarray()[::16, ::16].max() >= DARK)
             checksum = hash(frame.to_ndarray()[::16, ::16].tobytes())
             self.moves |= self.video_frames > 1 and checksum != self._checksum
             self._checksum = checksum
