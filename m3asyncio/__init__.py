@@ -14,9 +14,6 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from m3asyncio.account import Account, Meeting
-from m3asyncio.client import AUDIO, VIDEO, Conference, Joining, Publication, Receive, Subscription, join
-from m3asyncio.server import Server, serve
 from m3asyncio.streams import EventStream, FrameStream
 from m3core.account import Tokens
 from m3core.conference.events import (
@@ -68,20 +65,39 @@ from m3core.values import MediaKind, MediaSessionType, ParticipantId, Role, Secr
 
 if TYPE_CHECKING:
     from m3asyncio import sources as sources
-    from m3asyncio.audio_output import AudioOutput as AudioOutput
+    from m3asyncio.account import Account, Meeting
+    from m3asyncio.audio_output import AudioOutput
+    from m3asyncio.client import AUDIO, VIDEO, Conference, Joining, Publication, Receive, Subscription, join
+    from m3asyncio.server import Server, serve
 
-_MEDIA_NAMES = {"sources": "m3asyncio.sources", "AudioOutput": "m3asyncio.audio_output"}
+# Where the names are whose modules need an extra; they are imported when they are first named, so that a missing extra
+# is one clear error, and signalling alone needs neither av nor numpy.
+_HOMES: dict[str, dict[str, tuple[str, ...]]] = {
+    "asyncio": {
+        "m3asyncio.account": ("Account", "Meeting"),
+        "m3asyncio.client": (
+            *("AUDIO", "VIDEO", "Conference", "Joining", "Publication", "Receive", "Subscription"),
+            "join",
+        ),
+    },
+    "controller": {"m3asyncio.server": ("Server", "serve")},
+    "media": {"m3asyncio.sources": ("sources",), "m3asyncio.audio_output": ("AudioOutput",)},
+}
+_LAZY = {name: (home, extra) for extra, homes in _HOMES.items() for home, names in homes.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Media modules are imported when they are first named: signalling alone needs neither av nor numpy."""
-    if name not in _MEDIA_NAMES:
+    """Import what is named for the first time (see `_HOMES`)."""
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home, extra = _LAZY[name]
     try:
-        module = importlib.import_module(_MEDIA_NAMES[name])
+        module = importlib.import_module(home)
     except ModuleNotFoundError as error:
-        raise LocalProtocolError(f"media needs the extra m3-conference[media] (no module {error.name})") from None
-    return getattr(module, name, module)
+        raise LocalProtocolError(f"m3asyncio.{name} needs m3-conference[{extra}] (no module {error.name})") from None
+    value: object = getattr(module, name, module)
+    globals()[name] = value
+    return value
 
 
 __all__ = [

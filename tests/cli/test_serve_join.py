@@ -44,7 +44,7 @@ class Command:
             self.lines.append(line)
             if found(line):
                 return line
-        raise AssertionError(f"{self.process.args}: ended before it said so: {''.join(self.lines)}")
+        raise AssertionError(f"ended before it said so: {''.join(self.lines)}")
 
     def event(self, name: str) -> dict[str, Any]:
         """The first JSON line about ``name``."""

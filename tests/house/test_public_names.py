@@ -55,7 +55,7 @@ def test_signalling_alone_does_not_import_aiortc() -> None:
     import subprocess
     import sys
 
-    code = "import sys, m3asyncio; print(*sys.modules)"
+    code = "import sys, m3asyncio; m3asyncio.join; m3asyncio.serve; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "m3asyncio.client" in loaded
     assert not {"aiortc", "av", "numpy"} & set(loaded)
