@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from m3asyncio.account import Account
 from m3asyncio.cli.demo_conversation import GUEST, OWNER, Clip, Conversation, Played
@@ -22,9 +22,9 @@ async def play(stage: Stage, played: Played, seconds: float, clip: Clip | None) 
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serve())
         stage.line("server", f"controller and SFU at {server.base_url}")
-        account = await stack.enter_async_context(
-            Account(server.base_url, server.owner, http=NotingHttp(stage.log, OWNER))
-        )
+        owner_http = await stack.enter_async_context(aclosing(NotingHttp(stage.log, OWNER)))
+        guest_http = await stack.enter_async_context(aclosing(NotingHttp(stage.log, GUEST)))
+        account = await stack.enter_async_context(Account(server.base_url, server.owner, http=owner_http))
         async with stage.step(OWNER, "logs in with a token"):
             await account.me()
         async with stage.step(OWNER, "creates an event"):
@@ -36,13 +36,13 @@ async def play(stage: Stage, played: Played, seconds: float, clip: Clip | None) 
             OWNER,
             entrance=entrance,
             account=account,
-            http=NotingHttp(stage.log, OWNER),
+            http=owner_http,
             connect=noting_connect(stage.log, OWNER),
         )
         guest_joins = join(
             link,
             display_name=GUEST,
-            http=NotingHttp(stage.log, GUEST),
+            http=guest_http,
             connect=noting_connect(stage.log, GUEST),
         )
         async with _seat(stage, OWNER, owner_joins, "starts the conference") as ada:
