@@ -74,12 +74,9 @@ class StreamProbe:
 
     async def watch(self, stream: Subscription) -> None:
         """Take all frames until the stream ends."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._video(stream.video, stream))
-                tasks.create_task(self._audio(stream.audio))
-        finally:
-            self.count(stream)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._video(stream.video, stream))
+            tasks.create_task(self._audio(stream.audio))
 
     def count(self, stream: Subscription) -> None:
         """Read the counters of the stream."""
@@ -98,8 +95,7 @@ class StreamProbe:
             self._sample(frame)
             async with self._changed:
                 self._changed.notify_all()
-            if self.video_frames % 24 == 0:
-                self.count(stream)
+            self.count(stream)  # each time: when the stream has ended, there is nothing to count any more
 
     def _check(self, frame: VideoFrame) -> None:
         if self._code is None:
