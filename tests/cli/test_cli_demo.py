@@ -87,8 +87,8 @@ def test_a_demo_says_shows_and_draws_what_happened(tmp_path: Path) -> None:
     for line in ("shares her screen", "stops sharing the screen", "turns the camera off", "turns the microphone on"):
         assert line in process.stderr
     assert "configure video=false" in process.stderr
-    rows = re.findall(r"(\w+ ← \w+ \w+) .*?([\d.]+) kB .*?([\d.]+) kB .*?\d+\.\d+ s ", process.stderr)
-    assert {row[0] for row in rows} == {f"{receiver} ← {sender} {kind}" for receiver, sender, kind in STREAMS}
+    table = re.findall(r"(\w+ ← \w+ \w+) .*?([\d.]+) kB .*?([\d.]+) kB .*?\d+\.\d+ s ", process.stderr)
+    assert {row[0] for row in table} == {f"{receiver} ← {sender} {kind}" for receiver, sender, kind in STREAMS}
     assert re.search(r"all \d+ checks passed", process.stderr)
 
     with Image.open(tmp_path / "demo.png") as picture:
