@@ -138,12 +138,12 @@ class Conversation:
             stage.must(f"{probe.name}: a first picture", await probe.more_video(1, patience=PATIENCE))
             first = f"first picture after {probe.first_frame_s:.2f} s"
             stage.line(probe.receiver, f"has {probe.sender}'s {probe.kind}", first)
-        began, before = time.monotonic(), [probe.video_frames for probe in probes]
+        began, before = time.monotonic(), [probe.arrived for probe in probes]
         await self._hands()
         await asyncio.sleep(max(0.0, began + self.seconds - time.monotonic()))
         elapsed = time.monotonic() - began
         for probe, count in zip(probes, before, strict=True):
-            got, wanted = probe.video_frames - count, int(ENOUGH * self._fps(probe) * min(elapsed, self.seconds))
+            got, wanted = probe.arrived - count, int(ENOUGH * self._fps(probe) * min(elapsed, self.seconds))
             stage.check(f"{probe.name}: enough pictures", got >= wanted, f"{got} in {elapsed:.1f} s, not {wanted}")
         for seat in (self.ada, self.bob):
             await seat.sees(FocusChanged, "who talks", lambda event: event.participant is not None)

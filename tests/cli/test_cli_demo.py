@@ -19,6 +19,7 @@ from cli_helpers import ESCAPE, M3, m3, run
 from PIL import Image
 
 from m3asyncio.cli.demo_picture import CAPTION, CELL, GAP, HEAD, LABEL, MARGIN
+from m3asyncio.cli.main import main
 from m3asyncio.pattern import read_pattern, sender_code
 from m3core.media import VideoFrame
 
@@ -86,7 +87,8 @@ def test_a_demo_says_shows_and_draws_what_happened(tmp_path: Path) -> None:
     for line in ("shares her screen", "stops sharing the screen", "turns the camera off", "turns the microphone on"):
         assert line in process.stderr
     assert "configure video=false" in process.stderr
-    assert "first frame" in process.stderr, "the table"
+    table = re.findall(r"(\w+ ← \w+ \w+) .*?([\d.]+) kB .*?([\d.]+) kB .*?\d+\.\d+ s ", process.stderr)
+    assert {row[0] for row in table} == {f"{receiver} ← {sender} {kind}" for receiver, sender, kind in STREAMS}
     assert re.search(r"all \d+ checks passed", process.stderr)
 
     with Image.open(tmp_path / "demo.png") as picture:
@@ -167,10 +169,10 @@ def test_a_demo_publishes_a_media_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["absent.mp4", "text.mp4", "."])
-def test_a_file_that_is_none_is_one_line(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_none_is_one_line(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.mp4").write_text("not a clip")
-    process = m3(tmp_path, *DEMO, "--file", name)
-    assert process.returncode == 1
-    assert process.stderr.startswith("m3 demo: ")
-    assert process.stderr.count("\n") == 1
-    assert process.stdout == ""
+    assert main(["demo", "--json", "--file", str(tmp_path / name)]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith("m3 demo: ")
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""

@@ -1,0 +1,83 @@
+"""The judges of the demo, each on its own: what a probe says of frames, and what the list of steps says of messages."""
+
+from __future__ import annotations
+
+import pytest
+
+from m3asyncio.cli.demo_probe import StreamProbe
+from m3asyncio.cli.demo_steps import missing_steps, sequences
+from m3asyncio.cli.demo_wire import Note, WireLog
+from m3asyncio.pattern import draw
+from m3core.media import VideoFrame
+
+BLACK = VideoFrame.from_rgb(320, 240, bytes(320 * 240 * 3))
+GREY = VideoFrame.from_rgb(320, 240, b"\x80" * (320 * 240 * 3))
+
+
+def probe_of(*frames: VideoFrame, pattern: str = "Bob", muted: bool = False) -> StreamProbe:
+    """A probe of Bob's camera that was shown ``frames``."""
+    probe = StreamProbe("Ada", "Bob", "video", pattern)
+    probe.muted = muted
+    for frame in frames:
+        probe.video_frames += 1
+        probe._check(frame)
+    return probe
+
+
+def test_frames_of_the_sender_in_order_are_right() -> None:
+    assert probe_of(draw("Bob", 0), draw("Bob", 1), draw("Bob", 7)).faults == []
+
+
+@pytest.mark.parametrize(
+    ("frames", "fault"),
+    [
+        ([draw("Bob", 0), draw("Ada", 1)], "a picture of another sender"),
+        ([draw("Bob", 0), draw("Bob's screen", 1)], "a picture of another sender"),
+        ([draw("Bob", 3), draw("Bob", 3)], "the frame counter does not increase"),
+        ([draw("Bob", 3), draw("Bob", 2)], "the frame counter does not increase"),
+        ([draw("Bob", 3), BLACK], "a picture without a readable pattern"),
+        ([GREY, GREY], "a picture without a readable pattern"),
+    ],
+    ids=["another sender", "another stream", "repeated", "backwards", "black", "grey"],
+)
+def test_wrong_frames_are_faults_told_once(frames: list[VideoFrame], fault: str) -> None:
+    assert probe_of(*frames).faults == [fault]
+
+
+def test_black_is_right_while_muted_and_other_senders_never() -> None:
+    assert probe_of(BLACK, BLACK, muted=True).faults == []
+    assert probe_of(GREY, muted=True).faults == ["a picture without a readable pattern"]
+    assert probe_of(draw("Ada", 1), muted=True).faults == ["a picture of another sender"]
+
+
+def test_a_file_must_move() -> None:
+    assert not probe_of(GREY, GREY, pattern="").moves
+    assert probe_of(GREY, draw("x", 1, 320, 240), pattern="").moves
+
+
+def capture() -> list[Note]:
+    """Notes of all steps, one sequence after the other."""
+    log = WireLog()
+    for sequence in sequences("Ada", "Bob"):
+        for step in sequence:
+            log.add(step.who, step.arrow, step.name, step.media_session_type, step.facts)
+    return log.notes
+
+
+def test_the_capture_is_complete() -> None:
+    assert missing_steps(capture(), "Ada", "Bob") == []
+
+
+def test_each_step_that_is_missing_is_named() -> None:
+    notes = capture()
+    for step in {step for sequence in sequences("Ada", "Bob") for step in sequence}:
+        rest = [note for note in notes if not step.fits(note)]
+        assert str(step) in missing_steps(rest, "Ada", "Bob")
+
+
+def test_the_order_counts() -> None:
+    assert missing_steps(reversed(capture()), "Ada", "Bob") != []
+
+
+def test_the_people_count() -> None:
+    assert missing_steps(capture(), "Bob", "Ada") != []
