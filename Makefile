@@ -26,7 +26,7 @@ demo: $(READY)  ## Hold a real conference on this machine and make demo.png
 	@$(BIN)/m3 demo $(ARGS)
 
 test: $(READY)  ## Run all tests, and measure the branch coverage of m3core
-	@$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
 
 check: $(READY)  ## Run ruff, mypy and the import contracts
 	@$(BIN)/ruff check .

@@ -59,3 +59,10 @@ def test_signalling_alone_does_not_import_aiortc() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "m3asyncio.client" in loaded
     assert not {"aiortc", "av", "numpy"} & set(loaded)
+
+
+@pytest.mark.parametrize("name", ["m3core", "m3asyncio"])
+def test_names_that_are_not_there_are_attribute_errors(name: str) -> None:
+    package = importlib.import_module(name)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = package.no_such_name
