@@ -14,69 +14,141 @@
 import importlib
 from typing import TYPE_CHECKING
 
-from m3asyncio.streams import EventStream, FrameStream
-from m3core.account import Tokens
-from m3core.conference.events import (
-    ConferenceEvent,
-    ConferenceJoined,
-    ConnectionSlow,
-    Ended,
-    FocusChanged,
-    HandLowered,
-    HandRaised,
-    MuteRequested,
-    ParticipantChanged,
-    ParticipantJoined,
-    ParticipantLeft,
-    PeerMisbehaved,
-    PresenterChanged,
-    PublicationStarted,
-    PublicationStopped,
-    ReceivingChanged,
-    RoleChanged,
-    ServerRefused,
-    SpeakerChanged,
-    StreamChanged,
-    StreamStarted,
-    StreamStopped,
-    SubscriptionStopped,
-    UnknownMessage,
-    WaitingRoomEntered,
-)
-from m3core.conference.state import ConferenceState, EndReason, Participant, Stream
-from m3core.errors import (
-    ApiError,
-    AuthError,
-    CallCancelled,
-    CallError,
-    CallRefused,
-    CallTimedOut,
-    ConferenceEnded,
-    EventsOverflow,
-    LinkError,
-    LocalProtocolError,
-    M3Error,
-    MediaError,
-    RemoteProtocolError,
-    TransportError,
-)
-from m3core.media import AudioFrame, VideoFrame
-from m3core.values import MediaKind, MediaSessionType, ParticipantId, Role, Secret
-
 if TYPE_CHECKING:
     from m3asyncio import sources as sources
     from m3asyncio.account import Account, Meeting
     from m3asyncio.audio_output import AudioOutput
     from m3asyncio.client import AUDIO, VIDEO, Conference, Joining, Publication, Receive, Subscription, join
     from m3asyncio.server import Server, serve
+    from m3asyncio.streams import EventStream, FrameStream
+    from m3core.account import Tokens
+    from m3core.conference.events import (
+        ConferenceEvent,
+        ConferenceJoined,
+        ConnectionSlow,
+        Ended,
+        FocusChanged,
+        HandLowered,
+        HandRaised,
+        MuteRequested,
+        ParticipantChanged,
+        ParticipantJoined,
+        ParticipantLeft,
+        PeerMisbehaved,
+        PresenterChanged,
+        PublicationStarted,
+        PublicationStopped,
+        ReceivingChanged,
+        RoleChanged,
+        ServerRefused,
+        SpeakerChanged,
+        StreamChanged,
+        StreamStarted,
+        StreamStopped,
+        SubscriptionStopped,
+        UnknownMessage,
+        WaitingRoomEntered,
+    )
+    from m3core.conference.state import ConferenceState, EndReason, Participant, Stream
+    from m3core.errors import (
+        ApiError,
+        AuthError,
+        CallCancelled,
+        CallError,
+        CallRefused,
+        CallTimedOut,
+        ConferenceEnded,
+        EventsOverflow,
+        LinkError,
+        LocalProtocolError,
+        M3Error,
+        MediaError,
+        RemoteProtocolError,
+        TransportError,
+    )
+    from m3core.media import AudioFrame, VideoFrame
+    from m3core.values import MediaKind, MediaSessionType, ParticipantId, Role, Secret
 
-# Where the names are whose modules need an extra; they are imported when they are first named, so that a missing extra
-# is one clear error, and signalling alone needs neither av nor numpy.
+# Where the names are: by the extra that they need, then by module. They are imported when they are first named, so that
+# a missing extra is one clear error, signalling alone needs neither av nor numpy, and the command `m3` starts at once.
 _HOMES: dict[str, dict[str, tuple[str, ...]]] = {
+    "": {
+        "m3asyncio.streams": (
+            "EventStream",
+            "FrameStream",
+        ),
+        "m3core.account": ("Tokens",),
+        "m3core.conference.events": (
+            "ConferenceEvent",
+            "ConferenceJoined",
+            "ConnectionSlow",
+            "Ended",
+            "FocusChanged",
+            "HandLowered",
+            "HandRaised",
+            "MuteRequested",
+            "ParticipantChanged",
+            "ParticipantJoined",
+            "ParticipantLeft",
+            "PeerMisbehaved",
+            "PresenterChanged",
+            "PublicationStarted",
+            "PublicationStopped",
+            "ReceivingChanged",
+            "RoleChanged",
+            "ServerRefused",
+            "SpeakerChanged",
+            "StreamChanged",
+            "StreamStarted",
+            "StreamStopped",
+            "SubscriptionStopped",
+            "UnknownMessage",
+            "WaitingRoomEntered",
+        ),
+        "m3core.conference.state": (
+            "ConferenceState",
+            "EndReason",
+            "Participant",
+            "Stream",
+        ),
+        "m3core.errors": (
+            "ApiError",
+            "AuthError",
+            "CallCancelled",
+            "CallError",
+            "CallRefused",
+            "CallTimedOut",
+            "ConferenceEnded",
+            "EventsOverflow",
+            "LinkError",
+            "LocalProtocolError",
+            "M3Error",
+            "MediaError",
+            "RemoteProtocolError",
+            "TransportError",
+        ),
+        "m3core.media": (
+            "AudioFrame",
+            "VideoFrame",
+        ),
+        "m3core.values": (
+            "MediaKind",
+            "MediaSessionType",
+            "ParticipantId",
+            "Role",
+            "Secret",
+        ),
+    },
     "asyncio": {
         "m3asyncio.account": ("Account", "Meeting"),
         "m3asyncio.client": (
-            *("AUDIO", "VIDEO", "Conference", "Joining", "Publication", "Receive", "Subscription"),
+            "AUDIO",
+            "VIDEO",
+            "Conference",
+            "Joining",
+            "Publication",
+            "Receive",
+            "Subscription",
             "join",
         ),
     },
@@ -94,6 +166,8 @@ def __getattr__(name: str) -> object:
     try:
         module = importlib.import_module(home)
     except ModuleNotFoundError as error:
+        from m3core.errors import LocalProtocolError
+
         raise LocalProtocolError(f"m3asyncio.{name} needs m3-conference[{extra}] (no module {error.name})") from None
     value: object = getattr(module, name, module)
     globals()[name] = value

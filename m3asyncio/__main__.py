@@ -1,6 +1,18 @@
-"""The command `m3`, also as ``python -m m3asyncio``."""
+"""The command `m3`, also as ``python -m m3asyncio``. Imports nothing heavy before Ctrl-C is looked after."""
 
-from m3asyncio.cli.main import main
+import os
+import signal
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the command; the exit code. Ctrl-C while it is still being loaded ends it in silence."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+    from m3asyncio.cli.main import main as run
+
+    return run()
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -88,3 +88,14 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path) -> None:
 
 
 AGAIN = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+
+
+def test_ctrl_c_while_the_command_is_still_being_loaded(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "m3asyncio", "demo", "--no-picture"]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("m3core.errors" in line for line in process.stderr)  # the first of our own that is imported
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert "Traceback" not in rest
