@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,30 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli_helpers import M3, TIMEOUT, environment
 from PIL import Image
 
 from m3asyncio.pattern import read_pattern, sender_code
 from m3core.media import VideoFrame
-
-ROOT = Path(__file__).parents[2]
-PATIENCE = 60
 
 
 class Command:
     """One `m3` command in a process of its own."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
-        environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "m3asyncio", *arguments],
+            [*M3, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=folder,
-            env=environment,
+            env=environment(NO_COLOR="1"),
         )
         self.lines: list[str] = []
-        self._watchdog = threading.Timer(PATIENCE, self.process.kill)  # reading its lines has no time-out of its own
+        self._watchdog = threading.Timer(TIMEOUT, self.process.kill)  # reading its lines has no time-out of its own
         self._watchdog.start()
 
     def until(self, found: Callable[[str], bool]) -> str:
