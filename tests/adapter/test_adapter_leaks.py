@@ -317,7 +317,7 @@ async def test_leaving_is_bounded_when_the_server_says_nothing_any_more(monkeypa
         for protocol in here.server._protocols.values():
             if protocol.transport is not None:
                 protocol.transport.resume_reading()
-        while here.server._controller._sessions:  # noqa: ASYNC110 - the server tells nobody who left
+        while here.server._controller._sessions:
             await asyncio.sleep(0)
 
 
@@ -372,7 +372,7 @@ async def test_who_comes_while_the_server_leaves_is_sent_away() -> None:
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
-    while server._protocols:  # noqa: ASYNC110 - one step
+    while server._protocols:
         await asyncio.sleep(0)
 
 

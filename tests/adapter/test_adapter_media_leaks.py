@@ -56,7 +56,7 @@ async def test_publishing_and_leaving_in_one_breath() -> None:
     async with house() as here:
         async with m3.join(here.link, display_name="Gus") as guest:
             publishing = asyncio.create_task(guest.publish(video=m3.sources.pattern()))
-            while guest._session._media_engine is None:  # noqa: ASYNC110 - imported in a thread
+            while guest._session._media_engine is None:
                 await asyncio.sleep(0)
         with pytest.raises((m3.CallError, m3.LocalProtocolError)):
             await publishing

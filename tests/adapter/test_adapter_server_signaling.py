@@ -142,7 +142,7 @@ async def test_an_answered_heartbeat_counts(monkeypatch: pytest.MonkeyPatch) -> 
         begun = session.last_pong
         await raw.pong(b"other")
         await join(raw)
-        while session.last_pong == begun:  # noqa: ASYNC110 - the server tells nobody of pongs
+        while session.last_pong == begun:
             await asyncio.sleep(0)
         await raw.send(json.dumps(JOIN))
         assert (await heard(raw))["error"] == "already_joined"
@@ -155,7 +155,7 @@ async def test_a_client_that_reads_nothing_is_dropped_and_the_others_go_on(monke
         left = owner.events(m3.ParticipantLeft)
         lazy = socket.socket()
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        lazy.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        lazy.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(lazy, here.address)
         given = f"k3k-signaling-json-v1.0, ticket#{await ticket(here)}"

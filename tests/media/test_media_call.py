@@ -80,7 +80,7 @@ def test_two_subscribers_see_and_hear_the_publisher() -> None:
         publisher = it.publish(ADA, TONE)
         up = it.sfu.reports.all.index(Up(publisher))
         for kind in MediaKind:
-            it.sfu.reports.wait(Receiving, lambda r, kind=kind: r.kind is kind and r.receiving, up)  # type: ignore[misc]  # a bound default
+            it.sfu.reports.wait(Receiving, lambda r: r.kind is kind and r.receiving, up)
         it.sfu.reports.wait(Talking, lambda r: r == Talking(publisher, talking=True))
         subscribers = []
         for _ in range(2):

@@ -180,7 +180,7 @@ def test_reports_that_are_not_taken_do_no_harm(caplog: pytest.LogCaptureFixture)
     try:
         for peer in (PeerId(1), PeerId(2)):
             engine.submit(MediaCommand(CommandId(peer), peer, ApplyAnswer("")))
-            reports.wait(Failed, lambda r, peer=peer: r.peer == peer)  # type: ignore[misc]  # a bound default
+            reports.wait(Failed, lambda r: r.peer == peer)
     finally:
         engine.close()
     assert "was not taken" in caplog.text
@@ -283,7 +283,7 @@ def test_loopback_touches_only_its_own_thread() -> None:
     with loopback_only():
         assert ice.get_host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1"]
         others: list[list[str]] = []
-        thread = threading.Thread(target=lambda: others.append(ice.get_host_addresses(True, True)))  # noqa: FBT003 - as aioice
+        thread = threading.Thread(target=lambda: others.append(ice.get_host_addresses(True, True)))
         thread.start()
         thread.join()
     assert "127.0.0.1" not in others[0]

@@ -209,7 +209,7 @@ def test_a_publish_is_cancelled_in_each_phase() -> None:
         for step in range(steps):
             world.deliver(step)
         is_done = call in ada.done
-        ada.tell(lambda c, now, call=call: c.cancel(call, now))  # type: ignore[misc]
+        ada.tell(lambda c, now: c.cancel(call, now))
         world.run()
         if is_done:
             assert error_of(ada, call) is None
@@ -245,14 +245,14 @@ def test_a_subscribe_is_cancelled_in_each_phase() -> None:
         call = bob.subscribe(ada.id, kind)
         for step in range(steps):
             world.deliver(step)
-        bob.tell(lambda c, now, call=call: c.cancel(call, now))  # type: ignore[misc]
+        bob.tell(lambda c, now: c.cancel(call, now))
         world.run()
         error = error_of(bob, call)
         assert error is None or isinstance(error, CallCancelled)
         (state,) = bob.conference.state.subscriptions
         assert state.is_parked is (error is not None)
         assert state.is_live
-        ada.do(lambda c, now, kind=kind: c.unpublish(kind, now))  # type: ignore[misc]
+        ada.do(lambda c, now: c.unpublish(kind, now))
         world.run()
         assert bob.conference.state.subscriptions == ()
     settle(world)
@@ -339,7 +339,7 @@ def test_members_go_on_without_turn_and_room() -> None:
     until(world, ada, Phase.JOINING)
     world.channels["http", 0].clear()
     for request in (RequestId(2), RequestId(3), RequestId(99)):
-        ada.tell(lambda c, now, request=request: c.http_failed(request, TransportError("gone"), now))  # type: ignore[misc]
+        ada.tell(lambda c, now: c.http_failed(request, TransportError("gone"), now))
     world.run()
     assert error_of(ada) is None
 
@@ -519,7 +519,7 @@ def test_acknowledgements_end_commands_at_once() -> None:
         (media.ModeratorEnableForceMute(allow_list=ids), "media", "force_mute_enabled", {"allow_list": ids}),
         (media.ModeratorDisableForceMute(), "media", "force_mute_disabled", {}),
     ):
-        call = ada.do(lambda c, now, command=command: c.command(command, now))  # type: ignore[misc]
+        call = ada.do(lambda c, now: c.command(command, now))
         hear(world, ada, namespace, message, **fields)
         assert error_of(ada, call) is None
         hear(world, ada, namespace, message, **fields)  # nobody waits: nothing happens

@@ -100,7 +100,7 @@ def test_late_and_foreign_reports_are_ignored() -> None:
         Up(PeerId(99)),
         Receiving(peer, MediaKind.AUDIO, receiving=True),
     ):
-        ada.tell(lambda c, now, late=late: c.media_report(late, now))  # type: ignore[misc]
+        ada.tell(lambda c, now: c.media_report(late, now))
     assert (len(ada.sent), len(ada.events)) == before
     ada.tell(lambda c, now: c.media_report(Trickled(peer, CANDIDATE, 0), now))
     ada.tell(lambda c, now: c.media_report(Trickled(peer, None), now))
