@@ -16,8 +16,6 @@ MAX_STRING: Final = 64 << 10
 """One string of a message; session descriptions are the longest ones."""
 MAX_PARTICIPANTS: Final = 5_000
 """Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
-MAX_CHAT_BYTES: Final = 4096
-"""A chat message is cut there (signaling.md § 7)."""
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of UTF-8 (signaling.md § 5)."""
 
@@ -42,6 +40,13 @@ MAX_LINK: Final = 2_048
 TICKET_LENGTH: Final = 64
 """Tickets and resumption tokens (signaling.md § 1)."""
 
+MAX_TITLE: Final = 255
+"""Characters of an event's title (rest.md § 4, as the four below)."""
+MAX_DESCRIPTION: Final = 4096
+MAX_PASSWORD: Final = 255
+MAX_RECURRENCE_LINES: Final = 4
+MAX_RECURRENCE_LINE: Final = 1024
+
 # -- queues ---
 MAX_WRITE_QUEUE: Final = 4 << 20
 """Bytes waiting for one connection; a reader that is slower loses the connection (`connection_lost(overflow)`)."""
@@ -59,8 +64,6 @@ MAX_REST_OBJECTS: Final = 100_000
 # -- times, server role ---
 TICKET_LIFETIME: Final = 30.0
 """A ticket is valid once, for so long (signaling.md § 1)."""
-RESUMPTION_LIFETIME: Final = 120.0
-"""A resumption token lives so long after its last refresh (signaling.md § 3)."""
 HEARTBEAT_INTERVAL: Final = 15.0
 """The server pings (payload `heartbeat`) that often ..."""
 HEARTBEAT_TIMEOUT: Final = 20.0
@@ -69,8 +72,6 @@ HTTP_TIMEOUT: Final = 30.0
 """A client that does not finish its request, or idles on a kept-alive connection, is dropped."""
 CLOSE_TIMEOUT: Final = 5.0
 """A WebSocket close that the peer does not answer becomes an abort."""
-FOCUS_TICK: Final = 1.0
-"""Seconds of silence after which a speaker counts as silent (media.md § 7)."""
 
 # -- times, client role ---
 REQUEST_TIMEOUT: Final = 30.0
@@ -83,8 +84,6 @@ NEGOTIATION_TIMEOUT: Final = 60.0
 """From `publish` or `subscribe` to media. The reference waits up to 90 s for its SFU (media.md § 4.6)."""
 SILENCE_MEANS_DONE: Final = 0.25
 """Most commands are acknowledged by nothing (signaling.md § 4): no error within this time counts as success."""
-MEDIA_STATUS_TIMEOUT: Final = 10.0
-"""From `webrtc_up` to the first `media_status` with `receiving: true`."""
 LEAVE_TIMEOUT: Final = 1.5
 """A leave that the server does not answer becomes an abort."""
 
@@ -95,3 +94,13 @@ SCREEN_BITRATE: Final = 8_000_000
 """bit/s; server-side cap of a `screen` stream (media.md § 5)."""
 KEYFRAME_INTERVAL: Final = 0.3
 """Keyframe requests to one publisher are at least this far apart."""
+MAX_AUDIO_BUFFER: Final = 120.0
+"""Seconds of audio that a user may write ahead: 12 or 23 MB."""
+PACER_PATIENCE: Final = 0.2
+"""Seconds that a sender may be late and still catch up; beyond, its clock moves, so that no burst leaves."""
+PACER_LEAP: Final = 10.0
+"""Seconds that timestamps may jump ahead before they count as broken and the clock moves."""
+TALKING_PACKETS: Final = 50
+"""Audio packets, about 1 s, over which the level is averaged (media.md § 7)."""
+TALKING_LEVEL: Final = 50
+"""A talker's average level is louder than so many dB below full scale (media.md § 7)."""

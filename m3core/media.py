@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, final
 from attrs import field, frozen
 
 from m3core.errors import LocalProtocolError, MediaError
-from m3core.limits import KEYFRAME_INTERVAL, MAX_FRAMES
+from m3core.limits import (
+    KEYFRAME_INTERVAL,
+    MAX_AUDIO_BUFFER,
+    MAX_FRAMES,
+    PACER_LEAP,
+    PACER_PATIENCE,
+    TALKING_LEVEL,
+    TALKING_PACKETS,
+)
 
 if TYPE_CHECKING:
     from numpy import int16, uint8
@@ -27,18 +35,8 @@ SAMPLE_RATE: Final = 48_000
 AUDIO_FRAME_SAMPLES: Final = 960
 """Samples of one sent audio frame and channel: 20 ms, the packet time of opus in WebRTC (RFC 7587 s.4.2)."""
 AUDIO_FRAME_SECONDS: Final = AUDIO_FRAME_SAMPLES / SAMPLE_RATE
-MAX_AUDIO_BUFFER: Final = 120.0
-"""Seconds of audio that a user may write ahead: 12 or 23 MB."""
-PACER_PATIENCE: Final = 0.2
-"""Seconds that a sender may be late and still catch up; beyond, its clock moves, so that no burst leaves."""
-PACER_LEAP: Final = 10.0
-"""Seconds that timestamps may jump ahead before they count as broken and the clock moves."""
 SILENCE: Final = -127.0
 """The lowest level, dBov (RFC 6464 s.3)."""
-TALKING_PACKETS: Final = 50
-"""Audio packets, about 1 s, over which the level is averaged (media.md § 7)."""
-TALKING_LEVEL: Final = 50
-"""A talker's average level is louder than so many dB below full scale (media.md § 7)."""
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m3core import media
+from m3core import limits, media
 from m3core.errors import LocalProtocolError, MediaError
 from m3core.media import (
     AUDIO_FRAME_SAMPLES,
@@ -163,7 +163,7 @@ def test_a_pacer_never_waits_long_nor_backwards(steps: list[tuple[float, float]]
     pacer, now = Pacer(), 0.0
     for time, elapsed in steps:
         now += elapsed
-        assert 0.0 <= pacer.delay(time, now) <= media.PACER_LEAP
+        assert 0.0 <= pacer.delay(time, now) <= limits.PACER_LEAP
 
 
 @given(st.lists(st.floats(0, 0.1), min_size=1, max_size=50))
