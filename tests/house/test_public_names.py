@@ -66,3 +66,10 @@ def test_names_that_are_not_there_are_attribute_errors(name: str) -> None:
     package = importlib.import_module(name)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = package.no_such_name
+
+
+def test_rooms_of_the_core_are_imported_when_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = importlib.import_module("m3core")
+    sdp = importlib.import_module("m3core.sdp")
+    monkeypatch.delattr(core, "sdp")
+    assert core.sdp is sdp
