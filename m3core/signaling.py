@@ -30,7 +30,17 @@ from m3core.errors import (
     RemoteProtocolError,
     UnexpectedMessage,
 )
-from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, decode_command, decode_event, encode
+from m3core.messages import (
+    Command,
+    Event,
+    UnknownCommand,
+    UnknownEvent,
+    base,
+    control,
+    decode_command,
+    decode_event,
+    encode,
+)
 from m3core.messages import kind as kind_of
 from m3core.values import Timestamp
 
@@ -169,11 +179,9 @@ REFUSALS: Final[Mapping[State, Mapping[str, str]]] = MappingProxyType(
 )
 """The slug of `control.error` that a server answers to what `CLIENT_SENDS` does not have, or `DROP`."""
 
-NAMESPACES: Final = frozenset(
-    {"control", "media", "moderation", "chat", "breakout", "polls", "timer", "recording", "recording_service"}
-    | {"whiteboard", "protocol", "meeting_notes", "legal_vote", "automod", "shared_folder", "echo"}
-)
-"""The namespaces of M3; another one is answered with `invalid_namespace` once joined (signaling.md § 4)."""
+NAMESPACES: Final = frozenset(base.NAMESPACES) | base.UNTYPED_NAMESPACES - {"livekit"}
+"""The namespaces of M3 but that of the LiveKit generation; any other is answered with `invalid_namespace` once joined
+(signaling.md § 4)."""
 
 
 def _kinds(message: Message) -> Iterator[str]:

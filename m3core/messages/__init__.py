@@ -1,14 +1,7 @@
 """Typed messages of the WebSocket, one module a namespace, and the codec.
 
-To add a message:
-
-1. Find its namespace's module (`control`, `media`). A new namespace is a new module and one line in `base.NAMESPACES`.
-2. Write a frozen attrs class below `Command` or `Event` with `NAMESPACE` and `ACTION` or `MESSAGE`, like the others.
-3. Give it one attribute for each wire field: texts, booleans, integers, ids, `Timestamp`, `Secret`, enums, classes
-   below `Value`, `tuple[X, ...]`, `Mapping[str, X]`; optional ones `X | None = None` (omitted when None; metadata
-   `NULL` sends null).
-4. Put an example of it into `tests/vectors/`; the tests find the class and the example by themselves.
-5. Run the tests. Shells, checks, both decoders, the encoder and the Hypothesis strategies are made of the class.
+How to add a message: CONTRIBUTING.md. A field is a text, boolean, integer, id, `Timestamp`, `Secret`, enum, a class
+below `Value`, ``tuple[X, ...]`` or ``Mapping[str, X]``; an optional one is ``X | None = None``.
 
 Parsing is as strict as JSON and the classes are, with these leniencies: unknown fields are ignored; null and missing
 are alike; an unknown enum value makes the message unknown; ``participant-limit-reached`` is read; an empty candidate
