@@ -8,7 +8,7 @@ from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.output import Output
 from m3asyncio.received import PeerStats
 
-COLUMNS = ("stream", "video sent", "received", "audio sent", "received", "sent", "received", "first frame")
+COLUMNS = ("stream", "video sent", "received", "audio sent", "received", "bytes sent", "received", "first frame")
 
 
 def print_report(output: Output, stage: Stage, played: Played) -> None:
@@ -16,6 +16,7 @@ def print_report(output: Output, stage: Stage, played: Played) -> None:
     rows = [_row(probe, played.sent.get((probe.sender, probe.kind), PeerStats())) for probe in played.probes]
     output.line("")
     output.table("Streams", COLUMNS, rows)
+    output.line(("Bytes sent are counted once a second: those of the last one may be missing.", "dim"))
     failed = [check for check in stage.checks if not check.ok]
     if failed:
         for check in failed:
