@@ -237,7 +237,14 @@ class Dispatcher:
     def _sessions_of(self, source: ParticipantId) -> Publications | Subscriptions:
         return self._conference.publications if source == self._own().id else self._conference.subscriptions
 
+    def _crossed_our_unpublish(self, event: media.WebrtcUp | media.MediaStatus) -> bool:
+        """Whether a message is about a stream of ours that is gone: it was on its way, and nobody is at fault."""
+        key = MediaSessionKey(event.source, event.media_session_type)
+        return key in self._conference.publications.past and self._publication(key) is None
+
     def _webrtc_up(self, event: media.WebrtcUp) -> None:
+        if self._crossed_our_unpublish(event):
+            return
         session = self._session(event.source, event.media_session_type, "webrtc_up")
         if not session.negotiation.is_stable:
             raise StaleNegotiation("webrtc_up for a stream without offer and answer")
@@ -256,6 +263,8 @@ class Dispatcher:
     def _media_status(self, event: media.MediaStatus) -> None:
         if event.source != self._own().id:
             raise StaleNegotiation("media_status for a stream that we do not publish")
+        if self._crossed_our_unpublish(event):
+            return
         session = self._session(event.source, event.media_session_type, "media_status")
         if not session.negotiation.is_stable:
             raise StaleNegotiation("media_status for a stream without offer and answer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from m3core.conference.calls import CallKind
 from m3core.conference.events import PublicationStarted, PublicationStopped, ReceivingChanged
-from m3core.conference.sessions import MediaSession, MediaSessions
+from m3core.conference.sessions import MediaSession, MediaSessions, Surroundings
 from m3core.conference.state import PublicationState
 from m3core.errors import CallCancelled, LocalProtocolError, M3Error, MediaError
 from m3core.io import ApplyAnswer, CallId, MediaOperation, OpenPublisher, PeerId, SetSending
@@ -22,6 +22,11 @@ _PUBLISH_ERRORS = {
 
 class Publications(MediaSessions):
     """The streams that we publish, at most one of each type."""
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
+        self.past: set[MediaSessionKey] = set()
+        """The streams, two at most, that we published once: what is said of them may come late."""
 
     def publish(
         self, key: MediaSessionKey, *, audio: bool, video: bool, peer: PeerId | None, now: float
@@ -106,6 +111,7 @@ class Publications(MediaSessions):
         self._stop(session, error, str(error))
 
     def _stop(self, session: MediaSession, error: M3Error, reason: str) -> None:
+        self.past.add(session.key)
         was_live = session.is_live
         self.close(session, error)
         if was_live:

@@ -233,3 +233,17 @@ def test_too_many_calls_change_nothing() -> None:
     ada.do(lambda c, now: c.leave(now))  # always possible
     world.run()
     assert len(ada.done) == MAX_CALLS + 3
+
+
+def test_what_crosses_our_unpublish_is_nobodys_fault() -> None:
+    world = World()
+    (ada,) = world.joined("Ada")
+    published(world, ada)
+    ada.do(lambda c, now: c.unpublish(VIDEO, now))
+    fields = {"source": ada.id, "media_session_type": "video"}
+    hear(world, ada, "media", "webrtc_up", **fields)
+    hear(world, ada, "media", "media_status", kind="audio", receiving=False, **fields)
+    assert ada.of(PeerMisbehaved) == []
+    hear(world, ada, "media", "webrtc_up", source=ada.id, media_session_type="screen")
+    assert len(ada.of(PeerMisbehaved)) == 1  # that one was never published
+    settle(world)
