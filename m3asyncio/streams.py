@@ -103,6 +103,9 @@ class FrameStream(Generic[T]):
 
     async def __anext__(self) -> T:
         self._attach()
+        # On a busy machine the next frame is always there: without this nobody else would get to run. It comes first,
+        # so that a cancellation loses no frame.
+        await asyncio.sleep(0)
         while not self._detached:
             self._ready.clear()
             ended = self._track.ended  # asked first: a last frame may come between the two

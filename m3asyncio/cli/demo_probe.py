@@ -86,7 +86,6 @@ class StreamProbe:
 
     async def _video(self, frames: FrameStream[VideoFrame], stream: Subscription) -> None:
         async for frame in frames:
-            await asyncio.sleep(0)  # on a busy machine the next frame is always there, and nobody else would get to run
             self.video_frames += 1
             if self.first_frame_s is None and stream.first_frame_at is not None:
                 self._first_at = stream.first_frame_at
@@ -133,7 +132,6 @@ class StreamProbe:
 
     async def _audio(self, frames: FrameStream[AudioFrame]) -> None:
         async for frame in frames:
-            await asyncio.sleep(0)  # as above
             self.audio_frames += 1
             self._channels = frame.channels
             self._heard.append(frame.samples)

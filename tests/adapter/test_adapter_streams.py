@@ -57,3 +57,23 @@ def test_a_frame_for_a_loop_that_is_gone() -> None:
     asyncio.run(listen())
     track.put(1)
     track.end()
+
+
+@in_loop
+async def test_who_reads_a_full_queue_lets_others_run() -> None:
+    track: ReceivedTrack[int] = ReceivedTrack()
+    stream = FrameStream(track)
+    iterator = aiter(stream)
+    for number in range(3):
+        track.put(number)
+    ran: list[int] = []
+
+    async def other() -> None:
+        while True:
+            ran.append(len(ran))
+            await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(other())
+    assert [await anext(iterator) for _ in range(3)] == [0, 1, 2]
+    assert len(ran) >= 3
+    task.cancel()
