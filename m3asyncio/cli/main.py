@@ -94,7 +94,7 @@ def _run(work: Coroutine[Any, Any, int], *, stopped: int) -> int:
             task.cancel()
             loop.call_later(STOP_TIMEOUT, os._exit, stopped)
 
-        with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it
+        with contextlib.suppress(NotImplementedError):  # Windows: `__main__` ends the process at once
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, stop)
         try:
