@@ -25,6 +25,14 @@ InviteCode = NewType("InviteCode", str)
 """A UUID that lets guests into one room."""
 UserId = NewType("UserId", str)
 """A UUID of a user with an account."""
+BreakoutRoomId = NewType("BreakoutRoomId", str)
+"""A UUID of a breakout room, made anew with each start."""
+MessageId = NewType("MessageId", str)
+"""A UUID of a chat message."""
+PollId = NewType("PollId", str)
+"""A UUID of a poll."""
+TimerId = NewType("TimerId", str)
+"""A UUID of a timer."""
 
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
