@@ -77,8 +77,8 @@ class JoinData(Value):
 class Start(Command):
     """Start a session. Wire: `start` (L).
 
-    ``time_limit``: of each speaker, in milliseconds. ``playlist``: who speaks, in order, with the strategy of that name;
-    ``allow_list``: who may speak, with the others.
+    ``time_limit``: of each speaker, in milliseconds. ``playlist``: who speaks, in order, with the strategy of that
+    name; ``allow_list``: who may speak, with the others.
     """
 
     NAMESPACE: ClassVar[str] = "automod"

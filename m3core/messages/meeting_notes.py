@@ -10,8 +10,8 @@ from m3core.messages import minutes
 from m3core.messages.minutes import PeerData as PeerData
 from m3core.messages.minutes import ProtocolErrorCode
 
-
 MeetingNotesErrorCode: TypeAlias = ProtocolErrorCode
+"""The slugs have not changed with the name."""
 
 
 @frozen(kw_only=True, weakref_slot=False)
