@@ -18,6 +18,7 @@ from m3core.messages.namespaces import NAMESPACES as NAMESPACES
 from m3core.messages.namespaces import UNTYPED_NAMESPACES as UNTYPED_NAMESPACES
 from m3core.values import Timestamp
 
+
 # These bases are not frozen, so that the twins of `reading` can have them; all classes below them are.
 @define(kw_only=True, weakref_slot=False, eq=False)
 class Value:
