@@ -17,7 +17,7 @@ MAX_STRING: Final = 64 << 10
 MAX_PARTICIPANTS: Final = 5_000
 """Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
 MAX_LEAVERS: Final = 500
-"""Those who left a room whom its controller remembers and lists in `join_success`, and sessions that can be resumed; the
+"""Those who left a room whom its controller remembers and lists in `join_success`; sessions that can be resumed. The
 oldest are forgotten first."""
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of UTF-8 (signaling.md § 5)."""

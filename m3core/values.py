@@ -19,8 +19,6 @@ ParticipantId = NewType("ParticipantId", str)
 """A UUID. One per session of a user, not per user (protocol/README.md, Conventions)."""
 RoomId = NewType("RoomId", str)
 """A UUID of a persistent conference place."""
-BreakoutRoomId = NewType("BreakoutRoomId", str)
-"""A UUID of one of the rooms that a meeting is split into."""
 EventId = NewType("EventId", str)
 """A UUID of a calendar entry that owns one room."""
 InviteCode = NewType("InviteCode", str)

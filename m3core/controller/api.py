@@ -248,7 +248,7 @@ class Api:
         invite = self._invite(incoming.read(VERIFY_INVITE).invite_code)
         if invite is None or not invite.is_valid(self._utc().nanoseconds):
             return NOT_FOUND
-        tells = self._host.has(Feature.PASSWORD_REQUIRED)
+        tells = self._host.has(Feature.TOLD_OF_PASSWORD)
         answer = VerifiedInvite(
             room_id=invite.room.id, password_required=invite.room.password is not None if tells else None
         )
@@ -294,7 +294,9 @@ class Api:
         resumed = None
         if request.resumption is not None:
             try:
-                resumed = self._resumptions.redeem(request.resumption, room.id, user and user.id, host.now)
+                resumed = self._resumptions.redeem(
+                    request.resumption, room.id, None if user is None else user.id, host.now
+                )
             except SessionRunning:
                 return Problem(400, "session_running")
         answer = self._tickets.issue(

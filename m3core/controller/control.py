@@ -1,4 +1,4 @@
-"""The server's side of namespace `control`, once joined: hands and roles (signaling.md § 5). Joining is in `joining`."""
+"""The server's side of namespace `control` once joined: hands and roles (signaling.md § 5). `joining` does the rest."""
 
 from __future__ import annotations
 

@@ -118,10 +118,8 @@ class Controller:
     ) -> None:
         """A REST request."""
         self._begin(now)
-        if method == "OPTIONS":
-            response = preflight()
-        else:
-            response = with_cors(self._api.answer(method, target, headers, body))
+        is_preflight = method == "OPTIONS"
+        response = preflight() if is_preflight else with_cors(self._api.answer(method, target, headers, body))
         identified = HttpResponse(
             response.status,
             (*response.headers, ("x-request-id", format_uuid(self._entropy(16)))),

@@ -68,9 +68,7 @@ class Joining:
         """`control.enter_room` of somebody whom a moderator has let in."""
         del participant.room.meeting.waiting[participant.id]
         participant.is_waiting = False
-        self._tell_of_waiting(
-            participant, moderation.LeftWaitingRoom(id=participant.id, timestamp=self._around.relayed())
-        )
+        self._tell_left_waiting(participant)
         self._enter(participant)
 
     def send_back(self, participant: Participant) -> None:
@@ -94,11 +92,9 @@ class Joining:
 
     def _is_full(self, meeting: Meeting, session: Session) -> bool:
         """Counted over all rooms and the waiting room; moderators count, too."""
-        limit = self._around.config.participant_limit
+        limit = min(self._around.config.participant_limit or MAX_PARTICIPANTS, MAX_PARTICIPANTS)
         there = sum(participant.is_visible for participant in meeting.everyone())
-        if session.admission.kind is ParticipationKind.RECORDER or there < min(
-            limit or MAX_PARTICIPANTS, MAX_PARTICIPANTS
-        ):
+        if session.admission.kind is ParticipationKind.RECORDER or there < limit:
             return False
         may_enter = self._around.has(Feature.MODERATOR_ALWAYS_ENTERS) and there < MAX_PARTICIPANTS
         return not (may_enter and _owns(session) and not any(other.is_moderator for other in meeting.joined()))
@@ -158,8 +154,7 @@ class Joining:
         meeting = participant.room.meeting
         if participant.is_waiting:
             del meeting.waiting[participant.id]
-            left = moderation.LeftWaitingRoom(id=participant.id, timestamp=self._around.relayed())
-            self._tell_of_waiting(participant, left)
+            self._tell_left_waiting(participant)
         else:
             self._leave_room(participant, reason)
         self._discard_empty(meeting)
@@ -215,6 +210,10 @@ class Joining:
             self._around.tell_all(everyone, event)
         for participant in everyone:
             self._around.dismiss(participant.session, NORMAL_CLOSURE)
+
+    def _tell_left_waiting(self, participant: Participant) -> None:
+        event = moderation.LeftWaitingRoom(id=participant.id, timestamp=self._around.relayed())
+        self._tell_of_waiting(participant, event)
 
     def _tell_of_waiting(
         self, participant: Participant, event: moderation.JoinedWaitingRoom | moderation.LeftWaitingRoom

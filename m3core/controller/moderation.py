@@ -14,8 +14,8 @@ from m3core.controller.module import Module
 from m3core.controller.participant import Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import Command, UnknownCommand, moderation
-from m3core.messages.moderation import KickScope, ModerationErrorCode, WaitingParticipant
-from m3core.messages.participants import WaitingRoomState
+from m3core.messages.moderation import KickScope, ModerationErrorCode
+from m3core.messages.participants import ParticipantEntry, WaitingRoomState
 from m3core.values import ParticipationKind
 
 SERVICE_RESTART = 1012
@@ -77,10 +77,10 @@ class ModerationModule(Module):
             return moderation.JoinData(raise_hands_enabled=meeting.raise_hands_enabled)
         return None
 
-    def _waiting(self, participant: Participant) -> WaitingParticipant:
+    def _waiting(self, participant: Participant) -> ParticipantEntry:
         state = WaitingRoomState.ACCEPTED if participant.is_accepted else WaitingRoomState.WAITING
         control = control_state(participant, tells_owner=self._around.has(Feature.ROOM_INFO))
-        return WaitingParticipant(id=participant.id, control=control, waiting_room_state=state)
+        return ParticipantEntry(id=participant.id, control=control, waiting_room_state=state)
 
     # -- out of the room ---
     def _kick(self, sender: Participant, command: moderation.Kick) -> None:

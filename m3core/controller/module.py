@@ -57,15 +57,20 @@ class Module(ABC):
     # what happens to participants and rooms ---
     def resumed(self, participant: Participant, before: Participant) -> None:
         """Somebody came back, who was ``before``: take over what survives (signaling.md § 3)."""
+        del participant, before
 
     def entered(self, participant: Participant) -> None:
         """Somebody is in, and everybody was told: now what is queued for it, then for others (§ 5.3)."""
+        del participant
 
     def leaving(self, participant: Participant) -> None:
         """Somebody goes, and nobody was told yet."""
+        del participant
 
     def left(self, participant: Participant) -> None:
         """Somebody is gone, and everybody in the room was told."""
+        del participant
 
     def closing(self, room: LiveRoom) -> None:
         """The last one left ``room``: stop what would happen later."""
+        del room

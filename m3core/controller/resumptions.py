@@ -1,7 +1,7 @@
 """Resumption tokens: who may come back as the same participant (signaling.md § 3).
 
-A token is kept under its SHA-256, as tickets are. It is valid from the moment when the connection of its ticket is open;
-while that lasts, using it is refused, and after its loss it lives on for a while.
+A token is kept under its SHA-256, as tickets are. It is valid from the moment when the connection of its ticket is
+open; while that lasts, using it is refused, and after its loss it lives on for a while.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Live rooms: a meeting with its main room and its breakout rooms, and who is there. Decides nothing, knows no messages.
+"""Live rooms: a meeting with its main room and its breakout rooms, and who is there. Decides nothing.
 
 "The whole room" of signaling.md is the `Meeting`; what it calls "all" is one `LiveRoom` of it.
 """
@@ -101,9 +101,8 @@ class Meeting:
 
     def find(self, participant_id: ParticipantId) -> Participant | None:
         """Somebody in any room."""
-        return next(
-            (room.present[participant_id] for room in self.rooms.values() if participant_id in room.present), None
-        )
+        found = (room.present.get(participant_id) for room in self.rooms.values())
+        return next((participant for participant in found if participant is not None), None)
 
     @property
     def is_empty(self) -> bool:

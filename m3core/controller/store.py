@@ -1,4 +1,4 @@
-"""What outlives a meeting: users, events, rooms and invitations, in memory and bounded. Knows no HTTP, no participants."""
+"""What outlives a meeting: users, events, rooms, invitations; in memory and bounded. Knows no HTTP, no participants."""
 
 from __future__ import annotations
 
