@@ -248,7 +248,7 @@ class Api:
         invite = self._invite(incoming.read(VERIFY_INVITE).invite_code)
         if invite is None or not invite.is_valid(self._utc().nanoseconds):
             return NOT_FOUND
-        tells = self._host.has(Feature.TOLD_OF_PASSWORD)
+        tells = self._host.has(Feature.VERIFY_SAYS_MORE)
         answer = VerifiedInvite(
             room_id=invite.room.id, password_required=invite.room.password is not None if tells else None
         )

@@ -41,7 +41,7 @@ class Feature(Enum):
     """One thing that a later version added."""
 
     QUOTAS = "participant and time limits: `tariff`, `closes_at`, `join_blocked`, `time_limit_quota_elapsed`"
-    TOLD_OF_PASSWORD = "`password_required` in the answer of `POST /invite/verify`"
+    VERIFY_SAYS_MORE = "`password_required` in the answer of `POST /invite/verify`"
     WAITING_ROOM_FOR_MODERATORS = "only moderators hear who waits; every joiner learns the switch of the hands"
     OPENTALK_SUBPROTOCOL = "the sub-protocol name `opentalk-signaling-json-v1.0`"
     DEBRIEF = "`moderation.debrief`"
@@ -72,7 +72,7 @@ _L = FeatureLevel
 FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
     {
         Feature.QUOTAS: _L.V0_3,
-        Feature.TOLD_OF_PASSWORD: _L.V0_3,
+        Feature.VERIFY_SAYS_MORE: _L.V0_3,
         Feature.WAITING_ROOM_FOR_MODERATORS: _L.V0_3,  # the version is not verified
         Feature.OPENTALK_SUBPROTOCOL: _L.V0_4,
         Feature.DEBRIEF: _L.V0_4,

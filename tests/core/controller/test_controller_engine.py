@@ -30,7 +30,7 @@ ROOM = StoredRoom(
 
 
 def ticket(world: World) -> StartResponse:
-    room = world.controller._api.store.rooms[world.room_id]
+    room = world.controller.store.rooms[world.room_id]
     return world.controller._tickets.issue(room, None, world.now)
 
 
@@ -264,7 +264,7 @@ def test_those_who_left_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_comings_and_goings_leave_nothing() -> None:
     world = World()
     world.joined("Ada")
-    room = world.controller._api.store.rooms[world.room_id]
+    room = world.controller.store.rooms[world.room_id]
     for number in range(200):
         connection = ConnectionId(10_000 + number)
         admitted = world.controller._tickets.issue(room, None, 0.0).ticket.reveal()
@@ -292,7 +292,7 @@ def test_users_with_an_account_who_do_not_own_the_room() -> None:
     eve = User(
         id=UserId("2c1b3d9a-6a05-4bb5-9a5e-54c4ef2f2a31"), email="e@x", display_name="Eve", avatar_url="https://a/"
     )
-    room = world.controller._api.store.rooms[world.room_id]
+    room = world.controller.store.rooms[world.room_id]
     admitted = world.controller._tickets.issue(room, eve, 0.0).ticket.reveal()
     connection = ConnectionId(77)
     header = ("sec-websocket-protocol", f"ticket#{admitted}, k3k-signaling-json-v1.0")
