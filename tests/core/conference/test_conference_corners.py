@@ -54,13 +54,13 @@ def person(number: int) -> ParticipantId:
 def test_an_update_replaces_the_keys_that_it_has() -> None:
     roster = Roster()
     video = MediaState(is_presenter=True, video=StreamState(audio=True, video=True))
-    joined = control.Joined(id=person(1), control=state_of("Bob"), media=video, modules={"chat": {"groups": []}})
+    joined = control.Joined(id=person(1), control=state_of("Bob"), media=video, modules={"livekit": {"x": 1}})
     assert [type(event) for event in roster.put(joined)] == [ParticipantJoined, StreamStarted]
     assert roster.put(control.Update(id=person(1))) == []  # nothing is there: nothing changed
     assert roster.put(control.Update(id=person(1), control=state_of("Bob"))) == []
-    renamed = roster.put(control.Update(id=person(1), control=state_of("Robert"), modules={"timer": 1}))
+    renamed = roster.put(control.Update(id=person(1), control=state_of("Robert"), modules={"livekit": 1}))
     assert [type(event) for event in renamed] == [ParticipantChanged]
-    assert roster.participants[person(1)].modules == {"chat": {"groups": []}, "timer": 1}
+    assert roster.participants[person(1)].modules == {"livekit": 1}
     stopped = roster.put(control.Update(id=person(1), media=MediaState(is_presenter=True)))
     assert [type(event) for event in stopped] == [StreamStopped]
     unnamed = roster.put(control.Update(id=person(2), media=video))
