@@ -1,6 +1,6 @@
 """Writes docs/reference/ from the message classes, so that the pages cannot rot (a test compares).
 
-Run: ``make reference``. Examples come from tests/vectors.
+Run: ``make reference``. The examples come from tests/vectors.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from typing import Any, Final, get_args
 import attrs
 
 from m3core.messages import Command, Event, Json, decode_command, decode_event, fields
-from m3core.messages.base import NAMESPACES, UNTYPED_NAMESPACES, Value
+from m3core.messages.base import Value
 from m3core.messages.codec import classes
 from m3core.messages.fields import Field, fields_of, is_enum, is_nested, tag_of
-from m3core.values import Secret, Timestamp
+from m3core.messages.namespaces import NAMESPACES, UNTYPED_NAMESPACES
+from m3core.values import Role, Secret, Timestamp
 
 TARGET = Path(__file__).parent / "reference"
 VECTORS = Path(__file__).parents[1] / "tests" / "vectors"
-HOMES: Final = {module: namespace for namespace, module in NAMESPACES.items()}
 WORDS: Final[dict[Any, str]] = {str: "text", bool: "boolean", int: "integer", float: "number", Json: "any JSON"}
 WORDS.update({Timestamp: "timestamp", Secret: "secret text"})
+SECTIONS: Final = ("Commands", "Events", "Error slugs", "Join data and peer data", "Values", "Enums")
 PREAMBLE: Final = """\
 # Messages
 
@@ -37,11 +38,11 @@ All typed messages of the WebSocket, one page a namespace. Written from the clas
 `make reference`; the examples are test vectors, with SDP cut short.
 
 A message is `{"namespace": ..., "payload": {...}}`. Commands go from a client to the server and name their kind in
-`payload.action`; events come back, name it in `payload.message`, and have a `timestamp` beside the payload. The tables
-tell what else stands in the payload:
+`payload.action`; events come back, name it in `payload.message`, and have a `timestamp` beside the payload; `echo` and
+`recording_service` use other keys. The tables tell what else stands in the payload:
 
 * *required*: without it the message is malformed. *optional*: may be missing or null; left out when it is None.
-  *nullable*: the same, but sent as null.
+  *nullable*: the same, but sent as null. *optional or null*: missing is None, null the value without fields.
 * *timestamp*: a text of RFC 3339 (`Timestamp`). *secret text*: one that Python does not print (`Secret`). Types
   like `ParticipantId` are UUIDs.
 * Keys that are in no table are ignored. An enum value that is in no table makes the message an unknown one.
@@ -62,12 +63,8 @@ class Page:
         self.values: set[type[Any]] = set()
         for cls in [*self.commands, *self.events, *vars(self.module).values()]:
             self.reach(cls)
-        named = sorted(self.values, key=lambda cls: cls.__name__)
-        self.errors = [cls for cls in named if is_enum(cls) and "Error" in cls.__name__]
-        self.enums = [cls for cls in named if is_enum(cls) and cls not in self.errors]
-        self.entries = [cls for cls in named if not is_enum(cls) and re.search("(Join|Peer)Data$", cls.__name__)]
-        self.inner = [cls for cls in named if not is_enum(cls) and cls not in self.entries]
-        self.anchors = {cls.__name__: anchor(heading(cls)) for cls in [*self.commands, *self.events, *named]}
+        self.members = [*self.commands, *self.events, *sorted(self.values, key=lambda cls: cls.__name__)]
+        self.anchors = {cls.__name__: anchor(heading(cls)) for cls in self.members}
 
     def reach(self, hint: Any) -> None:
         """Add ``hint``, if it is a value class or enum of this page, and what its fields lead to."""
@@ -75,20 +72,25 @@ class Page:
             self.reach(part)
         if not (is_enum(hint) or (is_nested(hint) and issubclass(hint, Value))) or hint in self.values:
             return
-        is_message = issubclass(hint, Command | Event)
-        if hint in (Value, Enum) or (
-            hint.__module__ != self.module.__name__ and (is_message or hint.__module__ in HOMES)
-        ):
+        if hint in (Value, Command, Event, Enum) or self.home(hint) != self.namespace:
             return
-        if not is_message:
+        if not issubclass(hint, Command | Event):
             self.values.add(hint)
         for field in () if is_enum(hint) else fields_of(hint):
             self.reach(field.type)
 
+    def home(self, cls: type[Any]) -> str:
+        """On which page ``cls`` stands: this one if its module has the name, else the first that has; or this one."""
+        shared = cls.__module__ == Role.__module__
+        for namespace in () if shared else (self.namespace, *NAMESPACES):
+            if getattr(import_module(NAMESPACES[namespace]), cls.__name__, None) is cls:
+                return namespace
+        return self.namespace
+
     def subject(self) -> str:
-        """What the namespace is, in one line."""
-        line = (inspect.getdoc(self.module) or "").splitlines()[0]
-        return plain(re.sub(r"^Namespaces? [^:]*: ", "", line).rstrip("."))
+        """What the namespace is: the first sentence of its module, without the name."""
+        text = " ".join((inspect.getdoc(self.module) or "").split())
+        return re.sub(r"^Namespaces? [^:]*: ", "", text).split(". ")[0].rstrip(".").replace("``", "`")
 
     def write(self) -> str:
         """The whole page."""
@@ -100,16 +102,9 @@ class Page:
             "",
             *self.prose(inspect.getdoc(self.module) or ""),
         ]
-        for title, members in (
-            ("Commands", self.commands),
-            ("Events", self.events),
-            ("Error slugs", self.errors),
-            ("Join data and peer data", self.entries),
-            ("Values", self.inner),
-            ("Enums", self.enums),
-        ):
-            if members:
-                lines += ["", f"## {title}"]
+        for title in SECTIONS:
+            members = [cls for cls in self.members if section(cls) == title]
+            lines += ["", f"## {title}"] if members else []
             for cls in members:
                 lines += ["", f"### {heading(cls)}", "", *self.prose(inspect.cleandoc(cls.__dict__["__doc__"] or ""))]
                 lines += enum_rows(cls) if is_enum(cls) else self.table(cls)
@@ -131,21 +126,17 @@ class Page:
         if rest := fields.rest_of(cls):
             keys = ", ".join(f"`{key}`" for key in rest[1])
             rows.append((f"`{rest[0]}`", f"any JSON, by namespace; on the wire the keys {keys}", "optional", "", ""))
-        tag, _ = tag_of(cls)
-        if tag == ("message" if issubclass(cls, Command) else "action"):
-            yield from ("", f"Its kind is named in `payload.{tag}`.")
         yield from table(("field", "type", "presence", "default", "meaning"), rows)
         if example := examples().get(cls):
-            yield from ("", "```json", *json.dumps(example, indent=2, ensure_ascii=False).splitlines(), "```")
+            yield from ("", "```json", example, "```")
 
     def row(self, field: Field) -> tuple[str, str, str, str]:
         """The row of ``field``, but for what it means."""
         name = f"`{field.name}`" + (f", on the wire `{field.wire}`" if field.wire != field.name else "")
-        must = "nullable" if field.null else "required" if field.required and not field.optional else "optional"
+        must = "required" if field.required and not field.optional else "nullable" if field.null else "optional"
         value = getattr(field.default, "factory", lambda: field.default)()
-        is_there = value is not attrs.NOTHING and value is not None
-        shown = f"`{json.dumps(value.value if isinstance(value, Enum) else value)}`" if is_there else ""
-        return name, self.type(field.type), must, shown
+        shown = "" if value in (None, attrs.NOTHING) else f"`{json.dumps(getattr(value, 'value', value))}`"
+        return name, self.type(field.type), must + " or null" * field.empty, shown
 
     def type(self, hint: Any) -> str:
         """A type hint for people, with links."""
@@ -162,8 +153,8 @@ class Page:
             return f"object: {self.type(key)} to {self.type(value)}"
         if not (is_enum(hint) or is_nested(hint)):
             raise TypeError(f"{hint}: docs/reference.py has no words for this type")
-        page = "" if hint in self.values else f"{HOMES[hint.__module__]}.md"
-        return f"[`{hint.__name__}`]({page}#{anchor(heading(hint))})"
+        home = "" if (namespace := self.home(hint)) == self.namespace else namespace
+        return f"[`{home and home + '.'}{hint.__name__}`]({home and home + '.md'}#{anchor(heading(hint))})"
 
 
 def heading(cls: type[Any]) -> str:
@@ -177,9 +168,13 @@ def anchor(title: str) -> str:
     return re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
 
 
-def plain(text: str) -> str:
-    """Double back-ticks are single ones in Markdown."""
-    return text.replace("``", "`")
+def section(cls: type[Any]) -> str:
+    """Where on a page ``cls`` stands."""
+    if tag_of(cls)[1]:
+        return "Commands" if issubclass(cls, Command) else "Events"
+    if is_enum(cls):
+        return "Error slugs" if cls.__name__.endswith("ErrorCode") else "Enums"
+    return "Join data and peer data" if cls.__name__.endswith(("JoinData", "PeerData")) else "Values"
 
 
 def enum_rows(cls: type[Enum]) -> Iterator[str]:
@@ -206,38 +201,24 @@ def meanings_of(cls: type[Any]) -> dict[str, str]:
     for before, after in zip(body.body, body.body[1:], strict=False) if isinstance(body, ast.ClassDef) else ():
         target = before.targets[0] if isinstance(before, ast.Assign) else getattr(before, "target", None)
         if isinstance(target, ast.Name) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[target.id] = plain(" ".join(str(after.value.value).split()))
+            found[target.id] = " ".join(str(after.value.value).replace("``", "`").split())
     return found
 
 
 @cache
-def examples() -> dict[type[Any], Json]:
-    """The vector with the most values for each message class."""
-    found: dict[type[Any], Json] = {}
+def examples() -> dict[type[Any], str]:
+    """The vector with the most lines for each message class; of texts with several lines (SDP) only the first."""
+    found: dict[type[Any], str] = {}
     for path in sorted(VECTORS.glob("signaling-*.json")):
         for vector in json.loads(path.read_text("utf-8")):
             if "raw" in vector:  # these are malformed
                 continue
             decode = decode_event if vector["direction"] == "to_client" else decode_command
             cls = type(decode(json.dumps(vector["json"])))
-            if size(vector["json"]) > size(found.get(cls)):
-                found[cls] = shorten(vector["json"])
+            text = re.sub(r'\\r\\n.*"', ' …"', json.dumps(vector["json"], indent=2, ensure_ascii=False))
+            if text.count("\n") > found.get(cls, "").count("\n"):
+                found[cls] = text
     return found
-
-
-def size(tree: Json) -> int:
-    """How many values are in ``tree``."""
-    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
-    return (tree is not None) + sum(map(size, inner))
-
-
-def shorten(tree: Json) -> Json:
-    """``tree`` with an ellipsis after the first line of each text that has several."""
-    if isinstance(tree, dict):
-        return {key: shorten(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [shorten(value) for value in tree]
-    return tree.split("\r\n")[0] + " …" if isinstance(tree, str) and "\r\n" in tree else tree
 
 
 def generate() -> dict[str, str]:
