@@ -144,9 +144,18 @@ class Joining:
         )
         around.tell(participant.session, success)
         if participant.is_visible:
-            around.tell_all(participant.room.others(participant), self._entries.joined(participant, around.relayed()))
+            self._tell_joined(participant)
         for module in self._modules:
             module.entered(participant)
+
+    def _tell_joined(self, participant: Participant) -> None:
+        """The entry names the groups that both are in: encoded once for all who are in the same ones."""
+        audiences: dict[tuple[str, ...] | None, list[Participant]] = {}
+        for other in participant.room.others(participant):
+            audiences.setdefault(other.groups, []).append(other)
+        for audience in audiences.values():
+            event = self._entries.joined(participant, audience[0], self._around.relayed())
+            self._around.tell_all(audience, event)
 
     # -- out ---
     def leave(self, participant: Participant, reason: control.LeftReason) -> None:

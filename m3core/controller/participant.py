@@ -117,6 +117,12 @@ class Participant:
         return self.role is Role.MODERATOR
 
     @property
+    def groups(self) -> tuple[str, ...] | None:
+        """The groups of the user; None without an account."""
+        user = self.session.admission.user
+        return None if user is None else user.groups
+
+    @property
     def is_owner(self) -> bool:
         """Whether this is the creator of the room."""
         user = self.session.admission.user
