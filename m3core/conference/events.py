@@ -9,9 +9,9 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from m3core.conference.state import EndReason, Participant
+from m3core.conference.common import EndReason, Participant
 from m3core.errors import RemoteProtocolError
-from m3core.messages import UnknownEvent
+from m3core.messages import Event, UnknownEvent
 from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
 
 
@@ -120,6 +120,14 @@ class MuteRequested:
 
 
 @frozen(kw_only=True)
+class ForceMuteChanged:
+    """Only those in ``allow_list``, and moderators, may unmute now; or all may again (L 0.16)."""
+
+    force_mute: bool
+    allow_list: frozenset[ParticipantId]
+
+
+@frozen(kw_only=True)
 class PresenterChanged:
     """We may, or may no longer, share the screen."""
 
@@ -187,7 +195,7 @@ class PeerMisbehaved:
 class UnknownMessage:
     """A message of a namespace or kind that this version does not know, raw."""
 
-    event: UnknownEvent = field(repr=False)
+    event: UnknownEvent | Event = field(repr=False)
 
 
 @frozen(kw_only=True)
@@ -213,6 +221,7 @@ ConferenceEvent: TypeAlias = (
     | FocusChanged
     | SpeakerChanged
     | MuteRequested
+    | ForceMuteChanged
     | PresenterChanged
     | PublicationStarted
     | PublicationStopped

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from attrs import evolve
 
+from m3core.conference.common import Participant, Stream
 from m3core.conference.events import (
     ConferenceEvent,
     FocusChanged,
@@ -23,7 +24,6 @@ from m3core.conference.events import (
     StreamStarted,
     StreamStopped,
 )
-from m3core.conference.state import Participant, Stream
 from m3core.errors import LimitExceeded
 from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages.control import Joined, Update
