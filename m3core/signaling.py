@@ -179,7 +179,7 @@ REFUSALS: Final[Mapping[State, Mapping[str, str]]] = MappingProxyType(
 )
 """The slug of `control.error` that a server answers to what `CLIENT_SENDS` does not have, or `DROP`."""
 
-NAMESPACES: Final = frozenset(base.NAMESPACES) | base.UNTYPED_NAMESPACES - {"livekit"}
+NAMESPACES: Final = frozenset(base.NAMESPACES)
 """The namespaces of M3 but that of the LiveKit generation; any other is answered with `invalid_namespace` once joined
 (signaling.md § 4)."""
 

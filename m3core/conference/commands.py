@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from m3core.conference.modules.base import T
 from m3core.conference.modules.control import ControlCommands
 from m3core.conference.modules.media import MediaCommands
+from m3core.conference.modules.moderation import ModerationCommands
 from m3core.messages import Command
 
 if TYPE_CHECKING:
@@ -27,3 +28,4 @@ class Commands(ControlCommands[T], MediaCommands[T]):
 
     def __init__(self, perform: Callable[[Command], T], state: Callable[[], ConferenceState]) -> None:
         super().__init__(perform, state)
+        self.moderation = ModerationCommands(perform, state)

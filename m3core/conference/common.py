@@ -55,8 +55,13 @@ class Participant:
     """May share the screen."""
     streams: Mapping[MediaSessionType, Stream] = field(factory=lambda: MappingProxyType({}))
     """What the participant publishes now."""
+    groups: tuple[str, ...] = ()
+    """The chat groups that the participant shares with us."""
+    may_write_minutes: bool | None = None
+    """Whether the participant may write the minutes; None: has no access to them."""
+    consents_recording: bool | None = None
     modules: Mapping[str, object] = field(factory=lambda: MappingProxyType({}), repr=False)
-    """What other namespaces say about the participant, raw."""
+    """What namespaces that have no type here say about the participant, raw."""
 
     @property
     def is_here(self) -> bool:

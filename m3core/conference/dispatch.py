@@ -12,6 +12,7 @@ from m3core.conference.events import PeerMisbehaved, ServerRefused, UnknownMessa
 from m3core.conference.modules.base import ClientModule, Handler, Rule
 from m3core.conference.modules.control import ControlModule
 from m3core.conference.modules.media import MediaModule
+from m3core.conference.modules.moderation import ModerationModule
 from m3core.errors import CallRefused, RemoteProtocolError
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent
 from m3core.values import MediaSessionKey
@@ -28,6 +29,7 @@ class Modules:
     def __init__(self, conference: Conference) -> None:
         self.control = ControlModule(conference)
         self.media = MediaModule(conference)
+        self.moderation = ModerationModule(conference)
         self.all: tuple[ClientModule[Any], ...] = tuple(vars(self).values())
 
     def of(self, namespace: str) -> ClientModule[Any] | None:
@@ -40,12 +42,11 @@ class Dispatcher:
 
     def __init__(self, conference: Conference) -> None:
         self._conference = conference
-        self._handlers: dict[type, tuple[ClientModule[Any], Handler]] = {
+        self._handlers: dict[type, tuple[ClientModule[Any] | None, Handler]] = {
             event: (module, handler)
             for module in conference.modules.all
             for event, handler in module.handlers().items()
         }
-        self._untyped: tuple[None, Handler] = (None, self._unknown)
         self._rules = {command: rule for module in conference.modules.all for command, rule in module.RULES.items()}
 
     def rule_of(self, command: Command | UnknownCommand) -> Rule:
@@ -54,7 +55,7 @@ class Dispatcher:
 
     def take(self, event: Event | UnknownEvent | Command | UnknownCommand) -> None:
         """Fold one message. What is wrong with it is told and ignored."""
-        module, handler = self._handlers.get(type(event), self._untyped)
+        module, handler = self._handlers.get(type(event), (None, self._unknown))
         try:
             if module is not None:
                 module.touch()
@@ -92,5 +93,5 @@ class Dispatcher:
             module.refused(call.command)
         conference.calls.finish(call.id, error=error)
 
-    def _unknown(self, event: UnknownEvent) -> None:
+    def _unknown(self, event: Event | UnknownEvent) -> None:
         self._conference.outbox.notify(UnknownMessage(event=event))

@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
+from attrs import evolve
+
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.commands import Commands
 from m3core.conference.dispatch import Dispatcher, Modules
@@ -94,6 +96,7 @@ class Conference(Streaming):
                 modules=self.raw_modules,
                 control=self.modules.control.state,
                 media=self.modules.media.state,
+                moderation=self.modules.moderation.state,
                 ended=self.life.ended,
             )
         return self._snapshot
@@ -246,6 +249,17 @@ class Conference(Streaming):
         if self.own is not None and participant_id == self.own.id:
             return self.own
         return self.roster.participants.get(participant_id)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether we are in the room, and do not wait."""
+        return self.phase is Phase.JOINED
+
+    def rename(self, participant_id: ParticipantId, display_name: str) -> None:
+        """Somebody, perhaps we, got another name."""
+        if self.own is not None and participant_id == self.own.id:
+            self.own = evolve(self.own, display_name=display_name)
+        self.roster.rename(participant_id, display_name)
 
     # -- inside ---
     def _take_report(self, sessions: MediaSessions, session: MediaSession, report: MediaReport) -> None:

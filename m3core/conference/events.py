@@ -10,6 +10,15 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from m3core.conference.common import EndReason, Participant
+from m3core.conference.modules.moderation import DebriefingStarted as DebriefingStarted
+from m3core.conference.modules.moderation import DisplayNameChanged as DisplayNameChanged
+from m3core.conference.modules.moderation import HandsReset as HandsReset
+from m3core.conference.modules.moderation import ModerationEvent
+from m3core.conference.modules.moderation import RaiseHandsSwitched as RaiseHandsSwitched
+from m3core.conference.modules.moderation import WaitingRoomEntered as WaitingRoomEntered
+from m3core.conference.modules.moderation import WaitingRoomJoined as WaitingRoomJoined
+from m3core.conference.modules.moderation import WaitingRoomLeft as WaitingRoomLeft
+from m3core.conference.modules.moderation import WaitingRoomSwitched as WaitingRoomSwitched
 from m3core.errors import RemoteProtocolError
 from m3core.messages import Event, UnknownEvent
 from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
@@ -20,11 +29,6 @@ class ConferenceJoined:
     """We are in the room. ``participant`` is ourselves."""
 
     participant: Participant
-
-
-@frozen(kw_only=True)
-class WaitingRoomEntered:
-    """A moderator has to let us in (signaling.md § 6)."""
 
 
 @frozen(kw_only=True)
@@ -193,7 +197,7 @@ class PeerMisbehaved:
 
 @frozen(kw_only=True)
 class UnknownMessage:
-    """A message of a namespace or kind that this version does not know, raw."""
+    """A message that the conference makes nothing of: of a namespace or kind without a class, or without a meaning."""
 
     event: UnknownEvent | Event = field(repr=False)
 
@@ -208,7 +212,6 @@ class Ended:
 
 ConferenceEvent: TypeAlias = (
     ConferenceJoined
-    | WaitingRoomEntered
     | ParticipantJoined
     | ParticipantLeft
     | ParticipantChanged
@@ -232,4 +235,5 @@ ConferenceEvent: TypeAlias = (
     | PeerMisbehaved
     | UnknownMessage
     | Ended
+    | ModerationEvent
 )

@@ -13,6 +13,7 @@ from m3core.conference.common import Participant as Participant
 from m3core.conference.common import Stream as Stream
 from m3core.conference.modules.control import ControlState
 from m3core.conference.modules.media import MediaState
+from m3core.conference.modules.moderation import ModerationState
 from m3core.values import MediaSessionType, ParticipantId, RoomId
 
 
@@ -69,6 +70,8 @@ class ConferenceState:
     control: ControlState = field(factory=ControlState)
     """What the server told about the meeting."""
     media: MediaState = field(factory=MediaState)
+    moderation: ModerationState = field(factory=ModerationState)
+    """The switches of the room, and who waits."""
     modules: Mapping[str, object] = field(factory=lambda: MappingProxyType({}), repr=False)
     """What namespaces that have no type here said in `join_success`, raw."""
     ended: EndReason | None = None

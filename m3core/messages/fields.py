@@ -10,9 +10,14 @@ from typing import Any, Final, ParamSpec, TypeVar, Union, cast, get_args, get_or
 
 import attrs
 
+from m3core.messages.namespaces import LazyModules
+
 WIRE_NAME: Final = "m3.name"
 WIRE_NULL: Final = "m3.null"
 WIRE_REST: Final = "m3.rest"
+WIRE_EMPTY: Final = "m3.empty"
+
+_MODULES: Final = LazyModules()
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -37,6 +42,8 @@ class Field:
     required: bool
     null: bool
     """Sent as null when it is None, not omitted."""
+    empty: bool
+    """Null is the value of defaults, and None is a missing key."""
     default: Any
 
     @classmethod
@@ -54,6 +61,7 @@ class Field:
             optional=optional,
             required=attribute.default is attrs.NOTHING,
             null=WIRE_NULL in attribute.metadata,
+            empty=WIRE_EMPTY in attribute.metadata,
             default=attribute.default,
         )
 
@@ -63,10 +71,15 @@ def union_of(members: list[Any]) -> Any:
     return Union.__getitem__(tuple(members))
 
 
+def hints_of(cls: type[Any]) -> dict[str, Any]:
+    """The type hints of ``cls``; loads the namespaces that they name."""
+    return get_type_hints(cls, localns=_MODULES)
+
+
 @cached
 def fields_of(cls: type[Any]) -> tuple[Field, ...]:
     """The fields of ``cls`` that stand in its payload: all but the envelope's and the rest field."""
-    hints = get_type_hints(cls)
+    hints = hints_of(cls)
     return tuple(
         Field.of(attribute, hints[attribute.name])
         for attribute in attrs.fields(cls)
@@ -91,8 +104,8 @@ def is_event(cls: type[Any]) -> bool:
 def tag_of(cls: type[Any]) -> tuple[str | None, str | None]:
     """Key and value that name the kind of a message class in its payload; None for values inside of messages."""
     if is_event(cls):
-        return "message", cls.MESSAGE
-    return ("action", cls.ACTION) if hasattr(cls, "ACTION") else (None, None)
+        return cls.KEY, cls.MESSAGE
+    return (cls.KEY, cls.ACTION) if hasattr(cls, "ACTION") else (None, None)
 
 
 def is_id(hint: Any) -> bool:

@@ -63,7 +63,14 @@ def _fill_field(source: Source, depth: int, field: Field, shell: str, target: st
     if is_nested(field.type):
         local = f"{target}_{field.name}"
         source.add(depth, f"{local}_shell = {value}")
-        if field.optional:
+        if field.empty:
+            empty = source.name(field.type(), "empty")
+            source.names["UNSET"] = UNSET
+            source.add(depth, f"if {local}_shell is UNSET: {goal} = None")
+            source.add(depth, f"elif {local}_shell is None: {goal} = {empty}")
+            source.add(depth, "else:")
+            depth += 1
+        elif field.optional:
             source.add(depth, f"if {local}_shell is None: {goal} = None")
             source.add(depth, "else:")
             depth += 1

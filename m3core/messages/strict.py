@@ -68,7 +68,9 @@ def structure_class(cls: type[Any], value: Json, path: str, **envelope: object) 
         if field.wire not in value and field.required:
             raise MalformedMessage("missing", here)
         each = value.get(field.wire)
-        if each is not None or field.required:
+        if field.empty and each is None:
+            arguments[field.name] = field.type() if field.wire in value else None
+        elif each is not None or field.required:
             arguments[field.name] = structure(field.type, each, here)
     if rest := rest_of(cls):
         name, keys = rest

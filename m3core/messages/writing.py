@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import msgspec
-from msgspec import defstruct
+from msgspec import UNSET, defstruct
 
 from m3core.messages.fields import cached, is_enum, is_event, is_mapping, is_nested, is_tuple, rest_of
 from m3core.messages.shells import encode_shell, in_shell_order
@@ -49,7 +49,14 @@ def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
             arguments.append(f"{it}.{field.name}")
             continue
         source.add(depth, f"{local} = {it}.{field.name}")
-        if field.optional:
+        if field.empty:
+            source.names["UNSET"] = UNSET
+            source.add(depth, f"if {local} is None: {local} = UNSET")
+            source.add(depth, f"elif {local} == {source.name(field.type(), 'empty')}: {local} = None")
+            source.add(depth, "else:")
+            source.add(depth + 1, f"{local} = {_put(source, depth + 1, field.type, local)}")
+            arguments.append(local)
+        elif field.optional:
             source.add(depth, f"if {local} is not None:")
             source.add(depth + 1, f"{local} = {_put(source, depth + 1, field.type, local)}")
             arguments.append(local)

@@ -50,6 +50,11 @@ def rule(*refusals: str, answered: bool = False) -> Rule:
 Rules: TypeAlias = Mapping[type[Command], Rule]
 
 
+def rules(refusal: str, *commands: type[Command]) -> dict[type[Command], Rule]:
+    """The same `Rule` for several commands."""
+    return dict.fromkeys(commands, rule(refusal))
+
+
 class ClientModule(ABC, Generic[StateT]):
     """One namespace of one conference."""
 

@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from m3core.conference.calls import CallKind
 from m3core.conference.common import EndReason, Participant
-from m3core.conference.events import ConferenceJoined, ParticipantLeft, RoleChanged, StreamStopped
+from m3core.conference.events import ConferenceJoined, HandLowered, ParticipantLeft, RoleChanged, StreamStopped
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
 from m3core.errors import CallRefused, MediaError, UnsupportedServer
 from m3core.messages import Command, Event, control
@@ -101,6 +101,12 @@ class ControlModule(ClientModule[ControlState]):
         """Our own hand."""
         own = self._conference.own
         self._conference.own = None if own is None else evolve(own, hand_is_up=is_up)
+
+    def lower_by_moderator(self) -> None:
+        """A moderator lowered all hands: others are told by `update`, of our own hand nobody tells."""
+        if self._own().hand_is_up:
+            self.show_hand(is_up=False)
+            self._notify(HandLowered(participant=self._own()))
 
     def _join_success(self, event: control.JoinSuccess) -> None:
         conference = self._conference

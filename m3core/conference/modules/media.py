@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from attrs import evolve, field, frozen
 
 from m3core.conference.events import ConnectionSlow, ForceMuteChanged, MuteRequested, PresenterChanged, SpeakerChanged
-from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
+from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rules
 from m3core.errors import CallRefused, LimitExceeded, MediaError, SdpError, StaleNegotiation
 from m3core.messages import Event, media
 from m3core.messages.control import JoinSuccess
@@ -47,16 +47,8 @@ class MediaModule(ClientModule[MediaState]):
 
     NAMESPACE = "media"
     RULES: ClassVar[Rules] = MappingProxyType(
-        dict.fromkeys(
-            (
-                media.ModeratorMute,
-                media.GrantPresenterRole,
-                media.RevokePresenterRole,
-                media.ModeratorEnableForceMute,
-                media.ModeratorDisableForceMute,
-            ),
-            rule("permission_denied"),
-        )
+        rules("permission_denied", media.ModeratorMute, media.GrantPresenterRole, media.RevokePresenterRole)
+        | rules("permission_denied", media.ModeratorEnableForceMute, media.ModeratorDisableForceMute)
     )
     _state = MediaState()
 

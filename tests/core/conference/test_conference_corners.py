@@ -31,7 +31,7 @@ from m3core.conference.state import EndReason, Participant, Phase
 from m3core.controller.config import ControllerConfig
 from m3core.errors import LimitExceeded, LocalProtocolError, M3Error
 from m3core.io import Down, HttpResponse, RequestId
-from m3core.messages import control
+from m3core.messages import control, kind
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.rest.turn import TurnServer
 from m3core.testing.pair import BASE_URL, OWNER_TOKEN, World
@@ -54,13 +54,13 @@ def person(number: int) -> ParticipantId:
 def test_an_update_replaces_the_keys_that_it_has() -> None:
     roster = Roster()
     video = MediaState(is_presenter=True, video=StreamState(audio=True, video=True))
-    joined = control.Joined(id=person(1), control=state_of("Bob"), media=video, modules={"chat": {"groups": []}})
+    joined = control.Joined(id=person(1), control=state_of("Bob"), media=video, modules={"livekit": {"x": 1}})
     assert [type(event) for event in roster.put(joined)] == [ParticipantJoined, StreamStarted]
     assert roster.put(control.Update(id=person(1))) == []  # nothing is there: nothing changed
     assert roster.put(control.Update(id=person(1), control=state_of("Bob"))) == []
-    renamed = roster.put(control.Update(id=person(1), control=state_of("Robert"), modules={"timer": 1}))
+    renamed = roster.put(control.Update(id=person(1), control=state_of("Robert"), modules={"livekit": 1}))
     assert [type(event) for event in renamed] == [ParticipantChanged]
-    assert roster.participants[person(1)].modules == {"chat": {"groups": []}, "timer": 1}
+    assert roster.participants[person(1)].modules == {"livekit": 1}
     stopped = roster.put(control.Update(id=person(1), media=MediaState(is_presenter=True)))
     assert [type(event) for event in stopped] == [StreamStopped]
     unnamed = roster.put(control.Update(id=person(2), media=video))
@@ -125,8 +125,12 @@ def test_speakers_of_later_servers() -> None:
     assert bob.of(MuteRequested) == [MuteRequested(issuer=ada.id, force=True)]
     hear(world, bob, "control", "role_updated", new_role="moderator")
     assert bob.of(RoleChanged)[-1].participant.role is Role.MODERATOR
-    hear(world, bob, "polls", "started", topic="x")
-    assert bob.of(UnknownMessage)[-1].event.namespace == "polls"
+    hear(world, bob, "livekit", "force_muted", moderator=ada.id)
+    hear(world, bob, "breakout", "stopped")
+    assert [kind(told.event) for told in bob.of(UnknownMessage)] == [
+        ("livekit", "force_muted"),
+        ("breakout", "stopped"),
+    ]
 
 
 def test_a_full_room_when_we_come_from_the_waiting_room() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import attrs
 import pytest
-from message_vectors import load
+from message_vectors import NAMES, load
 
-from m3core import signaling
+from m3core import signaling, strict_json
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_NESTING, MAX_STRING
 from m3core.messages import (
@@ -24,9 +24,10 @@ from m3core.messages import (
     encode,
     kind,
     media,
+    recording,
 )
 from m3core.messages.base import JOIN_MODULES, NAMESPACES, UNTYPED_NAMESPACES, Command
-from m3core.messages.codec import classes
+from m3core.messages.codec import _EVENTS, classes, key
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.messages.room import CallIn, RoomInfo, Tariff, TariffModule
 from m3core.messages.shells import decode_shell
@@ -177,7 +178,7 @@ def test_nesting_is_bounded(name: str) -> None:
             return f'{{"namespace":"control","payload":{{"message":"hand_raised","x":{deep}}}}}'
         if name == "unknown":
             return f'{{"namespace":"x","payload":{{"x":{deep}}}}}'
-        return f'{{"namespace":"control","payload":{{"message":"update","id":"{ADA}","chat":{deep}}}}}'
+        return f'{{"namespace":"control","payload":{{"message":"update","id":"{ADA}","livekit":{deep}}}}}'
 
     decode_event(nested(MAX_NESTING - 2))
     for levels in (MAX_NESTING - 1, 5_000, 200_000):
@@ -289,24 +290,45 @@ def test_null_and_missing_are_alike() -> None:
 
 def test_modules_are_kept_raw_null_included() -> None:
     text = example("join_success")
-    text["payload"] |= {"recording": None, "livekit": {"token": "t"}}
+    text["payload"] |= {"meeting_report": None, "livekit": {"token": "t"}}
     success = decode_event(json.dumps(text))
     assert isinstance(success, control.JoinSuccess)
-    assert success.modules["recording"] is None
+    assert success.modules == {"meeting_report": None, "livekit": {"token": "t"}}
     assert set(success.modules) <= set(JOIN_MODULES)
     assert json.loads(encode(success)) == text
     big = example("update")
-    big["payload"]["timer"] = {"x": 2**63}
+    big["payload"]["livekit"] = {"x": 2**63}
     with pytest.raises(MalformedMessage) as caught:
         decode_event(json.dumps(big))
-    assert caught.value.path == "$.payload.timer.x"
+    assert caught.value.path == "$.payload.livekit.x"
+
+
+@pytest.mark.parametrize(
+    ("wire", "typed"),
+    [
+        ({}, None),
+        ({"recording": None}, recording.JoinData()),
+        ({"recording": {"state": "initializing"}}, recording.JoinData(state=recording.RecordingState.INITIALIZING)),
+    ],
+)
+@pytest.mark.parametrize("later", [{}, {"later_field": 1}, {"later_field": 1, "tariff": None, "tariff ": None}])
+def test_nothing_recorded_is_not_no_module(wire: dict[str, Any], typed: object, later: dict[str, Any]) -> None:
+    text = example("join_success")
+    del text["payload"]["recording"]
+    text["payload"] |= wire
+    success = decode_event(json.dumps(text | {"payload": text["payload"] | later}))
+    assert isinstance(success, control.JoinSuccess)
+    assert success.recording == typed
+    assert json.loads(encode(success)) == text
+    assert decode_event(encode(attrs.evolve(success))) == success
+    assert _EVENTS.structure(strict_json.parse(json.dumps(text))) == success
 
 
 def test_deep_modules_are_measured_where_they_stand() -> None:
     deep = json.loads("[" * 29 + "]" * 29)
-    update = decode_event(event("control", "update", id=ADA, chat=deep))
+    update = decode_event(event("control", "update", id=ADA, livekit=deep))
     assert isinstance(update, control.Update)
-    assert update.modules == {"chat": deep}
+    assert update.modules == {"livekit": deep}
 
 
 def test_messages_are_frozen_and_hide_long_texts() -> None:
@@ -378,14 +400,15 @@ def anyhow(make: Any, *arguments: object, **fields: object) -> Any:
         lambda: any_media.CandidateInit(candidate="", sdp_mline_index=True),
         lambda: any_media.SendCandidate(target=ADA, media_session_type=MediaSessionType.VIDEO, candidate={}),
         lambda: any_control.Update(id=ADA, modules={"media": {}}),
+        lambda: any_control.Update(id=ADA, chat={"groups": []}),
         lambda: any_control.Update(id=ADA, modules=[1]),
         lambda: anyhow(Tariff, id="1", name="x", quotas=[1]),
         lambda: anyhow(Tariff, id="1", name="x", quotas={1: 1}),
         lambda: anyhow(Tariff, id="1", name="x", quotas={"x": "1"}),
         lambda: anyhow(Tariff, id="1", name="x", quotas={}, modules={"x": anyhow(TariffModule, features="ab")}),
         lambda: anyhow(RoomInfo, id=RoomId(ADA), password="swordfish"),
-        lambda: any_encode(any_control.Update(id=ADA, modules={"chat": object()})),
-        lambda: any_encode(any_control.Update(id=ADA, modules={"chat": "\ud800"})),
+        lambda: any_encode(any_control.Update(id=ADA, modules={"livekit": object()})),
+        lambda: any_encode(any_control.Update(id=ADA, modules={"livekit": "\ud800"})),
         lambda: any_encode(any_control.Join(display_name="\ud800")),
         lambda: any_encode(
             any_media.AnswerSdp(target=ADA, media_session_type=MediaSessionType.VIDEO, sdp="x" * MAX_MESSAGE)
@@ -405,17 +428,25 @@ def test_own_mistakes_are_local_errors(make: Any) -> None:
 
 
 def test_unknown_messages_of_our_own() -> None:
-    assert json.loads(encode(UnknownCommand("chat", "clear"))) == {"namespace": "chat", "payload": {"action": "clear"}}
+    clear = {"namespace": "chat", "payload": {"action": "clear"}}
+    assert json.loads(encode(UnknownCommand("chat", "clear"))) == clear
     sent = encode(UnknownEvent("chat", "sent", {"content": "hi"}, timestamp=NOW))
     assert decode_event(sent) == UnknownEvent("chat", "sent", {"message": "sent", "content": "hi"}, timestamp=NOW)
 
 
 def test_every_wire_kind_of_the_vectors_has_a_class() -> None:
+    vectors = [vector for name in NAMES if name != "malformed" for vector in load(name)]
     for namespace in NAMESPACES:
-        found = {(vector["direction"] == "to_client", vector["type"]) for vector in load(namespace)}
+        found = {(v["direction"] == "to_client", v["type"]) for v in vectors if v["namespace"] == namespace}
         ours = {(True, name) for name in classes(namespace, Event)} | {(False, n) for n in classes(namespace, Command)}
         assert found == ours
-    assert classes("chat", Event) == {}
+    assert classes("livekit", Event) == {}
+
+
+@pytest.mark.parametrize("base", [Command, Event])
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_the_classes_of_a_namespace_agree_on_their_key(namespace: str, base: Any) -> None:
+    assert {cls.KEY for cls in classes(namespace, base).values()} <= {key(namespace, base)}
 
 
 def test_the_memory_for_ids_is_bounded() -> None:
@@ -435,11 +466,11 @@ def test_equal_ids_are_one_object() -> None:
 
 
 def test_the_untyped_namespaces_are_those_of_the_protocol() -> None:
-    assert UNTYPED_NAMESPACES | NAMESPACES.keys() >= signaling.NAMESPACES
+    assert NAMESPACES.keys() == signaling.NAMESPACES
     assert not UNTYPED_NAMESPACES & NAMESPACES.keys()
 
 
-@pytest.mark.parametrize("namespace", ["chat", "of_tomorrow"])
+@pytest.mark.parametrize("namespace", ["livekit", "of_tomorrow"])
 def test_messages_without_classes_are_kept_whole(namespace: str) -> None:
     payload: dict[str, Any] = {"message": "sent", "n": 2**63 - 1, "x": [{"y": [1.5, None, True]}]}
     text = json.dumps({"namespace": namespace, "timestamp": NOW.text, "payload": payload, "later": 1})
