@@ -16,6 +16,14 @@ MAX_STRING: Final = 64 << 10
 """One string of a message; session descriptions are the longest ones."""
 MAX_PARTICIPANTS: Final = 5_000
 """Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
+MAX_CHAT_TEXT: Final = 4096
+"""Bytes of one chat message; the reference cuts longer ones (signaling.md § 7), we refuse to send them."""
+MAX_CONVERSATION: Final = 1_000
+"""Chat messages that a client keeps of the room, of one group or of one correspondent; the oldest are dropped ..."""
+MAX_CHAT_MESSAGES: Final = 10_000
+"""... and of all together; those of the conversation that was silent for longest are dropped."""
+MAX_PAST_POLLS: Final = 100
+"""Polls that are over and whose results a client keeps; the oldest are dropped."""
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of UTF-8 (signaling.md § 5)."""
 
