@@ -163,7 +163,7 @@ def test_guards() -> None:
     with pytest.raises(LocalProtocolError):
         Outbox().send(control.RaiseHand())
     conference = Conference(GuestEntrance(base_url=BASE_URL, invite_code=InviteCode("x")), display_name="Bob")
-    conference._dispatcher.take(control.RoleUpdated(new_role=Role.USER))
+    conference.dispatcher.take(control.RoleUpdated(new_role=Role.USER))
     (told,) = conference.outputs()
     assert isinstance(getattr(told, "event", None), PeerMisbehaved)
 
