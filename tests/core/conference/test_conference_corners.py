@@ -226,8 +226,8 @@ class Witness:
         world._perform_server = from_server  # type: ignore[method-assign]
         issue = world.controller._tickets.issue
 
-        def issued(*args: Any) -> Any:
-            answer = issue(*args)
+        def issued(*args: Any, **more: Any) -> Any:
+            answer = issue(*args, **more)
             self.secrets |= {answer.ticket.reveal(), answer.resumption.reveal()}
             self.see(answer)
             return answer
