@@ -19,6 +19,7 @@ from m3core.conference.events import (
     ParticipantLeft,
     PeerMisbehaved,
     PresenterChanged,
+    Resumed,
     RoleChanged,
     ServerRefused,
     SpeakerChanged,
@@ -28,7 +29,7 @@ from m3core.conference.events import (
 )
 from m3core.conference.publications import Publications
 from m3core.conference.sessions import MediaSession
-from m3core.conference.state import EndReason, Participant
+from m3core.conference.state import EndReason, Participant, Phase
 from m3core.conference.subscriptions import Subscriptions
 from m3core.errors import CallRefused, LimitExceeded, MediaError, RemoteProtocolError, SdpError, StaleNegotiation
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, media
@@ -110,11 +111,31 @@ class Dispatcher:
             avatar_url=event.avatar_url,
             is_presenter=event.media is not None and event.media.is_presenter,
         )
-        conference.own = own
+        previous, conference.own = conference.own, own
         conference.modules = MappingProxyType(dict(event.modules))
+        if previous is not None and conference.life.is_resuming:
+            self._resumed(previous, own, event)
+            return
         present = conference.roster.enter(event.participants)
         conference.life.entered()
         conference.outbox.notify(ConferenceJoined(participant=own), *present)
+
+    def _resumed(self, previous: Participant, own: Participant, event: control.JoinSuccess) -> None:
+        """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
+        conference = self._conference
+        changes = conference.roster.resume(event.participants)
+        conference.life.entered()
+        conference.outbox.notify(
+            Resumed(
+                participant=own,
+                previous_id=previous.id,
+                joined=changes.joined,
+                left=changes.left,
+                changed=changes.changed,
+            )
+        )
+        conference.publications.renew(own, conference.now)
+        conference.subscriptions.renew(conference.roster.publishes, conference.now)
 
     def _put(self, event: control.Joined | control.Update) -> None:
         events = self._conference.roster.put(event)
@@ -157,7 +178,8 @@ class Dispatcher:
 
     def _control_error(self, event: control.Error) -> None:
         slug = event.error.value
-        if slug in _JOIN_ERRORS and self._conference.calls.find(CallKind.START) and self._conference.own is None:
+        is_first = self._conference.calls.find(CallKind.START) is not None and self._conference.own is None
+        if slug in _JOIN_ERRORS and (is_first or self._conference.phase is Phase.RECONNECTING):
             self._conference.life.give_up(CallRefused(slug))
             return
         if self._conference.outbox.signaling.state is State.WAITING:  # not accepted after all
@@ -316,6 +338,8 @@ class Dispatcher:
     def _unknown(self, event: UnknownEvent) -> None:
         conference = self._conference
         state = conference.outbox.signaling.state
+        if event.namespace == "echo":
+            return  # the answer of the keep-alive: that something came is all it says
         if event.namespace == "moderation":
             if event.message in _ENDINGS:
                 self._expect_end(_ENDINGS[event.message])

@@ -7,8 +7,9 @@ tokens, sockets or event loops.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from attrs import evolve
@@ -19,7 +20,7 @@ from m3core.conference.entrance import Entrance
 from m3core.conference.events import ConferenceEvent, PeerMisbehaved
 from m3core.conference.life import Life
 from m3core.conference.outbox import Outbox, Output
-from m3core.conference.publications import Publications, media_failed
+from m3core.conference.publications import Publications, may_share, media_failed
 from m3core.conference.roster import Roster
 from m3core.conference.sessions import MediaSession, MediaSessions
 from m3core.conference.state import ConferenceState, Participant, Phase
@@ -38,11 +39,11 @@ from m3core.io import (
     RequestId,
     Trickled,
 )
-from m3core.limits import SILENCE_MEANS_DONE
+from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import Command, UnknownCommand, control
 from m3core.messages import kind as kind_of
 from m3core.signaling import NEED_DATA, BadMessage
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role
+from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
 # The slugs that can mean a command; all but those with an acknowledgement succeed in silence (signaling.md § 4, 5).
 _REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -60,9 +61,21 @@ _REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
 
 
 class Conference:
-    """One conference, as a client. Use it once: `start`, then inputs until `state.ended`."""
+    """One conference, as a client. Use it once: `start`, then inputs until `state.ended`.
 
-    def __init__(self, entrance: Entrance, *, display_name: str) -> None:
+    ``jitter`` gives a float in [0, 1), a new one each time (`random.random`): it spreads the attempts of many clients to
+    come back after a lost connection. ``utc_at_zero``, aware of its time zone, is the instant of ``now`` = 0; without it
+    TURN credentials are never asked for anew.
+    """
+
+    def __init__(
+        self,
+        entrance: Entrance,
+        *,
+        display_name: str,
+        jitter: Callable[[], float] = lambda: 0.5,
+        utc_at_zero: dt.datetime | None = None,
+    ) -> None:
         self.now = -math.inf
         """The latest time that any input told."""
         self.outbox = Outbox()
@@ -71,7 +84,7 @@ class Conference:
         self.roster = Roster()
         self.publications = Publications(self)
         self.subscriptions = Subscriptions(self)
-        self.life = Life(self, entrance, display_name)
+        self.life = Life(self, entrance, display_name, jitter=jitter, utc_at_zero=utc_at_zero)
         self.own: Participant | None = None
         self.modules: Mapping[str, object] = MappingProxyType({})
         self._dispatcher = Dispatcher(self)
@@ -85,7 +98,8 @@ class Conference:
     @property
     def deadline(self) -> float | None:
         """When to call `advance`; ``None``: never."""
-        deadlines = (self.life.deadline, self.calls.deadline)
+        sessions = (self.publications.deadline, self.subscriptions.deadline)
+        deadlines = (self.life.deadline, self.calls.deadline, *sessions)
         return min((at for at in deadlines if at is not None and at < math.inf), default=None)
 
     @property
@@ -144,8 +158,7 @@ class Conference:
     ) -> tuple[CallId, PeerId]:
         """Publish a stream; its sources belong to the peer that is returned. `CallDone.result` is its key."""
         own = self._begin_joined(now)
-        may_share = own.is_presenter or own.role is Role.MODERATOR
-        if media_session_type is MediaSessionType.SCREEN and not may_share:
+        if media_session_type is MediaSessionType.SCREEN and not may_share(own):
             raise LocalProtocolError("sharing the screen needs the presenter's permission of a moderator")
         key = MediaSessionKey(own.id, media_session_type)
         call, peer = self.publications.publish(key, audio=audio, video=video, peer=peer, now=self.now)
@@ -192,8 +205,7 @@ class Conference:
     def park(self, participant_id: ParticipantId, media_session_type: MediaSessionType, now: float) -> None:
         """Nobody reads that subscription any more (there is no unsubscribe on the wire)."""
         self._begin(now)
-        if self.phase is Phase.JOINED:
-            self.subscriptions.park(MediaSessionKey(participant_id, media_session_type))
+        self._park(MediaSessionKey(participant_id, media_session_type))
         self._end_input()
 
     def configure(
@@ -247,7 +259,7 @@ class Conference:
             elif pending.kind is CallKind.PUBLISH and pending.key is not None:
                 self.publications.unpublish(pending.key, error)
             elif pending.kind is CallKind.SUBSCRIBE and pending.key is not None:
-                self.subscriptions.park(pending.key)
+                self._park(pending.key)
             self.calls.finish(call, error=error)
         self._end_input()
 
@@ -267,7 +279,8 @@ class Conference:
     def connected(self, connection: ConnectionId, now: float) -> None:
         """The WebSocket is open."""
         self._begin(now)
-        self.life.connected(connection)
+        if connection == self.outbox.connection:
+            self.life.connected()
         self._end_input()
 
     def connect_refused(self, connection: ConnectionId, status: int, body: bytes, now: float) -> None:
@@ -288,6 +301,7 @@ class Conference:
         """A text message came."""
         self._begin(now)
         if connection == self.outbox.connection and self.phase is not Phase.LEAVING:  # after the Close nothing leaves
+            self.life.heard()
             self.outbox.signaling.receive_text(data)
             while (event := self.outbox.signaling.next_event()) is not NEED_DATA:
                 if isinstance(event, BadMessage):
@@ -303,14 +317,16 @@ class Conference:
         self._begin(now)
         for sessions in (self.publications, self.subscriptions):
             session = sessions.of_peer(report.peer)
-            if session is not None:
+            if session is not None and sessions.is_meant(session, report):
                 self._take_report(sessions, session, report)
         self._end_input()
 
     def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
-        """A pong came; keep-alive of the client is the server's business in this era (signaling.md § 2)."""
-        del connection, payload
+        """A pong came: the connection lives, whatever the pong says."""
+        del payload
         self._begin(now)
+        if connection == self.outbox.connection:
+            self.life.heard()
         self._end_input()
 
     def advance(self, now: float) -> None:
@@ -322,6 +338,9 @@ class Conference:
             for session in (*self.publications.all(), *self.subscriptions.all()):
                 if session.call == call.id:
                     self._media_lost(session, error)
+        for session in (*self.publications.all(), *self.subscriptions.all()):
+            if session.deadline is not None and session.deadline <= self.now:
+                self._media_lost(session, CallTimedOut("renewing a stream", NEGOTIATION_TIMEOUT))
         self._end_input()
 
     def show_hand(self, *, is_up: bool) -> None:
@@ -350,12 +369,20 @@ class Conference:
         else:
             self.subscriptions.stop(session, error)
 
+    def _park(self, key: MediaSessionKey) -> None:
+        if self.phase is Phase.JOINED:
+            self.subscriptions.park(key)
+        elif self.phase is Phase.RECONNECTING:
+            self.subscriptions.drop(key)
+
     def _begin(self, now: float) -> None:
         self.outbox.check_drained()
         self.now = max(self.now, now)  # a clock that goes backwards does no harm
 
     def _begin_joined(self, now: float) -> Participant:
         self._begin(now)
+        if self.phase is Phase.RECONNECTING:
+            raise LocalProtocolError("reconnecting: the connection was lost, wait for Resumed")
         if self.phase is not Phase.JOINED or self.own is None:
             raise LocalProtocolError(f"not in the room (phase: {self.phase.value})")
         return self.own

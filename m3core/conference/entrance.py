@@ -62,35 +62,45 @@ class Entering:
             self._requests.ask(
                 VERIFY_INVITE,
                 body=VerifyInvite(invite_code=entrance.invite_code),
-                then=lambda answer: self._start_invited(entrance, answer.room_id),
+                then=lambda answer: self._start(answer.room_id, None),
                 fail=self._failed,
+            )
+        else:
+            self._start(entrance.room_id, None)
+
+    def resume(self, room_id: RoomId, resumption: Secret) -> None:
+        """Ask for another ticket, with the token of the last one (signaling.md § 3)."""
+        self._start(room_id, resumption)
+
+    def _start(self, room_id: RoomId, resumption: Secret | None) -> None:
+        entrance = self._entrance
+        if isinstance(entrance, GuestEntrance):
+            self._requests.ask(
+                START_INVITED,
+                body=StartInvitedRequest(
+                    invite_code=entrance.invite_code, password=entrance.password, resumption=resumption
+                ),
+                then=lambda answer: self._started(room_id, answer),
+                fail=self._failed,
+                room_id=room_id,
             )
         else:
             self._requests.ask(
                 START,
-                body=StartRequest(),
-                then=lambda answer: self._started(entrance.room_id, answer),
+                body=StartRequest(resumption=resumption),
+                then=lambda answer: self._started(room_id, answer),
                 fail=self._failed,
-                room_id=entrance.room_id,
+                room_id=room_id,
             )
 
-    def _start_invited(self, guest: GuestEntrance, room_id: RoomId) -> None:
-        self._requests.ask(
-            START_INVITED,
-            body=StartInvitedRequest(invite_code=guest.invite_code, password=guest.password),
-            then=lambda answer: self._started(room_id, answer),
-            fail=self._failed,
-            room_id=room_id,
-        )
-
-    def ask_turn(self, then: Callable[[tuple[IceServer, ...]], None]) -> None:
-        """Ask for ICE servers; ``then`` always comes, with none if the server has none or refuses."""
+    def ask_turn(self, then: Callable[[tuple[IceServer, ...]], None], fail: Callable[[M3Error], None]) -> None:
+        """Ask for ICE servers; a server may have none."""
         self._requests.ask(
             GET_TURN,
             body=None,
             invite=self._entrance.invite_code if isinstance(self._entrance, GuestEntrance) else None,
             then=lambda answer: then(ice_servers(answer)),
-            fail=lambda _: then(()),
+            fail=fail,
         )
 
     def ask_room(self) -> None:

@@ -27,6 +27,8 @@ from m3core.io import (
 from m3core.messages import Command, UnknownCommand
 from m3core.signaling import CLIENT, SignalingConnection
 
+PING = b"m3"
+"""What our pings say; nobody looks at it."""
 Output = HttpRequest | Connect | SendText | Ping | Close | MediaCommand | Notify | CallDone
 
 
@@ -83,6 +85,17 @@ class Outbox:
         self.connection = ConnectionId(self._last_connection)
         self.signaling = SignalingConnection(CLIENT)
         self._queue.append(Connect(self.connection, url, subprotocols))
+
+    def ping(self) -> None:
+        """Send a WebSocket ping."""
+        if self.connection is not None:
+            self._queue.append(Ping(self.connection, PING))
+
+    def drop(self) -> None:
+        """Abort the WebSocket, if there is one, and know nothing more of it."""
+        self.close(None)
+        self.connection = None
+        self.signaling.close()
 
     def close(self, code: int | None) -> None:
         """Close the WebSocket; ``None`` aborts it."""

@@ -22,6 +22,8 @@ class Phase(Enum):
     WAITING = "waiting"
     """In the waiting room."""
     JOINED = "joined"
+    RECONNECTING = "reconnecting"
+    """The connection broke, and is being opened again."""
     LEAVING = "leaving"
     ENDED = "ended"
 

@@ -40,7 +40,7 @@ from m3core.io import (
     SendText,
 )
 from m3core.limits import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
-from m3core.messages import Event, encode
+from m3core.messages import Event, UnknownCommand, UnknownEvent, encode
 from m3core.messages.base import Command
 from m3core.rest.cors import preflight, with_cors
 from m3core.rest.errors import NOT_FOUND, Problem
@@ -145,6 +145,8 @@ class Controller:
                 self._answer_bad(session, event)
             elif isinstance(event, Command):
                 self._dispatch(session, event)
+            elif isinstance(event, UnknownCommand) and event.namespace == "echo":
+                self.tell(session, UnknownEvent("echo", "", event.payload, timestamp=self.direct()))
 
     def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
         """A pong; only the heartbeat's payload counts (signaling.md § 2)."""
@@ -194,7 +196,7 @@ class Controller:
         """Now, in whole seconds."""
         return self._timestamp(0)
 
-    def tell(self, session: Session, event: Event) -> None:
+    def tell(self, session: Session, event: Event | UnknownEvent) -> None:
         """Send to one."""
         self._queue.append(SendText((session.connection,), session.signaling.send(event)))
 

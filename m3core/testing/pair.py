@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import random
 from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -26,6 +27,7 @@ from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.engine import Output as ServerOutput
 from m3core.controller.sfu import SfuCommand
+from m3core.errors import TransportError
 from m3core.io import (
     Accept,
     Authorization,
@@ -76,14 +78,18 @@ def seeded_entropy(seed: str = "m3") -> Callable[[int], bytes]:
 class Client:
     """One client engine with its fakes, and what came out of it."""
 
-    def __init__(self, world: World, entrance: Entrance, name: str) -> None:
-        self.conference = Conference(entrance, display_name=name)
+    def __init__(self, world: World, entrance: Entrance, name: str, seed: object) -> None:
+        self.conference = Conference(
+            entrance, display_name=name, jitter=random.Random(f"m3/{seed}").random, utc_at_zero=UTC_AT_ZERO
+        )
         self.media = FakeMedia()
         self.events: list[object] = []
         self.done: dict[CallId, CallDone] = {}
         self.sent: list[bytes] = []
         self.received: list[bytes] = []
         self.closes: list[int | None] = []
+        self.requests: list[tuple[float, HttpRequest]] = []
+        """Every REST request, and when it was made."""
         self._world = world
 
     @property
@@ -136,6 +142,9 @@ class World:
         self.channels: dict[tuple[str, int], deque[Callable[[], None]]] = {}
         """What is under way: one queue for each direction of each client, one for the SFU."""
         self.refusals: list[HttpResponse] = []
+        self.is_reachable = True
+        """Whether requests and new connections get to the controller; those that do not fail."""
+        self._black: set[tuple[Client, ConnectionId]] = set()
         self._replies: dict[RequestId, Callable[[HttpResponse], None]] = {}
         self._links: dict[ConnectionId, tuple[Client, ConnectionId]] = {}
         self._last_request = 0
@@ -190,10 +199,8 @@ class World:
         self.now = end
 
     def cut(self, client: Client) -> None:
-        """The connection of ``client`` breaks: both ends notice, nothing under way arrives."""
-        index = self.clients.index(client)
-        for direction in ("up", "down"):
-            self.channels.get((direction, index), deque()).clear()
+        """The connection of ``client`` breaks: both ends notice, nothing under way arrives. It comes back by itself."""
+        self._lose_what_is_under_way(client)
         for server_side, (owner, client_side) in list(self._links.items()):
             if owner is client:
                 del self._links[server_side]
@@ -201,6 +208,29 @@ class World:
                 self.drain(client)
                 self.controller.connection_lost(server_side, self.now)
                 self.drain_server()
+
+    def gone(self, client: Client) -> None:
+        """As `cut`, and ``client`` does not come back."""
+        self.cut(client)
+        client.do(lambda conference, now: conference.leave(now))
+
+    def blackhole(self, client: Client) -> None:
+        """The connection of ``client`` passes nothing on any more, either way, and nobody is told. A new one works."""
+        self._lose_what_is_under_way(client)
+        self._black |= {link for link in self._links.values() if link[0] is client}
+
+    def restart_controller(self, close_code: int | None = 1001) -> None:
+        """The controller forgets all that is not in its store, and all connections are closed."""
+        for client in self.clients:
+            self._lose_what_is_under_way(client)
+        self.controller.shut_down(self.now)
+        for output in list(self.controller.outputs()):
+            self._perform_server(Close(output.connection, close_code) if isinstance(output, Close) else output)
+
+    def _lose_what_is_under_way(self, client: Client) -> None:
+        index = self.clients.index(client)
+        for direction in ("up", "down"):
+            self.channels.get((direction, index), deque()).clear()
 
     # -- performing ---
     def drain(self, client: Client) -> None:
@@ -220,6 +250,7 @@ class World:
         index = self.clients.index(client)
         match output:
             case HttpRequest():
+                client.requests.append((self.now, output))
                 self._queue("http", index, lambda: self._request(client, index, output))
             case Connect():
                 self._queue("up", index, lambda: self._connect(client, index, output))
@@ -229,6 +260,8 @@ class World:
             case Close(connection=connection, code=code):
                 client.closes.append(code)
                 self._queue("up", index, lambda: self._closed_by_client(client, connection, code))
+            case Ping(connection=connection, payload=payload):
+                self._queue("up", index, lambda: self._pinged(client, connection, payload))
             case MediaCommand():
                 self._queue("media", index, lambda: self._media(client, index, output))
             case Notify(event=event):
@@ -255,18 +288,21 @@ class World:
                     if connection in self._links:
                         self._send_down(connection, data)
             case Ping(connection=connection, payload=payload):
-                if connection in self._links:
+                if connection in self._links and self._links[connection] not in self._black:
                     client, _ = self._links[connection]
                     self._queue("up", self.clients.index(client), lambda: self._pong(connection, payload))
             case Close(connection=connection, code=code):
                 if connection in self._links:
-                    client, client_side = self._links.pop(connection)
-                    self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
+                    client, client_side = link = self._links.pop(connection)
+                    if link not in self._black:
+                        self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
             case SfuCommand():
                 self._queue("sfu", 0, lambda: self._sfu(output))
 
     def _send_down(self, connection: ConnectionId, data: bytes) -> None:
-        client, client_side = self._links[connection]
+        client, client_side = link = self._links[connection]
+        if link in self._black:
+            return
 
         def receive() -> None:
             client.received.append(data)
@@ -283,7 +319,7 @@ class World:
 
     def _up(self, client: Client, client_side: ConnectionId, data: bytes) -> None:
         for connection, link in self._links.items():
-            if link == (client, client_side):
+            if link == (client, client_side) and link not in self._black:
                 self.controller.receive_text(connection, data, self.now)
                 break
         self.drain_server()
@@ -292,8 +328,16 @@ class World:
         self.controller.pong(connection, payload, self.now)
         self.drain_server()
 
+    def _pinged(self, client: Client, client_side: ConnectionId, payload: bytes) -> None:
+        link = (client, client_side)
+        if link in self._links.values() and link not in self._black:
+            self._down(client, lambda: client.conference.pong(client_side, payload, self.now))
+
     def _connect(self, client: Client, index: int, output: Connect) -> None:
         del index
+        if not self.is_reachable:
+            self._down(client, lambda: client.conference.connection_lost(output.connection, self.now))
+            return
         self._last_connection += 1
         connection = ConnectionId(self._last_connection)
         self._links[connection] = (client, output.connection)
@@ -303,13 +347,17 @@ class World:
 
     def _closed_by_client(self, client: Client, client_side: ConnectionId, code: int | None) -> None:
         for connection, link in list(self._links.items()):
-            if link == (client, client_side):
+            if link == (client, client_side) and link not in self._black:
                 del self._links[connection]
                 self.controller.connection_lost(connection, self.now, code)
                 self.drain_server()
                 self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
 
     def _request(self, client: Client, index: int, request: HttpRequest) -> None:
+        if not self.is_reachable:
+            error = TransportError("the controller cannot be reached")
+            client.tell(lambda conference, now: conference.http_failed(request.id, error, now))
+            return
         headers = request.headers
         if request.authorization is Authorization.ACCOUNT:
             headers = (*headers, ("authorization", f"Bearer {OWNER_TOKEN.reveal()}"))
@@ -357,7 +405,7 @@ class World:
 
     # -- set-up ---
     def _enter(self, entrance: Entrance, name: str) -> Client:
-        client = Client(self, entrance, name)
+        client = Client(self, entrance, name, len(self.clients))
         self.clients.append(client)
         client.do(lambda conference, now: conference.start(now))
         return client
