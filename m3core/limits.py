@@ -97,9 +97,9 @@ RECONNECT_CAP: Final = 30.0
 RECONNECT_STABLE: Final = 60.0
 """A connection that held so long is a success, after which the windows begin anew; a flapping one is not."""
 RECONNECT_PATIENCE: Final = 300.0
-"""A loss that lasts so long is the end. The server keeps a session for 120 s (signaling.md § 3); a restart takes longer."""
+"""A loss that lasts so long is the end. The server keeps a session for 120 s (signaling.md § 3)."""
 KEEPALIVE_INTERVAL: Final = 12.0
-"""A connection on which nothing came for so long is asked whether it lives, as the web client does (signaling.md § 2) ..."""
+"""A connection on which nothing came for so long is asked whether it lives (signaling.md § 2) ..."""
 KEEPALIVE_TIMEOUT: Final = 10.0
 """... and is lost if nothing comes within so long."""
 TURN_LEAD: Final = 20.0

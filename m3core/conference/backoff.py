@@ -1,10 +1,24 @@
-"""When to try again after a lost connection: exponential, with jitter, capped, and not for ever (reliability row 29)."""
+"""Whether to try again after a lost connection, and when: exponential, with jitter, capped, and not for ever."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
+from m3core.errors import ApiError, AuthError, CallCancelled, CallRefused, M3Error
 from m3core.limits import RECONNECT_CAP, RECONNECT_MIN, RECONNECT_PATIENCE, RECONNECT_STABLE, RECONNECT_WINDOW
+
+BROKEN: Final = frozenset({None, 1001, 1005, 1006, 1007, 1012, 1013, 4999})
+"""Close codes after which the web client comes back; any other, and 1000, is for good (signaling.md § 2)."""
+_HEALS: Final = frozenset({"session_running", "invalid_ticket"})
+"""Refusals that time heals: the server has not noticed yet that we are gone, or it restarted and lost the ticket."""
+
+
+def may_pass(error: M3Error) -> bool:
+    """Whether what kept an attempt from coming back may be over at the next one: all but a no of the server."""
+    if isinstance(error, ApiError):
+        return error.code in _HEALS or not 400 <= error.status < 500
+    return not isinstance(error, AuthError | CallRefused | CallCancelled)
 
 
 class BackOff:

@@ -63,9 +63,9 @@ _REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
 class Conference:
     """One conference, as a client. Use it once: `start`, then inputs until `state.ended`.
 
-    ``jitter`` gives a float in [0, 1), a new one each time (`random.random`): it spreads the attempts of many clients to
-    come back after a lost connection. ``utc_at_zero``, aware of its time zone, is the instant of ``now`` = 0; without it
-    TURN credentials are never asked for anew.
+    ``jitter`` gives a float in [0, 1), a new one each time (`random.random`): it spreads the attempts of many clients
+    to come back after a lost connection. ``utc_at_zero``, aware of its time zone, is the instant of ``now`` = 0;
+    without it TURN credentials are never asked for anew.
     """
 
     def __init__(

@@ -36,9 +36,10 @@ class ConnectionLost:
 class Resumed:
     """We are in the room again, and this is what changed among the others while we were away.
 
-    ``participant`` is ourselves. ``previous_id`` is the id that we had; another one if the server had forgotten us: then
-    the others saw us leave and somebody else come. ``changed`` were here before and are here now. Whose stream went is
-    told by `SubscriptionStopped`; who is focused (media.md § 7) is unknown until the next `FocusChanged`.
+    ``participant`` is ourselves. ``previous_id`` is the id that we had; another one if the server had forgotten us:
+    then the others saw us leave and somebody else come. ``changed`` were here before and are here now. A subscription
+    that could not be renewed is told by `SubscriptionStopped`; who is focused (media.md § 7) is unknown until the next
+    `FocusChanged`.
     """
 
     participant: Participant

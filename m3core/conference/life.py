@@ -1,10 +1,10 @@
 """The life of a conference as one line of phases: entering, connecting, joining, joined (or waiting), leaving, ended.
 
-A connection that breaks once we were in leads back to the entrance, without the user's doing: back-off, a new ticket with
-the resumption token, a new WebSocket, `join` (signaling.md § 3). Seen from outside all of that is one phase.
+A connection that breaks once we were in leads back to the entrance, without the user's doing: back-off, a new ticket
+with the resumption token, a new WebSocket, `join` (signaling.md § 3). Seen from outside all of that is one phase.
 
-Owns the phase, the deadline of the present step, the keep-alive, and the end: whatever ends a conference ends here, once.
-Knows nothing of rosters or of what streams carry.
+Owns the phase, the deadline of the present step, the keep-alive, and the end: whatever ends a conference ends here,
+once. Knows nothing of rosters or of what streams carry.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from m3core import handshake
-from m3core.conference.backoff import BackOff
+from m3core.conference.backoff import BROKEN, BackOff, may_pass
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.entrance import Entering, Entrance
 from m3core.conference.events import ConnectionLost, Ended
@@ -27,10 +27,7 @@ from m3core.conference.state import EndReason, Phase
 from m3core.conference.subscriptions import Subscriptions
 from m3core.conference.turn import TurnSchedule
 from m3core.errors import (
-    ApiError,
-    AuthError,
     CallCancelled,
-    CallRefused,
     CallTimedOut,
     ConferenceEnded,
     LocalProtocolError,
@@ -53,10 +50,6 @@ NORMAL_CLOSURE = 1000
 MESSAGE_TOO_BIG = 1009
 """RFC 6455 s.7.4.1."""
 
-BROKEN: Final = frozenset({None, 1001, 1005, 1006, 1007, 1012, 1013, 4999})
-"""Close codes after which the web client comes back; any other, and 1000, is for good (signaling.md § 2)."""
-_ASKS_AGAIN: Final = frozenset({"session_running", "invalid_ticket"})
-"""Refusals of the server that time heals: it has not noticed yet that we are gone; it has lost the ticket, restarting."""
 _SURVIVING: Final = frozenset({CallKind.START, CallKind.PUBLISH, CallKind.SUBSCRIBE, CallKind.LEAVE})
 """Calls that a lost connection does not end: what they want is asked for again."""
 _ATTEMPT: Final = frozenset({Phase.RECONNECTING, Phase.STARTING, Phase.CONNECTING, Phase.JOINING})
@@ -338,7 +331,7 @@ class Life:
         self._step_deadline = self._backoff.next(conference.now)
 
     def _fail(self, error: M3Error) -> None:
-        if self.is_resuming and _may_pass(error):
+        if self.is_resuming and may_pass(error):
             self._broken(str(error))
             return
         call = self._conference.calls.find(CallKind.START)
@@ -372,10 +365,3 @@ class Life:
         for sessions in (self._conference.publications, self._conference.subscriptions):
             for session in sessions.all():
                 sessions.close(session, error)
-
-
-def _may_pass(error: M3Error) -> bool:
-    """Whether what kept an attempt from coming back may be over at the next one: all but a no of the server."""
-    if isinstance(error, ApiError):
-        return error.code in _ASKS_AGAIN or not 400 <= error.status < 500
-    return not isinstance(error, AuthError | CallRefused | CallCancelled)

@@ -13,14 +13,10 @@ that a test can let messages cross.
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
-import random
 from collections import deque
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
-from m3core.conference.engine import Conference
 from m3core.conference.entrance import Entrance, GuestEntrance, MemberEntrance
 from m3core.conference.outbox import Output as ClientOutput
 from m3core.controller.config import ControllerConfig, TokenTable, User
@@ -32,7 +28,6 @@ from m3core.io import (
     Accept,
     Authorization,
     CallDone,
-    CallId,
     Close,
     Connect,
     ConnectionId,
@@ -51,79 +46,15 @@ from m3core.io import (
 from m3core.rest.auth import LOGIN, LoginRequest
 from m3core.rest.events import CREATE_EVENT, CreateEvent
 from m3core.rest.invites import CREATE_INVITE, CreateInvite
-from m3core.testing.fakes import FakeMedia, FakeSfu
-from m3core.values import InviteCode, MediaSessionType, ParticipantId, RoomId, Secret, UserId
+from m3core.testing.client import UTC_AT_ZERO, Client, seeded_entropy
+from m3core.testing.fakes import FakeSfu
+from m3core.values import InviteCode, RoomId, Secret, UserId
 
 BASE_URL: Final = "http://127.0.0.1:8080"
 OWNER_TOKEN: Final = Secret("owner-token")
 OWNER: Final = User(
     id=UserId("07587a01-c663-4536-89a5-40e8da60f671"), email="ada@example.org", display_name="Ada Lovell"
 )
-UTC_AT_ZERO: Final = dt.datetime(2024, 3, 5, 9, 30, tzinfo=dt.UTC)
-EventT = TypeVar("EventT")
-
-
-def seeded_entropy(seed: str = "m3") -> Callable[[int], bytes]:
-    """Random bytes that are the same in every run."""
-    counter = 0
-
-    def entropy(size: int) -> bytes:
-        nonlocal counter
-        counter += 1
-        return hashlib.shake_256(f"{seed}/{counter}".encode()).digest(size)
-
-    return entropy
-
-
-class Client:
-    """One client engine with its fakes, and what came out of it."""
-
-    def __init__(self, world: World, entrance: Entrance, name: str, seed: object) -> None:
-        self.conference = Conference(
-            entrance, display_name=name, jitter=random.Random(f"m3/{seed}").random, utc_at_zero=UTC_AT_ZERO
-        )
-        self.media = FakeMedia()
-        self.events: list[object] = []
-        self.done: dict[CallId, CallDone] = {}
-        self.sent: list[bytes] = []
-        self.received: list[bytes] = []
-        self.closes: list[int | None] = []
-        self.requests: list[tuple[float, HttpRequest]] = []
-        """Every REST request, and when it was made."""
-        self._world = world
-
-    @property
-    def id(self) -> ParticipantId:
-        """The own participant id."""
-        own = self.conference.own
-        if own is None:
-            raise AssertionError("not joined")
-        return own.id
-
-    def of(self, kind: type[EventT]) -> list[EventT]:
-        """The events of one class, in order."""
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def do(self, command: Callable[[Conference, float], CallId]) -> CallId:
-        """Give a command that is one call; its outputs are under way afterwards."""
-        call = command(self.conference, self._world.now)
-        self._world.drain(self)
-        return call
-
-    def publish(
-        self, kind: MediaSessionType = MediaSessionType.VIDEO, *, audio: bool = True, video: bool = True
-    ) -> CallId:
-        """Publish a stream."""
-        return self.do(lambda c, now: c.publish(kind, audio=audio, video=video, now=now)[0])
-
-    def subscribe(self, participant: ParticipantId, kind: MediaSessionType = MediaSessionType.VIDEO) -> CallId:
-        """Subscribe to a stream."""
-        return self.do(lambda c, now: c.subscribe(participant, kind, now=now)[0])
-
-    def tell(self, what: Callable[[Conference, float], None]) -> None:
-        """Give any other input."""
-        what(self.conference, self._world.now)
-        self._world.drain(self)
 
 
 class World:
@@ -285,30 +216,39 @@ class World:
                 self._down(client, lambda: client.conference.connect_refused(client_side, status, body, self.now))
             case SendText(connections=connections, data=data):
                 for connection in connections:
-                    if connection in self._links:
-                        self._send_down(connection, data)
+                    self._send_down(connection, data)
             case Ping(connection=connection, payload=payload):
-                if connection in self._links and self._links[connection] not in self._black:
-                    client, _ = self._links[connection]
-                    self._queue("up", self.clients.index(client), lambda: self._pong(connection, payload))
+                self._ping_down(connection, payload)
             case Close(connection=connection, code=code):
-                if connection in self._links:
-                    client, client_side = link = self._links.pop(connection)
-                    if link not in self._black:
-                        self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
+                self._closed_by_server(connection, code)
             case SfuCommand():
                 self._queue("sfu", 0, lambda: self._sfu(output))
 
+    def _link(self, connection: ConnectionId) -> tuple[Client, ConnectionId] | None:
+        """Who is at the other end of a connection of the controller, if anything gets there."""
+        link = self._links.get(connection)
+        return None if link in self._black else link
+
     def _send_down(self, connection: ConnectionId, data: bytes) -> None:
-        client, client_side = link = self._links[connection]
-        if link in self._black:
+        if (link := self._link(connection)) is None:
             return
+        client, client_side = link
 
         def receive() -> None:
             client.received.append(data)
             client.conference.receive_text(client_side, data, self.now)
 
         self._down(client, receive)
+
+    def _ping_down(self, connection: ConnectionId, payload: bytes) -> None:
+        if (link := self._link(connection)) is not None:
+            self._queue("up", self.clients.index(link[0]), lambda: self._pong(connection, payload))
+
+    def _closed_by_server(self, connection: ConnectionId, code: int | None) -> None:
+        if (link := self._link(connection)) is not None:
+            client, client_side = link
+            self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
+        self._links.pop(connection, None)
 
     def _down(self, client: Client, act: Callable[[], None]) -> None:
         def deliver() -> None:
@@ -427,4 +367,4 @@ class World:
         return room_id, invite.invite_code
 
 
-__all__ = ["BASE_URL", "OWNER", "OWNER_TOKEN", "Client", "PeerId", "World", "seeded_entropy"]
+__all__ = ["BASE_URL", "OWNER", "OWNER_TOKEN", "UTC_AT_ZERO", "Client", "PeerId", "World", "seeded_entropy"]
