@@ -13,7 +13,7 @@ from attrs import field, frozen
 from m3core.conference.requests import Requests
 from m3core.errors import M3Error
 from m3core.io import IceServer
-from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
+from m3core.rest.invites import VERIFY_INVITE, VerifiedInvite, VerifyInvite
 from m3core.rest.rooms import GET_ROOM, START, START_INVITED, StartInvitedRequest, StartRequest, StartResponse
 from m3core.rest.turn import GET_TURN, ice_servers
 from m3core.values import InviteCode, RoomId, Secret
@@ -54,6 +54,7 @@ class Entering:
         self._requests = requests
         self._started = started
         self._failed = failed
+        self._room_id = entrance.room_id if isinstance(entrance, MemberEntrance) else RoomId("")
 
     def begin(self) -> None:
         """Ask for the first thing."""
@@ -62,18 +63,22 @@ class Entering:
             self._requests.ask(
                 VERIFY_INVITE,
                 body=VerifyInvite(invite_code=entrance.invite_code),
-                then=lambda answer: self._start(answer.room_id, None),
+                then=self._verified,
                 fail=self._failed,
             )
         else:
-            self._start(entrance.room_id, None)
+            self._start(None)
 
-    def resume(self, room_id: RoomId, resumption: Secret) -> None:
+    def resume(self, resumption: Secret) -> None:
         """Ask for another ticket, with the token of the last one (signaling.md § 3)."""
-        self._start(room_id, resumption)
+        self._start(resumption)
 
-    def _start(self, room_id: RoomId, resumption: Secret | None) -> None:
-        entrance = self._entrance
+    def _verified(self, answer: VerifiedInvite) -> None:
+        self._room_id = answer.room_id
+        self._start(None)
+
+    def _start(self, resumption: Secret | None) -> None:
+        entrance, room_id = self._entrance, self._room_id
         if isinstance(entrance, GuestEntrance):
             self._requests.ask(
                 START_INVITED,

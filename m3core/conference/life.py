@@ -296,8 +296,7 @@ class Life:
         elif self._step is Phase.RECONNECTING:
             self._step = Phase.STARTING
             self._step_deadline = None  # the request has its own
-            if self.room_id is not None:  # it is known since we were in
-                self._entering.resume(self.room_id, self._resumption)
+            self._entering.resume(self._resumption)
         else:
             what, seconds = ("connect", CONNECT_TIMEOUT) if self._step is Phase.CONNECTING else ("join", JOIN_TIMEOUT)
             self.give_up(CallTimedOut(what, seconds))

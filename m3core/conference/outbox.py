@@ -63,9 +63,8 @@ class Outbox:
 
     def send(self, message: Command | UnknownCommand) -> None:
         """Send a command; raises `LocalProtocolError` where the state tables forbid it."""
-        if self.connection is None:
-            raise LocalProtocolError("not connected")
-        self._queue.append(SendText((self.connection,), self.signaling.send(message)))
+        connection = self._present()
+        self._queue.append(SendText((connection,), self.signaling.send(message)))
 
     def media(self, peer: PeerId, operation: MediaOperation) -> CommandId:
         """Command the media engine."""
@@ -88,8 +87,12 @@ class Outbox:
 
     def ping(self) -> None:
         """Send a WebSocket ping."""
-        if self.connection is not None:
-            self._queue.append(Ping(self.connection, PING))
+        self._queue.append(Ping(self._present(), PING))
+
+    def _present(self) -> ConnectionId:
+        if self.connection is None:
+            raise LocalProtocolError("not connected")
+        return self.connection
 
     def drop(self) -> None:
         """Abort the WebSocket, if there is one, and know nothing more of it."""
