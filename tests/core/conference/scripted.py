@@ -57,10 +57,12 @@ def _report(report: MediaReport, conference: Conference, now: float) -> None:
 class Script:
     """One conference, its outputs, and a clock."""
 
-    def __init__(self, entrance: Entrance = GUEST, *, jitter: float = 0.5, turn: object = None) -> None:
+    def __init__(
+        self, entrance: Entrance = GUEST, *, jitter: Callable[[], float] = lambda: 0.5, turn: object = None
+    ) -> None:
         self.now = 0.0
         self.conference = Conference(
-            entrance, display_name="Ada", jitter=lambda: jitter, utc_at_zero=UTC_AT_ZERO if turn else None
+            entrance, display_name="Ada", jitter=jitter, utc_at_zero=UTC_AT_ZERO if turn else None
         )
         self.media = FakeMedia()
         self.requests: deque[HttpRequest] = deque()
