@@ -51,7 +51,7 @@ class Joining:
         meeting = around.rooms.open(admission.room)
         if admission.breakout_room is not None and (meeting.breakouts is None or meeting.breakouts.is_over):
             # signaling.md § 2: an expired breakout room is closed with 1000; that there is none is our trouble.
-            around.dismiss(session, INTERNAL_ERROR if meeting.breakouts is None else NORMAL_CLOSURE)
+            around.dismiss((session,), INTERNAL_ERROR if meeting.breakouts is None else NORMAL_CLOSURE)
         elif self._is_full(meeting, session):
             reason = control.JoinBlockedReason.PARTICIPANT_LIMIT_REACHED
             around.tell(session, control.JoinBlocked(reason=reason, timestamp=around.direct()))
@@ -217,8 +217,7 @@ class Joining:
         everyone = list(meeting.everyone())
         if event is not None:
             self._around.tell_all(everyone, event)
-        for participant in everyone:
-            self._around.dismiss(participant.session, NORMAL_CLOSURE)
+        self._around.dismiss([participant.session for participant in everyone], NORMAL_CLOSURE)
 
     def _tell_left_waiting(self, participant: Participant) -> None:
         event = moderation.LeftWaitingRoom(id=participant.id, timestamp=self._around.relayed())

@@ -218,7 +218,7 @@ class Witness:
             client_side(client, output)
 
         def from_server(output: Any) -> None:
-            self.see(output, *world.controller._sessions.values(), *world.controller._rooms.live.values())
+            self.see(output, *world.controller._sessions.values(), *world.controller.rooms.live.values())
             self.see(world.controller.store, world.controller._tickets, world.controller.config)
             server_side(output)
 
