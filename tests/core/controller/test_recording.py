@@ -263,6 +263,18 @@ def test_no_recorder_comes() -> None:
     server.settle()  # with the room goes the waiting
 
 
+def test_a_room_that_nobody_ever_entered() -> None:
+    server, ada, bob, _ = streaming()
+    ada.say("breakout", "start", rooms=[{"name": "Red", "assignments": []}])
+    red = ada.heard("breakout")[0]["rooms"][0]["id"]
+    ada.say("moderation", "enable_waiting_room")
+    bob.leave()
+    bob = server.guest("Bob", breakout_room=red)
+    bob.say("control", "join", display_name="Bob")
+    assert bob.heard()[0]["message"] == "in_waiting_room"
+    server.settle()
+
+
 def test_a_stream_that_fails() -> None:
     server, ada, bob, target = streaming()
     recorder, second = server.recorder(), server.recorder()
