@@ -50,7 +50,7 @@ class Joining:
             return
         meeting = around.rooms.open(admission.room)
         if (code := _dead_end(meeting, session)) is not None:
-            around.dismiss(session, code)
+            around.dismiss((session,), code)
         elif self._is_full(meeting, session):
             reason = control.JoinBlockedReason.PARTICIPANT_LIMIT_REACHED
             around.tell(session, control.JoinBlocked(reason=reason, timestamp=around.direct()))
@@ -66,7 +66,7 @@ class Joining:
     def enter_room(self, participant: Participant) -> None:
         """`control.enter_room` of somebody whom a moderator has let in."""
         if (code := _dead_end(participant.room.meeting, participant.session)) is not None:
-            self._around.dismiss(participant.session, code)
+            self._around.dismiss((participant.session,), code)
             return
         del participant.room.meeting.waiting[participant.id]
         participant.is_waiting = False
@@ -221,8 +221,7 @@ class Joining:
         everyone = list(meeting.everyone())
         if event is not None:
             self._around.tell_all(everyone, event)
-        for participant in everyone:
-            self._around.dismiss(participant.session, NORMAL_CLOSURE)
+        self._around.dismiss([participant.session for participant in everyone], NORMAL_CLOSURE)
 
     def _tell_left_waiting(self, participant: Participant) -> None:
         event = moderation.LeftWaitingRoom(id=participant.id, timestamp=self._around.relayed())

@@ -7,16 +7,20 @@ their services are not here. Nor is `meeting_notes`, which `protocol` is called 
 from __future__ import annotations
 
 from m3core.controller.breakout import BreakoutModule
+from m3core.controller.chat import ChatModule
 from m3core.controller.control import ControlModule
+from m3core.controller.echo import EchoModule
 from m3core.controller.features import Feature
 from m3core.controller.media import MediaModule
 from m3core.controller.moderation import ModerationModule
 from m3core.controller.module import Module
+from m3core.controller.polls import PollsModule
 from m3core.controller.protocol import ProtocolModule
 from m3core.controller.recording import RecordingModule
 from m3core.controller.streaming import RecordingServiceModule, StreamingModule
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
+from m3core.controller.timer import TimerModule
 
 
 def modules_of(around: Surroundings, streams: Streams) -> dict[str, Module]:
@@ -26,7 +30,15 @@ def modules_of(around: Surroundings, streams: Streams) -> dict[str, Module]:
     `recording` and `breakout`.
     """
     control = ControlModule(around)
-    modules: list[Module] = [MediaModule(around, streams), control, ModerationModule(around, control)]
+    modules: list[Module] = [
+        MediaModule(around, streams),
+        control,
+        ModerationModule(around, control),
+        ChatModule(around),
+        PollsModule(around),
+        TimerModule(around),
+        EchoModule(around),
+    ]
     if around.config.pads is not None:
         modules.append(ProtocolModule(around, around.config.pads))
     if around.has(Feature.STREAMING_TARGETS):

@@ -83,7 +83,7 @@ class Session:
     signaling: SignalingConnection
     last_pong: float
     allowance: RateLimit
-    participant: Participant | None = None
+    participant: Participant | None = field(default=None, repr=False)
     """Who is in the room, or waits for it, by this connection."""
 
 
@@ -93,7 +93,7 @@ class Participant:
 
     id: ParticipantId
     session: Session
-    room: LiveRoom
+    room: LiveRoom = field(repr=False)
     display_name: str
     role: Role
     kind: ParticipationKind

@@ -115,4 +115,4 @@ class RecordingModule(Consents):
         elif recorder is None or recorder.id != command.recording_id:
             self.refuse(sender, RecordingErrorCode.INVALID_RECORDING_ID)
         else:
-            self._around.dismiss(recorder.session, NORMAL_CLOSURE)
+            self._around.dismiss((recorder.session,), NORMAL_CLOSURE)

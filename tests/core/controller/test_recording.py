@@ -140,6 +140,16 @@ def test_recorders_do_not_wait() -> None:
     assert [payload["message"] for payload in ada.heard()] == ["started"]
 
 
+def test_recorders_are_not_sent_to_wait() -> None:
+    server = Server(recorded(FeatureLevel.V0_15))
+    (ada,) = server.joined("Ada")
+    recorder = server.recorder()
+    recorder.join()
+    recorder.heard()
+    ada.say("moderation", "send_to_waiting_room", target=recorder.id)
+    assert recorder.heard() == ada.heard() == []
+
+
 @pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9])
 def test_consent(level: FeatureLevel) -> None:
     server = Server(recorded(level))
