@@ -9,7 +9,28 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from m3core.conference.state import EndReason, Participant
+from m3core.conference.common import EndReason, Participant
+from m3core.conference.modules.chat import ChatCleared as ChatCleared
+from m3core.conference.modules.chat import ChatEvent
+from m3core.conference.modules.chat import ChatSwitched as ChatSwitched
+from m3core.conference.modules.conversations import ChatMessage as ChatMessage
+from m3core.conference.modules.moderation import DebriefingStarted as DebriefingStarted
+from m3core.conference.modules.moderation import DisplayNameChanged as DisplayNameChanged
+from m3core.conference.modules.moderation import HandsReset as HandsReset
+from m3core.conference.modules.moderation import ModerationEvent
+from m3core.conference.modules.moderation import RaiseHandsSwitched as RaiseHandsSwitched
+from m3core.conference.modules.moderation import WaitingRoomEntered as WaitingRoomEntered
+from m3core.conference.modules.moderation import WaitingRoomJoined as WaitingRoomJoined
+from m3core.conference.modules.moderation import WaitingRoomLeft as WaitingRoomLeft
+from m3core.conference.modules.moderation import WaitingRoomSwitched as WaitingRoomSwitched
+from m3core.conference.modules.polls import PollDone as PollDone
+from m3core.conference.modules.polls import PollsEvent
+from m3core.conference.modules.polls import PollStarted as PollStarted
+from m3core.conference.modules.polls import PollUpdated as PollUpdated
+from m3core.conference.modules.timer import TimerEvent
+from m3core.conference.modules.timer import TimerReadyChanged as TimerReadyChanged
+from m3core.conference.modules.timer import TimerStarted as TimerStarted
+from m3core.conference.modules.timer import TimerStopped as TimerStopped
 from m3core.errors import RemoteProtocolError
 from m3core.messages import Event, UnknownEvent
 from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
@@ -23,8 +44,35 @@ class ConferenceJoined:
 
 
 @frozen(kw_only=True)
-class WaitingRoomEntered:
-    """A moderator has to let us in (signaling.md § 6)."""
+class ConnectionLost:
+    """The connection broke, and is being opened again: `Resumed` or `Ended` follows. ``detail`` is for people.
+
+    Streams of ours and subscriptions live on as objects, but nothing flows meanwhile.
+    """
+
+    detail: str = ""
+
+
+@frozen(kw_only=True)
+class Resumed:
+    """We are in the room again, and this is what changed among the others while we were away.
+
+    ``participant`` is ourselves. ``previous_id`` is the id that we had; another one if the server had forgotten us:
+    then the others saw us leave and somebody else come. ``changed`` were here before and are here now. A subscription
+    that could not be renewed is told by `SubscriptionStopped`; who is focused (media.md § 7) is unknown until the next
+    `FocusChanged`.
+    """
+
+    participant: Participant
+    previous_id: ParticipantId
+    joined: tuple[Participant, ...] = ()
+    left: tuple[Participant, ...] = ()
+    changed: tuple[Participant, ...] = ()
+
+    @property
+    def same_id(self) -> bool:
+        """Whether we are for the others who we were."""
+        return self.participant.id == self.previous_id
 
 
 @frozen(kw_only=True)
@@ -120,6 +168,14 @@ class MuteRequested:
 
 
 @frozen(kw_only=True)
+class ForceMuteChanged:
+    """Only those in ``allow_list``, and moderators, may unmute now; or all may again (L 0.16)."""
+
+    force_mute: bool
+    allow_list: frozenset[ParticipantId]
+
+
+@frozen(kw_only=True)
 class PresenterChanged:
     """We may, or may no longer, share the screen."""
 
@@ -128,7 +184,7 @@ class PresenterChanged:
 
 @frozen(kw_only=True)
 class PublicationStarted:
-    """One of our streams is live."""
+    """One of our streams is live, or is live again after `Resumed`."""
 
     media_session_type: MediaSessionType
 
@@ -187,7 +243,7 @@ class PeerMisbehaved:
 class UnknownMessage:
     """A message that the conference makes nothing of: of a namespace or kind without a class, or without a meaning."""
 
-    event: Event | UnknownEvent = field(repr=False)
+    event: UnknownEvent | Event = field(repr=False)
 
 
 @frozen(kw_only=True)
@@ -200,7 +256,8 @@ class Ended:
 
 ConferenceEvent: TypeAlias = (
     ConferenceJoined
-    | WaitingRoomEntered
+    | ConnectionLost
+    | Resumed
     | ParticipantJoined
     | ParticipantLeft
     | ParticipantChanged
@@ -213,6 +270,7 @@ ConferenceEvent: TypeAlias = (
     | FocusChanged
     | SpeakerChanged
     | MuteRequested
+    | ForceMuteChanged
     | PresenterChanged
     | PublicationStarted
     | PublicationStopped
@@ -223,4 +281,8 @@ ConferenceEvent: TypeAlias = (
     | PeerMisbehaved
     | UnknownMessage
     | Ended
+    | ModerationEvent
+    | ChatEvent
+    | PollsEvent
+    | TimerEvent
 )

@@ -163,7 +163,7 @@ def test_guards() -> None:
     with pytest.raises(LocalProtocolError):
         Outbox().send(control.RaiseHand())
     conference = Conference(GuestEntrance(base_url=BASE_URL, invite_code=InviteCode("x")), display_name="Bob")
-    conference._dispatcher.take(control.RoleUpdated(new_role=Role.USER))
+    conference.dispatcher.take(control.RoleUpdated(new_role=Role.USER))
     (told,) = conference.outputs()
     assert isinstance(getattr(told, "event", None), PeerMisbehaved)
 
@@ -226,13 +226,13 @@ class Witness:
         world._perform_server = from_server  # type: ignore[method-assign]
         issue = world.controller._tickets.issue
 
-        def issued(*args: Any) -> Any:
-            answer = issue(*args)
+        def issued(*args: Any, **more: Any) -> Any:
+            answer = issue(*args, **more)
             self.secrets |= {answer.ticket.reveal(), answer.resumption.reveal()}
             self.see(answer)
             return answer
 
-        world.controller._tickets.issue = issued  # type: ignore[method-assign, assignment]
+        world.controller._tickets.issue = issued  # type: ignore[method-assign]
 
     def see(self, *things: object) -> None:
         self.texts += [repr(thing) + str(thing) for thing in things]
