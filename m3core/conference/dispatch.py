@@ -18,6 +18,7 @@ from m3core.conference.modules.polls import PollsModule
 from m3core.conference.modules.timer import TimerModule
 from m3core.errors import CallRefused, RemoteProtocolError
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent
+from m3core.messages.echo import Pong
 from m3core.values import MediaSessionKey
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Dispatcher:
             for module in conference.modules.all
             for event, handler in module.handlers().items()
         }
+        self._handlers[Pong] = (None, _heard)
         self._rules = {command: rule for module in conference.modules.all for command, rule in module.RULES.items()}
 
     def rule_of(self, command: Command | UnknownCommand) -> Rule:
@@ -101,3 +103,7 @@ class Dispatcher:
 
     def _unknown(self, event: Event | UnknownEvent) -> None:
         self._conference.outbox.notify(UnknownMessage(event=event))
+
+
+def _heard(_: Event) -> None:
+    """The answer to the keep-alive: that it came is all it says, and `life` knows it."""
