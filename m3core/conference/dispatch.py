@@ -18,7 +18,7 @@ from m3core.conference.modules.polls import PollsModule
 from m3core.conference.modules.timer import TimerModule
 from m3core.errors import CallRefused, RemoteProtocolError
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent
-from m3core.messages.echo import Pong
+from m3core.messages import kind as kind_of
 from m3core.values import MediaSessionKey
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ class Dispatcher:
             for module in conference.modules.all
             for event, handler in module.handlers().items()
         }
-        self._handlers[Pong] = (None, _heard)
         self._rules = {command: rule for module in conference.modules.all for command, rule in module.RULES.items()}
 
     def rule_of(self, command: Command | UnknownCommand) -> Rule:
@@ -102,8 +101,7 @@ class Dispatcher:
         conference.calls.finish(call.id, error=error)
 
     def _unknown(self, event: Event | UnknownEvent) -> None:
-        self._conference.outbox.notify(UnknownMessage(event=event))
-
-
-def _heard(_: Event) -> None:
-    """The answer to the keep-alive: that it came is all it says, and `life` knows it."""
+        if kind_of(event)[0] == "echo":
+            self._conference.life.echoed()
+        else:
+            self._conference.outbox.notify(UnknownMessage(event=event))
