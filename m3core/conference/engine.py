@@ -230,6 +230,7 @@ class Conference(Streaming):
             for session in (*self.publications.all(), *self.subscriptions.all()):
                 if session.call == call.id:
                     self._media_lost(session, error)
+            self.calls.finish(call.id, error=error)
         self._end_input()
 
     def participant(self, participant_id: ParticipantId) -> Participant | None:
