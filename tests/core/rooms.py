@@ -13,6 +13,7 @@ from m3core.conference.state import ConferenceState, Participant, Phase
 from m3core.errors import CallRefused
 from m3core.io import CallDone, CallId
 from m3core.messages import decode_event
+from m3core.messages.control import JoinSuccess
 from m3core.testing.pair import World
 
 EventT = TypeVar("EventT")
@@ -52,8 +53,8 @@ class Room:
         own = {"id": OWN, "display_name": "Ada", "role": "moderator", "participants": [entry()]}
         self.hear("control", "join_success", **{**own, "media": {"is_presenter": True}, **joined})
 
-    def resume(self, **joined: Any) -> None:
-        """The modules enter the same room again, as after a lost connection."""
+    def resume(self, **joined: Any) -> list[object]:
+        """The modules enter the same room again, as after a lost connection; what they say was missed."""
         payload: dict[str, Any] = {
             "message": "join_success",
             "id": OWN,
@@ -63,9 +64,13 @@ class Room:
         }
         payload |= {"media": {"is_presenter": True}, **joined}
         event = decode_event(json.dumps({"namespace": "control", "payload": payload}).encode())
-        self.client.conference.dispatcher.take(event)
-        self.world.drain(self.client)
+        assert isinstance(event, JoinSuccess)
+        modules = self.client.conference.modules.all
+        for module in modules:
+            module.touch()
+            module.entered(event)
         self.client.tell(lambda conference, now: conference.advance(now))
+        return [missed for module in modules for missed in module.missed_events()]
 
     def state(self) -> ConferenceState:
         """The snapshot; a call, so that no type checker believes that it stays the same."""

@@ -195,11 +195,13 @@ def test_who_comes_back_knows_what_was_seen_and_what_was_said_in_private() -> No
     room = Room(chat=join_data(room_history=[stored(1)]))
     say(room, 10, BOB, "psst", "private", target=OWN)
     room.do(lambda commands: commands.chat.mark_seen())
-    room.resume(chat=join_data(room_history=[stored(2), stored(1)]))
+    (missed,) = room.resume(chat=join_data(room_history=[stored(2), stored(1)]))
+    assert isinstance(missed, ChatMessage)
+    assert missed.content == "text 2"
     chat = room.state().chat
     assert (texts(chat.room), chat.room.unread) == (["text 1", "text 2"], 1)
     assert (texts(chat.private[ParticipantId(BOB)]), chat.private[ParticipantId(BOB)].unread) == (["psst"], 1)
-    room.resume(chat=join_data())  # cleared meanwhile
+    assert not room.resume(chat=join_data())  # cleared meanwhile
     assert (room.state().chat.room.messages, room.state().chat.room.unread) == ((), 0)
     room.hear("moderation", "in_waiting_room")
     assert room.state().chat.private == {}
@@ -263,3 +265,12 @@ def test_a_bad_instant_counts_as_the_oldest() -> None:
     assert room.state().chat.room.messages[-1].timestamp is None
     assert room.state().chat.room.messages[-1].id == MessageId(message_id(3))
     assert room.state().chat.room.scope is ChatScope.GLOBAL
+
+
+def test_what_was_dropped_is_not_news_when_we_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MAX_CONVERSATION", 2)
+    history = [stored(number) for number in (3, 2, 1)]
+    room = Room(chat=join_data(room_history=history))
+    room.do(lambda commands: commands.chat.mark_seen())
+    assert not room.resume(chat=join_data(room_history=history))
+    assert room.state().chat.unread == 0

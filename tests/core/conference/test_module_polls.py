@@ -156,9 +156,10 @@ def test_who_joins_later_finds_the_poll() -> None:
 def test_who_comes_back_finds_the_own_vote_but_not_in_another_room() -> None:
     room = Room(polls=started(started=STARTED))
     room.do(lambda commands: commands.polls.vote("Soup"))
-    room.resume(polls=started(started=STARTED))
+    assert not room.resume(polls=started(started=STARTED))
     assert running(room).own_choices == {0}
-    room.resume(polls=started(OTHER, started=STARTED))
+    missed = room.resume(polls=started(OTHER, started=STARTED))
+    assert missed == [PollStarted(poll=running(room))]
     assert running(room).own_choices == set()
     room.hear("moderation", "in_waiting_room")
     assert room.state().polls.running is None

@@ -122,6 +122,8 @@ def test_who_joins_later_finds_the_timer_and_who_is_ready() -> None:
     assert room.client.of(TimerStarted)[0].timer == running(room)
     assert dict(running(room).ready) == {BOB: True, OWN: False}
     assert running(room).own_ready is False
+    assert not room.resume(timer=countdown())
+    assert room.resume(timer=countdown(timer_id=OTHER)) == [TimerStarted(timer=running(room))]
     room.hear("moderation", "in_waiting_room")
     assert room.state().timer is None
 
