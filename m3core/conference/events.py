@@ -103,7 +103,7 @@ class ParticipantLeft:
 
 @frozen(kw_only=True)
 class ParticipantChanged:
-    """Something about a participant changed that has no event of its own: name, avatar, presenter, modules."""
+    """Something about a participant changed that has no event of its own: name, avatar, groups, minutes, consent."""
 
     participant: Participant
     previous: Participant
@@ -189,8 +189,9 @@ class ForceMuteChanged:
 
 @frozen(kw_only=True)
 class PresenterChanged:
-    """We may, or may no longer, share the screen."""
+    """A participant, perhaps we, may, or may no longer, share the screen."""
 
+    participant: Participant
     is_presenter: bool
 
 

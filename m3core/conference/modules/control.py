@@ -143,6 +143,7 @@ class ControlModule(ClientModule[ControlState]):
         conference.life.entered()
         self._notify(ConferenceJoined(participant=own), *present)
         for module in conference.modules.all:
+            module.missed_events()  # nothing: we were not here before
             self._notify(*module.present_events())
 
     def _moved(self, own: Participant, event: control.JoinSuccess) -> None:
@@ -174,6 +175,8 @@ class ControlModule(ClientModule[ControlState]):
                 changed=changes.changed,
             )
         )
+        for module in conference.modules.all:
+            self._notify(*module.missed_events())
         conference.publications.renew(own, conference.now)
         conference.subscriptions.renew(conference.roster.publishes, conference.now)
 
