@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from m3core.conference.engine import Conference
@@ -76,7 +76,9 @@ def seeded_entropy(seed: str = "m3") -> Callable[[int], bytes]:
 class Client:
     """One client engine with its fakes, and what came out of it."""
 
-    def __init__(self, world: World, entrance: Entrance, name: str) -> None:
+    def __init__(self, world: World, entrance: Entrance, name: str, token: Secret) -> None:
+        self.token = token
+        """The access token of its account, if its entrance uses one."""
         self.conference = Conference(entrance, display_name=name)
         self.media = FakeMedia()
         self.events: list[object] = []
@@ -121,13 +123,14 @@ class Client:
 
 
 class World:
-    """One controller, its fake SFU, and any number of clients."""
+    """One controller, its fake SFU, and any number of clients. ``users``: who has an account beside the owner."""
 
-    def __init__(self, config: ControllerConfig | None = None) -> None:
+    def __init__(self, config: ControllerConfig | None = None, *, users: Sequence[User] = ()) -> None:
         self.now = 0.0
+        self._tokens = {user.display_name: Secret(f"token-{user.id}") for user in users}
         self.controller = Controller(
             config or ControllerConfig(web_url=BASE_URL),
-            TokenTable({OWNER_TOKEN: OWNER}),
+            TokenTable({OWNER_TOKEN: OWNER} | {self._tokens[user.display_name]: user for user in users}),
             entropy=seeded_entropy(),
             utc_at_zero=UTC_AT_ZERO,
         )
@@ -150,6 +153,11 @@ class World:
     def owner(self, name: str) -> Client:
         """The owner of the room; starts to join."""
         return self._enter(MemberEntrance(base_url=BASE_URL, room_id=self.room_id), name)
+
+    def user(self, name: str) -> Client:
+        """One of the ``users``, by its display name; starts to join. Needs `ControllerConfig.open_rooms`."""
+        entrance = MemberEntrance(base_url=BASE_URL, room_id=self.room_id)
+        return self._enter(entrance, name, self._tokens[name])
 
     def joined(self, *names: str) -> list[Client]:
         """The owner and guests, in the room, with their fakes."""
@@ -312,7 +320,7 @@ class World:
     def _request(self, client: Client, index: int, request: HttpRequest) -> None:
         headers = request.headers
         if request.authorization is Authorization.ACCOUNT:
-            headers = (*headers, ("authorization", f"Bearer {OWNER_TOKEN.reveal()}"))
+            headers = (*headers, ("authorization", f"Bearer {client.token.reveal()}"))
 
         def reply(response: HttpResponse) -> None:
             def deliver() -> None:
@@ -356,23 +364,24 @@ class World:
             self._queue("sfu", 0, deliver)
 
     # -- set-up ---
-    def _enter(self, entrance: Entrance, name: str) -> Client:
-        client = Client(self, entrance, name)
+    def _enter(self, entrance: Entrance, name: str, token: Secret = OWNER_TOKEN) -> Client:
+        client = Client(self, entrance, name, token)
         self.clients.append(client)
         client.do(lambda conference, now: conference.start(now))
         return client
 
     def _prepare(self) -> tuple[RoomId, InviteCode]:
-        """Log the owner in, create an event and an invitation, over REST."""
+        """Log everybody in, create an event and an invitation, over REST."""
         answers: list[HttpResponse] = []
 
-        def ask(request: HttpRequest) -> HttpResponse:
-            headers = (*request.headers, ("authorization", f"Bearer {OWNER_TOKEN.reveal()}"))
+        def ask(request: HttpRequest, token: Secret = OWNER_TOKEN) -> HttpResponse:
+            headers = (*request.headers, ("authorization", f"Bearer {token.reveal()}"))
             self._ask(request.method, request.url, headers, request.body, answers.append)
             return answers[-1]
 
         zero = RequestId(0)
-        LOGIN.read(ask(LOGIN.request(zero, BASE_URL, LoginRequest(id_token=OWNER_TOKEN))))
+        for token in (OWNER_TOKEN, *self._tokens.values()):
+            LOGIN.read(ask(LOGIN.request(zero, BASE_URL, LoginRequest(id_token=token)), token))
         body = CreateEvent(title="Test", description="", is_time_independent=True, is_adhoc=True)
         room_id = CREATE_EVENT.read(ask(CREATE_EVENT.request(zero, BASE_URL, body))).room.id
         invite = CREATE_INVITE.read(ask(CREATE_INVITE.request(zero, BASE_URL, CreateInvite(), room_id=room_id)))
