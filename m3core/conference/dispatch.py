@@ -5,7 +5,7 @@ The state tables (`m3core.signaling`) have let the message through already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,21 +31,12 @@ from m3core.conference.sessions import MediaSession
 from m3core.conference.state import EndReason, Participant
 from m3core.conference.subscriptions import Subscriptions
 from m3core.errors import CallRefused, LimitExceeded, MediaError, RemoteProtocolError, SdpError, StaleNegotiation
-from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, media
+from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, media, moderation
 from m3core.signaling import State
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, ParticipationKind, Role
 
 if TYPE_CHECKING:
     from m3core.conference.engine import Conference
-
-_ENDINGS: Final[Mapping[str, EndReason]] = MappingProxyType(
-    {
-        "kicked": EndReason.KICKED,
-        "banned": EndReason.BANNED,
-        "session_ended": EndReason.MEETING_OVER,
-    }
-)
-"""Messages of `moderation` after which the server closes with 1000 (signaling.md § 2)."""
 
 _JOIN_ERRORS: Final = frozenset({"invalid_username", "invalid_json"})
 
@@ -87,15 +78,20 @@ class Dispatcher:
             media.ForceMuteEnabled: lambda _: self._acknowledge("moderator_enable_force_mute"),
             media.ForceMuteDisabled: lambda _: self._acknowledge("moderator_disable_force_mute"),
             media.Error: self._media_error,
+            moderation.Kicked: lambda _: self._expect_end(EndReason.KICKED),
+            moderation.Banned: lambda _: self._expect_end(EndReason.BANNED),
+            moderation.SessionEnded: lambda _: self._expect_end(EndReason.MEETING_OVER),
+            moderation.InWaitingRoom: self._in_waiting_room,
+            moderation.Accepted: self._accepted,
         }
 
     def take(self, event: Event | UnknownEvent | Command | UnknownCommand) -> None:
         """Fold one message. What is wrong with it is told and ignored."""
         try:
-            if isinstance(event, UnknownEvent):
-                self._unknown(event)
-            else:
+            if type(event) in self._handlers:
                 self._handlers[type(event)](event)
+            elif isinstance(event, Event | UnknownEvent):
+                self._conference.outbox.notify(UnknownMessage(event=event))
         except RemoteProtocolError as error:
             self._conference.outbox.notify(PeerMisbehaved(error=error))
 
@@ -312,16 +308,13 @@ class Dispatcher:
             # Nobody waits for it any more, but the next subscribe would wait for this one.
             self._conference.subscriptions.stop(session, CallRefused(event.error.value))
 
-    # -- namespaces without types ---
-    def _unknown(self, event: UnknownEvent) -> None:
+    # -- moderation ---
+    def _in_waiting_room(self, _: moderation.InWaitingRoom) -> None:
         conference = self._conference
-        state = conference.outbox.signaling.state
-        if event.namespace == "moderation":
-            if event.message in _ENDINGS:
-                self._expect_end(_ENDINGS[event.message])
-            elif event.message == "in_waiting_room" and state is State.WAITING:
-                conference.life.waiting()
-                conference.outbox.notify(WaitingRoomEntered())
-            elif event.message == "accepted" and state is State.ACCEPTED:
-                conference.life.enter_room()
-        conference.outbox.notify(UnknownMessage(event=event))
+        if conference.outbox.signaling.state is State.WAITING:
+            conference.life.waiting()
+            conference.outbox.notify(WaitingRoomEntered())
+
+    def _accepted(self, _: moderation.Accepted) -> None:
+        if self._conference.outbox.signaling.state is State.ACCEPTED:
+            self._conference.life.enter_room()

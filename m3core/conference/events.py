@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from m3core.conference.state import EndReason, Participant
 from m3core.errors import RemoteProtocolError
-from m3core.messages import UnknownEvent
+from m3core.messages import Event, UnknownEvent
 from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
 
 
@@ -185,9 +185,9 @@ class PeerMisbehaved:
 
 @frozen(kw_only=True)
 class UnknownMessage:
-    """A message of a namespace or kind that this version does not know, raw."""
+    """A message that the conference makes nothing of: of a namespace or kind without a class, or without a meaning."""
 
-    event: UnknownEvent = field(repr=False)
+    event: Event | UnknownEvent = field(repr=False)
 
 
 @frozen(kw_only=True)

@@ -29,7 +29,7 @@ class ChatScope(Enum):
 
 @frozen(kw_only=True, weakref_slot=False)
 class StoredMessage(Value):
-    """A message of the past. Wire: an element of ``room_history`` and of ``history``. ``target``: as in `MessageSent`."""
+    """A message of the past. Wire: an element of ``room_history`` and of ``history`` (R). As `MessageSent`."""
 
     id: MessageId
     source: ParticipantId
@@ -59,8 +59,8 @@ class PrivateHistory(Value):
 class JoinData(Value):
     """What `chat` tells the joiner. Wire: ``join_success.chat`` (S; ``private_history`` L 0.4).
 
-    ``room_history``: newest first (R). ``last_seen_timestamps_private``: by participant id; ``last_seen_timestamps_group``:
-    by name of the group.
+    ``room_history``: newest first (R). ``last_seen_timestamps_private``: by participant id;
+    ``last_seen_timestamps_group``: by name of the group.
     """
 
     enabled: bool

@@ -28,7 +28,7 @@ class PollsErrorCode(Enum):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Choice(Value):
-    """What can be voted for; ``id`` counts from 0. Wire: an element of ``choices`` of `started` and of the join data."""
+    """What can be voted for; ``id`` counts from 0. Wire: an element of ``choices`` of `started` (R)."""
 
     id: int
     content: str
@@ -44,7 +44,7 @@ class ChoiceResult(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class JoinData(Value):
-    """The poll that runs. Wire: ``join_success.polls`` (R; ``multiple_choice`` L). ``duration``: seconds, from ``started``."""
+    """The poll that runs, for ``duration`` seconds from ``started`` on. Wire: ``join_success.polls`` (R)."""
 
     id: PollId
     topic: str
@@ -59,8 +59,8 @@ class JoinData(Value):
 class Start(Command):
     """Ask. Wire: `start` (R; ``multiple_choice`` L).
 
-    ``topic``: 2 to 100 bytes; ``choices``: 2 to 64 of 1 to 100 bytes; ``duration``: 2 to 3600 seconds. ``live``: tell the
-    results while the poll runs; only L servers take None, for False.
+    ``topic``: 2 to 100 bytes; ``choices``: 2 to 64 of 1 to 100 bytes; ``duration``: 2 to 3600 seconds. ``live``: tell
+    the results while the poll runs; only L servers take None, for False.
     """
 
     NAMESPACE: ClassVar[str] = "polls"

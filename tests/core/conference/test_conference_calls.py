@@ -9,7 +9,7 @@ from worlds import SCREEN, VIDEO, deadline, hear, hear_raw, link, published, sen
 
 from m3core.conference.engine import Conference
 from m3core.conference.entrance import GuestEntrance, MemberEntrance
-from m3core.conference.events import Ended, PeerMisbehaved, ServerRefused, UnknownMessage, WaitingRoomEntered
+from m3core.conference.events import Ended, PeerMisbehaved, ServerRefused, WaitingRoomEntered
 from m3core.conference.state import EndReason, Phase
 from m3core.errors import (
     ApiError,
@@ -481,7 +481,6 @@ def test_the_waiting_room_has_no_deadline_until_we_may_enter() -> None:
     bob.tell(lambda c, now: c.http_failed(RequestId(3), TransportError("no TURN"), now))
     hear(world, bob, "moderation", "in_waiting_room")
     assert len(bob.of(WaitingRoomEntered)) == 1
-    assert len(bob.of(UnknownMessage)) == 1
     assert bob.conference.deadline is None
     hear(world, bob, "moderation", "accepted")
     assert sent(bob)[-1] == {"action": "enter_room"}

@@ -31,7 +31,7 @@ from m3core.conference.state import EndReason, Participant, Phase
 from m3core.controller.config import ControllerConfig
 from m3core.errors import LimitExceeded, LocalProtocolError, M3Error
 from m3core.io import Down, HttpResponse, RequestId
-from m3core.messages import control
+from m3core.messages import control, kind
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.rest.turn import TurnServer
 from m3core.testing.pair import BASE_URL, OWNER_TOKEN, World
@@ -125,8 +125,12 @@ def test_speakers_of_later_servers() -> None:
     assert bob.of(MuteRequested) == [MuteRequested(issuer=ada.id, force=True)]
     hear(world, bob, "control", "role_updated", new_role="moderator")
     assert bob.of(RoleChanged)[-1].participant.role is Role.MODERATOR
-    hear(world, bob, "polls", "started", topic="x")
-    assert bob.of(UnknownMessage)[-1].event.namespace == "polls"
+    hear(world, bob, "livekit", "force_muted", moderator=ada.id)
+    hear(world, bob, "breakout", "stopped")
+    assert [kind(told.event) for told in bob.of(UnknownMessage)] == [
+        ("livekit", "force_muted"),
+        ("breakout", "stopped"),
+    ]
 
 
 def test_a_full_room_when_we_come_from_the_waiting_room() -> None:

@@ -190,7 +190,7 @@ def test_why_the_server_closes(namespace: str, message: str, reason: EndReason) 
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, bob)
-    hear(world, bob, namespace, message)
+    hear(world, bob, namespace, message, issued_by=ada.id)
     close(world, bob, 1000)
     assert [event.reason for event in bob.of(Ended)] == [reason]
     assert [event.reason for event in bob.of(PublicationStopped)] == []  # Ended says it all
