@@ -133,7 +133,8 @@ def test_the_table(row: table.Row, role: str) -> None:
         heard = [kind(message) for message in line.heard[before[name] :]]
         if name in row.closes:  # those who are put out together see each other go
             heard = [one for one in heard if one != "control.left"]
-        assert tuple(heard) == cast.told(outcome, role, name), name
+        told = list(cast.told(outcome, role, name))
+        assert heard == told or (row.any_order and sorted(heard) == sorted(told)), name
         assert line.is_open is (name not in row.closes), name
         assert line.is_open or line.closed == row.closes[name]
     if _is_refusal(outcome) and not row.refused_by_sfu:

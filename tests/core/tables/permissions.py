@@ -38,6 +38,8 @@ class Row:
     config: Mapping[str, Any] = field(default_factory=dict)
     closes: Mapping[str, int] = field(default_factory=dict)
     """Whose connections end, and with which code."""
+    any_order: bool = False
+    """Each hears these in some order."""
     refused_by_sfu: bool = False
     """The media server refuses what the command makes it do."""
 
@@ -54,7 +56,7 @@ def error(slug: str) -> Outcome:
 
 def everyone(kinds: str, **named: str) -> Outcome:
     """ "All": everybody in the room hears the same."""
-    return {"self": kinds, "others": kinds, **named}
+    return {"self": kinds, "others": kinds} | named
 
 
 def inside(outcome: Outcome) -> dict[str, Outcome]:
@@ -304,11 +306,22 @@ RECORDING: tuple[Row, ...] = (
 # -- signaling.md § 13 ---
 _NO_MINUTES_RIGHT = error("protocol.insufficient_permissions")
 _DAN_WRITES = {"participant_ids": ["$dan"]}
+_NOBODY_WRITES = {"participant_ids": ["$unknown"]}
+_PAD: Step = ("owner", "protocol.select_writer", _DAN_WRITES)
+_UPDATES = " control.update" * 5
+"""Every address that the five others are sent."""
+_WRONG_SELECTION = "protocol.error.invalid_participant_selection"
 
 MINUTES: tuple[Row, ...] = (
-    Row("13", "protocol.select_writer", _DAN_WRITES, {**BEFORE, **dict.fromkeys(("guest", "user"), _NO_MINUTES_RIGHT)}),
+    Row("13", "protocol.select_writer", _DAN_WRITES, {**BEFORE, **moderators(everyone(f"protocol.read_url{_UPDATES}", dan=f"protocol.write_url{_UPDATES}"), _NO_MINUTES_RIGHT)}, any_order=True),
+    Row("13", "protocol.select_writer", _NOBODY_WRITES, moderators(hears(others=f"protocol.read_url{_UPDATES}", self=f"{_WRONG_SELECTION} protocol.read_url{_UPDATES}"), _NO_MINUTES_RIGHT), any_order=True),
+    Row("13", "protocol.select_writer", {"participant_ids": ["$eve"]}, moderators(everyone("control.update", eve="protocol.write_url"), _NO_MINUTES_RIGHT), (_PAD,)),
     Row("13", "protocol.deselect_writer", _DAN_WRITES, {**BEFORE, **moderators(error("protocol.not_initialized"), _NO_MINUTES_RIGHT)}),
+    Row("13", "protocol.deselect_writer", _DAN_WRITES, moderators(everyone("control.update", dan="protocol.read_url"), _NO_MINUTES_RIGHT), (_PAD,)),
+    Row("13", "protocol.deselect_writer", {"participant_ids": ["$eve"]}, moderators(SILENCE, _NO_MINUTES_RIGHT), (_PAD,)),
+    Row("13", "protocol.deselect_writer", _NOBODY_WRITES, moderators(error("protocol.invalid_participant_selection"), _NO_MINUTES_RIGHT), (_PAD,)),
     Row("13", "protocol.generate_pdf", {}, {**BEFORE, **moderators(error("protocol.not_initialized"), _NO_MINUTES_RIGHT)}),
+    Row("13", "protocol.generate_pdf", {}, moderators(error("protocol.storage_exceeded"), _NO_MINUTES_RIGHT), (_PAD,), level="0.11"),
 )  # fmt: skip
 
 # -- media.md § 2 ---
@@ -321,7 +334,7 @@ _OF_DAN = {"target": "$dan", "media_session_type": "video"}
 _COMPLETE = {"media_session_type": "video", "media_session_state": _STATE}
 _COMPLETE_SCREEN = {**_COMPLETE, "media_session_type": "screen"}
 _CANDIDATE = {"candidate": {"candidate": "candidate:7 1 udp 2113937151 192.0.2.7 50007 typ host", "sdpMLineIndex": 0}}
-_ANSWERED = hears(self="media.sdp_answer")
+_ANSWERED = hears(self="media.sdp_answer media.webrtc_up media.media_status media.media_status")
 _OFFERED = hears(self="media.sdp_offer")
 _PUBLISHED: Step = ("self", "media.publish", {**_OWN, "sdp": "$offer"})
 _COMPLETED: Step = ("self", "media.publish_complete", _COMPLETE)
@@ -360,7 +373,7 @@ MEDIA: tuple[Row, ...] = (
     Row("media 10", "media.subscribe", _OF_DAN, inside(_OFFERED), (_DAN_PUBLISHED, _SUBSCRIBED)),
     Row("media 2", "media.resubscribe", _OF_DAN, {**BEFORE, **inside(_NO_FEED)}, (_DAN_PUBLISHED,)),
     Row("media 2", "media.resubscribe", _OF_DAN, inside(_OFFERED), (_DAN_PUBLISHED, _SUBSCRIBED, _CONNECTED)),
-    Row("media 2", "media.sdp_answer", {**_OF_DAN, "sdp": "$answer"}, inside(SILENCE), (_DAN_PUBLISHED, _SUBSCRIBED)),
+    Row("media 2", "media.sdp_answer", {**_OF_DAN, "sdp": "$answer"}, inside(hears(self="media.webrtc_up")), (_DAN_PUBLISHED, _SUBSCRIBED)),
     Row("media 2", "media.sdp_answer", {**_OF_DAN, "sdp": "v=0"}, {**BEFORE, **inside(error("media.handle_sdp_answer"))}),
     Row("media 2", "media.sdp_answer", {**_OF_DAN, "sdp": "v=0"}, inside(error("media.handle_sdp_answer")), (_DAN_PUBLISHED, _SUBSCRIBED)),
     Row("media 2", "media.sdp_answer", {**_OWN, "sdp": "v=0"}, inside(error("media.handle_sdp_answer")), (_PUBLISHED,)),
@@ -445,7 +458,6 @@ NEVER: Mapping[str, str] = {
     "recording.recorder_not_started": "there are no streaming targets beside the recording",
     "protocol.currently_initializing": "the pad is there at once",
     "protocol.failed_initialization": "the pad is there at once",
-    "protocol.storage_exceeded": "nothing is stored",
 }
 """Slugs of offered namespaces that this controller has no cause to send, and why."""
 
