@@ -51,29 +51,29 @@ class Cast:
         self.lines["nobody"] = room.open()
         self.lines["recorder"] = room.open_recorder()
 
-    def act(self, who: str, command: str, fields: Any) -> None:
-        """``who`` sends a command, with its words put in."""
+    def act(self, who: str, command: str, fields: Any, me: str = "owner") -> None:
+        """``who`` sends a command, with its words put in; ``me``: whom the row is about."""
         namespace, _, action = command.partition(".")
         line = self.lines[who]
         key = "message" if namespace == "recording_service" else "action"
-        self.room.say(line, namespace, {key: action, **self._filled(fields, line)})
+        self.room.say(line, namespace, {key: action, **self._filled(fields, self.lines[me])})
 
-    def _filled(self, value: Any, sender: Line) -> Any:
+    def _filled(self, value: Any, me: Line) -> Any:
         if isinstance(value, dict):
-            return {key: self._filled(one, sender) for key, one in value.items()}
+            return {key: self._filled(one, me) for key, one in value.items()}
         if isinstance(value, list):
-            return [self._filled(one, sender) for one in value]
-        return self._word(value, sender) if isinstance(value, str) and value.startswith("$") else value
+            return [self._filled(one, me) for one in value]
+        return self._word(value, me) if isinstance(value, str) and value.startswith("$") else value
 
-    def _word(self, word: str, sender: Line) -> str:
+    def _word(self, word: str, me: Line) -> str:
         if word == "$unknown":
             return UNKNOWN
         if word == "$self":
-            return self._id(sender)
+            return self._id(me)
         if word == "$offer":
             return make_offer(["audio", "video"], 1)
         if word == "$answer":
-            offers = [one["payload"]["sdp"] for one in sender.heard if kind(one) == "media.sdp_offer"]
+            offers = [one["payload"]["sdp"] for one in me.heard if kind(one) == "media.sdp_offer"]
             return make_answer(offers[-1], 2) if offers else "v=0"
         if word in _STARTED:
             wanted, field = _STARTED[word]
@@ -123,12 +123,12 @@ def _cases() -> Iterator[Any]:
 def test_the_table(row: table.Row, role: str) -> None:
     cast = Cast(row)
     for who, command, fields in row.before:
-        cast.act(role if who == "self" else who, command, fields)
+        cast.act(role if who == "self" else who, command, fields, role)
     outcome = row.roles[role]
     before = {name: len(line.heard) for name, line in cast.lines.items()}
     state = cast.state()
     cast.room.world.sfu.refuse_next = "no" if row.refused_by_sfu else None
-    cast.act(role, row.command, row.fields)
+    cast.act(role, row.command, row.fields, role)
     for name, line in cast.lines.items():
         heard = [kind(message) for message in line.heard[before[name] :]]
         if name in row.closes:  # those who are put out together see each other go

@@ -133,8 +133,8 @@ _SWITCHES = (
 _NAMED = {"target": "$dan", "new_name": "Dana"}
 
 MODERATION: tuple[Row, ...] = (
-    Row("6", "moderation.kick", _FOR_DAN, {**BEFORE, **moderators({**_LEFT, "dan": "moderation.kicked"})}, closes={"dan": 1000}),
-    Row("6", "moderation.kick", _FOR_DAN, {"guest": SILENCE, "user": SILENCE}),
+    Row("6", "moderation.kick", _FOR_DAN, moderators({**_LEFT, "dan": "moderation.kicked"}), closes={"dan": 1000}),
+    Row("6", "moderation.kick", _FOR_DAN, {**BEFORE, "guest": SILENCE, "user": SILENCE}),
     Row("6", "moderation.kick", {"target": "$unknown"}, inside(SILENCE)),
     Row("6", "moderation.kick", {"target": "$waiting"}, inside(SILENCE)),
     Row("6", "moderation.ban", {"target": "$eve"}, moderators({**_LEFT, "eve": "moderation.banned"}), closes={"eve": 1000}),
