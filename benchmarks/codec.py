@@ -116,7 +116,7 @@ def _each(work: Work) -> Callable[[], None]:
 
 
 def run(rounds: int = 31) -> tuple[Comparison, ...]:
-    """All comparisons, with all namespaces loaded; checks before that every message of the corpus is typed and round-trips."""
+    """All comparisons, with all namespaces loaded; checks that each message of the corpus is typed and round-trips."""
     _each(_work(vectors_of_namespaces(typed=True), messages.decode_event, messages.decode_command))()  # loads all
     texts = corpus()
     typed = _work(texts, messages.decode_event, messages.decode_command)

@@ -94,6 +94,9 @@ class Controller:
         self._entries = entries
         self._joining = Joining(self, self._modules.values(), entries)
         self._reports = MediaReports(self, self.streams)
+        self._subprotocols = frozenset(Subprotocol)
+        if not self.has(Feature.OPENTALK_SUBPROTOCOL):
+            self._subprotocols -= {Subprotocol.OPENTALK}
         self._last_peer = 0
         self._last_command = 0
 
@@ -133,12 +136,10 @@ class Controller:
         if target.partition("?")[0] not in handshake.SIGNALING_PATHS:
             self._queue.append(Reject(connection, NOT_FOUND.response()))
             return
-        offered = handshake.parse(value for name, value in headers if name == "sec-websocket-protocol")
+        values = [value for name, value in headers if name == "sec-websocket-protocol"]
+        offered = handshake.parse(values, self._subprotocols)
         if isinstance(offered, handshake.HandshakeRefusal):
             self._reject(connection, offered)
-            return
-        if offered.subprotocol is Subprotocol.OPENTALK and not self.has(Feature.OPENTALK_SUBPROTOCOL):
-            self._reject(connection, handshake.MISSING_PROTOCOL)
             return
         admission = self._tickets.redeem(offered.ticket, self.now)
         if admission is None:
@@ -158,7 +159,7 @@ class Controller:
         if session is None:
             return
         if not session.allowance.take(self.now):
-            self.dismiss(session, POLICY_VIOLATION)
+            self.dismiss((session,), POLICY_VIOLATION)
             return
         session.signaling.receive_text(data)
         while (event := session.signaling.next_event()) is not NEED_DATA:
@@ -178,7 +179,9 @@ class Controller:
         """A WebSocket is closed: closing is the leave (signaling.md § 2)."""
         del code
         self._begin(now)
-        self._drop(connection, LeftReason.QUIT)
+        session = self._sessions.pop(connection, None)
+        if session is not None:
+            self._forget(session, LeftReason.QUIT)
 
     def sfu_report(self, report: MediaReport, now: float) -> None:
         """The media server says something."""
@@ -203,8 +206,7 @@ class Controller:
     def shut_down(self, now: float) -> None:
         """Close every connection with 1001 and free all media."""
         self._begin(now)
-        for session in list(self._sessions.values()):
-            self.dismiss(session, GOING_AWAY)
+        self.dismiss(list(self._sessions.values()), GOING_AWAY)
 
     # -- for the modules ---
     def has(self, feature: Feature) -> bool:
@@ -236,12 +238,13 @@ class Controller:
         return f"{int.from_bytes(self._entropy(8)) % 10**10:010d}"
 
     def tell(self, session: Session, event: Event | UnknownEvent) -> None:
-        """Send to one."""
-        self._queue.append(SendText((session.connection,), session.signaling.send(event)))
+        """Send to one; somebody who is being dismissed hears nothing more."""
+        if session.connection in self._sessions:
+            self._queue.append(SendText((session.connection,), session.signaling.send(event)))
 
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
         """Send to many: encoded once."""
-        sessions = [participant.session for participant in participants]
+        sessions = [one.session for one in participants if one.session.connection in self._sessions]
         for session in sessions:
             session.signaling.note_sent(event)
         if sessions:
@@ -257,11 +260,13 @@ class Controller:
             event = self._entries.update(participant, self.relayed())
             self.tell_all(participant.room.others(participant), event)
 
-    def dismiss(self, session: Session, code: int | None) -> None:
-        """Close a connection; its participant leaves."""
-        if session.connection in self._sessions:
+    def dismiss(self, sessions: Iterable[Session], code: int | None, reason: LeftReason = LeftReason.QUIT) -> None:
+        """Close connections, all before anybody is told; their participants leave."""
+        going = [session for session in sessions if self._sessions.pop(session.connection, None) is not None]
+        for session in going:
             self._queue.append(Close(session.connection, code))
-            self._drop(session.connection, LeftReason.QUIT)
+        for session in going:
+            self._forget(session, reason)
 
     def send_back(self, participant: Participant) -> None:
         """Put somebody who is in the room into the waiting room."""
@@ -291,8 +296,7 @@ class Controller:
     def _heartbeat(self, session: Session) -> None:
         """Ping, or drop who did not answer the last one."""
         if self.now - session.last_pong > HEARTBEAT_TIMEOUT:
-            self._queue.append(Close(session.connection))
-            self._drop(session.connection, LeftReason.TIMEOUT)
+            self.dismiss((session,), None, LeftReason.TIMEOUT)
         else:
             self._queue.append(Ping(session.connection, HEARTBEAT))
             self._heartbeats[session.connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
@@ -301,7 +305,7 @@ class Controller:
         if bad.reply is not None:
             self.refuse(session, bad.reply)
         if bad.fatal:  # over-long or too deep: dropped without a close frame (signaling.md § 2)
-            self.dismiss(session, None)
+            self.dismiss((session,), None)
 
     def _dispatch(self, session: Session, command: Command | UnknownCommand) -> None:
         """The state tables have let it through: before the room that is `join`, in the waiting room `enter_room`."""
@@ -316,12 +320,9 @@ class Controller:
             namespace = command.namespace if isinstance(command, UnknownCommand) else command.NAMESPACE
             self._modules[namespace].handle(participant, command)
 
-    def _drop(self, connection: ConnectionId, reason: LeftReason) -> None:
-        """Forget a connection; its participant leaves."""
-        session = self._sessions.pop(connection, None)
-        if session is None:
-            return
-        self._heartbeats.pop(connection).cancel()
+    def _forget(self, session: Session, reason: LeftReason) -> None:
+        """A connection is gone; its participant leaves."""
+        self._heartbeats.pop(session.connection).cancel()
         session.signaling.close()
         until = self._resumptions.lost(session.admission, self.now)
         participant = session.participant

@@ -19,25 +19,25 @@ class Entries:
         self._modules = tuple(modules)
         self._tells_owner = tells_owner
 
-    def others(self, participant: Participant) -> tuple[ParticipantEntry, ...]:
+    def others(self, joiner: Participant) -> tuple[ParticipantEntry, ...]:
         """The `participants` of a `join_success`: those who left included."""
-        room = participant.room
-        visible = [other for other in room.others(participant) if other.is_visible]
-        return tuple(self._entry(other) for other in (*visible, *room.gone.values()))
+        room = joiner.room
+        visible = [other for other in room.others(joiner) if other.is_visible]
+        return tuple(self._entry(other, joiner) for other in (*visible, *room.gone.values()))
 
     def join_data(self, joiner: Participant) -> dict[str, Any]:
         """The keys of the namespaces in `join_success`."""
         data = {module.NAMESPACE: module.join_data(joiner) for module in self._modules}
         return {namespace: value for namespace, value in data.items() if value is not None}
 
-    def joined(self, participant: Participant, timestamp: Timestamp) -> control.Joined:
-        """What the others are told of a joiner."""
+    def joined(self, participant: Participant, receiver: Participant, timestamp: Timestamp) -> control.Joined:
+        """What others, of the same groups as ``receiver``, are told of a joiner."""
         return control.Joined(
             id=participant.id,
             control=control_state(participant, tells_owner=self._tells_owner),
             media=media_state(participant),
             timestamp=timestamp,
-            **self._peer_data(participant, Occasion.JOINED),
+            **self._peer_data(participant, Occasion.JOINED, receiver),
         )
 
     def update(self, participant: Participant, timestamp: Timestamp) -> control.Update:
@@ -47,19 +47,19 @@ class Entries:
             control=control_state(participant, tells_owner=self._tells_owner),
             media=media_state(participant),
             timestamp=timestamp,
-            **self._peer_data(participant, Occasion.UPDATE),
+            **self._peer_data(participant, Occasion.UPDATE, None),
         )
 
-    def _entry(self, participant: Participant) -> ParticipantEntry:
+    def _entry(self, participant: Participant, receiver: Participant) -> ParticipantEntry:
         return ParticipantEntry(
             id=participant.id,
             control=control_state(participant, tells_owner=self._tells_owner),
             media=media_state(participant),
-            **self._peer_data(participant, Occasion.JOIN_SUCCESS),
+            **self._peer_data(participant, Occasion.JOIN_SUCCESS, receiver),
         )
 
-    def _peer_data(self, peer: Participant, occasion: Occasion) -> dict[str, Any]:
-        data = {module.NAMESPACE: module.peer_data(peer, occasion) for module in self._modules}
+    def _peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> dict[str, Any]:
+        data = {module.NAMESPACE: module.peer_data(peer, occasion, receiver) for module in self._modules}
         return {namespace: value for namespace, value in data.items() if value is not None}
 
 

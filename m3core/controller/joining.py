@@ -51,7 +51,7 @@ class Joining:
         meeting = around.rooms.open(admission.room)
         if admission.breakout_room is not None and (meeting.breakouts is None or meeting.breakouts.is_over):
             # signaling.md § 2: an expired breakout room is closed with 1000; that there is none is our trouble.
-            around.dismiss(session, INTERNAL_ERROR if meeting.breakouts is None else NORMAL_CLOSURE)
+            around.dismiss((session,), INTERNAL_ERROR if meeting.breakouts is None else NORMAL_CLOSURE)
         elif self._is_full(meeting, session):
             reason = control.JoinBlockedReason.PARTICIPANT_LIMIT_REACHED
             around.tell(session, control.JoinBlocked(reason=reason, timestamp=around.direct()))
@@ -144,9 +144,18 @@ class Joining:
         )
         around.tell(participant.session, success)
         if participant.is_visible:
-            around.tell_all(participant.room.others(participant), self._entries.joined(participant, around.relayed()))
+            self._tell_joined(participant)
         for module in self._modules:
             module.entered(participant)
+
+    def _tell_joined(self, participant: Participant) -> None:
+        """The entry names the groups that both are in: encoded once for all who are in the same ones."""
+        audiences: dict[tuple[str, ...] | None, list[Participant]] = {}
+        for other in participant.room.others(participant):
+            audiences.setdefault(other.groups, []).append(other)
+        for audience in audiences.values():
+            event = self._entries.joined(participant, audience[0], self._around.relayed())
+            self._around.tell_all(audience, event)
 
     # -- out ---
     def leave(self, participant: Participant, reason: control.LeftReason) -> None:
@@ -208,8 +217,7 @@ class Joining:
         everyone = list(meeting.everyone())
         if event is not None:
             self._around.tell_all(everyone, event)
-        for participant in everyone:
-            self._around.dismiss(participant.session, NORMAL_CLOSURE)
+        self._around.dismiss([participant.session for participant in everyone], NORMAL_CLOSURE)
 
     def _tell_left_waiting(self, participant: Participant) -> None:
         event = moderation.LeftWaitingRoom(id=participant.id, timestamp=self._around.relayed())

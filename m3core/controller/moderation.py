@@ -120,8 +120,7 @@ class ModerationModule(Module):
     def _send_off(self, participants: Iterable[Participant], event: Any) -> None:
         going = list(participants)
         self._around.tell_all(going, event)
-        for participant in going:
-            self._around.dismiss(participant.session, NORMAL_CLOSURE)
+        self._around.dismiss([participant.session for participant in going], NORMAL_CLOSURE)
 
     # -- the waiting room ---
     def _switch_waiting_room(self, sender: Participant, *, enabled: bool) -> None:
@@ -156,7 +155,7 @@ class ModerationModule(Module):
         if around.has(Feature.STAYS_CONNECTED):
             around.send_back(target)
         else:
-            around.dismiss(target.session, SERVICE_RESTART)
+            around.dismiss((target.session,), SERVICE_RESTART)
 
     # -- hands and names ---
     def _enable_raise_hands(self, sender: Participant) -> None:

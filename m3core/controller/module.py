@@ -49,9 +49,12 @@ class Module(ABC):
         del joiner
         return None
 
-    def peer_data(self, peer: Participant, occasion: Occasion) -> Value | None:
-        """The namespace's key in the entry of ``peer``; None: no key."""
-        del peer, occasion
+    def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> Value | None:
+        """The namespace's key in the entry of ``peer``; None: no key.
+
+        ``receiver`` is one of those who are told, all of the same groups; None where all are told the same (`UPDATE`).
+        """
+        del peer, occasion, receiver
         return None
 
     # what happens to participants and rooms ---

@@ -83,7 +83,7 @@ class Session:
     signaling: SignalingConnection
     last_pong: float
     allowance: RateLimit
-    participant: Participant | None = None
+    participant: Participant | None = field(default=None, repr=False)
     """Who is in the room, or waits for it, by this connection."""
 
 
@@ -93,7 +93,7 @@ class Participant:
 
     id: ParticipantId
     session: Session
-    room: LiveRoom
+    room: LiveRoom = field(repr=False)
     display_name: str
     role: Role
     kind: ParticipationKind
@@ -115,6 +115,12 @@ class Participant:
     def is_moderator(self) -> bool:
         """Whether the role is that of a moderator."""
         return self.role is Role.MODERATOR
+
+    @property
+    def groups(self) -> tuple[str, ...] | None:
+        """The groups of the user; None without an account."""
+        user = self.session.admission.user
+        return None if user is None else user.groups
 
     @property
     def is_owner(self) -> bool:

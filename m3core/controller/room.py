@@ -20,7 +20,7 @@ from m3core.values import BreakoutRoomId, ParticipantId, RoomId, Timestamp, User
 class LiveRoom:
     """The main room of a meeting, or one of its breakout rooms, and who is in it."""
 
-    meeting: Meeting
+    meeting: Meeting = field(repr=False)
     breakout: BreakoutRoomId | None = None
     """None: the main room."""
     present: dict[ParticipantId, Participant] = field(factory=dict)

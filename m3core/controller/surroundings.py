@@ -70,8 +70,8 @@ class Surroundings(Protocol):
         """Tell the others in the room how somebody is now: `control.update`."""
         ...
 
-    def dismiss(self, session: Session, code: int | None) -> None:
-        """Close a connection, with ``code`` or by abort; its participant leaves."""
+    def dismiss(self, sessions: Iterable[Session], code: int | None) -> None:
+        """Close connections, with ``code`` or by abort, all before anybody is told; their participants leave."""
         ...
 
     def send_back(self, participant: Participant) -> None:

@@ -16,6 +16,7 @@ WIRE_NAME: Final = "m3.name"
 WIRE_NULL: Final = "m3.null"
 WIRE_REST: Final = "m3.rest"
 WIRE_EMPTY: Final = "m3.empty"
+WIRE_MODULE: Final = "m3.module"
 WIRE_SHORT: Final = "m3.short"
 WIRE_IS_SHORT: Final = "m3.is_short"
 
@@ -46,6 +47,8 @@ class Field:
     """Sent as null when it is None, not omitted."""
     empty: bool
     """Null is the value of defaults, and None is a missing key."""
+    module: bool
+    """None, and no mistake, when there is an unknown enum value in it."""
     short: bool
     """None is null, or a missing key if the attribute that `short_of` names is true."""
     default: Any
@@ -66,6 +69,7 @@ class Field:
             required=attribute.default is attrs.NOTHING,
             null=WIRE_NULL in attribute.metadata,
             empty=WIRE_EMPTY in attribute.metadata,
+            module=WIRE_MODULE in attribute.metadata,
             short=WIRE_SHORT in attribute.metadata,
             default=attribute.default,
         )

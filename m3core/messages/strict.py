@@ -71,7 +71,11 @@ def structure_class(cls: type[Any], value: Json, path: str, **envelope: object) 
         if field.empty and each is None:
             arguments[field.name] = field.type() if field.wire in value else None
         elif each is not None or field.required:
-            arguments[field.name] = structure(field.type, each, here)
+            try:
+                arguments[field.name] = structure(field.type, each, here)
+            except UnknownEnumValue:
+                if not field.module:
+                    raise
     if short := short_of(cls):
         arguments[short] = any(field.short and field.wire not in value for field in fields_of(cls))
     if rest := rest_of(cls):

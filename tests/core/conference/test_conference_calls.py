@@ -128,7 +128,7 @@ def test_publish_and_subscribe_time_out() -> None:
 def test_a_command_is_done_by_silence() -> None:
     world = World()
     (ada,) = world.joined("Ada")
-    call = ada.do(lambda c, now: c.command(UnknownCommand("chat", "send_message", {"content": "hi"}), now))
+    call = ada.do(lambda c, now: c.command(UnknownCommand("moderation", "invent", {}), now))
     world.sleep(SILENCE_MEANS_DONE - 0.01)
     assert call not in ada.done
     world.sleep(0.02)

@@ -163,7 +163,7 @@ def test_guards() -> None:
     with pytest.raises(LocalProtocolError):
         Outbox().send(control.RaiseHand())
     conference = Conference(GuestEntrance(base_url=BASE_URL, invite_code=InviteCode("x")), display_name="Bob")
-    conference._dispatcher.take(control.RoleUpdated(new_role=Role.USER))
+    conference.dispatcher.take(control.RoleUpdated(new_role=Role.USER))
     (told,) = conference.outputs()
     assert isinstance(getattr(told, "event", None), PeerMisbehaved)
 
@@ -218,7 +218,7 @@ class Witness:
             client_side(client, output)
 
         def from_server(output: Any) -> None:
-            self.see(output, *world.controller._sessions.values(), *world.controller._rooms.live.values())
+            self.see(output, *world.controller._sessions.values(), *world.controller.rooms.live.values())
             self.see(world.controller.store, world.controller._tickets, world.controller.config)
             server_side(output)
 
@@ -226,8 +226,8 @@ class Witness:
         world._perform_server = from_server  # type: ignore[method-assign]
         issue = world.controller._tickets.issue
 
-        def issued(*args: Any) -> Any:
-            answer = issue(*args)
+        def issued(*args: Any, **more: Any) -> Any:
+            answer = issue(*args, **more)
             self.secrets |= {answer.ticket.reveal(), answer.resumption.reveal()}
             self.see(answer)
             return answer

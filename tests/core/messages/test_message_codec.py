@@ -325,6 +325,20 @@ def test_nothing_recorded_is_not_no_module(wire: dict[str, Any], typed: object, 
     assert _EVENTS.structure(strict_json.parse(json.dumps(text))) == success
 
 
+def test_an_unknown_enum_value_of_a_module_does_not_hide_who_is_there() -> None:
+    text = example("join_success")
+    text["payload"] |= {"recording": {"state": "melting"}}
+    success = decode_event(json.dumps(text))
+    assert isinstance(success, control.JoinSuccess)
+    assert success.recording is None
+    text["payload"]["recording"] = {"state": 1}
+    with pytest.raises(MalformedMessage):
+        decode_event(json.dumps(text))
+    left = event("control", "update", id=ADA, waiting_room_state="asleep", media={"is_presenter": True})
+    update = control.Update(id=ADA, media=MediaState(is_presenter=True), timestamp=NOW)
+    assert decode_event(left) == update
+
+
 @pytest.mark.parametrize("later", [{}, {"later_field": 1}])
 @pytest.mark.parametrize("time", [{}, {"left_at": None}, {"left_at": NOW.text}])
 @pytest.mark.parametrize("avatar", [{}, {"avatar_url": None}, {"avatar_url": "https://x.example"}])
