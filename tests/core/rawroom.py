@@ -11,7 +11,7 @@ from m3core.controller.config import ControllerConfig, User
 from m3core.controller.sfu import SfuCommand
 from m3core.io import Accept, Close, ConnectionId, HttpReply, RequestId, SendText
 from m3core.testing.pair import OWNER_TOKEN, World
-from m3core.values import ParticipationKind, Secret, UserId
+from m3core.values import BreakoutRoomId, ParticipantId, RoomId, Secret, UserId
 
 ADA = "Ada"
 """The owner of the room."""
@@ -21,8 +21,19 @@ CYD = User(
 EVE = User(
     id=UserId("5b0a8f0e-2c51-4b26-8a3c-1f1f5d1c7a02"), email="eve@example.org", display_name="Eve", groups=("team",)
 )
+RECORDER = Secret("recorder-token")
 SUBPROTOCOL = "k3k-signaling-json-v1.0"
 _OPEN = object()
+
+
+class Pads:
+    """A pad that only gives addresses."""
+
+    def write_url(self, room: RoomId, breakout: BreakoutRoomId | None, participant: ParticipantId) -> str:
+        return f"https://pad.example/write/{room}/{breakout}/{participant}"
+
+    def read_url(self, room: RoomId, breakout: BreakoutRoomId | None, participant: ParticipantId) -> str:
+        return f"https://pad.example/read/{room}/{breakout}/{participant}"
 
 
 @define(eq=False)
@@ -54,7 +65,8 @@ class RawRoom:
     """One room with its owner, two more users, and whoever has the invitation."""
 
     def __init__(self, **config: Any) -> None:
-        self.config = ControllerConfig(web_url="http://127.0.0.1:8080", open_rooms=True, **config)
+        settings: dict[str, Any] = {"open_rooms": True, "recorder_token": RECORDER, "pads": Pads(), **config}
+        self.config = ControllerConfig(web_url="http://127.0.0.1:8080", **settings)
         self.world = World(self.config, users=[CYD, EVE])
         self.controller = self.world.controller
         self.now = 0.0
@@ -62,12 +74,12 @@ class RawRoom:
         self._last = 1000
 
     # -- REST ---
-    def ask(self, path: str, body: object, name: str | None = None) -> tuple[int, dict[str, Any]]:
-        """POST as somebody who is logged in, or as nobody: the status and the body."""
+    def ask(self, path: str, body: object, name: str | Secret | None = None) -> tuple[int, dict[str, Any]]:
+        """POST as somebody who is logged in, with a token, or as nobody: the status and the body."""
         self._last += 1
         headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
         if name is not None:
-            token = OWNER_TOKEN if name == ADA else self.world._tokens[name]
+            token = name if isinstance(name, Secret) else {ADA: OWNER_TOKEN, **self.world._tokens}[name]
             headers = (*headers, ("authorization", f"Bearer {token.reveal()}"))
         data = json.dumps(body).encode()
         self.controller.http_request(RequestId(self._last), "POST", f"/v1{path}", headers, data, self.now)
@@ -91,10 +103,10 @@ class RawRoom:
         return self.connect(answer["ticket"], answer["resumption"])
 
     def open_recorder(self) -> Line:
-        """A connection of a recorder, as the service's `start` would give it."""
-        room = self.controller.store.rooms[self.world.room_id]
-        answer = self.controller._tickets.issue(room, None, self.now, kind=ParticipationKind.RECORDER)
-        return self.connect(answer.ticket.reveal(), answer.resumption.reveal())
+        """A connection of a recorder."""
+        status, answer = self.ask("/services/recording/start", {"room_id": self.world.room_id}, RECORDER)
+        assert status == 200, answer
+        return self.connect(answer["ticket"], answer["resumption"])
 
     def connect(self, ticket: str, resumption: str = "") -> Line:
         """Redeem a ticket; the line is closed if it is refused."""
@@ -163,5 +175,3 @@ class RawRoom:
             self.drain()
         self.now = end
 
-
-__all__ = ["ADA", "CYD", "EVE", "Line", "RawRoom", "Secret"]
