@@ -75,6 +75,9 @@ class Cast:
         if word == "$answer":
             offers = [one["payload"]["sdp"] for one in me.heard if kind(one) == "media.sdp_offer"]
             return make_answer(offers[-1], 2) if offers else "v=0"
+        if word == "$stream":
+            joined = self.lines["owner"].payloads[0]
+            return str(next(iter(joined["recording"]["targets"])))
         if word in _STARTED:
             wanted, field = _STARTED[word]
             found = [one["payload"][field] for one in self.lines["owner"].heard if kind(one) == wanted]
@@ -106,7 +109,16 @@ class Cast:
 
 
 def _looks(states: Any) -> str:
-    return repr(sorted((kind.__name__, repr(_plain(value))) for kind, value in states._by_kind.items()))
+    """What modules remember, but for what is as nobody had ever asked for it."""
+    found = {kind: repr(_plain(value)) for kind, value in states._by_kind.items()}
+    return repr(sorted((kind.__name__, text) for kind, text in found.items() if text != _fresh(kind)))
+
+
+def _fresh(kind: type) -> str | None:
+    try:
+        return repr(_plain(kind()))
+    except TypeError:
+        return None
 
 
 def _plain(value: Any) -> Any:

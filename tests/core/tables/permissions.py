@@ -286,6 +286,7 @@ TIMER: tuple[Row, ...] = (
 _NO_RECORDING_RIGHT = error("recording.insufficient_permissions")
 _RECORDER: Step = ("recorder", "control.join", {"display_name": "Recorder"})
 _TARGETS = {"target_ids": ["$unknown"]}
+_STREAM = {"target_ids": ["$stream"]}
 _STREAMING = ("start_stream", "pause_stream", "stop_stream")
 
 RECORDING: tuple[Row, ...] = (
@@ -301,6 +302,17 @@ RECORDING: tuple[Row, ...] = (
         Row("11", f"recording.{action}", _TARGETS, {**BEFORE, **moderators(error("recording.invalid_streaming_id"), _NO_RECORDING_RIGHT)}, level="0.9")
         for action in _STREAMING
     ),
+    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated"), _NO_RECORDING_RIGHT), level="0.9"),
+    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated", recorder="recording_service.start_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.9"),
+    Row("11", "recording.pause_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.9"),
+    Row("11", "recording.pause_stream", _STREAM, moderators(hears(recorder="recording_service.pause_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.9"),
+    Row("11", "recording.stop_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.9"),
+    Row("11", "recording.stop_stream", _STREAM, moderators(hears(recorder="recording_service.stop_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.9"),
+    Row("11", "recording.set_consent", {"consent": False}, inside(hears(others="control.update")), level="0.9"),
+    Row("11", "recording_service.stream_updated", {"target_id": "$stream", "status": "active"}, {**BEFORE, **inside(SILENCE), "recorder": hears(others="recording.stream_updated")}, (_RECORDER,), level="0.9"),
+    Row("11", "recording_service.stream_updated", {"target_id": "$unknown", "status": "active"}, {"recorder": SILENCE}, (_RECORDER,), level="0.9"),
+    Row("5", "control.raise_hand", {}, {"recorder": SILENCE}, (_RECORDER,)),
+    Row("5", "control.join", {"display_name": "N"}, {"recorder": hears(self="control.join_success")}, level="0.9"),
 )  # fmt: skip
 
 # -- signaling.md § 13 ---
@@ -455,7 +467,6 @@ ROWS: tuple[Row, ...] = (
 )
 NEVER: Mapping[str, str] = {
     "media.invalid_configure_request": "the media server carries out every configuration; without a subscription it is ignored",
-    "recording.recorder_not_started": "there are no streaming targets beside the recording",
     "protocol.currently_initializing": "the pad is there at once",
     "protocol.failed_initialization": "the pad is there at once",
 }
