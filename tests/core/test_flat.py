@@ -21,7 +21,7 @@ SLACK = 100
 """What containers may differ by: cancelled alarms lie about for a while."""
 BLOCKS = 2_000
 """The same for memory; one block that is lost in each cycle would be 90,000."""
-KEPT = 16
+KEPT = 2
 """So many who left are remembered here, so that a cycle does not send hundreds of them."""
 JOIN = b'{"namespace":"control","payload":{"action":"join","display_name":"Bob"}}'
 
