@@ -146,6 +146,28 @@ ANSWER_TIMEOUT: Final = 10.0
 LEAVE_TIMEOUT: Final = 1.5
 """A leave that the server does not answer becomes an abort."""
 
+# -- times, client role: a connection that breaks ---
+RECONNECT_MIN: Final = 1.0
+"""No attempt follows a loss, or another attempt, sooner."""
+RECONNECT_WINDOW: Final = 4.0
+"""The first attempt comes within so long, at random, and the window doubles with each ..."""
+RECONNECT_CAP: Final = 30.0
+"""... up to this: the clients of a controller that restarts must not all come at once."""
+RECONNECT_STABLE: Final = 60.0
+"""A connection that held so long is a success, after which the windows begin anew; a flapping one is not."""
+RECONNECT_PATIENCE: Final = 300.0
+"""A loss that lasts so long is the end. The server keeps a session for 120 s (signaling.md § 3)."""
+KEEPALIVE_INTERVAL: Final = 12.0
+"""A connection on which nothing came for so long is asked whether it lives (signaling.md § 2) ..."""
+KEEPALIVE_TIMEOUT: Final = 10.0
+"""... and is lost if nothing comes within so long."""
+TURN_LEAD: Final = 20.0
+"""TURN credentials are asked for anew so long before the old ones expire (rest.md, TURN) ..."""
+TURN_RETRY: Final = 10.0
+"""... and again after so long if that was in vain; the wait doubles each time ..."""
+TURN_RETRY_CAP: Final = 600.0
+"""... up to this."""
+
 # -- media ---
 CAMERA_BITRATE: Final = 1_500_000
 """bit/s; server-side cap of a `video` stream (media.md § 5)."""

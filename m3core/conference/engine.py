@@ -7,8 +7,9 @@ tokens, sockets or event loops.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from attrs import evolve
@@ -40,7 +41,7 @@ from m3core.io import (
     RequestId,
     Trickled,
 )
-from m3core.limits import ANSWER_TIMEOUT, SILENCE_MEANS_DONE
+from m3core.limits import ANSWER_TIMEOUT, NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import Command, UnknownCommand
 from m3core.messages import kind as kind_of
 from m3core.signaling import NEED_DATA, BadMessage
@@ -48,9 +49,21 @@ from m3core.values import ParticipantId
 
 
 class Conference(Streaming):
-    """One conference, as a client. Use it once: `start`, then inputs until `state.ended`."""
+    """One conference, as a client. Use it once: `start`, then inputs until `state.ended`.
 
-    def __init__(self, entrance: Entrance, *, display_name: str) -> None:
+    ``jitter`` gives a float in [0, 1), a new one each time (`random.random`): it spreads the attempts of many clients
+    to come back after a lost connection. ``utc_at_zero``, aware of its time zone, is the instant of ``now`` = 0;
+    without it TURN credentials are never asked for anew.
+    """
+
+    def __init__(
+        self,
+        entrance: Entrance,
+        *,
+        display_name: str,
+        jitter: Callable[[], float] = lambda: 0.5,
+        utc_at_zero: dt.datetime | None = None,
+    ) -> None:
         self.now = -math.inf
         """The latest time that any input told."""
         self.outbox = Outbox()
@@ -59,7 +72,7 @@ class Conference(Streaming):
         self.roster = Roster()
         self.publications = Publications(self)
         self.subscriptions = Subscriptions(self)
-        self.life = Life(self, entrance, display_name)
+        self.life = Life(self, entrance, display_name, jitter=jitter, utc_at_zero=utc_at_zero)
         self.own: Participant | None = None
         self.raw_modules: Mapping[str, object] = MappingProxyType({})
         self.modules = Modules(self)
@@ -74,7 +87,8 @@ class Conference(Streaming):
     @property
     def deadline(self) -> float | None:
         """When to call `advance`; ``None``: never."""
-        deadlines = (self.life.deadline, self.calls.deadline)
+        sessions = (self.publications.deadline, self.subscriptions.deadline)
+        deadlines = (self.life.deadline, self.calls.deadline, *sessions)
         return min((at for at in deadlines if at is not None and at < math.inf), default=None)
 
     @property
@@ -155,7 +169,7 @@ class Conference(Streaming):
             elif pending.kind is CallKind.PUBLISH and pending.key is not None:
                 self.publications.unpublish(pending.key, error)
             elif pending.kind is CallKind.SUBSCRIBE and pending.key is not None:
-                self.subscriptions.park(pending.key)
+                self._park(pending.key)
             self.calls.finish(call, error=error)
         self._end_input()
 
@@ -175,7 +189,8 @@ class Conference(Streaming):
     def connected(self, connection: ConnectionId, now: float) -> None:
         """The WebSocket is open."""
         self._begin(now)
-        self.life.connected(connection)
+        if connection == self.outbox.connection:
+            self.life.connected()
         self._end_input()
 
     def connect_refused(self, connection: ConnectionId, status: int, body: bytes, now: float) -> None:
@@ -196,6 +211,7 @@ class Conference(Streaming):
         """A text message came."""
         self._begin(now)
         if connection == self.outbox.connection and self.phase is not Phase.LEAVING:  # after the Close nothing leaves
+            self.life.heard()
             self.outbox.signaling.receive_text(data)
             while (event := self.outbox.signaling.next_event()) is not NEED_DATA:
                 if isinstance(event, BadMessage):
@@ -211,14 +227,16 @@ class Conference(Streaming):
         self._begin(now)
         for sessions in (self.publications, self.subscriptions):
             session = sessions.of_peer(report.peer)
-            if session is not None:
+            if session is not None and sessions.is_meant(session, report):
                 self._take_report(sessions, session, report)
         self._end_input()
 
     def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
-        """A pong came; keep-alive of the client is the server's business in this era (signaling.md § 2)."""
-        del connection, payload
+        """A pong came: the connection lives, whatever the pong says."""
+        del payload
         self._begin(now)
+        if connection == self.outbox.connection:
+            self.life.heard()
         self._end_input()
 
     def advance(self, now: float) -> None:
@@ -230,6 +248,9 @@ class Conference(Streaming):
             for session in (*self.publications.all(), *self.subscriptions.all()):
                 if session.call == call.id:
                     self._media_lost(session, error)
+        for session in (*self.publications.all(), *self.subscriptions.all()):
+            if session.deadline is not None and session.deadline <= self.now:
+                self._media_lost(session, CallTimedOut("renewing a stream", NEGOTIATION_TIMEOUT))
         self._end_input()
 
     def participant(self, participant_id: ParticipantId) -> Participant | None:
@@ -276,6 +297,8 @@ class Conference(Streaming):
 
     def _begin_joined(self, now: float) -> Participant:
         self._begin(now)
+        if self.phase is Phase.RECONNECTING:
+            raise LocalProtocolError("reconnecting: the connection was lost, wait for Resumed")
         if self.phase is not Phase.JOINED or self.own is None:
             raise LocalProtocolError(f"not in the room (phase: {self.phase.value})")
         return self.own

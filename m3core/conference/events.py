@@ -44,6 +44,38 @@ class ConferenceJoined:
 
 
 @frozen(kw_only=True)
+class ConnectionLost:
+    """The connection broke, and is being opened again: `Resumed` or `Ended` follows. ``detail`` is for people.
+
+    Streams of ours and subscriptions live on as objects, but nothing flows meanwhile.
+    """
+
+    detail: str = ""
+
+
+@frozen(kw_only=True)
+class Resumed:
+    """We are in the room again, and this is what changed among the others while we were away.
+
+    ``participant`` is ourselves. ``previous_id`` is the id that we had; another one if the server had forgotten us:
+    then the others saw us leave and somebody else come. ``changed`` were here before and are here now. A subscription
+    that could not be renewed is told by `SubscriptionStopped`; who is focused (media.md § 7) is unknown until the next
+    `FocusChanged`.
+    """
+
+    participant: Participant
+    previous_id: ParticipantId
+    joined: tuple[Participant, ...] = ()
+    left: tuple[Participant, ...] = ()
+    changed: tuple[Participant, ...] = ()
+
+    @property
+    def same_id(self) -> bool:
+        """Whether we are for the others who we were."""
+        return self.participant.id == self.previous_id
+
+
+@frozen(kw_only=True)
 class ParticipantJoined:
     """Somebody came, or was already there when we joined."""
 
@@ -152,7 +184,7 @@ class PresenterChanged:
 
 @frozen(kw_only=True)
 class PublicationStarted:
-    """One of our streams is live."""
+    """One of our streams is live, or is live again after `Resumed`."""
 
     media_session_type: MediaSessionType
 
@@ -224,6 +256,8 @@ class Ended:
 
 ConferenceEvent: TypeAlias = (
     ConferenceJoined
+    | ConnectionLost
+    | Resumed
     | ParticipantJoined
     | ParticipantLeft
     | ParticipantChanged

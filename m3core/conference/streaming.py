@@ -10,13 +10,13 @@ from abc import ABC, abstractmethod
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.common import Participant
 from m3core.conference.outbox import Outbox
-from m3core.conference.publications import Publications
+from m3core.conference.publications import Publications, may_share
 from m3core.conference.roster import Roster
 from m3core.conference.state import Phase
 from m3core.conference.subscriptions import Subscriptions
 from m3core.errors import LocalProtocolError
 from m3core.io import CallId, PeerId
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role
+from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
 
 class Streaming(ABC):
@@ -61,8 +61,7 @@ class Streaming(ABC):
     ) -> tuple[CallId, PeerId]:
         """Publish a stream; its sources belong to the peer that is returned. `CallDone.result` is its key."""
         own = self._begin_joined(now)
-        may_share = own.is_presenter or own.role is Role.MODERATOR
-        if media_session_type is MediaSessionType.SCREEN and not may_share:
+        if media_session_type is MediaSessionType.SCREEN and not may_share(own):
             raise LocalProtocolError("sharing the screen needs the presenter's permission of a moderator")
         key = MediaSessionKey(own.id, media_session_type)
         call, peer = self.publications.publish(key, audio=audio, video=video, peer=peer, now=self.now)
@@ -109,9 +108,14 @@ class Streaming(ABC):
     def park(self, participant_id: ParticipantId, media_session_type: MediaSessionType, now: float) -> None:
         """Nobody reads that subscription any more (there is no unsubscribe on the wire)."""
         self._begin(now)
-        if self.phase is Phase.JOINED:
-            self.subscriptions.park(MediaSessionKey(participant_id, media_session_type))
+        self._park(MediaSessionKey(participant_id, media_session_type))
         self._end_input()
+
+    def _park(self, key: MediaSessionKey) -> None:
+        if self.phase is Phase.JOINED:
+            self.subscriptions.park(key)
+        elif self.phase is Phase.RECONNECTING:
+            self.subscriptions.drop(key)
 
     def configure(
         self,

@@ -232,7 +232,7 @@ class Witness:
             self.see(answer)
             return answer
 
-        world.controller._tickets.issue = issued  # type: ignore[method-assign, assignment]
+        world.controller._tickets.issue = issued  # type: ignore[method-assign]
 
     def see(self, *things: object) -> None:
         self.texts += [repr(thing) + str(thing) for thing in things]
