@@ -129,8 +129,8 @@ class BreakoutModule(Module):
 
     def _put_out(self, meeting: Meeting) -> None:
         meeting.breakouts = None
-        inside = [participant for participant in meeting.joined() if participant.room.breakout is not None]
-        self._around.dismiss([participant.session for participant in inside], NORMAL_CLOSURE)
+        inside = [one.session for one in meeting.joined() if one.room.breakout is not None]
+        self._around.dismiss(inside, NORMAL_CLOSURE)
 
     def _cancel(self, meeting: Meeting) -> None:
         if meeting.breakouts is not None and meeting.breakouts.alarm is not None:

@@ -77,6 +77,7 @@ class Joining:
         """Somebody in the room has to wait again, by the same connection."""
         self._leave_room(participant, control.LeftReason.SENT_TO_WAITING_ROOM)
         participant.left_at = None
+        participant.was_inside = True
         del participant.room.gone[participant.id]
         self._wait(participant)
 
@@ -128,7 +129,7 @@ class Joining:
     def _enter(self, participant: Participant) -> None:
         around = self._around
         participant.room = participant.room.meeting.room_for(participant.session.admission.breakout_room)
-        before = participant.room.meeting.last_seen(participant.id)
+        before = None if participant.was_inside else participant.room.meeting.last_seen(participant.id)
         participant.room.enter(participant)
         if before is not None:
             participant.is_presenter = before.is_presenter

@@ -37,6 +37,7 @@ def modules_of(around: Surroundings, streams: Streams) -> dict[str, Module]:
         ChatModule(around),
         PollsModule(around),
         TimerModule(around),
+        EchoModule(around),
     ]
     if around.config.pads is not None:
         modules.append(ProtocolModule(around, around.config.pads))
@@ -44,5 +45,5 @@ def modules_of(around: Surroundings, streams: Streams) -> dict[str, Module]:
         modules += [StreamingModule(around), RecordingServiceModule(around)]
     else:
         modules.append(RecordingModule(around))
-    modules += [BreakoutModule(around), EchoModule(around)]
+    modules.append(BreakoutModule(around))
     return {module.NAMESPACE: module for module in modules}

@@ -128,7 +128,7 @@ def _build() -> cattrs.Converter:
     converter.register_structure_hook(Secret, lambda value, _: Secret(_text(value)))
     converter.register_structure_hook(Timestamp, _timestamp)
     converter.register_structure_hook(UnixSeconds, _unix_seconds)
-    for name in (RoomId, EventId, UserId, InviteCode, BreakoutRoomId):
+    for name in (RoomId, BreakoutRoomId, EventId, UserId, InviteCode):
         converter.register_structure_hook(name, _uuid)
     return converter
 

@@ -145,6 +145,24 @@ def test_presenters_stay_presenters_in_another_room() -> None:
     assert move(bob, red).join()["media"]["is_presenter"] is True
 
 
+def test_who_is_sent_to_wait_comes_back_as_it_went() -> None:
+    server = Server(config(FeatureLevel.V0_15, screen_needs_permission=True))
+    ada, bob = server.joined("Ada", "Bob")
+    (red,) = start(ada, plan("Red"))
+    inside = move(bob, red)
+    inside.join()
+    ada.leave()
+    moderator = server.owner("Ada", breakout_room=red)
+    moderator.join()
+    moderator.say("media", "grant_presenter_role", participant_ids=[bob.id])
+    moderator.say("moderation", "send_to_waiting_room", target=bob.id)
+    moderator.say("moderation", "accept", target=bob.id)
+    inside.heard()
+    inside.say("control", "enter_room")
+    assert inside.heard()[0]["media"]["is_presenter"] is True  # in the main room it was none
+    server.settle()
+
+
 def test_later_servers_omit_what_is_null() -> None:
     server = Server(config(FeatureLevel.V0_3))
     ada, bob, cyd = server.joined("Ada", "Bob", "Cyd")

@@ -140,6 +140,16 @@ def test_recorders_do_not_wait() -> None:
     assert [payload["message"] for payload in ada.heard()] == ["started"]
 
 
+def test_recorders_are_not_sent_to_wait() -> None:
+    server = Server(recorded(FeatureLevel.V0_15))
+    (ada,) = server.joined("Ada")
+    recorder = server.recorder()
+    recorder.join()
+    recorder.heard()
+    ada.say("moderation", "send_to_waiting_room", target=recorder.id)
+    assert recorder.heard() == ada.heard() == []
+
+
 @pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9])
 def test_consent(level: FeatureLevel) -> None:
     server = Server(recorded(level))
@@ -261,6 +271,18 @@ def test_no_recorder_comes() -> None:
     order(ada, "start_stream", target)
     assert bob.heard()[0]["status"] == "starting"
     server.settle()  # with the room goes the waiting
+
+
+def test_a_room_that_nobody_ever_entered() -> None:
+    server, ada, bob, _ = streaming()
+    ada.say("breakout", "start", rooms=[{"name": "Red", "assignments": []}])
+    red = ada.heard("breakout")[0]["rooms"][0]["id"]
+    ada.say("moderation", "enable_waiting_room")
+    bob.leave()
+    bob = server.guest("Bob", breakout_room=red)
+    bob.say("control", "join", display_name="Bob")
+    assert bob.heard()[0]["message"] == "in_waiting_room"
+    server.settle()
 
 
 def test_a_stream_that_fails() -> None:
