@@ -16,6 +16,9 @@ MAX_STRING: Final = 64 << 10
 """One string of a message; session descriptions are the longest ones."""
 MAX_PARTICIPANTS: Final = 5_000
 """Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
+MAX_LEAVERS: Final = 500
+"""Those who left a room whom its controller remembers and lists in `join_success`; sessions that can be resumed. The
+oldest are forgotten first."""
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of UTF-8 (signaling.md § 5)."""
 
@@ -64,6 +67,14 @@ MAX_REST_OBJECTS: Final = 100_000
 # -- times, server role ---
 TICKET_LIFETIME: Final = 30.0
 """A ticket is valid once, for so long (signaling.md § 1)."""
+RESUMPTION_LIFETIME: Final = 120.0
+"""A lost session can be resumed for so long after its last refresh ..."""
+RESUMPTION_REFRESH: Final = 60.0
+"""... which is done that often while it is connected (signaling.md § 3)."""
+MESSAGE_BURST: Final = 1_000
+"""Messages that one connection may send at once (a publish trickles up to `MAX_CANDIDATES`); beyond, it is closed."""
+MESSAGE_RATE: Final = 100.0
+"""Messages per second by which its allowance grows again."""
 HEARTBEAT_INTERVAL: Final = 15.0
 """The server pings (payload `heartbeat`) that often ..."""
 HEARTBEAT_TIMEOUT: Final = 20.0

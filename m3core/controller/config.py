@@ -6,6 +6,8 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from m3core.controller.features import Feature, FeatureLevel
+from m3core.errors import LocalProtocolError
 from m3core.limits import CAMERA_BITRATE, SCREEN_BITRATE
 from m3core.rest.turn import TurnServer
 from m3core.values import Secret, UserId
@@ -22,6 +24,8 @@ class User:
     lastname: str = ""
     title: str = ""
     avatar_url: str = ""
+    groups: tuple[str, ...] = ()
+    """Names; members of a group may chat among themselves."""
 
 
 class Identities(Protocol):
@@ -62,4 +66,15 @@ class ControllerConfig:
     """Whether guests and users need a moderator's grant to share the screen (media.md § 3)."""
     camera_bitrate: int = CAMERA_BITRATE
     screen_bitrate: int = SCREEN_BITRATE
+    feature_level: FeatureLevel = FeatureLevel.CAPTURE
+    """Which version of the server to behave like."""
+    participant_limit: int | None = None
+    """How many may be in a meeting, those who wait included; a quota of 0.3."""
+    time_limit: float | None = None
+    """Seconds from the first join until a meeting is closed; a quota of 0.3."""
     turn_servers: tuple[TurnServer, ...] = field(default=(), repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        quotas = (self.participant_limit, self.time_limit)
+        if any(quota is not None for quota in quotas) and not self.feature_level.has(Feature.QUOTAS):
+            raise LocalProtocolError("limits of participants and time are quotas of feature level 0.3 or later")

@@ -5,33 +5,33 @@ What clients ask. What the media server says is in `media_reports`; both work on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
-from m3core.controller.control import ControlModule
-from m3core.controller.room import Participant, Publisher, Subscription
+from m3core.controller.module import Module
+from m3core.controller.participant import Participant, Publisher, Subscription
 from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RelayPublisher, RestartSubscription
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import RemoteProtocolError
-from m3core.messages import Command, media
+from m3core.messages import media
 from m3core.messages.media import MediaErrorCode
 from m3core.messages.participants import StreamState
 from m3core.negotiation import Negotiation, NegotiationRole
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role
+from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
 HIGHEST_SUBSTREAM = 2
 """Larger values mean this one (media.md § 2, configure)."""
 
 
-class MediaModule:
+class MediaModule(Module):
     """Handles the commands of `media`."""
 
-    def __init__(self, around: Surroundings, control: ControlModule, streams: Streams) -> None:
-        self._around = around
-        self._control = control
+    NAMESPACE = "media"
+
+    def __init__(self, around: Surroundings, streams: Streams) -> None:
+        super().__init__(around)
         self._streams = streams
-        self._handlers: dict[type, Callable[[Participant, Any], None]] = {
+        self._handlers = {
             media.Publish: self._publish,
             media.PublishComplete: self._announce,
             media.UpdateMediaSession: self._announce,
@@ -47,13 +47,11 @@ class MediaModule:
             media.RevokePresenterRole: self._set_presenters,
         }
 
-    def handle(self, participant: Participant, command: Command) -> None:
-        """One command. Those of later feature levels are ignored, as a server of the capture would."""
-        handler = self._handlers.get(type(command))
-        if handler is not None:
-            handler(participant, command)
+    def join_data(self, joiner: Participant) -> media.MediaJoinData:
+        """Whether the joiner may share the screen."""
+        return media.MediaJoinData(is_presenter=joiner.is_presenter)
 
-    def leave(self, participant: Participant) -> None:
+    def leaving(self, participant: Participant) -> None:
         """A participant goes: its subscribers hear `webrtc_down`, then the others an `update` (S order)."""
         streams = [publisher for publisher in participant.publishers.values() if publisher.state is not None]
         for publisher in list(participant.publishers.values()):
@@ -61,8 +59,8 @@ class MediaModule:
         for subscription in list(participant.subscriptions.values()):
             self._streams.end_subscription(participant, subscription)
         if streams:
-            self._control.update(participant)
-        for other in self._around.room_of(participant).others(participant):
+            self._around.announce(participant)
+        for other in participant.room.others(participant):
             self._streams.tell_focus(other, changed=other.focus.stop(participant.id))
 
     # -- publishing ---
@@ -99,7 +97,7 @@ class MediaModule:
             if state != publisher.state:
                 self._around.command_sfu(publisher.peer, RelayPublisher(audio=state.audio, video=state.video))
             publisher.state = state
-            self._control.update(participant)
+            self._around.announce(participant)
             if not state.audio:
                 self._streams.silence(participant, publisher)
 
@@ -107,14 +105,14 @@ class MediaModule:
         publisher = participant.publishers.get(command.media_session_type)
         if publisher is not None:
             self._streams.end_publisher(participant, publisher)
-        self._control.update(participant)
+        self._around.announce(participant)
         if publisher is not None:
             self._streams.silence(participant, publisher)
 
     # -- subscribing ---
     def _subscribe(self, participant: Participant, command: media.Subscribe) -> None:
         key = MediaSessionKey(command.target, command.media_session_type)
-        target = self._around.room_of(participant).present.get(command.target)
+        target = participant.room.present.get(command.target)
         publisher = None if target is None else target.publishers.get(command.media_session_type)
         if command.target == participant.id or (target is not None and (publisher is None or not publisher.answered)):
             self._streams.refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, key)
@@ -195,13 +193,13 @@ class MediaModule:
 
     # -- moderation of media ---
     def _may_share(self, participant: Participant) -> bool:
-        return participant.is_presenter or participant.role is Role.MODERATOR
+        return participant.is_presenter or participant.is_moderator
 
     def _moderator_mute(self, participant: Participant, command: media.ModeratorMute) -> None:
-        if participant.role is not Role.MODERATOR:
+        if not participant.is_moderator:
             self._streams.refuse(participant, MediaErrorCode.PERMISSION_DENIED)
             return
-        room = self._around.room_of(participant)
+        room = participant.room
         wanted: Iterable[ParticipantId]
         if command.targets is None:
             wanted = [other.id for other in room.others(participant)]
@@ -214,11 +212,11 @@ class MediaModule:
     def _set_presenters(
         self, participant: Participant, command: media.GrantPresenterRole | media.RevokePresenterRole
     ) -> None:
-        if participant.role is not Role.MODERATOR:
+        if not participant.is_moderator:
             self._streams.refuse(participant, MediaErrorCode.PERMISSION_DENIED)
             return
         granted = isinstance(command, media.GrantPresenterRole)
-        room = self._around.room_of(participant)
+        room = participant.room
         for target in [room.present[one] for one in dict.fromkeys(command.participant_ids) if one in room.present]:
             if target.is_presenter is granted:
                 continue
@@ -226,8 +224,8 @@ class MediaModule:
             event = media.PresenterGranted if granted else media.PresenterRevoked
             self._around.tell(target.session, event(timestamp=self._around.relayed()))
             screen = target.publishers.get(MediaSessionType.SCREEN)
-            if not granted and screen is not None and target.role is not Role.MODERATOR:
+            if not granted and screen is not None and not target.is_moderator:
                 self._streams.tell_down(target, screen.key)
                 self._streams.end_publisher(target, screen)
                 self._streams.silence(target, screen)
-            self._control.update(target)
+            self._around.announce(target)
