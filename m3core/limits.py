@@ -19,6 +19,14 @@ MAX_PARTICIPANTS: Final = 5_000
 MAX_LEAVERS: Final = 500
 """Those who left a room whom its controller remembers and lists in `join_success`; sessions that can be resumed. The
 oldest are forgotten first."""
+MAX_CHAT_TEXT: Final = 4096
+"""Bytes of one chat message; the reference cuts longer ones (signaling.md § 7), we refuse to send them."""
+MAX_CONVERSATION: Final = 1_000
+"""Chat messages that a client keeps of the room, of one group or of one correspondent; the oldest are dropped ..."""
+MAX_CHAT_MESSAGES: Final = 10_000
+"""... and of all together; those of the conversation that was silent for longest are dropped."""
+MAX_PAST_POLLS: Final = 100
+"""Polls that are over and whose results a client keeps; the oldest are dropped."""
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of UTF-8 (signaling.md § 5)."""
 

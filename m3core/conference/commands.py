@@ -9,9 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from m3core.conference.modules.base import T
+from m3core.conference.modules.chat import ChatCommands
 from m3core.conference.modules.control import ControlCommands
 from m3core.conference.modules.media import MediaCommands
 from m3core.conference.modules.moderation import ModerationCommands
+from m3core.conference.modules.polls import PollsCommands
+from m3core.conference.modules.timer import TimerCommands
 from m3core.messages import Command
 
 if TYPE_CHECKING:
@@ -28,4 +31,7 @@ class Commands(ControlCommands[T], MediaCommands[T]):
 
     def __init__(self, perform: Callable[[Command], T], state: Callable[[], ConferenceState]) -> None:
         super().__init__(perform, state)
+        self.chat = ChatCommands(perform, state)
+        self.polls = PollsCommands(perform, state)
+        self.timer = TimerCommands(perform, state)
         self.moderation = ModerationCommands(perform, state)

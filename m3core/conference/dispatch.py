@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from m3core.conference.calls import Call, CallKind
 from m3core.conference.events import PeerMisbehaved, ServerRefused, UnknownMessage
 from m3core.conference.modules.base import ClientModule, Handler, Rule
+from m3core.conference.modules.chat import ChatModule
 from m3core.conference.modules.control import ControlModule
 from m3core.conference.modules.media import MediaModule
 from m3core.conference.modules.moderation import ModerationModule
+from m3core.conference.modules.polls import PollsModule
+from m3core.conference.modules.timer import TimerModule
 from m3core.errors import CallRefused, RemoteProtocolError
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent
 from m3core.values import MediaSessionKey
@@ -30,6 +33,9 @@ class Modules:
         self.control = ControlModule(conference)
         self.media = MediaModule(conference)
         self.moderation = ModerationModule(conference)
+        self.chat = ChatModule(conference)
+        self.polls = PollsModule(conference)
+        self.timer = TimerModule(conference)
         self.all: tuple[ClientModule[Any], ...] = tuple(vars(self).values())
 
     def of(self, namespace: str) -> ClientModule[Any] | None:

@@ -23,6 +23,7 @@ from m3core.conference.outbox import Outbox, Output
 from m3core.conference.publications import Publications, media_failed
 from m3core.conference.roster import Roster
 from m3core.conference.sessions import MediaSession, MediaSessions
+from m3core.conference.snapshot import snapshot_of
 from m3core.conference.state import ConferenceState, Participant, Phase
 from m3core.conference.streaming import Streaming
 from m3core.conference.subscriptions import Subscriptions
@@ -85,20 +86,7 @@ class Conference(Streaming):
     def state(self) -> ConferenceState:
         """The snapshot: frozen, built when read, the same object until something changes."""
         if self._snapshot is None:
-            self._snapshot = ConferenceState(
-                phase=self.phase,
-                room_id=self.life.room_id,
-                own=self.own,
-                participants=MappingProxyType(dict(self.roster.participants)),
-                focus=self.roster.focus,
-                publications=self.publications.states(),
-                subscriptions=self.subscriptions.states(),
-                modules=self.raw_modules,
-                control=self.modules.control.state,
-                media=self.modules.media.state,
-                moderation=self.modules.moderation.state,
-                ended=self.life.ended,
-            )
+            self._snapshot = snapshot_of(self)
         return self._snapshot
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:

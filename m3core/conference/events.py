@@ -10,6 +10,10 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from m3core.conference.common import EndReason, Participant
+from m3core.conference.modules.chat import ChatCleared as ChatCleared
+from m3core.conference.modules.chat import ChatEvent
+from m3core.conference.modules.chat import ChatSwitched as ChatSwitched
+from m3core.conference.modules.conversations import ChatMessage as ChatMessage
 from m3core.conference.modules.moderation import DebriefingStarted as DebriefingStarted
 from m3core.conference.modules.moderation import DisplayNameChanged as DisplayNameChanged
 from m3core.conference.modules.moderation import HandsReset as HandsReset
@@ -19,6 +23,14 @@ from m3core.conference.modules.moderation import WaitingRoomEntered as WaitingRo
 from m3core.conference.modules.moderation import WaitingRoomJoined as WaitingRoomJoined
 from m3core.conference.modules.moderation import WaitingRoomLeft as WaitingRoomLeft
 from m3core.conference.modules.moderation import WaitingRoomSwitched as WaitingRoomSwitched
+from m3core.conference.modules.polls import PollDone as PollDone
+from m3core.conference.modules.polls import PollsEvent
+from m3core.conference.modules.polls import PollStarted as PollStarted
+from m3core.conference.modules.polls import PollUpdated as PollUpdated
+from m3core.conference.modules.timer import TimerEvent
+from m3core.conference.modules.timer import TimerReadyChanged as TimerReadyChanged
+from m3core.conference.modules.timer import TimerStarted as TimerStarted
+from m3core.conference.modules.timer import TimerStopped as TimerStopped
 from m3core.errors import RemoteProtocolError
 from m3core.messages import Event, UnknownEvent
 from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
@@ -236,4 +248,7 @@ ConferenceEvent: TypeAlias = (
     | UnknownMessage
     | Ended
     | ModerationEvent
+    | ChatEvent
+    | PollsEvent
+    | TimerEvent
 )

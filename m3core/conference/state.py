@@ -11,9 +11,12 @@ from attrs import field, frozen
 from m3core.conference.common import EndReason as EndReason
 from m3core.conference.common import Participant as Participant
 from m3core.conference.common import Stream as Stream
+from m3core.conference.modules.chat import ChatState
 from m3core.conference.modules.control import ControlState
 from m3core.conference.modules.media import MediaState
 from m3core.conference.modules.moderation import ModerationState
+from m3core.conference.modules.polls import PollsState
+from m3core.conference.modules.timer import Timer
 from m3core.values import MediaSessionType, ParticipantId, RoomId
 
 
@@ -72,6 +75,10 @@ class ConferenceState:
     media: MediaState = field(factory=MediaState)
     moderation: ModerationState = field(factory=ModerationState)
     """The switches of the room, and who waits."""
+    chat: ChatState = field(factory=ChatState)
+    polls: PollsState = field(factory=PollsState)
+    timer: Timer | None = None
+    """The timer that runs."""
     modules: Mapping[str, object] = field(factory=lambda: MappingProxyType({}), repr=False)
     """What namespaces that have no type here said in `join_success`, raw."""
     ended: EndReason | None = None

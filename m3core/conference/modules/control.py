@@ -10,9 +10,16 @@ from attrs import evolve, frozen
 
 from m3core.conference.calls import CallKind
 from m3core.conference.common import EndReason, Participant
-from m3core.conference.events import ConferenceJoined, HandLowered, ParticipantLeft, RoleChanged, StreamStopped
+from m3core.conference.events import (
+    ConferenceJoined,
+    HandLowered,
+    ParticipantLeft,
+    PeerMisbehaved,
+    RoleChanged,
+    StreamStopped,
+)
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
-from m3core.errors import CallRefused, MediaError, UnsupportedServer
+from m3core.errors import CallRefused, MediaError, RemoteProtocolError, UnsupportedServer
 from m3core.messages import Command, Event, control
 from m3core.messages.room import EventInfo, RoomInfo, Tariff
 from m3core.signaling import State
@@ -125,7 +132,10 @@ class ControlModule(ClientModule[ControlState]):
         present = conference.roster.enter(event.participants)
         for module in conference.modules.all:
             module.touch()
-            module.entered(event)
+            try:
+                module.entered(event)
+            except RemoteProtocolError as error:  # the room is there, whatever one module says
+                self._notify(PeerMisbehaved(error=error))
         conference.life.entered()
         self._notify(ConferenceJoined(participant=own), *present)
         for module in conference.modules.all:
