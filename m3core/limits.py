@@ -30,6 +30,32 @@ MAX_PAST_POLLS: Final = 100
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of UTF-8 (signaling.md § 5)."""
 
+# -- what a controller remembers of a meeting ---
+MAX_CHAT_MESSAGE: Final = 4096
+"""Bytes of UTF-8; longer ones are cut (signaling.md § 7)."""
+MAX_CHAT_HISTORY: Final = 500
+"""Messages of one history (of a room, of a group, of two participants); the oldest are forgotten first."""
+MAX_CHAT_HISTORY_BYTES: Final = 256 << 10
+"""The same history as JSON."""
+MAX_CHAT_HISTORIES: Final = 200
+"""Histories of groups, and of two participants, of one room, each; what was silent longest is forgotten first."""
+MAX_CHAT_TOLD: Final = 512 << 10
+"""Bytes of JSON of all histories in one `join_success`, which is at most `MAX_MESSAGE`; the oldest are left out."""
+MAX_LAST_SEEN: Final = 500
+"""Correspondents, or groups, whose last read message one participant has marked; the oldest marks are forgotten."""
+MIN_POLL_TOPIC: Final = 2
+MAX_POLL_TOPIC: Final = 100
+"""Bytes (signaling.md § 9, as the six below)."""
+MIN_POLL_CHOICES: Final = 2
+MAX_POLL_CHOICES: Final = 64
+MIN_POLL_CHOICE: Final = 1
+MAX_POLL_CHOICE: Final = 100
+"""Bytes."""
+MIN_POLL_DURATION: Final = 2
+MAX_POLL_DURATION: Final = 3_600
+MAX_TIMER_TEXT: Final = 1_024
+"""Bytes of the style, the title and the reason of a timer; longer ones are cut, no web client shows so much."""
+
 # -- session descriptions ---
 MAX_SDP: Final = 64 << 10
 """Text of one description. Chromium's are about 8 kB."""

@@ -52,7 +52,7 @@ OWNER = User(
     avatar_url="https://seccdn.libravatar.org/avatar/5bfcf2d8e394674550332640d72db509",
 )
 # What a server of this library may do otherwise than the flow, and why
-MISSING_KEYS = {"chat", "recording"}  # of join_success: namespaces that the controller does not have yet
+MISSING_KEYS = {"recording"}  # of join_success: namespaces that the controller does not have yet
 MORE_MESSAGES = {
     "webrtc_down",  # "may come late, twice or not at all" (media.md § 3); ours always comes
     "focus_update",  # each flow lists it for one listener; all others hear it, too

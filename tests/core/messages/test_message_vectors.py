@@ -54,6 +54,9 @@ def test_a_vector_round_trips(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", TYPED)
 def test_unknown_fields_are_ignored_everywhere(vector: dict[str, Any]) -> None:
+    if vector["namespace"] == "echo":
+        pytest.skip("its payload is whole, whatever it has: test_an_echo_may_be_anything")
+
     def grow(value: Any) -> Any:
         if isinstance(value, dict):
             grown = {key: each if key == "voting_record" else grow(each) for key, each in value.items()}
@@ -82,10 +85,10 @@ def test_the_malformed_table(vector: dict[str, Any]) -> None:
         assert not refused or isinstance(command, UnknownCommand)
 
 
-@pytest.mark.parametrize("payload", [{}, {"x": [1]}, {"action": 5}, {"action": "pong", "x": 1}, {"message": "ping"}])
+@pytest.mark.parametrize("payload", [{}, {"x": [1]}, {"action": 5}, {"action": "ping", "x": 1}, {"message": "ping"}])
 def test_an_echo_may_be_anything(payload: dict[str, Any]) -> None:
     text = json.dumps({"namespace": "echo", "payload": payload})
-    name = "pong" if "x" in payload and "action" in payload else ""
+    name = "ping" if "x" in payload and "action" in payload else ""
     assert decode_command(text) == UnknownCommand("echo", name, payload)
     assert decode_event(text) == UnknownEvent("echo", name, payload)
     assert json.loads(encode(decode_event(text))) == json.loads(encode(decode_command(text))) == json.loads(text)
