@@ -47,7 +47,8 @@ def expected(hint: object) -> str:
     if _is_someone(hint):
         return "the id or name of a participant" + (", or null" if type(None) in inner else "")
     if origin in _UNIONS:
-        return ", or ".join(expected(one) for one in inner if not _is_class(one) or len(inner) == 1)
+        plainer = [one for one in inner if not _is_class(one)]  # what a text or number can name as well
+        return ", or ".join(expected(one) for one in (inner if plainer in ([], [type(None)]) else plainer))
     if hint in _SCALARS:
         return _SCALARS[hint][0]
     if hint is object or hint is Any:
@@ -86,7 +87,7 @@ def value_of(hint: object, given: object, people: People) -> object:
         for member in hint:
             if member.value == given and type(member.value) is type(given):
                 return member
-        raise WrongArgument(f"is {expected(hint)}")
+        raise WrongArgument(f"has to be {expected(hint)}")
     if origin is Mapping or origin is dict:
         return {key: value_of(inner[1], one, people) for key, one in _checked(dict, given, hint).items()}
     if origin in _LISTS:
@@ -95,7 +96,7 @@ def value_of(hint: object, given: object, people: People) -> object:
 
 
 def _one_of(hints: Iterable[object], whole: object, given: object, people: People) -> object:
-    wrong = WrongArgument(f"is {expected(whole)}")
+    wrong = WrongArgument(f"has to be {expected(whole)}")
     for hint in hints:
         try:
             return value_of(hint, given, people)
@@ -108,13 +109,13 @@ def _one_of(hints: Iterable[object], whole: object, given: object, people: Peopl
 def _checked_scalar(hint: object, given: object) -> object:
     what, classes = _SCALARS[hint]
     if not isinstance(given, classes) or (isinstance(given, bool) and hint is not bool):
-        raise WrongArgument(f"is {what}")
+        raise WrongArgument(f"has to be {what}")
     return given
 
 
 def _checked(wanted: type[Any], given: object, hint: object) -> Any:
     if not isinstance(given, wanted):
-        raise WrongArgument(f"is {expected(hint)}")
+        raise WrongArgument(f"has to be {expected(hint)}")
     return given
 
 
@@ -124,7 +125,7 @@ def _texts(hint: object, given: str) -> object:
     try:
         parse_timestamp(given)
     except MalformedMessage:
-        raise WrongArgument(f"is {expected(hint)}") from None
+        raise WrongArgument(f"has to be {expected(hint)}") from None
     return Timestamp(given)
 
 
@@ -132,13 +133,13 @@ def _object(hint: object, given: object, people: People) -> object:
     """A value of an attrs class; raises `TypeError` if ``hint`` is none."""
     what = expected(hint)
     if not isinstance(given, dict):
-        raise WrongArgument(f"is {what}")
+        raise WrongArgument(f"has to be {what}")
     wanted = typing.cast("type[attrs.AttrsInstance]", hint)
     hints = typing.get_type_hints(wanted)
     fields = {attribute.name: attribute for attribute in attrs.fields(wanted)}
     for name in given:
         if name not in fields:
-            raise WrongArgument(f"is {what}; it has no `{name}`")
+            raise WrongArgument(f"has to be {what}; it has no `{name}`")
     for name, attribute in fields.items():
         if name not in given and attribute.default is attrs.NOTHING:
             raise WrongArgument("is missing", name)
@@ -160,10 +161,8 @@ def _bare(hint: object) -> object:
 
 
 def _is_someone(hint: object) -> bool:
-    return hint is ParticipantId or ParticipantId in typing.get_args(hint)
+    return hint is ParticipantId or (typing.get_origin(hint) in _UNIONS and ParticipantId in typing.get_args(hint))
 
 
 def _is_class(hint: object) -> bool:
     return isinstance(hint, type) and attrs.has(hint)
-
-

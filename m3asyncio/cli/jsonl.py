@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import attrs
 
@@ -17,7 +17,7 @@ from m3core.conference.events import ConferenceEvent
 from m3core.errors import M3Error
 from m3core.values import Secret, Timestamp
 
-Plain: TypeAlias = "None | bool | int | float | str | list[Plain] | dict[str, Plain]"
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 MASK: Final = "***"
 _SPOKEN: Final = frozenset({"content"})
@@ -69,7 +69,7 @@ def plain(value: object) -> Plain:
 
 
 def _fields(value: object) -> Iterable[tuple[str, Plain]]:
-    for attribute in attrs.fields(type(value)):
+    for attribute in attrs.fields(cast("type[attrs.AttrsInstance]", type(value))):
         one: object = getattr(value, attribute.name)
         if callable(attribute.repr) and attribute.name not in _SPOKEN and one is not None:
             yield attribute.name, MASK  # a link that opens something, a raw payload
