@@ -46,22 +46,20 @@ class Known:
     def call(self, line: Mapping[str, object], people: People) -> Awaitable[object]:
         """Carry it out with the arguments in ``line``; raises `WrongArgument`, and what the method raises."""
         given = {self._name(name): value for name, value in line.items() if name not in RESERVED}
-        positional: list[object] = []
-        named: dict[str, object] = {}
         for name in given:
             if name not in self.parameters:
                 exist = ", ".join(self.parameters) or "none"
                 raise WrongArgument(f"`{self.name}` has no such argument; it has: {exist}", name)
+        positional: list[object] = []
+        named: dict[str, object] = {}
         for name, parameter in self.parameters.items():
-            if name not in given:
-                if _is_needed(parameter):
-                    raise WrongArgument(f"is missing: {self._expected(name)}", name)
-            elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-                value = given[name]
-                positional += [
-                    self._value(name, one, people) for one in (value if isinstance(value, list) else [value])
-                ]
-            else:
+            if name not in given and _is_needed(parameter):
+                raise WrongArgument(f"is missing: {self._expected(name)}", name)
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                positional += named.values()  # what stands before them cannot be named
+                named.clear()
+                positional += [self._value(name, one, people) for one in _list(given.get(name, []))]
+            elif name in given:
                 named[name] = self._value(name, given[name], people)
         return self.perform(*positional, **named)
 
@@ -154,3 +152,7 @@ def people_of(state: Callable[[], ConferenceState]) -> People:
 
 def _is_needed(parameter: inspect.Parameter) -> bool:
     return parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_POSITIONAL
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import m3asyncio as m3
+from m3core.conference.events import ChatMessage
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -56,7 +57,7 @@ def test_a_shell_script_is_a_bot() -> None:
     async def main() -> tuple[int | None, str, list[str]]:
         async with m3.serve() as server, server.account() as account:
             link = await (await account.create_meeting(title="Example")).invite()
-            async with m3.join(link, display_name='Ada "\\n" Byron') as ada, ada.events(m3.ChatMessage) as said:
+            async with m3.join(link, display_name='Ada "\\n" Byron') as ada, ada.events(ChatMessage) as said:
                 bot = asyncio.create_task(run(str(EXAMPLES / "bot.sh"), link, program="sh"))
                 heard = [(await anext(said)).content]
                 for text in ('echo "quoted" \\ und Umlaute: äöü', "not for you", "echo twice"):
