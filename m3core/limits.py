@@ -29,6 +29,14 @@ MAX_PAST_POLLS: Final = 100
 """Polls that are over and whose results a client keeps; the oldest are dropped."""
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of UTF-8 (signaling.md § 5)."""
+MAX_BREAKOUT_ROOMS: Final = 200
+"""Breakout rooms of one meeting. A `breakout.start` with more is ignored, as one with none is (signaling.md § 8)."""
+MAX_BREAKOUT_NAME: Final = 255
+"""Bytes of the name of one, in UTF-8; a `start` with a longer one is ignored."""
+MAX_BREAKOUT_DURATION: Final = 7 * 86_400
+"""Seconds until breakout rooms expire; a `start` with more, or with less than none, is ignored."""
+MAX_STREAM_REASON: Final = 1_000
+"""Characters of code and of message of what a recorder says went wrong; the rest is cut off."""
 
 # -- what a controller remembers of a meeting ---
 MAX_CHAT_MESSAGE: Final = 4096
@@ -109,6 +117,10 @@ MESSAGE_BURST: Final = 1_000
 """Messages that one connection may send at once (a publish trickles up to `MAX_CANDIDATES`); beyond, it is closed."""
 MESSAGE_RATE: Final = 100.0
 """Messages per second by which its allowance grows again."""
+BREAKOUT_GRACE: Final = 300.0
+"""When breakout rooms are stopped or expire, those inside have so long to leave (signaling.md § 8)."""
+RECORDER_TIMEOUT: Final = 30.0
+"""A recorder that was asked to come, and is not there after so long, has failed (`recorder_error`; L)."""
 HEARTBEAT_INTERVAL: Final = 15.0
 """The server pings (payload `heartbeat`) that often ..."""
 HEARTBEAT_TIMEOUT: Final = 20.0

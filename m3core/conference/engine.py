@@ -39,7 +39,7 @@ from m3core.limits import ANSWER_TIMEOUT, NEGOTIATION_TIMEOUT, SILENCE_MEANS_DON
 from m3core.messages import Command, UnknownCommand
 from m3core.messages import kind as kind_of
 from m3core.signaling import NEED_DATA, BadMessage
-from m3core.values import ParticipantId
+from m3core.values import BreakoutRoomId, ParticipantId
 
 
 class Conference(Streaming):
@@ -116,6 +116,16 @@ class Conference(Streaming):
         """Stop all streams and close; the call is done when the connection is closed."""
         self._begin(now)
         call = self.life.leave()
+        self._end_input()
+        return call
+
+    def switch_room(self, breakout_room: BreakoutRoomId | None, now: float) -> CallId:
+        """Go into a breakout room, or back into the main room (None); the call is done when we are in it.
+
+        Our streams are published again there, by the same id (signaling.md § 8, assignment flow).
+        """
+        self._begin_joined(now)
+        call = self.life.move(breakout_room)
         self._end_input()
         return call
 

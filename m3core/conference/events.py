@@ -33,7 +33,7 @@ from m3core.conference.modules.timer import TimerStarted as TimerStarted
 from m3core.conference.modules.timer import TimerStopped as TimerStopped
 from m3core.errors import RemoteProtocolError
 from m3core.messages import Event, UnknownEvent
-from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
+from m3core.values import BreakoutRoomId, MediaKind, MediaSessionType, ParticipantId, SlowDirection
 
 
 @frozen(kw_only=True)
@@ -73,6 +73,18 @@ class Resumed:
     def same_id(self) -> bool:
         """Whether we are for the others who we were."""
         return self.participant.id == self.previous_id
+
+
+@frozen(kw_only=True)
+class RoomChanged:
+    """We went into another room of the meeting; ``breakout_room`` None: the main room.
+
+    ``participant`` is ourselves. Nobody of the old room is here; `ParticipantJoined` for everybody present follows, and
+    our streams are published again.
+    """
+
+    participant: Participant
+    breakout_room: BreakoutRoomId | None
 
 
 @frozen(kw_only=True)
@@ -259,6 +271,7 @@ ConferenceEvent: TypeAlias = (
     ConferenceJoined
     | ConnectionLost
     | Resumed
+    | RoomChanged
     | ParticipantJoined
     | ParticipantLeft
     | ParticipantChanged

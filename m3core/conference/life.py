@@ -27,6 +27,7 @@ from m3core.conference.state import EndReason, Phase
 from m3core.conference.subscriptions import Subscriptions
 from m3core.conference.turn import TurnSchedule
 from m3core.errors import (
+    ApiError,
     CallCancelled,
     CallTimedOut,
     ConferenceEnded,
@@ -43,15 +44,16 @@ from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
 from m3core.rest.rooms import StartResponse
 from m3core.signaling import State
-from m3core.values import RoomId, Secret, Subprotocol
+from m3core.values import BreakoutRoomId, RoomId, Secret
 
 NORMAL_CLOSURE = 1000
 """RFC 6455 s.7.4.1."""
 MESSAGE_TOO_BIG = 1009
 """RFC 6455 s.7.4.1."""
 
-_SURVIVING: Final = frozenset({CallKind.START, CallKind.PUBLISH, CallKind.SUBSCRIBE, CallKind.LEAVE})
+_SURVIVING: Final = frozenset({CallKind.START, CallKind.PUBLISH, CallKind.SUBSCRIBE, CallKind.MOVE, CallKind.LEAVE})
 """Calls that a lost connection does not end: what they want is asked for again."""
+_NO_SUCH_ROOM: Final = frozenset({"no_breakout_rooms", "invalid_breakout_room_id"})
 _ATTEMPT: Final = frozenset({Phase.RECONNECTING, Phase.STARTING, Phase.CONNECTING, Phase.JOINING})
 """Steps that are one phase when the connection was lost."""
 
@@ -92,9 +94,15 @@ class Life:
         self._echo_is_open = False
         self._backoff = BackOff(jitter)
         self._resumption = Secret("")
+        self.breakout: BreakoutRoomId | None = None
+        """The room that we are in, or on the way into; None: the main room."""
+        self._left_breakout: BreakoutRoomId | None = None
+        """Where we came from, in case the other room does not take us."""
         self._step = Phase.IDLE
         self.is_resuming = False
         """From the loss of a connection until we are in the room again."""
+        self.is_moving = False
+        """From leaving one room of the meeting until we are in another one (signaling.md § 8)."""
         self.room_id: RoomId | None = None
         self.ended: EndReason | None = None
         self.expected_end: EndReason | None = None
@@ -148,6 +156,18 @@ class Life:
             conference.outbox.close(NORMAL_CLOSURE)
         return call
 
+    def move(self, breakout: BreakoutRoomId | None) -> CallId:
+        """Leave this room and enter another one of the meeting; the call is done when we are in it."""
+        conference = self._conference
+        call = conference.calls.open(CallKind.MOVE, "switch_room", conference.now, math.inf)
+        self._left_breakout, self.breakout = self.breakout, breakout
+        self.is_moving = True
+        self._suspend("we are on the way into another room")
+        self._step = Phase.RECONNECTING
+        self._step_deadline = conference.now + LEAVE_TIMEOUT
+        conference.outbox.close(NORMAL_CLOSURE)
+        return call
+
     def give_up(self, error: M3Error) -> None:
         """End before we were in the room: whatever is open is aborted."""
         self._conference.outbox.drop()
@@ -190,6 +210,8 @@ class Life:
             self._end(EndReason.LEFT)
         elif self.expected_end is not None:
             self._end(self.expected_end)
+        elif self.is_moving and self._step is Phase.RECONNECTING:
+            self._attempt()
         elif code == NORMAL_CLOSURE:
             self._end(EndReason.SERVER_CLOSED)
         elif code in BROKEN and (self.is_resuming or self._step in {Phase.JOINED, Phase.WAITING}):
@@ -227,7 +249,9 @@ class Life:
         """`join_success` was folded."""
         self._step = Phase.JOINED
         self._inside()
-        self.is_resuming = False
+        self.is_resuming = self.is_moving = False
+        if (move := self._conference.calls.find(CallKind.MOVE)) is not None:
+            self._conference.calls.finish(move.id)
         self._ask_turn_if_due()
         self._finish_start()
 
@@ -251,7 +275,7 @@ class Life:
         self.room_id = room_id
         self._resumption = answer.resumption
         try:
-            offered = handshake.offer(answer.ticket, Subprotocol.K3K)
+            offered = handshake.offer(answer.ticket)
         except M3Error as error:
             self._fail(error)
             return
@@ -296,9 +320,8 @@ class Life:
             self._conference.outbox.close(None)
             self._end(EndReason.LEFT)
         elif self._step is Phase.RECONNECTING:
-            self._step = Phase.STARTING
-            self._step_deadline = None  # the request has its own
-            self._entering.resume(self._resumption)
+            self._conference.outbox.drop()
+            self._attempt()
         else:
             what, seconds = ("connect", CONNECT_TIMEOUT) if self._step is Phase.CONNECTING else ("join", JOIN_TIMEOUT)
             self.give_up(CallTimedOut(what, seconds))
@@ -329,21 +352,43 @@ class Life:
         """The connection is gone, or what was to become one is: abort what is left of it, and try again later."""
         conference = self._conference
         conference.outbox.drop()
-        self._keepalive.stop()
         if not self.is_resuming or self._step is Phase.WAITING:
-            self._backoff.lost(conference.now)
-            conference.publications.suspend()
-            conference.subscriptions.suspend()
-            error = TransportError(f"the connection was lost before the command was done ({detail})")
-            for kind in CallKind:
-                while kind not in _SURVIVING and (call := conference.calls.find(kind)) is not None:
-                    conference.calls.finish(call.id, error=error)
+            self._suspend(f"the connection was lost before the command was done ({detail})")
             conference.outbox.notify(ConnectionLost(detail=detail))
-        self.is_resuming = True
         self._step = Phase.RECONNECTING
         self._step_deadline = self._backoff.next(conference.now)
 
+    def _suspend(self, reason: str) -> None:
+        """From now on we are on the way back: streams wait, and what the user waits for is not done."""
+        conference = self._conference
+        self._keepalive.stop()
+        self._backoff.lost(conference.now)
+        conference.publications.suspend()
+        conference.subscriptions.suspend()
+        for kind in CallKind:
+            while kind not in _SURVIVING and (call := conference.calls.find(kind)) is not None:
+                conference.calls.finish(call.id, error=TransportError(reason))
+        self.is_resuming = True
+
+    def _attempt(self) -> None:
+        """Ask for a ticket, as the participant that we were."""
+        self._step = Phase.STARTING
+        self._step_deadline = None  # the request has its own
+        self._entering.resume(self._resumption, self.breakout)
+
+    def _stay(self, error: M3Error) -> None:
+        """The other room does not take us, and the token is not used up by that: go back where we were."""
+        move = self._conference.calls.find(CallKind.MOVE)
+        if move is not None:
+            self._conference.calls.finish(move.id, error=error)
+        self.is_moving = False
+        self.breakout = self._left_breakout
+        self._attempt()
+
     def _fail(self, error: M3Error) -> None:
+        if self.is_moving and isinstance(error, ApiError) and error.code in _NO_SUCH_ROOM:
+            self._stay(error)
+            return
         if self.is_resuming and may_pass(error):
             self._broken(str(error))
             return

@@ -17,6 +17,7 @@ from m3core.conference.events import (
     PeerMisbehaved,
     Resumed,
     RoleChanged,
+    RoomChanged,
     StreamStopped,
 )
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
@@ -131,6 +132,9 @@ class ControlModule(ClientModule[ControlState]):
             is_presenter=event.media is not None and event.media.is_presenter,
         )
         conference.raw_modules = MappingProxyType(dict(event.modules))
+        if conference.life.is_moving:
+            self._moved(own, event)
+            return
         if previous is not None and conference.life.is_resuming:
             self._resumed(previous, own, event)
             return
@@ -141,6 +145,20 @@ class ControlModule(ClientModule[ControlState]):
         for module in conference.modules.all:
             module.missed_events()  # nothing: we were not here before
             self._notify(*module.present_events())
+
+    def _moved(self, own: Participant, event: control.JoinSuccess) -> None:
+        """We are in another room of the meeting: everybody here is new to us."""
+        conference = self._conference
+        for module in conference.modules.all:
+            module.left()
+        present = conference.roster.enter(event.participants)
+        self._enter_modules(event)
+        conference.life.entered()
+        self._notify(RoomChanged(participant=own, breakout_room=conference.life.breakout), *present)
+        for module in conference.modules.all:
+            self._notify(*module.present_events())
+        conference.publications.renew(own, conference.now)
+        conference.subscriptions.renew(conference.roster.publishes, conference.now)
 
     def _resumed(self, previous: Participant, own: Participant, event: control.JoinSuccess) -> None:
         """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
