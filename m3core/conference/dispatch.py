@@ -24,6 +24,7 @@ from m3core.conference.modules.timer import TimerModule
 from m3core.conference.modules.whiteboard import WhiteboardModule
 from m3core.errors import CallRefused, RemoteProtocolError
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent
+from m3core.messages import kind as kind_of
 from m3core.values import MediaSessionKey
 
 if TYPE_CHECKING:
@@ -112,4 +113,7 @@ class Dispatcher:
         conference.calls.finish(call.id, error=error)
 
     def _unknown(self, event: Event | UnknownEvent) -> None:
-        self._conference.outbox.notify(UnknownMessage(event=event))
+        if kind_of(event)[0] == "echo":
+            self._conference.life.echoed()
+        else:
+            self._conference.outbox.notify(UnknownMessage(event=event))

@@ -54,7 +54,7 @@ from m3core.conference.modules.whiteboard import WhiteboardEvent
 from m3core.conference.modules.whiteboard import WhiteboardOpened as WhiteboardOpened
 from m3core.errors import RemoteProtocolError
 from m3core.messages import Event, UnknownEvent
-from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
+from m3core.values import BreakoutRoomId, MediaKind, MediaSessionType, ParticipantId, SlowDirection
 
 
 @frozen(kw_only=True)
@@ -62,6 +62,50 @@ class ConferenceJoined:
     """We are in the room. ``participant`` is ourselves."""
 
     participant: Participant
+
+
+@frozen(kw_only=True)
+class ConnectionLost:
+    """The connection broke, and is being opened again: `Resumed` or `Ended` follows. ``detail`` is for people.
+
+    Streams of ours and subscriptions live on as objects, but nothing flows meanwhile.
+    """
+
+    detail: str = ""
+
+
+@frozen(kw_only=True)
+class Resumed:
+    """We are in the room again, and this is what changed among the others while we were away.
+
+    ``participant`` is ourselves. ``previous_id`` is the id that we had; another one if the server had forgotten us:
+    then the others saw us leave and somebody else come. ``changed`` were here before and are here now. A subscription
+    that could not be renewed is told by `SubscriptionStopped`; who is focused (media.md § 7) is unknown until the next
+    `FocusChanged`.
+    """
+
+    participant: Participant
+    previous_id: ParticipantId
+    joined: tuple[Participant, ...] = ()
+    left: tuple[Participant, ...] = ()
+    changed: tuple[Participant, ...] = ()
+
+    @property
+    def same_id(self) -> bool:
+        """Whether we are for the others who we were."""
+        return self.participant.id == self.previous_id
+
+
+@frozen(kw_only=True)
+class RoomChanged:
+    """We went into another room of the meeting; ``breakout_room`` None: the main room.
+
+    ``participant`` is ourselves. Nobody of the old room is here; `ParticipantJoined` for everybody present follows, and
+    our streams are published again.
+    """
+
+    participant: Participant
+    breakout_room: BreakoutRoomId | None
 
 
 @frozen(kw_only=True)
@@ -174,7 +218,7 @@ class PresenterChanged:
 
 @frozen(kw_only=True)
 class PublicationStarted:
-    """One of our streams is live."""
+    """One of our streams is live, or is live again after `Resumed`."""
 
     media_session_type: MediaSessionType
 
@@ -246,6 +290,9 @@ class Ended:
 
 ConferenceEvent: TypeAlias = (
     ConferenceJoined
+    | ConnectionLost
+    | Resumed
+    | RoomChanged
     | ParticipantJoined
     | ParticipantLeft
     | ParticipantChanged

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from types import MappingProxyType
 
 from attrs import field, frozen
 
 from m3core.conference.common import EndReason as EndReason
 from m3core.conference.common import Participant as Participant
+from m3core.conference.common import Phase as Phase
 from m3core.conference.common import Stream as Stream
 from m3core.conference.modules.breakout import BreakoutState
 from m3core.conference.modules.chat import ChatState
@@ -24,21 +24,6 @@ from m3core.conference.modules.shared_folder import SharedFolder
 from m3core.conference.modules.timer import Timer
 from m3core.conference.modules.whiteboard import WhiteboardState
 from m3core.values import MediaSessionType, ParticipantId, RoomId
-
-
-class Phase(Enum):
-    """Where a conference stands."""
-
-    IDLE = "idle"
-    STARTING = "starting"
-    """The REST calls that lead to a ticket."""
-    CONNECTING = "connecting"
-    JOINING = "joining"
-    WAITING = "waiting"
-    """In the waiting room."""
-    JOINED = "joined"
-    LEAVING = "leaving"
-    ENDED = "ended"
 
 
 @frozen(kw_only=True)

@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 from worlds import hear_raw
 
 from m3core.conference.commands import Commands
-from m3core.conference.state import ConferenceState, Phase
+from m3core.conference.state import ConferenceState, Participant, Phase
 from m3core.errors import CallRefused
 from m3core.io import CallDone, CallId
+from m3core.messages import decode_event
+from m3core.messages.control import JoinSuccess
 from m3core.testing.pair import World
 
 EventT = TypeVar("EventT")
@@ -51,9 +53,27 @@ class Room:
         own = {"id": OWN, "display_name": "Ada", "role": "moderator", "participants": [entry()]}
         self.hear("control", "join_success", **{**own, "media": {"is_presenter": True}, **joined})
 
-    @property
+    def resume(self, **joined: Any) -> list[object]:
+        """The modules enter the same room again, as after a lost connection; what they say was missed."""
+        payload: dict[str, Any] = {
+            "message": "join_success",
+            "id": OWN,
+            "display_name": "Ada",
+            "role": "moderator",
+            "participants": [],
+        }
+        payload |= {"media": {"is_presenter": True}, **joined}
+        event = decode_event(json.dumps({"namespace": "control", "payload": payload}).encode())
+        assert isinstance(event, JoinSuccess)
+        modules = self.client.conference.modules.all
+        for module in modules:
+            module.touch()
+            module.entered(event)
+        self.client.tell(lambda conference, now: conference.advance(now))
+        return [missed for module in modules for missed in module.missed_events()]
+
     def state(self) -> ConferenceState:
-        """The snapshot."""
+        """The snapshot; a call, so that no type checker believes that it stays the same."""
         return self.client.conference.state
 
     @property
@@ -61,6 +81,12 @@ class Room:
         """The payloads that the client sent, with their namespaces."""
         messages = [json.loads(data) for data in self.client.sent]
         return [{"namespace": one["namespace"], **one["payload"]} for one in messages]
+
+    def own(self) -> Participant:
+        """Ourselves."""
+        own = self.state().own
+        assert own is not None
+        return own
 
     def hear(self, namespace: str, message: str, timestamp: str | None = STARTED, **fields: Any) -> None:
         """Let the client receive a message."""

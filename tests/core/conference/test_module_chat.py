@@ -65,12 +65,12 @@ def test_what_we_say_comes_back_and_is_the_result() -> None:
     assert message == room.last(ChatMessage)
     assert isinstance(message, ChatMessage)
     assert message.is_own
-    assert message.participant == room.state.own
+    assert message.participant == room.own()
     assert message.timestamp == Timestamp("2024-03-05T09:30:00Z")
     assert "hello" not in repr(message)
     assert room.end(other) is None
-    assert room.state.chat.room.messages[-1] == message
-    assert room.state.chat.unread == 1  # Eve's
+    assert room.state().chat.room.messages[-1] == message
+    assert room.state().chat.unread == 1  # Eve's
 
 
 def test_private_words_and_words_to_groups_have_conversations_of_their_own() -> None:
@@ -86,7 +86,7 @@ def test_private_words_and_words_to_groups_have_conversations_of_their_own() -> 
     assert room.end(group) is not None
     say(room, 4, BOB, "what?", "private", target=OWN)
     say(room, 5, BOB, "us", "group", target="staff")
-    chat = room.state.chat
+    chat = room.state().chat
     assert texts(chat.private[ParticipantId(BOB)]) == ["psst", "what?"]
     assert texts(chat.private[ParticipantId(EVE)]) == ["psst"]
     assert texts(chat.groups["staff"]) == ["we", "us"]
@@ -117,23 +117,23 @@ def test_what_servers_would_drop_or_cut_is_not_sent() -> None:
 
 def test_chat_is_switched_and_cleared() -> None:
     room = Room(chat=join_data(enabled=False, room_history=[stored(1)]))
-    assert not room.state.chat.enabled
+    assert not room.state().chat.enabled
     room.refused(room.do(lambda commands: commands.chat("hello")), "chat", "chat_disabled")
     enable = room.do(lambda commands: commands.chat.enable())
     room.hear("chat", "chat_enabled", issued_by=OWN)
     assert room.result(enable) is None
     assert room.last(ChatSwitched) == ChatSwitched(is_enabled=True, issued_by=ParticipantId(OWN))
-    assert room.state.chat.enabled
+    assert room.state().chat.enabled
     disable = room.do(lambda commands: commands.chat.disable())
     room.hear("chat", "chat_disabled", issued_by=OWN)
     assert room.result(disable) is None
-    assert not room.state.chat.enabled
+    assert not room.state().chat.enabled
     clear = room.do(lambda commands: commands.chat.clear())
     room.hear("chat", "history_cleared", issued_by=OWN)
     assert room.result(clear) is None
     assert room.last(ChatCleared).issued_by == OWN
-    assert room.state.chat.room.messages == ()
-    assert room.state.chat.unread == 0
+    assert room.state().chat.room.messages == ()
+    assert room.state().chat.unread == 0
     for refused in (
         room.do(lambda commands: commands.chat.enable()),
         room.do(lambda commands: commands.chat.disable()),
@@ -157,7 +157,7 @@ def test_histories_come_newest_first_and_marks_tell_what_is_unread() -> None:
             last_seen_timestamps_private={BOB: "2024-03-05T09:00:59Z"},
         )
     )
-    chat = room.state.chat
+    chat = room.state().chat
     assert texts(chat.room) == ["text 1", "text 2", "text 3", "text 4"]
     assert chat.room.unread == 1
     assert chat.room.last_seen == Timestamp("2024-03-05T09:00:02Z")
@@ -180,23 +180,39 @@ def test_marking_seen_tells_the_server_the_newest_instant() -> None:
         "scope": "global",
         "timestamp": "2024-03-05T09:00:03Z",
     }
-    assert room.state.chat.room.unread == 0
+    assert room.state().chat.room.unread == 0
     room.done_by_silence(call)
     say(room, 9)  # in the same second or not: it is new
-    assert room.state.chat.room.unread == 1
+    assert room.state().chat.room.unread == 1
     say(room, 10, BOB, "psst", "private", target=OWN)
     room.do(lambda commands: commands.chat.mark_seen(to=ParticipantId(BOB)))
     say(room, 11, BOB, "we", "group", target="staff")
     room.do(lambda commands: commands.chat.mark_seen(group="staff"))
-    assert room.state.chat.unread == 1
+    assert room.state().chat.unread == 1
+
+
+def test_who_comes_back_knows_what_was_seen_and_what_was_said_in_private() -> None:
+    room = Room(chat=join_data(room_history=[stored(1)]))
+    say(room, 10, BOB, "psst", "private", target=OWN)
+    room.do(lambda commands: commands.chat.mark_seen())
+    (missed,) = room.resume(chat=join_data(room_history=[stored(2), stored(1)]))
+    assert isinstance(missed, ChatMessage)
+    assert missed.content == "text 2"
+    chat = room.state().chat
+    assert (texts(chat.room), chat.room.unread) == (["text 1", "text 2"], 1)
+    assert (texts(chat.private[ParticipantId(BOB)]), chat.private[ParticipantId(BOB)].unread) == (["psst"], 1)
+    assert not room.resume(chat=join_data())  # cleared meanwhile
+    assert (room.state().chat.room.messages, room.state().chat.room.unread) == ((), 0)
+    room.hear("moderation", "in_waiting_room")
+    assert room.state().chat.private == {}
 
 
 def test_a_message_that_comes_twice_counts_once() -> None:
     room = Room(chat=join_data())
     say(room, 1)
     say(room, 1)
-    assert texts(room.state.chat.room) == ["hello"]
-    assert room.state.chat.unread == 1
+    assert texts(room.state().chat.room) == ["hello"]
+    assert room.state().chat.unread == 1
 
 
 def test_targets_that_make_no_sense_are_told_and_ignored() -> None:
@@ -205,47 +221,56 @@ def test_targets_that_make_no_sense_are_told_and_ignored() -> None:
     assert "$.payload.target" in str(room.last(PeerMisbehaved).error)
     say(room, 2, scope="private", target="Bob")
     assert "$.payload.target" in str(room.last(PeerMisbehaved).error)
-    assert room.state.chat.private == {}
+    assert room.state().chat.private == {}
 
 
 def test_the_state_is_the_same_object_while_nothing_is_said() -> None:
     room = Room(chat=join_data(room_history=[stored(1)]))
-    before = room.state.chat
+    before = room.state().chat
     room.hear("control", "update", id=BOB)
-    assert room.state.chat is before
+    assert room.state().chat is before
     say(room, 2, BOB, "psst", "private", target=OWN)
-    assert room.state.chat is not before
-    assert room.state.chat.room is before.room
+    assert room.state().chat is not before
+    assert room.state().chat.room is before.room
 
 
 def test_what_is_too_much_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conversations, "MAX_CONVERSATION", 3)
     monkeypatch.setattr(conversations, "MAX_CHAT_MESSAGES", 4)
     room = Room(chat=join_data(room_history=[stored(number) for number in (5, 4, 3, 2, 1)]))
-    assert texts(room.state.chat.room) == ["text 3", "text 4", "text 5"]
-    assert room.state.chat.room.dropped == 2
+    assert texts(room.state().chat.room) == ["text 3", "text 4", "text 5"]
+    assert room.state().chat.room.dropped == 2
     say(room, 10, BOB, "one", "private", target=OWN)
     say(room, 11, EVE, "two", "private", target=OWN)
-    assert room.state.chat.room.dropped == 3
+    assert room.state().chat.room.dropped == 3
     say(room, 12)  # now Bob's conversation is the one that was silent for longest
-    assert list(room.state.chat.private) == [EVE]
+    assert list(room.state().chat.private) == [EVE]
     say(room, 13, EVE, "three", "private", target=OWN)
-    assert texts(room.state.chat.private[ParticipantId(EVE)]) == ["two", "three"]
+    assert texts(room.state().chat.private[ParticipantId(EVE)]) == ["two", "three"]
     assert limits.MAX_CHAT_MESSAGES >= limits.MAX_CONVERSATION
 
 
 def test_a_server_without_chat() -> None:
     room = Room()
-    assert not room.state.chat.enabled
-    assert room.state.chat.room.messages == ()
+    assert not room.state().chat.enabled
+    assert room.state().chat.room.messages == ()
     call = room.do(lambda commands: commands.chat("hello"))
     room.refused(call, "control", "invalid_namespace")
 
 
 def test_a_bad_instant_counts_as_the_oldest() -> None:
     room = Room(chat=join_data(room_history=[stored(2), stored(1, timestamp="yesterday")]))
-    assert texts(room.state.chat.room) == ["text 1", "text 2"]
+    assert texts(room.state().chat.room) == ["text 1", "text 2"]
     say(room, 3, timestamp=None)
-    assert room.state.chat.room.messages[-1].timestamp is None
-    assert room.state.chat.room.messages[-1].id == MessageId(message_id(3))
-    assert room.state.chat.room.scope is ChatScope.GLOBAL
+    assert room.state().chat.room.messages[-1].timestamp is None
+    assert room.state().chat.room.messages[-1].id == MessageId(message_id(3))
+    assert room.state().chat.room.scope is ChatScope.GLOBAL
+
+
+def test_what_was_dropped_is_not_news_when_we_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MAX_CONVERSATION", 2)
+    history = [stored(number) for number in (3, 2, 1)]
+    room = Room(chat=join_data(room_history=history))
+    room.do(lambda commands: commands.chat.mark_seen())
+    assert not room.resume(chat=join_data(room_history=history))
+    assert room.state().chat.unread == 0
