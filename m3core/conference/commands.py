@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from m3core.conference.modules.automod import AutomodCommands
 from m3core.conference.modules.base import T
 from m3core.conference.modules.breakout import BreakoutCommands
 from m3core.conference.modules.chat import ChatCommands
 from m3core.conference.modules.control import ControlCommands
+from m3core.conference.modules.legal_vote import LegalVoteCommands
 from m3core.conference.modules.media import MediaCommands
 from m3core.conference.modules.minutes import MinutesCommands
 from m3core.conference.modules.moderation import ModerationCommands
@@ -45,3 +47,5 @@ class Commands(ControlCommands[T], MediaCommands[T]):
         self.recording_service = RecordingServiceCommands(perform, state)
         self.minutes = MinutesCommands(perform, state)
         self.whiteboard = WhiteboardCommands(perform, state)
+        self.legal_vote = LegalVoteCommands(perform, state)
+        self.automod = AutomodCommands(perform, state)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from m3core.conference.calls import Call, CallKind
 from m3core.conference.events import PeerMisbehaved, ServerRefused, UnknownMessage
+from m3core.conference.modules.automod import AutomodModule
 from m3core.conference.modules.base import ClientModule, Handler, Rule
 from m3core.conference.modules.breakout import BreakoutModule
 from m3core.conference.modules.chat import ChatModule
 from m3core.conference.modules.control import ControlModule
+from m3core.conference.modules.legal_vote import LegalVoteModule
 from m3core.conference.modules.media import MediaModule
 from m3core.conference.modules.minutes import MinutesModule
 from m3core.conference.modules.moderation import ModerationModule
@@ -49,6 +51,8 @@ class Modules:
         self.minutes = MinutesModule(conference)
         self.whiteboard = WhiteboardModule(conference)
         self.shared_folder = SharedFolderModule(conference)
+        self.legal_vote = LegalVoteModule(conference)
+        self.automod = AutomodModule(conference)
         self.all: tuple[ClientModule[Any], ...] = tuple(vars(self).values())
 
     def of(self, namespace: str) -> ClientModule[Any] | None:

@@ -11,6 +11,12 @@ from attrs import field, frozen
 
 from m3core.conference.common import EndReason, Participant
 from m3core.conference.modules.assets import AssetReady as AssetReady
+from m3core.conference.modules.automod import AutomodEvent
+from m3core.conference.modules.automod import AutomodStarted as AutomodStarted
+from m3core.conference.modules.automod import AutomodStopped as AutomodStopped
+from m3core.conference.modules.automod import RemainingSpeakersChanged as RemainingSpeakersChanged
+from m3core.conference.modules.automod import SpeakerDrawn as SpeakerDrawn
+from m3core.conference.modules.automod import SpeakerSelected as SpeakerSelected
 from m3core.conference.modules.breakout import BreakoutEvent
 from m3core.conference.modules.breakout import BreakoutRoomJoined as BreakoutRoomJoined
 from m3core.conference.modules.breakout import BreakoutRoomLeft as BreakoutRoomLeft
@@ -20,6 +26,13 @@ from m3core.conference.modules.chat import ChatCleared as ChatCleared
 from m3core.conference.modules.chat import ChatEvent
 from m3core.conference.modules.chat import ChatSwitched as ChatSwitched
 from m3core.conference.modules.conversations import ChatMessage as ChatMessage
+from m3core.conference.modules.legal_vote import LegalVoteCast as LegalVoteCast
+from m3core.conference.modules.legal_vote import LegalVoteEnded as LegalVoteEnded
+from m3core.conference.modules.legal_vote import LegalVoteEvent
+from m3core.conference.modules.legal_vote import LegalVoteIssueReported as LegalVoteIssueReported
+from m3core.conference.modules.legal_vote import LegalVoteNotCounted as LegalVoteNotCounted
+from m3core.conference.modules.legal_vote import LegalVoteStarted as LegalVoteStarted
+from m3core.conference.modules.legal_vote import LegalVoteUpdated as LegalVoteUpdated
 from m3core.conference.modules.minutes import MinutesEvent
 from m3core.conference.modules.minutes import MinutesReadable as MinutesReadable
 from m3core.conference.modules.minutes import MinutesWritable as MinutesWritable
@@ -326,4 +339,6 @@ ConferenceEvent: TypeAlias = (
     | MinutesEvent
     | WhiteboardEvent
     | SharedFolderChanged
+    | LegalVoteEvent
+    | AutomodEvent
 )

@@ -34,6 +34,8 @@ def snapshot_of(conference: Conference) -> ConferenceState:
         recording_service=modules.recording_service.state,
         minutes=modules.minutes.state,
         whiteboard=modules.whiteboard.state,
+        legal_vote=modules.legal_vote.state,
+        automod=modules.automod.state,
         shared_folder=modules.shared_folder.state,
         ended=conference.life.ended,
     )
