@@ -37,7 +37,7 @@ from m3core.errors import (
     TransportError,
 )
 from m3core.io import CallId, HttpResponse, IceServer, RequestId
-from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT, RECONNECT_PATIENCE
+from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT
 from m3core.messages import UnknownCommand, control, encode
 from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
@@ -90,6 +90,7 @@ class Life:
         self._keepalive = KeepAlive()
         self._backoff = BackOff(jitter)
         self._resumption = Secret("")
+        self._loss = ""
         self._step = Phase.IDLE
         self.is_resuming = False
         """From the loss of a connection until we are in the room again."""
@@ -211,7 +212,7 @@ class Life:
         gives_up_at = self._backoff.gives_up_at
         if gives_up_at is not None and gives_up_at <= now:
             self._conference.outbox.drop()
-            self._end(EndReason.LOST, f"it could not be opened again within {RECONNECT_PATIENCE:g} s")
+            self._end(EndReason.LOST, f"{self._loss}, and no attempt to come back succeeded")
             return
         self._requests.advance(now)
         if self._step_deadline is not None and self._step_deadline <= now:
@@ -325,6 +326,7 @@ class Life:
                 while kind not in _SURVIVING and (call := conference.calls.find(kind)) is not None:
                     conference.calls.finish(call.id, error=error)
             conference.outbox.notify(ConnectionLost(detail=detail))
+            self._loss = detail
         self.is_resuming = True
         self._step = Phase.RECONNECTING
         self._step_deadline = self._backoff.next(conference.now)

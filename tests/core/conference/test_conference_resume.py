@@ -307,6 +307,7 @@ def test_it_is_given_up_in_the_end() -> None:
             script.fail()
     assert script.now == began + RECONNECT_PATIENCE
     assert script.of(Ended)[0].reason is EndReason.LOST
+    assert "no close frame" in script.of(Ended)[0].detail
     assert script.conference.deadline is None
     assert isinstance(script.done[call].error, CallTimedOut)  # its own deadline was sooner
     assert script.media.peers == {}
