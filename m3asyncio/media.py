@@ -140,10 +140,12 @@ class MediaEngine(PeerHost[MediaCommand]):
         self._report(Described(command.id, command.peer, sdp))
 
     async def _publish(self, peer_id: PeerId, peer: _Peer, operation: OpenPublisher, before: _Peer | None) -> str:
+        kept = (None, None) if before is None else peer.follow(before)
         with self._shared:
-            video, audio = self._sources.pop(peer_id, (None, None))
-        if before is not None:
-            video, audio = peer.follow(before)
+            given = self._sources.pop(peer_id, None)
+        if given is not None:
+            _close_all(*kept)
+        video, audio = given or kept
 
         def failed(error: M3Error) -> None:
             self._report(Failed(None, peer_id, str(error)))
