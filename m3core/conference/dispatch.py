@@ -33,6 +33,7 @@ from m3core.conference.state import EndReason, Participant, Phase
 from m3core.conference.subscriptions import Subscriptions
 from m3core.errors import CallRefused, LimitExceeded, MediaError, RemoteProtocolError, SdpError, StaleNegotiation
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, media
+from m3core.messages import kind as kind_of
 from m3core.signaling import State
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, ParticipationKind, Role
 
@@ -92,6 +93,8 @@ class Dispatcher:
 
     def take(self, event: Event | UnknownEvent | Command | UnknownCommand) -> None:
         """Fold one message. What is wrong with it is told and ignored."""
+        if kind_of(event)[0] == "echo":
+            return  # the answer of the keep-alive: that something came is all it says
         try:
             if isinstance(event, UnknownEvent):
                 self._unknown(event)
@@ -338,8 +341,6 @@ class Dispatcher:
     def _unknown(self, event: UnknownEvent) -> None:
         conference = self._conference
         state = conference.outbox.signaling.state
-        if event.namespace == "echo":
-            return  # the answer of the keep-alive: that something came is all it says
         if event.namespace == "moderation":
             if event.message in _ENDINGS:
                 self._expect_end(_ENDINGS[event.message])

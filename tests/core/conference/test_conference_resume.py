@@ -766,6 +766,22 @@ def test_clients_come_back_to_a_restarted_controller() -> None:
     settle(world)
 
 
+def test_a_controller_that_goes_between_the_ticket_and_its_use() -> None:
+    world = World()
+    (ada,) = world.joined("Ada")
+    world.cut(ada)
+    world.now += LONG_ENOUGH
+    ada.tell(lambda c, now: c.advance(now))
+    while not world.channels["up", 0]:  # the answer with the ticket
+        world.deliver(0)
+    world.is_reachable = False
+    world.run()
+    assert phase(ada) is Phase.RECONNECTING
+    world.is_reachable = True
+    world.sleep(RECONNECT_CAP)
+    assert phase(ada) is Phase.JOINED
+
+
 def test_a_controller_that_restarts_is_not_overrun() -> None:
     """200 clients lose their connections at once, and none can come back for a minute."""
     entropy = seeded_entropy()
