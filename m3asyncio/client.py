@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Flag, auto
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -21,6 +21,7 @@ from m3asyncio.session import Session
 from m3asyncio.streams import EventStream
 from m3asyncio.transports import HttpTransport, WebSocketConnect
 from m3asyncio.websocket import connect_websocket, is_local
+from m3core.conference.commands import Commands
 from m3core.conference.engine import Conference as Engine
 from m3core.conference.entrance import Entrance, GuestEntrance
 from m3core.conference.events import ConferenceEvent
@@ -177,10 +178,11 @@ async def _is_controller(http: HttpTransport, base_url: str) -> bool:
     return True
 
 
-class Conference:
+class Conference(Commands[Awaitable[object]]):
     """A conference that we are in. Get one from `join` or `Meeting.start`."""
 
     def __init__(self, session: Session, receive: Receive) -> None:
+        super().__init__(session.command, lambda: session.engine.state)
         self._session = session
         self._receive = receive
 
@@ -276,18 +278,10 @@ class Conference:
         with_video = Receive.VIDEO in self._receive
         return Subscription(self._session, participant_id, media_session_type, with_video=with_video)
 
-    # -- hands, and the rest ---
-    async def raise_hand(self) -> None:
-        """Raise the own hand."""
-        await self._session.call(lambda engine, now: engine.raise_hand(now))
-
-    async def lower_hand(self) -> None:
-        """Lower the own hand."""
-        await self._session.call(lambda engine, now: engine.lower_hand(now))
-
-    async def send(self, command: Command | UnknownCommand) -> None:
+    # -- the rest: hands, chat, polls ... are those of `Commands`, awaited ---
+    async def send(self, command: Command | UnknownCommand) -> object:
         """Send any command of `m3core.messages`; raises `CallRefused` if the server refuses it."""
-        await self._session.call(lambda engine, now: engine.command(command, now))
+        return await self._session.command(command)
 
     async def leave(self) -> None:
         """Stop all streams and leave; a second time is harmless."""

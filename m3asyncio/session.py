@@ -6,7 +6,7 @@ Not public. Owns the life of all four: whatever a conference started ends in `cl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
@@ -17,6 +17,7 @@ from m3core.conference.engine import Conference as Engine
 from m3core.conference.events import Ended
 from m3core.errors import LocalProtocolError
 from m3core.io import CallId
+from m3core.messages import Command, UnknownCommand
 
 if TYPE_CHECKING:
     from m3asyncio.account import Account
@@ -59,6 +60,10 @@ class Session:
     async def call(self, give: Callable[[Engine, float], CallId]) -> object:
         """Give the engine a command and wait for its end."""
         return await self._driver.finished(self.feed(give))
+
+    def command(self, message: Command | UnknownCommand) -> Awaitable[object]:
+        """Send a command; await its end."""
+        return self.call(lambda engine, now: engine.command(message, now))
 
     def listen(self, kinds: tuple[type, ...]) -> EventStream[Any]:
         """A new consumer of events; it begins with what is there already."""

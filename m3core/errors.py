@@ -18,6 +18,7 @@
     ├── ApiError                  the REST API answered with an error             (status, code)
     ├── AuthError                 no valid token, and no way to get one
     ├── LinkError                 an invitation link that cannot be trusted
+    ├── UnsupportedServer         the server is of a generation that speaks another protocol
     ├── MediaError                the media engine failed
     ├── EventsOverflow            one consumer of events stalled                  (limit)
     ├── ConferenceEnded           the conference is over, and it was not your doing (reason)
@@ -150,6 +151,13 @@ class AuthError(M3Error):
 
 class LinkError(M3Error):
     """An invitation link or address that is malformed, or that must not be trusted (reliability: SSRF, userinfo...)."""
+
+
+class UnsupportedServer(M3Error):
+    """The server has no namespace `media`: its streams go through LiveKit, which this library does not speak."""
+
+    def __init__(self) -> None:
+        super().__init__("unsupported server generation: it has `livekit` instead of `media` (signaling.md § 19)")
 
 
 class MediaError(M3Error):

@@ -23,8 +23,22 @@ EventId = NewType("EventId", str)
 """A UUID of a calendar entry that owns one room."""
 InviteCode = NewType("InviteCode", str)
 """A UUID that lets guests into one room."""
+AssetId = NewType("AssetId", str)
+"""A UUID of a file that a room made, e.g. a PDF (rest.md, assets)."""
+StreamingTargetId = NewType("StreamingTargetId", str)
+"""A UUID of where a recorder sends the room: to a file or a live stream."""
+LegalVoteId = NewType("LegalVoteId", str)
+"""A UUID of one roll call or secret vote."""
 UserId = NewType("UserId", str)
 """A UUID of a user with an account."""
+BreakoutRoomId = NewType("BreakoutRoomId", str)
+"""A UUID of a breakout room, made anew with each start."""
+MessageId = NewType("MessageId", str)
+"""A UUID of a chat message."""
+PollId = NewType("PollId", str)
+"""A UUID of a poll."""
+TimerId = NewType("TimerId", str)
+"""A UUID of a timer."""
 
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 

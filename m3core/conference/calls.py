@@ -5,14 +5,19 @@ Every call ends exactly once: done, refused, timed out or cancelled.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+from typing import TypeVar
 
 from attrs import define
 
 from m3core.errors import LocalProtocolError, M3Error
 from m3core.io import CallDone, CallId
 from m3core.limits import MAX_CALLS
+from m3core.messages import Command, UnknownCommand
 from m3core.values import MediaSessionKey
+
+CommandT = TypeVar("CommandT", bound=Command)
 
 
 class CallKind(Enum):
@@ -27,7 +32,10 @@ class CallKind(Enum):
 
 @define
 class Call:
-    """One open call. ``slugs`` are the errors that mean it; ``silent``: its deadline means success."""
+    """One open call.
+
+    ``slugs`` are the errors of ``namespace`` that can mean it; ``silent``: its deadline means success.
+    """
 
     id: CallId
     kind: CallKind
@@ -37,6 +45,8 @@ class Call:
     key: MediaSessionKey | None = None
     slugs: frozenset[str] = frozenset()
     silent: bool = False
+    namespace: str = "media"
+    command: Command | UnknownCommand | None = None
 
 
 class Calls:
@@ -57,12 +67,17 @@ class Calls:
         key: MediaSessionKey | None = None,
         slugs: frozenset[str] = frozenset(),
         silent: bool = False,
+        namespace: str = "media",
+        command: Command | UnknownCommand | None = None,
     ) -> CallId:
-        """Begin a call; raises `LocalProtocolError` when too many are open. Leaving is always possible."""
+        """Begin a call; raises `LocalProtocolError` when too many are open. Leaving is always possible.
+
+        ``namespace``: whose errors can mean it; most calls are about media sessions.
+        """
         if kind is not CallKind.LEAVE:
             self.check_capacity()
         self._last += 1
-        call = Call(CallId(self._last), kind, what, now, now + timeout, key, slugs, silent)
+        call = Call(CallId(self._last), kind, what, now, now + timeout, key, slugs, silent, namespace, command)
         self._open[call.id] = call
         return call.id
 
@@ -79,13 +94,23 @@ class Calls:
         """The oldest open call of ``kind`` (for ``key``)."""
         return next((c for c in self._open.values() if c.kind is kind and (key is None or c.key == key)), None)
 
-    def refused_by(self, slug: str, key: MediaSessionKey | None = None) -> Call | None:
-        """The oldest open call that an error ``slug`` (about the stream ``key``) can mean."""
-        return next((c for c in self._open.values() if slug in c.slugs and (key is None or c.key == key)), None)
+    def refused_by(self, namespace: str, slug: str, key: MediaSessionKey | None = None) -> Call | None:
+        """The oldest open call that an error ``slug`` of ``namespace`` (about the stream ``key``) can mean."""
+        for call in self._open.values():
+            if call.namespace == namespace and slug in call.slugs and (key is None or call.key == key):
+                return call
+        return None
 
-    def acknowledged_by(self, what: str) -> Call | None:
-        """The oldest open command that was ``what``."""
-        return next((c for c in self._open.values() if c.kind is CallKind.COMMAND and c.what == what), None)
+    def oldest_of_a_module(self) -> Call | None:
+        """The oldest open command of a namespace that a server may lack: any but `control` and `media`."""
+        return next((c for c in self._open.values() if c.command and c.namespace not in {"control", "media"}), None)
+
+    def acknowledged_by(self, command: type[CommandT], where: Callable[[CommandT], bool]) -> Call | None:
+        """The oldest open ``command`` for which ``where`` holds."""
+        for call in self._open.values():
+            if isinstance(call.command, command) and where(call.command):
+                return call
+        return None
 
     def finish(self, call: CallId, *, result: object = None, error: M3Error | None = None) -> None:
         """End a call; a second end is ignored."""

@@ -15,15 +15,18 @@ from types import MappingProxyType
 from attrs import evolve
 
 from m3core.conference.calls import CallKind, Calls
-from m3core.conference.dispatch import Dispatcher
+from m3core.conference.commands import Commands
+from m3core.conference.dispatch import Dispatcher, Modules
 from m3core.conference.entrance import Entrance
 from m3core.conference.events import ConferenceEvent, PeerMisbehaved
 from m3core.conference.life import Life
 from m3core.conference.outbox import Outbox, Output
-from m3core.conference.publications import Publications, may_share, media_failed
+from m3core.conference.publications import Publications, media_failed
 from m3core.conference.roster import Roster
 from m3core.conference.sessions import MediaSession, MediaSessions
+from m3core.conference.snapshot import snapshot_of
 from m3core.conference.state import ConferenceState, Participant, Phase
+from m3core.conference.streaming import Streaming
 from m3core.conference.subscriptions import Subscriptions
 from m3core.errors import CallCancelled, CallTimedOut, LocalProtocolError, M3Error, RemoteProtocolError
 from m3core.io import (
@@ -35,32 +38,17 @@ from m3core.io import (
     HttpResponse,
     IceServer,
     MediaReport,
-    PeerId,
     RequestId,
     Trickled,
 )
-from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
-from m3core.messages import Command, UnknownCommand, control
+from m3core.limits import ANSWER_TIMEOUT, NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
+from m3core.messages import Command, UnknownCommand
 from m3core.messages import kind as kind_of
 from m3core.signaling import NEED_DATA, BadMessage
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
-
-# The slugs that can mean a command; all but those with an acknowledgement succeed in silence (signaling.md § 4, 5).
-_REFUSALS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        "raise_hand": frozenset({"raise_hands_disabled"}),
-        "grant_moderator_role": frozenset({"insufficient_permissions", "nothing_to_do", "target_is_room_owner"}),
-        "revoke_moderator_role": frozenset({"insufficient_permissions", "nothing_to_do", "target_is_room_owner"}),
-        "moderator_mute": frozenset({"permission_denied"}),
-        "grant_presenter_role": frozenset({"permission_denied"}),
-        "revoke_presenter_role": frozenset({"permission_denied"}),
-        "moderator_enable_force_mute": frozenset({"permission_denied"}),
-        "moderator_disable_force_mute": frozenset({"permission_denied"}),
-    }
-)
+from m3core.values import ParticipantId
 
 
-class Conference:
+class Conference(Streaming):
     """One conference, as a client. Use it once: `start`, then inputs until `state.ended`.
 
     ``jitter`` gives a float in [0, 1), a new one each time (`random.random`): it spreads the attempts of many clients
@@ -86,8 +74,9 @@ class Conference:
         self.subscriptions = Subscriptions(self)
         self.life = Life(self, entrance, display_name, jitter=jitter, utc_at_zero=utc_at_zero)
         self.own: Participant | None = None
-        self.modules: Mapping[str, object] = MappingProxyType({})
-        self._dispatcher = Dispatcher(self)
+        self.raw_modules: Mapping[str, object] = MappingProxyType({})
+        self.modules = Modules(self)
+        self.dispatcher = Dispatcher(self)
         self._snapshot: ConferenceState | None = None
 
     # -- the contract ---
@@ -111,22 +100,15 @@ class Conference:
     def state(self) -> ConferenceState:
         """The snapshot: frozen, built when read, the same object until something changes."""
         if self._snapshot is None:
-            self._snapshot = ConferenceState(
-                phase=self.phase,
-                room_id=self.life.room_id,
-                own=self.own,
-                participants=MappingProxyType(dict(self.roster.participants)),
-                focus=self.roster.focus,
-                publications=self.publications.states(),
-                subscriptions=self.subscriptions.states(),
-                modules=self.modules,
-                ended=self.life.ended,
-            )
+            self._snapshot = snapshot_of(self)
         return self._snapshot
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """The events that lead to the present state: what an observer who comes now has missed."""
-        return tuple(self.roster.present_events())
+        present = list(self.roster.present_events())
+        for module in self.modules.all:
+            present += module.present_events()
+        return tuple(present)
 
     # -- the user's commands ---
     def start(self, now: float) -> CallId:
@@ -143,110 +125,38 @@ class Conference:
         self._end_input()
         return call
 
-    def new_peer(self) -> PeerId:
-        """An id for `publish`, so that sources can be opened (which may take long) before anything is sent."""
-        return self.outbox.new_peer()
-
-    def publish(
-        self,
-        media_session_type: MediaSessionType,
-        *,
-        audio: bool,
-        video: bool,
-        peer: PeerId | None = None,
-        now: float,
-    ) -> tuple[CallId, PeerId]:
-        """Publish a stream; its sources belong to the peer that is returned. `CallDone.result` is its key."""
-        own = self._begin_joined(now)
-        if media_session_type is MediaSessionType.SCREEN and not may_share(own):
-            raise LocalProtocolError("sharing the screen needs the presenter's permission of a moderator")
-        key = MediaSessionKey(own.id, media_session_type)
-        call, peer = self.publications.publish(key, audio=audio, video=video, peer=peer, now=self.now)
-        self._end_input()
-        return call, peer
-
-    def set_sending(self, media_session_type: MediaSessionType, *, audio: bool, video: bool, now: float) -> CallId:
-        """Mute and unmute the tracks of a stream of ours."""
-        key = MediaSessionKey(self._begin_joined(now).id, media_session_type)
-        call = self.publications.set_sending(key, audio=audio, video=video, now=self.now)
-        self._end_input()
-        return call
-
-    def unpublish(self, media_session_type: MediaSessionType, now: float) -> CallId:
-        """Stop a stream of ours; a publish that is under way is cancelled."""
-        key = MediaSessionKey(self._begin_joined(now).id, media_session_type)
-        self.calls.check_capacity()
-        self.publications.unpublish(key)
-        call = self.calls.open(CallKind.COMMAND, "unpublish", self.now, 0.0, silent=True)
-        self.calls.finish(call)
-        self._end_input()
-        return call
-
-    def subscribe(
-        self,
-        participant_id: ParticipantId,
-        media_session_type: MediaSessionType,
-        *,
-        without_video: bool = False,
-        now: float,
-    ) -> tuple[CallId, PeerId]:
-        """Receive a stream; what arrives belongs to the peer that is returned. `CallDone.result` is its key."""
-        self._begin_joined(now)
-        participant = self.roster.participants.get(participant_id)
-        if participant is None or not participant.is_here:
-            raise LocalProtocolError("that participant is not in the room")
-        if media_session_type not in participant.streams:
-            raise LocalProtocolError(f"that participant does not publish {media_session_type.value}")
-        key = MediaSessionKey(participant_id, media_session_type)
-        call, peer = self.subscriptions.subscribe(key, without_video=without_video, now=self.now)
-        self._end_input()
-        return call, peer
-
-    def park(self, participant_id: ParticipantId, media_session_type: MediaSessionType, now: float) -> None:
-        """Nobody reads that subscription any more (there is no unsubscribe on the wire)."""
-        self._begin(now)
-        self._park(MediaSessionKey(participant_id, media_session_type))
-        self._end_input()
-
-    def configure(
-        self,
-        participant_id: ParticipantId,
-        media_session_type: MediaSessionType,
-        *,
-        video: bool | None = None,
-        substream: int | None = None,
-        now: float,
-    ) -> CallId:
-        """Leave out or resume the video of a subscription, or choose its layer (media.md § 5)."""
-        self._begin_joined(now)
-        key = MediaSessionKey(participant_id, media_session_type)
-        call = self.subscriptions.configure(key, video=video, substream=substream, now=self.now)
-        self._end_input()
-        return call
-
     def command(self, message: Command | UnknownCommand, now: float) -> CallId:
-        """Send a command that has no method of its own; done by its acknowledgement, or by silence."""
+        """Send any command; done by its acknowledgement, or by silence where the server need not answer."""
         self._begin_joined(now)
-        name = kind_of(message)[1]
+        namespace, name = kind_of(message)
+        rule = self.dispatcher.rule_of(message)
         self.calls.check_capacity()
         self.outbox.send(message)
         call = self.calls.open(
-            CallKind.COMMAND, name, self.now, SILENCE_MEANS_DONE, slugs=_REFUSALS.get(name, frozenset()), silent=True
+            CallKind.COMMAND,
+            name,
+            self.now,
+            ANSWER_TIMEOUT if rule.answered else SILENCE_MEANS_DONE,
+            slugs=rule.refusals,
+            silent=not rule.answered,
+            namespace=namespace,
+            command=message,
         )
+        self.dispatcher.sent(message)
         self._end_input()
         return call
 
+    def commands(self, now: float) -> Commands[CallId]:
+        """Every command as a method, given at ``now``: ``conference.commands(now).chat("hello")``."""
+        return Commands(lambda message: self.command(message, now), lambda: self.state)
+
     def raise_hand(self, now: float) -> CallId:
         """Raise the own hand."""
-        call = self.command(control.RaiseHand(), now)
-        self.show_hand(is_up=True)
-        return call
+        return self.commands(now).raise_hand()
 
     def lower_hand(self, now: float) -> CallId:
         """Lower the own hand."""
-        call = self.command(control.LowerHand(), now)
-        self.show_hand(is_up=False)
-        return call
+        return self.commands(now).lower_hand()
 
     def cancel(self, call: CallId, now: float) -> None:
         """Give a call up. A publish whose offer has left is unpublished; a subscription is parked."""
@@ -309,7 +219,7 @@ class Conference:
                     if event.fatal:
                         self.life.flooded(event.error)
                 else:
-                    self._dispatcher.take(event)
+                    self.dispatcher.take(event)
         self._end_input()
 
     def media_report(self, report: MediaReport, now: float) -> None:
@@ -343,10 +253,22 @@ class Conference:
                 self._media_lost(session, CallTimedOut("renewing a stream", NEGOTIATION_TIMEOUT))
         self._end_input()
 
-    def show_hand(self, *, is_up: bool) -> None:
-        """Nobody tells us of our own hand: what we asked for stands until it is refused."""
-        self.own = None if self.own is None else evolve(self.own, hand_is_up=is_up)
-        self._snapshot = None
+    def participant(self, participant_id: ParticipantId) -> Participant | None:
+        """Somebody, perhaps ourselves or one who left; None if unknown."""
+        if self.own is not None and participant_id == self.own.id:
+            return self.own
+        return self.roster.participants.get(participant_id)
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether we are in the room, and do not wait."""
+        return self.phase is Phase.JOINED
+
+    def rename(self, participant_id: ParticipantId, display_name: str) -> None:
+        """Somebody, perhaps we, got another name."""
+        if self.own is not None and participant_id == self.own.id:
+            self.own = evolve(self.own, display_name=display_name)
+        self.roster.rename(participant_id, display_name)
 
     # -- inside ---
     def _take_report(self, sessions: MediaSessions, session: MediaSession, report: MediaReport) -> None:
@@ -368,12 +290,6 @@ class Conference:
             self.publications.lost(session, error, tell_server=self.phase is Phase.JOINED)
         else:
             self.subscriptions.stop(session, error)
-
-    def _park(self, key: MediaSessionKey) -> None:
-        if self.phase is Phase.JOINED:
-            self.subscriptions.park(key)
-        elif self.phase is Phase.RECONNECTING:
-            self.subscriptions.drop(key)
 
     def _begin(self, now: float) -> None:
         self.outbox.check_drained()

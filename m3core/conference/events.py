@@ -9,9 +9,30 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from m3core.conference.state import EndReason, Participant
+from m3core.conference.common import EndReason, Participant
+from m3core.conference.modules.chat import ChatCleared as ChatCleared
+from m3core.conference.modules.chat import ChatEvent
+from m3core.conference.modules.chat import ChatSwitched as ChatSwitched
+from m3core.conference.modules.conversations import ChatMessage as ChatMessage
+from m3core.conference.modules.moderation import DebriefingStarted as DebriefingStarted
+from m3core.conference.modules.moderation import DisplayNameChanged as DisplayNameChanged
+from m3core.conference.modules.moderation import HandsReset as HandsReset
+from m3core.conference.modules.moderation import ModerationEvent
+from m3core.conference.modules.moderation import RaiseHandsSwitched as RaiseHandsSwitched
+from m3core.conference.modules.moderation import WaitingRoomEntered as WaitingRoomEntered
+from m3core.conference.modules.moderation import WaitingRoomJoined as WaitingRoomJoined
+from m3core.conference.modules.moderation import WaitingRoomLeft as WaitingRoomLeft
+from m3core.conference.modules.moderation import WaitingRoomSwitched as WaitingRoomSwitched
+from m3core.conference.modules.polls import PollDone as PollDone
+from m3core.conference.modules.polls import PollsEvent
+from m3core.conference.modules.polls import PollStarted as PollStarted
+from m3core.conference.modules.polls import PollUpdated as PollUpdated
+from m3core.conference.modules.timer import TimerEvent
+from m3core.conference.modules.timer import TimerReadyChanged as TimerReadyChanged
+from m3core.conference.modules.timer import TimerStarted as TimerStarted
+from m3core.conference.modules.timer import TimerStopped as TimerStopped
 from m3core.errors import RemoteProtocolError
-from m3core.messages import UnknownEvent
+from m3core.messages import Event, UnknownEvent
 from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
 
 
@@ -52,11 +73,6 @@ class Resumed:
     def same_id(self) -> bool:
         """Whether we are for the others who we were."""
         return self.participant.id == self.previous_id
-
-
-@frozen(kw_only=True)
-class WaitingRoomEntered:
-    """A moderator has to let us in (signaling.md § 6)."""
 
 
 @frozen(kw_only=True)
@@ -152,6 +168,14 @@ class MuteRequested:
 
 
 @frozen(kw_only=True)
+class ForceMuteChanged:
+    """Only those in ``allow_list``, and moderators, may unmute now; or all may again (L 0.16)."""
+
+    force_mute: bool
+    allow_list: frozenset[ParticipantId]
+
+
+@frozen(kw_only=True)
 class PresenterChanged:
     """We may, or may no longer, share the screen."""
 
@@ -217,9 +241,9 @@ class PeerMisbehaved:
 
 @frozen(kw_only=True)
 class UnknownMessage:
-    """A message of a namespace or kind that this version does not know, raw."""
+    """A message that the conference makes nothing of: of a namespace or kind without a class, or without a meaning."""
 
-    event: UnknownEvent = field(repr=False)
+    event: UnknownEvent | Event = field(repr=False)
 
 
 @frozen(kw_only=True)
@@ -234,7 +258,6 @@ ConferenceEvent: TypeAlias = (
     ConferenceJoined
     | ConnectionLost
     | Resumed
-    | WaitingRoomEntered
     | ParticipantJoined
     | ParticipantLeft
     | ParticipantChanged
@@ -247,6 +270,7 @@ ConferenceEvent: TypeAlias = (
     | FocusChanged
     | SpeakerChanged
     | MuteRequested
+    | ForceMuteChanged
     | PresenterChanged
     | PublicationStarted
     | PublicationStopped
@@ -257,4 +281,8 @@ ConferenceEvent: TypeAlias = (
     | PeerMisbehaved
     | UnknownMessage
     | Ended
+    | ModerationEvent
+    | ChatEvent
+    | PollsEvent
+    | TimerEvent
 )

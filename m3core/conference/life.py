@@ -38,7 +38,7 @@ from m3core.errors import (
 )
 from m3core.io import CallId, HttpResponse, IceServer, RequestId
 from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT
-from m3core.messages import UnknownCommand, control, encode
+from m3core.messages import control, echo, encode
 from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
 from m3core.rest.rooms import StartResponse
@@ -88,6 +88,8 @@ class Life:
         self._turn = TurnSchedule(utc_at_zero)
         self._turn_known = False
         self._keepalive = KeepAlive()
+        self._has_echo = True
+        self._echo_is_open = False
         self._backoff = BackOff(jitter)
         self._resumption = Secret("")
         self._loss = ""
@@ -302,11 +304,23 @@ class Life:
             what, seconds = ("connect", CONNECT_TIMEOUT) if self._step is Phase.CONNECTING else ("join", JOIN_TIMEOUT)
             self.give_up(CallTimedOut(what, seconds))
 
+    def echoed(self) -> None:
+        """The server answered our question whether it lives."""
+        self._echo_is_open = False
+
+    def is_echo_refused(self) -> bool:
+        """Whether `invalid_namespace` is about our echo: then this server has none, and is pinged from now on."""
+        if not self._echo_is_open:
+            return False
+        self._echo_is_open = self._has_echo = False
+        return True
+
     # -- a connection that broke ---
     def _beat(self, pulse: Pulse) -> None:
         outbox = self._conference.outbox
-        if pulse is Pulse.ASK and outbox.signaling.state is State.JOINED:
-            outbox.send(UnknownCommand("echo", "ping", {"action": "ping"}))
+        if pulse is Pulse.ASK and outbox.signaling.state is State.JOINED and self._has_echo:
+            outbox.send(echo.Ping())
+            self._echo_is_open = True
         elif pulse is Pulse.ASK:
             outbox.ping()  # modules are deaf before the room (signaling.md § 4)
         elif pulse is Pulse.DEAD:

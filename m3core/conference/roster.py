@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from attrs import evolve, frozen
 
+from m3core.conference.common import Participant
 from m3core.conference.events import (
     ConferenceEvent,
     FocusChanged,
@@ -23,12 +24,12 @@ from m3core.conference.events import (
     StreamStarted,
     StreamStopped,
 )
-from m3core.conference.state import Participant, Stream
+from m3core.conference.merging import merged, newcomer
 from m3core.errors import LimitExceeded
 from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages.control import Joined, Update
 from m3core.messages.participants import ParticipantEntry
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role, Timestamp
+from m3core.values import MediaSessionKey, ParticipantId, Role, Timestamp
 
 
 @frozen(kw_only=True)
@@ -52,7 +53,7 @@ class Roster:
         self.participants.clear()
         self.focus = None
         for entry in entries:
-            self._keep(_merged(Participant(id=entry.id, display_name=""), entry))
+            self._keep(newcomer(entry))
         return self.present_events()
 
     def resume(self, entries: tuple[ParticipantEntry, ...]) -> RosterChanges:
@@ -85,10 +86,10 @@ class Roster:
         """A `joined` or an `update`: somebody new, or what changed."""
         before = self.participants.get(entry.id)
         if before is None or not before.is_here:
-            after = _merged(Participant(id=entry.id, display_name=""), entry)
+            after = newcomer(entry)
             self._keep(after)
             return _arrival(after) if after.is_here else []
-        after = _merged(before, entry)
+        after = merged(before, entry)
         self.participants[entry.id] = after
         return _changes(before, after) + ([] if after.is_here else [ParticipantLeft(participant=after)])
 
@@ -114,6 +115,12 @@ class Roster:
         participant = own if participant_id == own.id else self.participants.get(participant_id)
         return [] if participant is None else [FocusChanged(participant=participant)]
 
+    def rename(self, participant_id: ParticipantId, display_name: str) -> None:
+        """A moderator gave somebody another name; one unknown here is left alone."""
+        before = self.participants.get(participant_id)
+        if before is not None:
+            self.participants[participant_id] = evolve(before, display_name=display_name)
+
     def _keep(self, participant: Participant) -> None:
         # Someone who comes back goes to the end of the line: the oldest leavers are dropped first.
         self.participants.pop(participant.id, None)
@@ -131,34 +138,6 @@ def _gone(before: Participant, roster: Roster) -> Participant:
         before.id,
         evolve(before, left_at=Timestamp(""), streams=MappingProxyType({}), hand_is_up=False),
     )
-
-
-def _merged(before: Participant, entry: ParticipantEntry | Joined | Update) -> Participant:
-    after = before
-    if entry.control is not None:
-        control = entry.control
-        after = evolve(
-            after,
-            display_name=control.display_name,
-            role=control.role,
-            kind=control.participation_kind,
-            avatar_url=control.avatar_url,
-            hand_is_up=control.hand_is_up,
-            hand_updated_at=control.hand_updated_at or after.hand_updated_at,
-            joined_at=control.joined_at or after.joined_at,
-            left_at=control.left_at,
-        )
-    if entry.media is not None:
-        media = entry.media
-        streams = {
-            kind: Stream(media_session_type=kind, audio=state.audio, video=state.video)
-            for kind, state in ((MediaSessionType.VIDEO, media.video), (MediaSessionType.SCREEN, media.screen))
-            if state is not None
-        }
-        after = evolve(after, is_presenter=media.is_presenter, streams=MappingProxyType(streams))
-    if entry.modules:
-        after = evolve(after, modules=MappingProxyType({**after.modules, **entry.modules}))
-    return after
 
 
 def _arrival(participant: Participant) -> list[ConferenceEvent]:

@@ -3,82 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from types import MappingProxyType
 
 from attrs import field, frozen
 
-from m3core.values import MediaSessionType, ParticipantId, ParticipationKind, Role, RoomId, Timestamp
-
-
-class Phase(Enum):
-    """Where a conference stands."""
-
-    IDLE = "idle"
-    STARTING = "starting"
-    """The REST calls that lead to a ticket."""
-    CONNECTING = "connecting"
-    JOINING = "joining"
-    WAITING = "waiting"
-    """In the waiting room."""
-    JOINED = "joined"
-    RECONNECTING = "reconnecting"
-    """The connection broke, and is being opened again."""
-    LEAVING = "leaving"
-    ENDED = "ended"
-
-
-class EndReason(Enum):
-    """Why a conference ended."""
-
-    LEFT = "left"
-    """You left."""
-    KICKED = "kicked"
-    BANNED = "banned"
-    MEETING_OVER = "meeting over"
-    """The room was deleted, its time is up, or the session was ended for all."""
-    SERVER_CLOSED = "server closed"
-    """The server closed the connection for good, and said no more."""
-    LOST = "lost"
-    """The connection broke."""
-    FAILED = "failed"
-    """The conference could not be joined."""
-
-
-@frozen(kw_only=True)
-class Stream:
-    """One published stream of a participant: which of its tracks are on (media.md § 1)."""
-
-    media_session_type: MediaSessionType
-    audio: bool
-    video: bool
-
-
-@frozen(kw_only=True)
-class Participant:
-    """Somebody in the room. Fields that the server did not tell have their defaults."""
-
-    id: ParticipantId
-    display_name: str
-    role: Role = Role.GUEST
-    kind: ParticipationKind = ParticipationKind.USER
-    avatar_url: str | None = None
-    hand_is_up: bool = False
-    hand_updated_at: Timestamp | None = None
-    joined_at: Timestamp | None = None
-    left_at: Timestamp | None = None
-    """Set once the participant has gone."""
-    is_presenter: bool = True
-    """May share the screen."""
-    streams: Mapping[MediaSessionType, Stream] = field(factory=lambda: MappingProxyType({}))
-    """What the participant publishes now."""
-    modules: Mapping[str, object] = field(factory=lambda: MappingProxyType({}), repr=False)
-    """What other namespaces say about the participant, raw."""
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the participant is in the room now."""
-        return self.left_at is None
+from m3core.conference.common import EndReason as EndReason
+from m3core.conference.common import Participant as Participant
+from m3core.conference.common import Phase as Phase
+from m3core.conference.common import Stream as Stream
+from m3core.conference.modules.chat import ChatState
+from m3core.conference.modules.control import ControlState
+from m3core.conference.modules.media import MediaState
+from m3core.conference.modules.moderation import ModerationState
+from m3core.conference.modules.polls import PollsState
+from m3core.conference.modules.timer import Timer
+from m3core.values import MediaSessionType, ParticipantId, RoomId
 
 
 @frozen(kw_only=True)
@@ -116,6 +55,15 @@ class ConferenceState:
     """The active speaker, perhaps ourselves (media.md § 7)."""
     publications: tuple[PublicationState, ...] = ()
     subscriptions: tuple[SubscriptionState, ...] = ()
+    control: ControlState = field(factory=ControlState)
+    """What the server told about the meeting."""
+    media: MediaState = field(factory=MediaState)
+    moderation: ModerationState = field(factory=ModerationState)
+    """The switches of the room, and who waits."""
+    chat: ChatState = field(factory=ChatState)
+    polls: PollsState = field(factory=PollsState)
+    timer: Timer | None = None
+    """The timer that runs."""
     modules: Mapping[str, object] = field(factory=lambda: MappingProxyType({}), repr=False)
-    """What other namespaces said in `join_success`, raw."""
+    """What namespaces that have no type here said in `join_success`, raw."""
     ended: EndReason | None = None

@@ -1,6 +1,6 @@
 """What every message is: `Command` or `Event`, a namespace and a name, and how its fields are put on the wire.
 
-Owns the two base classes, the field helpers and the list of namespaces. Knows nothing of bytes or states.
+Owns the two base classes and the field helpers. Knows nothing of bytes or states.
 """
 
 from __future__ import annotations
@@ -11,53 +11,12 @@ from typing import ClassVar, Final
 from attrs import define
 
 from m3core.messages.checking import checker
-from m3core.messages.fields import WIRE_NAME, WIRE_NULL, WIRE_REST
+from m3core.messages.fields import WIRE_EMPTY, WIRE_IS_SHORT, WIRE_MODULE, WIRE_NAME, WIRE_NULL, WIRE_REST, WIRE_SHORT
+from m3core.messages.namespaces import ENTRY_MODULES as ENTRY_MODULES
+from m3core.messages.namespaces import JOIN_MODULES as JOIN_MODULES
+from m3core.messages.namespaces import NAMESPACES as NAMESPACES
+from m3core.messages.namespaces import UNTYPED_NAMESPACES as UNTYPED_NAMESPACES
 from m3core.values import Timestamp
-
-NAMESPACES: Final[dict[str, str]] = {
-    "control": "m3core.messages.control",
-    "media": "m3core.messages.media",
-}
-"""Namespaces whose messages are typed, and the module that holds their classes; loaded on first use."""
-
-UNTYPED_NAMESPACES: Final[frozenset[str]] = frozenset(
-    {"moderation", "chat", "breakout", "polls", "timer", "recording", "recording_service", "whiteboard", "protocol"}
-    | {"meeting_notes", "legal_vote", "automod", "shared_folder", "echo", "livekit"}
-)
-"""Namespaces of M3 that have no classes: their messages are unknown ones, but expected, and decoded as fast."""
-
-ENTRY_MODULES: Final[tuple[str, ...]] = (
-    "chat",
-    "protocol",
-    "meeting_notes",
-    "recording",
-    "timer",
-    "waiting_room_state",
-    "livekit",
-)
-"""Keys of participant entries that belong to other namespaces (signaling.md § 5.2)."""
-
-JOIN_MODULES: Final[tuple[str, ...]] = (
-    "chat",
-    "moderation",
-    "breakout",
-    "polls",
-    "timer",
-    "recording",
-    "recording_service",
-    "whiteboard",
-    "protocol",
-    "meeting_notes",
-    "shared_folder",
-    "legal_vote",
-    "automod",
-    "echo",
-    "livekit",
-    "meeting_report",
-    "subroom_audio",
-    "training_participation_report",
-)
-"""Keys of `join_success` that belong to other namespaces (signaling.md § 5.1, 19)."""
 
 
 # These bases are not frozen, so that the twins of `reading` can have them; all classes below them are.
@@ -71,9 +30,13 @@ class Value:
 
 @define(kw_only=True, weakref_slot=False, eq=False)
 class Command(Value):
-    """A message from a client to the server (signaling.md § 4). Wire: ``payload.action`` is `ACTION`."""
+    """A message from a client to the server (signaling.md § 4). Wire: ``payload.action`` is `ACTION`.
+
+    A namespace may name another `KEY` than ``action``; all its commands have the same.
+    """
 
     NAMESPACE: ClassVar[str] = ""
+    KEY: ClassVar[str] = "action"
     ACTION: ClassVar[str] = ""
 
 
@@ -81,10 +44,13 @@ class Command(Value):
 class Event(Value):
     """A message from the server to a client (signaling.md § 4). Wire: ``payload.message`` is `MESSAGE`.
 
+    A namespace may name another `KEY` than ``message``; all its events have the same.
+
     ``timestamp``: of the envelope; a server always sets it. Not an order: relayed messages carry the sender's.
     """
 
     NAMESPACE: ClassVar[str] = ""
+    KEY: ClassVar[str] = "message"
     MESSAGE: ClassVar[str] = ""
 
     timestamp: Timestamp | None = None
@@ -102,6 +68,21 @@ def named(wire: str) -> Mapping[str, object]:
 
 NULL: Final[Mapping[str, object]] = {WIRE_NULL: True}
 """Metadata: an optional field that is sent as ``null`` when it is None; others are omitted."""
+
+EMPTY: Final[Mapping[str, object]] = {WIRE_EMPTY: True}
+"""Metadata: an optional value whose ``null`` says something else than a missing key.
+
+``null`` is the value with nothing but defaults; None is no key.
+"""
+
+MODULE: Final[Mapping[str, object]] = {WIRE_MODULE: True}
+"""Metadata: what another namespace tells. An unknown enum value makes it None, not the whole message unknown."""
+
+SHORT: Final[Mapping[str, object]] = {WIRE_SHORT: True}
+"""Metadata: an optional field that older servers send as ``null`` when it is None, and later ones omit."""
+
+IS_SHORT: Final[Mapping[str, object]] = {WIRE_IS_SHORT: True}
+"""Metadata: the one boolean, not on the wire and not compared, that says whether `SHORT` fields are omitted."""
 
 
 def rest(keys: tuple[str, ...]) -> Mapping[str, object]:

@@ -19,8 +19,9 @@ from m3core import strict_json
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_STRING
 from m3core.messages import strict
-from m3core.messages.base import NAMESPACES, UNTYPED_NAMESPACES, Command, Event
-from m3core.messages.fields import is_event, tag_of, union_of
+from m3core.messages.base import Command, Event
+from m3core.messages.fields import cached, is_event, tag_of, union_of
+from m3core.messages.namespaces import FREE_NAMESPACES, NAMESPACES, UNTYPED_NAMESPACES
 from m3core.messages.reading import message_reader
 from m3core.messages.shells import RAW, decode_shell
 from m3core.messages.source import Generated
@@ -44,6 +45,13 @@ def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
         if isinstance(cls, type) and issubclass(cls, base) and cls.__dict__.get("NAMESPACE") == namespace:
             found[tag_of(cls)[1] or ""] = cls
     return found
+
+
+@cached
+def key(namespace: str, base: type[Any]) -> str:
+    """The key of the payload that names the messages of ``namespace`` that are a ``base``; loads their classes."""
+    keys: str = next((cls.KEY for cls in classes(namespace, base).values()), base.KEY)
+    return keys
 
 
 def _tagged_union(shells: list[type[Struct]], tag_field: str) -> Any:
@@ -72,10 +80,9 @@ class _Readers(dict[type[Any], Generated]):
 class _Direction:
     """One direction of messages: its shells, of the namespaces that were loaded so far."""
 
-    def __init__(self, base: type[Any], unknown: type[Any], key: str) -> None:
+    def __init__(self, base: type[Any], unknown: type[Any]) -> None:
         self.base = base
         self.unknown = unknown
-        self.key = key
         self.loaded: dict[str, dict[str, type[Any]]] = {}
         self.is_event = is_event(base)
         self.readers = _Readers(self.read_unknown)
@@ -101,9 +108,11 @@ class _Direction:
         )
 
     def _envelope(self, namespace: str, is_strict: bool) -> type[Struct]:
-        shells = {decode_shell(cls, is_strict): cls for cls in self.loaded[namespace].values()}
+        # What may have any payload keeps the keys that its class does not know: it is an unknown message then.
+        is_exact = is_strict or namespace in FREE_NAMESPACES
+        shells = {decode_shell(cls, is_exact): cls for cls in self.loaded[namespace].values()}
         self.readers.classes |= shells
-        payload = _tagged_union([*shells], self.key) if shells else dict.__class_getitem__((str, RAW))
+        payload = _tagged_union([*shells], key(namespace, self.base)) if shells else dict.__class_getitem__((str, RAW))
         fields: list[Any] = [("payload", payload)]
         if self.is_event:
             fields.append(("timestamp", str | None, None))
@@ -137,7 +146,7 @@ class _Direction:
 
     def read_unknown(self, envelope: Any) -> Any:
         """A message of a namespace without classes."""
-        name = envelope.payload.get(self.key)
+        name = envelope.payload.get(self.base.KEY)
         timestamp = {}
         if self.is_event:
             timestamp["timestamp"] = None if envelope.timestamp is None else Timestamp(envelope.timestamp)
@@ -150,12 +159,13 @@ class _Direction:
         envelope = {"timestamp": _timestamp(timestamp)} if self.is_event else {}
         self.load(namespace)
         found = self.loaded.get(namespace, {})
-        name = payload.get(self.key)
+        tag = key(namespace, self.base) if found else self.base.KEY
+        name = payload.get(tag)
         if not isinstance(name, str):
-            if found:
-                raise MalformedMessage("missing" if name is None else "not a string", f"$.payload.{self.key}")
+            if found and namespace not in FREE_NAMESPACES:
+                raise MalformedMessage("missing" if name is None else "not a string", f"$.payload.{tag}")
             name = ""
-        if name not in found:
+        if name not in found or (namespace in FREE_NAMESPACES and len(payload) > 1):
             return self.unknown(namespace, name, payload, **envelope)
         try:
             return strict.structure_class(found[name], payload, "$.payload", **envelope)
@@ -184,8 +194,8 @@ def _timestamp(text: Json) -> Timestamp | None:
     return None if text is None else Timestamp(text)
 
 
-_EVENTS: Final = _Direction(Event, UnknownEvent, "message")
-_COMMANDS: Final = _Direction(Command, UnknownCommand, "action")
+_EVENTS: Final = _Direction(Event, UnknownEvent)
+_COMMANDS: Final = _Direction(Command, UnknownCommand)
 
 
 _EVENT_READERS: Final = _EVENTS.readers
@@ -241,22 +251,25 @@ def _write_unknown_event(message: UnknownEvent) -> bytes:
     timestamp: object = message.timestamp
     if timestamp is not None and not isinstance(timestamp, Timestamp):
         raise LocalProtocolError("UnknownEvent.timestamp is not a Timestamp")
-    payload = _payload(message.namespace, message.payload, "message", message.message)
+    payload = _payload(Event, message.namespace, message.payload, message.message)
     return _ENCODE(_Envelope(message.namespace, payload, timestamp and timestamp.text))
 
 
 def _write_unknown_command(message: UnknownCommand) -> bytes:
-    payload = _payload(message.namespace, message.payload, "action", message.action)
+    payload = _payload(Command, message.namespace, message.payload, message.action)
     return _ENCODE(_Envelope(message.namespace, payload))
 
 
-def _payload(namespace: str, payload: Mapping[str, Json], key: str, name: str) -> dict[str, Json]:
-    """``payload`` with its ``key``; without ``name`` it stays as it is, as `echo` and strange servers send it."""
+def _payload(base: type[Any], namespace: str, payload: Mapping[str, Json], name: str) -> dict[str, Json]:
+    """``payload`` with its name; without ``name`` it stays as it is, as `echo` and strange servers send it."""
     if not (isinstance(namespace, str) and isinstance(name, str) and isinstance(payload, Mapping)):
-        raise LocalProtocolError(f"namespace and {key} are texts, payload is a Mapping")
-    if name and payload.get(key, name) != name:
-        raise LocalProtocolError(f"payload.{key} is not the {key} of the message")
-    return {key: name, **payload} if name else dict(payload)
+        raise LocalProtocolError(f"namespace and {base.KEY} are texts, payload is a Mapping")
+    if not name:
+        return dict(payload)
+    tag = key(namespace, base) if namespace in NAMESPACES else base.KEY
+    if payload.get(tag, name) != name:
+        raise LocalProtocolError(f"payload.{tag} is not the {base.KEY} of the message")
+    return {tag: name, **payload}
 
 
 _WRITERS: Final[dict[type[Any], Generated]] = {

@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
-from m3core.messages.base import ENTRY_MODULES, JOIN_MODULES, Command, Event, rest
-from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
+from m3core.messages.base import EMPTY, ENTRY_MODULES, JOIN_MODULES, MODULE, Command, Event, rest
+from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, WaitingRoomState
 from m3core.messages.room import EventInfo, MediaJoinData, RoomInfo, Tariff
 from m3core.strict_json import Json
 from m3core.values import ParticipantId, Role, Timestamp
+
+if TYPE_CHECKING:
+    # Loaded by `fields.hints_of` when the first message of this namespace comes.
+    from m3core.messages import (
+        automod,
+        breakout,
+        chat,
+        legal_vote,
+        meeting_notes,
+        moderation,
+        polls,
+        protocol,
+        recording,
+        recording_service,
+        shared_folder,
+        timer,
+        whiteboard,
+    )
 
 
 class ControlErrorCode(Enum):
@@ -107,7 +125,10 @@ class JoinSuccess(Event):
     """You are in: your id and the state of everything. Wire: `join_success`, always first (signaling.md § 5.1).
 
     ``participants``: all others, those who left included (``control.left_at``). ``media`` is None on servers of the
-    LiveKit generation. ``modules``: join data of other namespaces, raw; a key that is there may hold null.
+    LiveKit generation. ``chat`` to ``automod``: what these namespaces tell the joiner; None where a module is not
+    available, has nothing to tell, or tells an unknown enum value. ``recording`` with nothing set: the module is there
+    and nothing is recorded (wire: null).
+    ``modules``: join data of the LiveKit generation, raw; a key that is there may hold null.
     """
 
     NAMESPACE: ClassVar[str] = "control"
@@ -124,6 +145,17 @@ class JoinSuccess(Event):
     event_info: EventInfo | None = None
     room_info: RoomInfo | None = None
     is_room_owner: bool | None = None
+    chat: chat.JoinData | None = field(default=None, metadata=MODULE)
+    moderation: moderation.JoinData | None = field(default=None, metadata=MODULE)
+    breakout: breakout.JoinData | None = field(default=None, metadata=MODULE)
+    polls: polls.JoinData | None = field(default=None, metadata=MODULE)
+    timer: timer.JoinData | None = field(default=None, metadata=MODULE)
+    recording: recording.JoinData | None = field(default=None, metadata={**EMPTY, **MODULE})
+    recording_service: recording_service.JoinData | None = field(default=None, metadata=MODULE)
+    whiteboard: whiteboard.JoinData | None = field(default=None, metadata=MODULE)
+    shared_folder: shared_folder.JoinData | None = field(default=None, metadata=MODULE)
+    legal_vote: legal_vote.JoinData | None = field(default=None, metadata=MODULE)
+    automod: automod.JoinData | None = field(default=None, metadata=MODULE)
     modules: Mapping[str, Json] = field(factory=dict, metadata=rest(JOIN_MODULES))
 
 
@@ -147,6 +179,12 @@ class Joined(Event):
     id: ParticipantId
     control: ControlState
     media: MediaState | None = None
+    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
+    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
+    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
+    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
+    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
+    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
     modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 
@@ -154,7 +192,7 @@ class Joined(Event):
 class Update(Event):
     """Somebody else changed. Wire: `update` (S), a participant entry.
 
-    What is None, or no key of ``modules``, is unchanged; inside ``media`` a stream that is None is gone (§ 5.2).
+    What is None is unchanged; inside ``media`` a stream that is None is gone (§ 5.2).
     """
 
     NAMESPACE: ClassVar[str] = "control"
@@ -163,6 +201,12 @@ class Update(Event):
     id: ParticipantId
     control: ControlState | None = None
     media: MediaState | None = None
+    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
+    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
+    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
+    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
+    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
+    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
     modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 

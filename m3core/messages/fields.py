@@ -10,9 +10,17 @@ from typing import Any, Final, ParamSpec, TypeVar, Union, cast, get_args, get_or
 
 import attrs
 
+from m3core.messages.namespaces import LazyModules
+
 WIRE_NAME: Final = "m3.name"
 WIRE_NULL: Final = "m3.null"
 WIRE_REST: Final = "m3.rest"
+WIRE_EMPTY: Final = "m3.empty"
+WIRE_MODULE: Final = "m3.module"
+WIRE_SHORT: Final = "m3.short"
+WIRE_IS_SHORT: Final = "m3.is_short"
+
+_MODULES: Final = LazyModules()
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -37,6 +45,12 @@ class Field:
     required: bool
     null: bool
     """Sent as null when it is None, not omitted."""
+    empty: bool
+    """Null is the value of defaults, and None is a missing key."""
+    module: bool
+    """None, and no mistake, when there is an unknown enum value in it."""
+    short: bool
+    """None is null, or a missing key if the attribute that `short_of` names is true."""
     default: Any
 
     @classmethod
@@ -54,6 +68,9 @@ class Field:
             optional=optional,
             required=attribute.default is attrs.NOTHING,
             null=WIRE_NULL in attribute.metadata,
+            empty=WIRE_EMPTY in attribute.metadata,
+            module=WIRE_MODULE in attribute.metadata,
+            short=WIRE_SHORT in attribute.metadata,
             default=attribute.default,
         )
 
@@ -63,14 +80,20 @@ def union_of(members: list[Any]) -> Any:
     return Union.__getitem__(tuple(members))
 
 
+def hints_of(cls: type[Any]) -> dict[str, Any]:
+    """The type hints of ``cls``; loads the namespaces that they name."""
+    return get_type_hints(cls, localns=_MODULES)
+
+
 @cached
 def fields_of(cls: type[Any]) -> tuple[Field, ...]:
-    """The fields of ``cls`` that stand in its payload: all but the envelope's and the rest field."""
-    hints = get_type_hints(cls)
+    """The fields of ``cls`` in its payload: not the envelope's, nor those that `rest_of` and `short_of` name."""
+    hints = hints_of(cls)
     return tuple(
         Field.of(attribute, hints[attribute.name])
         for attribute in attrs.fields(cls)
-        if WIRE_REST not in attribute.metadata and not (is_event(cls) and attribute.name == "timestamp")
+        if attribute.metadata.keys().isdisjoint({WIRE_REST, WIRE_IS_SHORT})
+        and not (is_event(cls) and attribute.name == "timestamp")
     )
 
 
@@ -83,6 +106,15 @@ def rest_of(cls: type[Any]) -> tuple[str, tuple[str, ...]] | None:
     return None
 
 
+@cached
+def short_of(cls: type[Any]) -> str | None:
+    """The attribute of ``cls`` that says whether its short fields are missing when they are None."""
+    for attribute in attrs.fields(cls):
+        if WIRE_IS_SHORT in attribute.metadata:
+            return str(attribute.name)
+    return None
+
+
 def is_event(cls: type[Any]) -> bool:
     """Whether ``cls`` is an event, which has the envelope's timestamp."""
     return hasattr(cls, "MESSAGE")
@@ -91,8 +123,8 @@ def is_event(cls: type[Any]) -> bool:
 def tag_of(cls: type[Any]) -> tuple[str | None, str | None]:
     """Key and value that name the kind of a message class in its payload; None for values inside of messages."""
     if is_event(cls):
-        return "message", cls.MESSAGE
-    return ("action", cls.ACTION) if hasattr(cls, "ACTION") else (None, None)
+        return cls.KEY, cls.MESSAGE
+    return (cls.KEY, cls.ACTION) if hasattr(cls, "ACTION") else (None, None)
 
 
 def is_id(hint: Any) -> bool:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from m3core.messages.base import ENTRY_MODULES, NULL, Value, rest
+from m3core.messages.base import ENTRY_MODULES, MODULE, NULL, Value, rest
 from m3core.strict_json import Json
 from m3core.values import ParticipantId, ParticipationKind, Role, Timestamp
+
+if TYPE_CHECKING:
+    from m3core.messages import chat, meeting_notes, protocol, recording, timer
+
+
+class WaitingRoomState(Enum):
+    """Where somebody in the waiting room stands (signaling.md § 6)."""
+
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
 
 
 @frozen(kw_only=True, weakref_slot=False)
@@ -47,10 +59,17 @@ class MediaState(Value):
 class ParticipantEntry(Value):
     """One other participant. Wire: an element of ``join_success.participants``.
 
-    ``modules``: what other namespaces tell about the participant, raw.
+    ``chat`` to ``timer``: what these namespaces tell about the participant (signaling.md § 5.2). ``waiting_room_state``
+    is set in the waiting room only. ``modules``: what the LiveKit generation tells, raw.
     """
 
     id: ParticipantId
     control: ControlState
     media: MediaState | None = None
+    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
+    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
+    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
+    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
+    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
+    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
     modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))

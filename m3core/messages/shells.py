@@ -91,6 +91,8 @@ def decode_shell(cls: type[Any], strict: bool) -> type[Struct]:
         kind = _shell_type(field.type, lambda inner: decode_shell(inner, strict))
         if field.required:
             required.append((field.name, kind))
+        elif field.empty or field.short:
+            optional.append((field.name, union_of([kind, None, UnsetType]), UNSET))
         else:
             optional.append((field.name, kind | None, None))
     if rest := rest_of(cls):
@@ -107,7 +109,9 @@ def in_shell_order(cls: type[Any]) -> tuple[Field, ...]:
 def encode_shell(cls: type[Any]) -> type[Struct]:
     """The shell that msgspec writes ``cls`` from; a field that equals its default is omitted, unless it is `null`."""
     entries: _Entries = [
-        (field.name, Any) if field.required or field.null else (field.name, Any, field.default)
+        (field.name, Any)
+        if field.required or field.null
+        else (field.name, Any, UNSET if field.empty or field.short else field.default)
         for field in in_shell_order(cls)
     ]
     if rest := rest_of(cls):

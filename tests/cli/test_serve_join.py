@@ -119,15 +119,15 @@ def test_people_see_each_other(tmp_path: Path, invitation: str) -> None:
     assert reading.sender_code == sender_code("Ada")
 
 
-def test_a_server_that_ends_ends_its_guests(tmp_path: Path) -> None:
+def test_guests_wait_for_a_server_that_ends(tmp_path: Path) -> None:
     with m3(tmp_path, "serve", "--json") as serve:
         with m3(tmp_path, "join", serve.event("serving")["invitation"], "--name", "Eve", "--json") as eve:
             eve.event("conference_joined")
             assert serve.interrupt()[0] == 0
-            status, out, err = eve.end()
-        assert status == 1
-        assert '"event": "ended"' in out
-        assert err.splitlines()[-1].startswith("m3 join: the conference ended")
+            assert eve.event("connection_lost")["detail"] == "close code 1001"
+            status, out, err = eve.interrupt()
+        assert status == 0
+        assert '"event": "summary"' in out
         assert "Traceback" not in err
 
 

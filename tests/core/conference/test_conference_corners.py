@@ -31,7 +31,7 @@ from m3core.conference.state import EndReason, Participant, Phase
 from m3core.controller.config import ControllerConfig
 from m3core.errors import LimitExceeded, LocalProtocolError, M3Error
 from m3core.io import Down, HttpResponse, RequestId
-from m3core.messages import control
+from m3core.messages import control, kind
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.rest.turn import TurnServer
 from m3core.testing.pair import BASE_URL, OWNER_TOKEN, World
@@ -54,13 +54,13 @@ def person(number: int) -> ParticipantId:
 def test_an_update_replaces_the_keys_that_it_has() -> None:
     roster = Roster()
     video = MediaState(is_presenter=True, video=StreamState(audio=True, video=True))
-    joined = control.Joined(id=person(1), control=state_of("Bob"), media=video, modules={"chat": {"groups": []}})
+    joined = control.Joined(id=person(1), control=state_of("Bob"), media=video, modules={"livekit": {"x": 1}})
     assert [type(event) for event in roster.put(joined)] == [ParticipantJoined, StreamStarted]
     assert roster.put(control.Update(id=person(1))) == []  # nothing is there: nothing changed
     assert roster.put(control.Update(id=person(1), control=state_of("Bob"))) == []
-    renamed = roster.put(control.Update(id=person(1), control=state_of("Robert"), modules={"timer": 1}))
+    renamed = roster.put(control.Update(id=person(1), control=state_of("Robert"), modules={"livekit": 1}))
     assert [type(event) for event in renamed] == [ParticipantChanged]
-    assert roster.participants[person(1)].modules == {"chat": {"groups": []}, "timer": 1}
+    assert roster.participants[person(1)].modules == {"livekit": 1}
     stopped = roster.put(control.Update(id=person(1), media=MediaState(is_presenter=True)))
     assert [type(event) for event in stopped] == [StreamStopped]
     unnamed = roster.put(control.Update(id=person(2), media=video))
@@ -125,8 +125,12 @@ def test_speakers_of_later_servers() -> None:
     assert bob.of(MuteRequested) == [MuteRequested(issuer=ada.id, force=True)]
     hear(world, bob, "control", "role_updated", new_role="moderator")
     assert bob.of(RoleChanged)[-1].participant.role is Role.MODERATOR
-    hear(world, bob, "polls", "started", topic="x")
-    assert bob.of(UnknownMessage)[-1].event.namespace == "polls"
+    hear(world, bob, "livekit", "force_muted", moderator=ada.id)
+    hear(world, bob, "breakout", "stopped")
+    assert [kind(told.event) for told in bob.of(UnknownMessage)] == [
+        ("livekit", "force_muted"),
+        ("breakout", "stopped"),
+    ]
 
 
 def test_a_full_room_when_we_come_from_the_waiting_room() -> None:
@@ -159,7 +163,7 @@ def test_guards() -> None:
     with pytest.raises(LocalProtocolError):
         Outbox().send(control.RaiseHand())
     conference = Conference(GuestEntrance(base_url=BASE_URL, invite_code=InviteCode("x")), display_name="Bob")
-    conference._dispatcher.take(control.RoleUpdated(new_role=Role.USER))
+    conference.dispatcher.take(control.RoleUpdated(new_role=Role.USER))
     (told,) = conference.outputs()
     assert isinstance(getattr(told, "event", None), PeerMisbehaved)
 
@@ -214,21 +218,21 @@ class Witness:
             client_side(client, output)
 
         def from_server(output: Any) -> None:
-            self.see(output, *world.controller._sessions.values(), *world.controller._rooms.live.values())
-            self.see(world.controller._api.store, world.controller._tickets, world.controller.config)
+            self.see(output, *world.controller._sessions.values(), *world.controller.rooms.live.values())
+            self.see(world.controller.store, world.controller._tickets, world.controller.config)
             server_side(output)
 
         world._perform_client = from_client  # type: ignore[method-assign]
         world._perform_server = from_server  # type: ignore[method-assign]
         issue = world.controller._tickets.issue
 
-        def issued(*args: Any) -> Any:
-            answer = issue(*args)
+        def issued(*args: Any, **more: Any) -> Any:
+            answer = issue(*args, **more)
             self.secrets |= {answer.ticket.reveal(), answer.resumption.reveal()}
             self.see(answer)
             return answer
 
-        world.controller._tickets.issue = issued  # type: ignore[method-assign, assignment]
+        world.controller._tickets.issue = issued  # type: ignore[method-assign]
 
     def see(self, *things: object) -> None:
         self.texts += [repr(thing) + str(thing) for thing in things]
@@ -238,7 +242,7 @@ def test_no_secret_is_ever_printed() -> None:
     turn = TurnServer(username="1:x", password=Secret(CANARIES[1]), uris=("turn:turn.example",))
     world = World(ControllerConfig(web_url=BASE_URL, turn_servers=(turn,)))
     witness = Witness(world)
-    room = world.controller._api.store.rooms[world.room_id]
+    room = world.controller.store.rooms[world.room_id]
     object.__setattr__(room, "password", Secret(CANARIES[0]))
     ada = world.owner("Ada")
     wrong = world.guest("Eve")

@@ -9,7 +9,14 @@ import pytest
 from scripted import Script
 from worlds import phase, published, sent, settle, subscribed
 
-from m3core.conference.events import ConnectionLost, Ended, PeerMisbehaved, Resumed, UnknownMessage
+from m3core.conference.events import (
+    ConnectionLost,
+    Ended,
+    PeerMisbehaved,
+    Resumed,
+    ServerRefused,
+    UnknownMessage,
+)
 from m3core.conference.state import Phase
 from m3core.conference.turn import TurnSchedule
 from m3core.controller.config import ControllerConfig
@@ -18,7 +25,6 @@ from m3core.limits import (
     JOIN_TIMEOUT,
     KEEPALIVE_INTERVAL,
     KEEPALIVE_TIMEOUT,
-    RECONNECT_WINDOW,
     TURN_LEAD,
     TURN_RETRY,
     TURN_RETRY_CAP,
@@ -85,9 +91,9 @@ def test_a_half_open_connection_is_noticed_in_time() -> None:
     (lost,) = bob.of(ConnectionLost)
     assert lost.detail == "nothing was heard for 22 s"
     assert bob.closes == [None]  # aborted: there is nobody to say good-bye to
-    world.sleep(RECONNECT_WINDOW)
-    assert bob.of(Resumed)
-    world.sleep(60.0)  # the server notices as well
+    world.sleep(60.0)  # until the server notices as well, it says that the session is running
+    (resumed,) = bob.of(Resumed)
+    assert resumed.same_id
     assert [one.is_live for one in bob.conference.state.subscriptions] == [True]
     assert [one.is_here for one in ada.conference.state.participants.values()].count(True) == 1
     assert not bob.of(PeerMisbehaved)
@@ -289,3 +295,17 @@ def test_the_schedule_of_servers_that_expire() -> None:
     assert waits[:3] == [TURN_RETRY, 2 * TURN_RETRY, 4 * TURN_RETRY]
     assert waits[-1] == TURN_RETRY_CAP
     assert TurnServer(uris=()).ttl is None
+
+
+def test_a_server_without_echo_is_pinged() -> None:
+    """Its answer to our echo is no answer to a command of the user."""
+    script = Script()
+    script.enter()
+    script.sleep(KEEPALIVE_INTERVAL)
+    assert list(script.sent) == [PING]
+    refused = b'{"namespace":"control","payload":{"message":"error","error":"invalid_namespace"}}'
+    script.give(lambda c, now: c.receive_text(script.connects[-1], refused, now))
+    assert not script.of(ServerRefused)
+    script.sleep(KEEPALIVE_INTERVAL)
+    assert list(script.sent) == [PING]
+    assert len(script.pings) == 1

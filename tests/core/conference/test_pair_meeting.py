@@ -40,6 +40,7 @@ from m3core.conference.events import (
 )
 from m3core.conference.state import EndReason, Phase
 from m3core.controller.config import ControllerConfig
+from m3core.controller.features import FeatureLevel
 from m3core.errors import ApiError, CallRefused, LocalProtocolError
 from m3core.io import Talking
 from m3core.limits import JOIN_TIMEOUT, KEEPALIVE_INTERVAL
@@ -190,7 +191,7 @@ def test_why_the_server_closes(namespace: str, message: str, reason: EndReason) 
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, bob)
-    hear(world, bob, namespace, message)
+    hear(world, bob, namespace, message, issued_by=ada.id)
     close(world, bob, 1000)
     assert [event.reason for event in bob.of(Ended)] == [reason]
     assert [event.reason for event in bob.of(PublicationStopped)] == []  # Ended says it all
@@ -310,7 +311,7 @@ def test_a_moderator_may_share_without_being_a_presenter() -> None:
 
 @pytest.mark.parametrize("targets", ["one", "list", "all"])
 def test_moderator_mute(targets: str) -> None:
-    world = World()
+    world = World(ControllerConfig(web_url=BASE_URL, feature_level=FeatureLevel.V0_16))
     ada, bob, carol = world.joined("Ada", "Bob", "Carol")
     wanted = {"one": bob.id, "list": (bob.id, NOBODY, bob.id), "all": None}[targets]
     mute = media.ModeratorMute(targets=wanted, force=True)

@@ -13,6 +13,7 @@ from m3core.controller import store
 from m3core.controller.api import Api
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
+from m3core.controller.features import FeatureLevel
 from m3core.io import HttpReply, HttpResponse, RequestId
 from m3core.rest.routes import ENDPOINTS
 from m3core.rest.turn import TurnServer
@@ -99,7 +100,7 @@ def test_the_flow_of_the_capture() -> None:
     assert rest.ask("POST", "/turn", {}).body == b"[]"
     for spelling in (code, code.upper()):
         verified = json.loads(rest.ask("POST", "/invite/verify", {"invite_code": spelling}).body)
-        assert verified == {"room_id": room, "password_required": True}
+        assert verified == {"room_id": room}  # S; later servers say more
         body = {"breakout_room": None, "invite_code": spelling, "password": "s3cret"}
         started = json.loads(rest.ask("POST", f"/rooms/{room}/start_invited", body).body)
         assert len(started["ticket"]) == len(started["resumption"]) == 64
@@ -172,13 +173,26 @@ def test_an_expiration_is_looked_at_by_verify_alone() -> None:
     assert problem(rest.ask("POST", "/invite/verify", {"invite_code": NOWHERE})) == (404, "not_found")
 
 
+def test_later_servers_tell_whether_a_password_is_needed() -> None:
+    rest = Rest(ControllerConfig(web_url="https://meet.example", feature_level=FeatureLevel.V0_3))
+    for password in (None, "s3cret"):
+        room, code = rest.room(password=password)
+        verified = json.loads(rest.ask("POST", "/invite/verify", {"invite_code": code}).body)
+        assert verified == {"room_id": room, "password_required": password is not None}
+
+
+def test_a_room_with_a_waiting_room() -> None:
+    rest = Rest()
+    room, _ = rest.room(waiting_room=True)
+    assert json.loads(rest.owner("GET", f"/rooms/{room}").body)["waiting_room"] is True
+
+
 def test_errors() -> None:
     rest = Rest()
     room, _ = rest.room()
     refused = rest.ask("POST", "/auth/login", {"id_token": "forged"})
     assert problem(refused) == (401, "unauthorized")
     assert "id token" in dict(refused.headers)["www-authenticate"]
-    assert problem(rest.owner("POST", "/events", {**EVENT, "waiting_room": True})) == (400, "bad_request")
     assert problem(rest.owner("POST", "/events", {**EVENT, "is_time_independent": False})) == (400, "bad_request")
     assert problem(rest.owner("POST", "/events", {**EVENT, "title": "x" * 256})) == (422, "validation_failed")
     assert problem(rest.owner("GET", f"/events/{NOWHERE}")) == (403, "")

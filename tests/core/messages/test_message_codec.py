@@ -9,24 +9,26 @@ from typing import Any
 
 import attrs
 import pytest
-from message_vectors import load
+from message_vectors import NAMES, load
 
-from m3core import signaling
+from m3core import signaling, strict_json
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_MESSAGE, MAX_NESTING, MAX_STRING
 from m3core.messages import (
     Event,
     UnknownCommand,
     UnknownEvent,
+    breakout,
     control,
     decode_command,
     decode_event,
     encode,
     kind,
     media,
+    recording,
 )
 from m3core.messages.base import JOIN_MODULES, NAMESPACES, UNTYPED_NAMESPACES, Command
-from m3core.messages.codec import classes
+from m3core.messages.codec import _EVENTS, classes, key
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.messages.room import CallIn, RoomInfo, Tariff, TariffModule
 from m3core.messages.shells import decode_shell
@@ -177,7 +179,7 @@ def test_nesting_is_bounded(name: str) -> None:
             return f'{{"namespace":"control","payload":{{"message":"hand_raised","x":{deep}}}}}'
         if name == "unknown":
             return f'{{"namespace":"x","payload":{{"x":{deep}}}}}'
-        return f'{{"namespace":"control","payload":{{"message":"update","id":"{ADA}","chat":{deep}}}}}'
+        return f'{{"namespace":"control","payload":{{"message":"update","id":"{ADA}","livekit":{deep}}}}}'
 
     decode_event(nested(MAX_NESTING - 2))
     for levels in (MAX_NESTING - 1, 5_000, 200_000):
@@ -289,24 +291,80 @@ def test_null_and_missing_are_alike() -> None:
 
 def test_modules_are_kept_raw_null_included() -> None:
     text = example("join_success")
-    text["payload"] |= {"recording": None, "livekit": {"token": "t"}}
+    text["payload"] |= {"meeting_report": None, "livekit": {"token": "t"}}
     success = decode_event(json.dumps(text))
     assert isinstance(success, control.JoinSuccess)
-    assert success.modules["recording"] is None
+    assert success.modules == {"meeting_report": None, "livekit": {"token": "t"}}
     assert set(success.modules) <= set(JOIN_MODULES)
     assert json.loads(encode(success)) == text
     big = example("update")
-    big["payload"]["timer"] = {"x": 2**63}
+    big["payload"]["livekit"] = {"x": 2**63}
     with pytest.raises(MalformedMessage) as caught:
         decode_event(json.dumps(big))
-    assert caught.value.path == "$.payload.timer.x"
+    assert caught.value.path == "$.payload.livekit.x"
+
+
+@pytest.mark.parametrize(
+    ("wire", "typed"),
+    [
+        ({}, None),
+        ({"recording": None}, recording.JoinData()),
+        ({"recording": {"state": "initializing"}}, recording.JoinData(state=recording.RecordingState.INITIALIZING)),
+    ],
+)
+@pytest.mark.parametrize("later", [{}, {"later_field": 1}, {"later_field": 1, "tariff": None, "tariff ": None}])
+def test_nothing_recorded_is_not_no_module(wire: dict[str, Any], typed: object, later: dict[str, Any]) -> None:
+    text = example("join_success")
+    del text["payload"]["recording"]
+    text["payload"] |= wire
+    success = decode_event(json.dumps(text | {"payload": text["payload"] | later}))
+    assert isinstance(success, control.JoinSuccess)
+    assert success.recording == typed
+    assert json.loads(encode(success)) == text
+    assert decode_event(encode(attrs.evolve(success))) == success
+    assert _EVENTS.structure(strict_json.parse(json.dumps(text))) == success
+
+
+def test_an_unknown_enum_value_of_a_module_does_not_hide_who_is_there() -> None:
+    text = example("join_success")
+    text["payload"] |= {"recording": {"state": "melting"}}
+    success = decode_event(json.dumps(text))
+    assert isinstance(success, control.JoinSuccess)
+    assert success.recording is None
+    text["payload"]["recording"] = {"state": 1}
+    with pytest.raises(MalformedMessage):
+        decode_event(json.dumps(text))
+    left = event("control", "update", id=ADA, waiting_room_state="asleep", media={"is_presenter": True})
+    update = control.Update(id=ADA, media=MediaState(is_presenter=True), timestamp=NOW)
+    assert decode_event(left) == update
+
+
+@pytest.mark.parametrize("later", [{}, {"later_field": 1}])
+@pytest.mark.parametrize("time", [{}, {"left_at": None}, {"left_at": NOW.text}])
+@pytest.mark.parametrize("avatar", [{}, {"avatar_url": None}, {"avatar_url": "https://x.example"}])
+def test_what_later_servers_omit_is_remembered(
+    avatar: dict[str, Any], time: dict[str, Any], later: dict[str, Any]
+) -> None:
+    somebody = {"id": ADA, "display_name": "Ada", "role": "user", "participation_kind": "user", "joined_at": NOW.text}
+    payload = {"message": "joined", "breakout_room": None, **somebody, **avatar, **time}
+    text = {"namespace": "breakout", "payload": payload}
+    joined = decode_event(json.dumps(text | {"payload": payload | later}))
+    assert isinstance(joined, breakout.Joined)
+    assert joined.is_short is not (bool(avatar) and bool(time))
+    assert (joined.avatar_url is None) is (avatar.get("avatar_url") is None)
+    careful = _EVENTS.structure(strict_json.parse(json.dumps(text)))
+    assert (careful, careful.is_short) == (joined, joined.is_short)
+    omitted = {key for key in ("avatar_url", "left_at") if joined.is_short and payload.get(key) is None}
+    sent = json.loads(encode(joined))["payload"]
+    nulls = {"avatar_url": None, "left_at": None}
+    assert sent == {key: value for key, value in (nulls | payload).items() if key not in omitted}
 
 
 def test_deep_modules_are_measured_where_they_stand() -> None:
     deep = json.loads("[" * 29 + "]" * 29)
-    update = decode_event(event("control", "update", id=ADA, chat=deep))
+    update = decode_event(event("control", "update", id=ADA, livekit=deep))
     assert isinstance(update, control.Update)
-    assert update.modules == {"chat": deep}
+    assert update.modules == {"livekit": deep}
 
 
 def test_messages_are_frozen_and_hide_long_texts() -> None:
@@ -378,14 +436,15 @@ def anyhow(make: Any, *arguments: object, **fields: object) -> Any:
         lambda: any_media.CandidateInit(candidate="", sdp_mline_index=True),
         lambda: any_media.SendCandidate(target=ADA, media_session_type=MediaSessionType.VIDEO, candidate={}),
         lambda: any_control.Update(id=ADA, modules={"media": {}}),
+        lambda: any_control.Update(id=ADA, chat={"groups": []}),
         lambda: any_control.Update(id=ADA, modules=[1]),
         lambda: anyhow(Tariff, id="1", name="x", quotas=[1]),
         lambda: anyhow(Tariff, id="1", name="x", quotas={1: 1}),
         lambda: anyhow(Tariff, id="1", name="x", quotas={"x": "1"}),
         lambda: anyhow(Tariff, id="1", name="x", quotas={}, modules={"x": anyhow(TariffModule, features="ab")}),
         lambda: anyhow(RoomInfo, id=RoomId(ADA), password="swordfish"),
-        lambda: any_encode(any_control.Update(id=ADA, modules={"chat": object()})),
-        lambda: any_encode(any_control.Update(id=ADA, modules={"chat": "\ud800"})),
+        lambda: any_encode(any_control.Update(id=ADA, modules={"livekit": object()})),
+        lambda: any_encode(any_control.Update(id=ADA, modules={"livekit": "\ud800"})),
         lambda: any_encode(any_control.Join(display_name="\ud800")),
         lambda: any_encode(
             any_media.AnswerSdp(target=ADA, media_session_type=MediaSessionType.VIDEO, sdp="x" * MAX_MESSAGE)
@@ -405,17 +464,25 @@ def test_own_mistakes_are_local_errors(make: Any) -> None:
 
 
 def test_unknown_messages_of_our_own() -> None:
-    assert json.loads(encode(UnknownCommand("chat", "clear"))) == {"namespace": "chat", "payload": {"action": "clear"}}
+    clear = {"namespace": "chat", "payload": {"action": "clear"}}
+    assert json.loads(encode(UnknownCommand("chat", "clear"))) == clear
     sent = encode(UnknownEvent("chat", "sent", {"content": "hi"}, timestamp=NOW))
     assert decode_event(sent) == UnknownEvent("chat", "sent", {"message": "sent", "content": "hi"}, timestamp=NOW)
 
 
 def test_every_wire_kind_of_the_vectors_has_a_class() -> None:
+    vectors = [vector for name in NAMES if name != "malformed" for vector in load(name)]
     for namespace in NAMESPACES:
-        found = {(vector["direction"] == "to_client", vector["type"]) for vector in load(namespace)}
+        found = {(v["direction"] == "to_client", v["type"]) for v in vectors if v["namespace"] == namespace}
         ours = {(True, name) for name in classes(namespace, Event)} | {(False, n) for n in classes(namespace, Command)}
         assert found == ours
-    assert classes("chat", Event) == {}
+    assert classes("livekit", Event) == {}
+
+
+@pytest.mark.parametrize("base", [Command, Event])
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_the_classes_of_a_namespace_agree_on_their_key(namespace: str, base: Any) -> None:
+    assert {cls.KEY for cls in classes(namespace, base).values()} <= {key(namespace, base)}
 
 
 def test_the_memory_for_ids_is_bounded() -> None:
@@ -435,11 +502,11 @@ def test_equal_ids_are_one_object() -> None:
 
 
 def test_the_untyped_namespaces_are_those_of_the_protocol() -> None:
-    assert UNTYPED_NAMESPACES | NAMESPACES.keys() >= signaling.NAMESPACES
+    assert NAMESPACES.keys() == signaling.NAMESPACES
     assert not UNTYPED_NAMESPACES & NAMESPACES.keys()
 
 
-@pytest.mark.parametrize("namespace", ["chat", "of_tomorrow"])
+@pytest.mark.parametrize("namespace", ["livekit", "of_tomorrow"])
 def test_messages_without_classes_are_kept_whole(namespace: str) -> None:
     payload: dict[str, Any] = {"message": "sent", "n": 2**63 - 1, "x": [{"y": [1.5, None, True]}]}
     text = json.dumps({"namespace": namespace, "timestamp": NOW.text, "payload": payload, "later": 1})

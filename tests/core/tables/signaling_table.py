@@ -126,7 +126,7 @@ EVENTS: dict[str, dict[str, object]] = {
     "moderation.accepted": _event("moderation", "accepted", {}),
     "moderation.kicked": _event("moderation", "kicked", {}),
     "moderation.waiting_room_enabled": _event("moderation", "waiting_room_enabled", {}),
-    "chat.message_sent": _event("chat", "message_sent", {"content": "hi"}),
+    "chat.message_sent": _event("chat", "message_sent", {"id": ID, "source": ID, "scope": "global", "content": "hi"}),
     "nope.x": _event("nope", "x", {}),
     "control.fly": _event("control", "fly", {}),
     "control.error.unheard_of": _event("control", "error", {"error": "unheard_of"}),

@@ -1,0 +1,37 @@
+"""Every command of a conference as a method, written once: the engine has them, and every adapter.
+
+``Commands[CallId]`` in the engine (`Conference.commands`), ``Commands[Awaitable[object]]`` where commands are awaited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from m3core.conference.modules.base import T
+from m3core.conference.modules.chat import ChatCommands
+from m3core.conference.modules.control import ControlCommands
+from m3core.conference.modules.media import MediaCommands
+from m3core.conference.modules.moderation import ModerationCommands
+from m3core.conference.modules.polls import PollsCommands
+from m3core.conference.modules.timer import TimerCommands
+from m3core.messages import Command
+
+if TYPE_CHECKING:
+    from m3core.conference.state import ConferenceState
+
+
+class Commands(ControlCommands[T], MediaCommands[T]):
+    """Hands, roles and muting are methods; other namespaces are groups of methods.
+
+    ``perform`` sends a command and gives what stands for its end; ``state`` gives the present state, from which some
+    commands take what they are about (the poll that runs). Methods raise `LocalProtocolError`, and send nothing, for
+    what can not be; what the server refuses is the end of the call: `CallRefused`.
+    """
+
+    def __init__(self, perform: Callable[[Command], T], state: Callable[[], ConferenceState]) -> None:
+        super().__init__(perform, state)
+        self.chat = ChatCommands(perform, state)
+        self.polls = PollsCommands(perform, state)
+        self.timer = TimerCommands(perform, state)
+        self.moderation = ModerationCommands(perform, state)

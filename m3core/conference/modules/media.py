@@ -1,0 +1,273 @@
+"""Namespace `media`: the media sessions, speakers, presenters and force mute (media.md § 2, 3, 6, 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import evolve, field, frozen
+
+from m3core.conference.events import ConnectionSlow, ForceMuteChanged, MuteRequested, PresenterChanged, SpeakerChanged
+from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rules
+from m3core.errors import CallRefused, LimitExceeded, MediaError, SdpError, StaleNegotiation
+from m3core.messages import Event, media
+from m3core.messages.control import JoinSuccess
+from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role
+
+if TYPE_CHECKING:
+    from m3core.conference.publications import Publications
+    from m3core.conference.sessions import MediaSession
+    from m3core.conference.subscriptions import Subscriptions
+
+
+# -- state ---
+@frozen(kw_only=True)
+class MediaState:
+    """Who speaks, and who may unmute. Streams are `Participant.streams`, the focus is `ConferenceState.focus`."""
+
+    speakers: Mapping[ParticipantId, media.Speaker] = field(factory=lambda: MappingProxyType({}))
+    """Who spoke or speaks, perhaps ourselves; only L 0.9 tells."""
+    force_mute: bool = False
+    """Whether only those in ``allow_list``, and moderators, may unmute (L 0.16)."""
+    allow_list: frozenset[ParticipantId] = frozenset()
+
+    @property
+    def speaking(self) -> frozenset[ParticipantId]:
+        """Who speaks now."""
+        return frozenset(one.participant for one in self.speakers.values() if one.is_speaking)
+
+
+# -- events: they stand in `m3core.conference.events`, because publications and subscriptions make most of them ---
+
+
+# -- folding ---
+class MediaModule(ClientModule[MediaState]):
+    """What the server says of media sessions goes to them; the rest is folded here."""
+
+    NAMESPACE = "media"
+    RULES: ClassVar[Rules] = MappingProxyType(
+        rules("permission_denied", media.ModeratorMute, media.GrantPresenterRole, media.RevokePresenterRole)
+        | rules("permission_denied", media.ModeratorEnableForceMute, media.ModeratorDisableForceMute)
+    )
+    _state = MediaState()
+
+    def build(self) -> MediaState:
+        """The snapshot."""
+        return self._state
+
+    def handlers(self) -> Mapping[type[Event], Handler]:
+        """Every event of `media`."""
+        return {
+            media.SdpAnswer: self._sdp_answer,
+            media.SdpOffer: self._sdp_offer,
+            media.SdpCandidate: self._candidate,
+            media.SdpEndOfCandidates: self._end_of_candidates,
+            media.WebrtcUp: self._webrtc_up,
+            media.WebrtcDown: self._webrtc_down,
+            media.MediaStatus: self._media_status,
+            media.WebrtcSlow: self._webrtc_slow,
+            media.FocusUpdate: self._focus,
+            media.SpeakerUpdated: self._speaker,
+            media.RequestMute: self._request_mute,
+            media.PresenterGranted: lambda _: self._presenter(is_presenter=True),
+            media.PresenterRevoked: lambda _: self._presenter(is_presenter=False),
+            media.PresenterRoleGranted: lambda _: self._acknowledge(media.GrantPresenterRole),
+            media.PresenterRoleRevoked: lambda _: self._acknowledge(media.RevokePresenterRole),
+            media.ForceMuteEnabled: self._force_mute_enabled,
+            media.ForceMuteDisabled: self._force_mute_disabled,
+            media.Error: self._media_error,
+        }
+
+    def entered(self, join: JoinSuccess) -> None:
+        """Who speaks, and who may unmute."""
+        told = join.media
+        speakers = {speaker.participant: speaker for speaker in (told and told.speakers) or ()}
+        forced = told.force_mute if told is not None else None
+        is_forced = forced is not None and forced.type is media.ForceMuteType.ENABLED
+        self._state = MediaState(
+            speakers=MappingProxyType(speakers),
+            force_mute=is_forced,
+            allow_list=frozenset((is_forced and forced and forced.allow_list) or ()),
+        )
+
+    def participant_left(self, participant_id: ParticipantId) -> None:
+        """Who has gone does not speak."""
+        if participant_id in self._state.speakers:
+            self.touch()
+            speakers = {who: one for who, one in self._state.speakers.items() if who != participant_id}
+            self._state = evolve(self._state, speakers=MappingProxyType(speakers))
+
+    # -- media sessions ---
+    def _publication(self, key: MediaSessionKey | None) -> MediaSession | None:
+        return None if key is None else self._conference.publications.get(key)
+
+    def _subscription(self, key: MediaSessionKey | None) -> MediaSession | None:
+        return None if key is None else self._conference.subscriptions.get(key)
+
+    def _session(self, source: ParticipantId, kind: MediaSessionType, what: str) -> MediaSession:
+        """The session that a message is about: ours for the own id, else a subscription."""
+        key = MediaSessionKey(source, kind)
+        session = self._publication(key) if source == self._own().id else self._subscription(key)
+        if session is None:
+            raise StaleNegotiation(f"{what} for a stream that is not being negotiated")
+        return session
+
+    def _sdp_answer(self, event: media.SdpAnswer) -> None:
+        session = self._session(event.source, event.media_session_type, "sdp_answer")
+        if event.source != self._own().id:
+            raise StaleNegotiation("sdp_answer for a stream that we do not publish")
+        try:
+            self._conference.publications.answered(session, event.sdp)
+        except (SdpError, LimitExceeded) as error:
+            located = error.at("$.payload.sdp")
+            self._conference.publications.lost(session, located, tell_server=True)
+            raise located from None
+
+    def _sdp_offer(self, event: media.SdpOffer) -> None:
+        if event.source == self._own().id:
+            raise StaleNegotiation("sdp_offer for a stream of our own (media.md § 3: reserved)")
+        session = self._session(event.source, event.media_session_type, "sdp_offer")
+        try:
+            self._conference.subscriptions.offered(session, event.sdp)
+        except (SdpError, LimitExceeded) as error:
+            located = error.at("$.payload.sdp")
+            self._conference.subscriptions.stop(session, located)
+            raise located from None
+
+    def _candidate(self, event: media.SdpCandidate) -> None:
+        session = self._session(event.source, event.media_session_type, "sdp_candidate")
+        candidate = event.candidate
+        try:
+            steps = session.negotiation.remote_candidate(candidate.candidate, candidate.sdp_mline_index)
+        except (SdpError, LimitExceeded) as error:
+            raise error.at("$.payload.candidate") from None
+        self._sessions_of(event.source).perform(session, steps)
+
+    def _end_of_candidates(self, event: media.SdpEndOfCandidates) -> None:
+        session = self._session(event.source, event.media_session_type, "sdp_end_of_candidates")
+        self._sessions_of(event.source).perform(session, session.negotiation.remote_end_of_candidates())
+
+    def _sessions_of(self, source: ParticipantId) -> Publications | Subscriptions:
+        return self._conference.publications if source == self._own().id else self._conference.subscriptions
+
+    def _crossed_our_unpublish(self, event: media.WebrtcUp | media.MediaStatus) -> bool:
+        """Whether a message is about a stream of ours that is gone: it was on its way, and nobody is at fault."""
+        key = MediaSessionKey(event.source, event.media_session_type)
+        return key in self._conference.publications.past and self._publication(key) is None
+
+    def _webrtc_up(self, event: media.WebrtcUp) -> None:
+        if self._crossed_our_unpublish(event):
+            return
+        session = self._session(event.source, event.media_session_type, "webrtc_up")
+        if not session.negotiation.is_stable:
+            raise StaleNegotiation("webrtc_up for a stream without offer and answer")
+        session.is_up = True
+        if event.source != self._own().id:
+            self._conference.subscriptions.up(session)
+
+    def _webrtc_down(self, event: media.WebrtcDown) -> None:
+        # May come late, twice or not at all (media.md § 3): one for a stream that is gone is nobody's fault.
+        key = MediaSessionKey(event.source, event.media_session_type)
+        if (session := self._publication(key)) is not None:
+            self._conference.publications.lost(session, MediaError("the server lost the stream"), tell_server=False)
+        elif (session := self._subscription(key)) is not None:
+            self._conference.subscriptions.stop(session, MediaError("the server ended the stream"))
+
+    def _media_status(self, event: media.MediaStatus) -> None:
+        if event.source != self._own().id:
+            raise StaleNegotiation("media_status for a stream that we do not publish")
+        if self._crossed_our_unpublish(event):
+            return
+        session = self._session(event.source, event.media_session_type, "media_status")
+        if not session.negotiation.is_stable:
+            raise StaleNegotiation("media_status for a stream without offer and answer")
+        self._conference.publications.status(session, event)
+
+    def _webrtc_slow(self, event: media.WebrtcSlow) -> None:
+        self._notify(
+            ConnectionSlow(
+                participant_id=event.source,
+                media_session_type=event.media_session_type,
+                direction=event.direction,
+            )
+        )
+
+    def _focus(self, event: media.FocusUpdate) -> None:
+        self._notify(*self._conference.roster.set_focus(event.focus, self._own()))
+
+    def _speaker(self, event: media.SpeakerUpdated) -> None:
+        participant = self._participant(event.participant)
+        if participant is not None:
+            speaker = media.Speaker(
+                participant=event.participant, is_speaking=event.is_speaking, updated_at=event.updated_at
+            )
+            speakers = {**self._state.speakers, event.participant: speaker}
+            self._state = evolve(self._state, speakers=MappingProxyType(speakers))
+            self._notify(SpeakerChanged(participant=participant, is_speaking=event.is_speaking))
+
+    def _request_mute(self, event: media.RequestMute) -> None:
+        self._notify(MuteRequested(issuer=event.issuer, force=event.force))
+
+    def _presenter(self, *, is_presenter: bool) -> None:
+        own = self._conference.own = evolve(self._own(), is_presenter=is_presenter)
+        self._notify(PresenterChanged(is_presenter=is_presenter))
+        screen = self._publication(MediaSessionKey(own.id, MediaSessionType.SCREEN))
+        if not is_presenter and own.role is not Role.MODERATOR and screen is not None:
+            # The server has destroyed the publisher (media.md § 2), and need not say so.
+            error = MediaError("a moderator revoked the permission to share the screen")
+            self._conference.publications.lost(screen, error, tell_server=False)
+
+    def _media_error(self, event: media.Error) -> None:
+        key = None
+        if event.source is not None and event.media_session_type is not None:
+            key = MediaSessionKey(event.source, event.media_session_type)
+        self._refuse(event.error.value, key)
+        session = self._subscription(key)
+        if session is not None and session.call is None and not session.is_live:
+            # Nobody waits for it any more, but the next subscribe would wait for this one.
+            self._conference.subscriptions.stop(session, CallRefused(event.error.value))
+
+    def _force_mute_enabled(self, event: media.ForceMuteEnabled) -> None:
+        self._force_mute(is_on=True, allow_list=event.allow_list)
+        self._acknowledge(media.ModeratorEnableForceMute)
+
+    def _force_mute_disabled(self, _: media.ForceMuteDisabled) -> None:
+        self._force_mute(is_on=False, allow_list=())
+        self._acknowledge(media.ModeratorDisableForceMute)
+
+    def _force_mute(self, *, is_on: bool, allow_list: tuple[ParticipantId, ...]) -> None:
+        self._state = evolve(self._state, force_mute=is_on, allow_list=frozenset(allow_list))
+        self._notify(ForceMuteChanged(force_mute=is_on, allow_list=self._state.allow_list))
+
+
+# -- commands ---
+class MediaCommands(CommandGroup[T]):
+    """Muting others, presenters, speaking. Streams have methods of the conference, for they need a media engine."""
+
+    def mute(self, *participants: Someone, force: bool = False) -> T:
+        """Ask participants, none named means all others, to mute; ``force``: without asking them. Moderators only."""
+        targets = tuple(id_of(participant) for participant in participants) or tuple(
+            participant.id for participant in self._state().participants.values() if participant.is_here
+        )
+        return self._perform(media.ModeratorMute(targets=targets, force=force))
+
+    def grant_presenter(self, *participants: Someone) -> T:
+        """Let participants share their screens; moderators only."""
+        return self._perform(media.GrantPresenterRole(participant_ids=tuple(map(id_of, participants))))
+
+    def revoke_presenter(self, *participants: Someone) -> T:
+        """Let participants share their screens no more; moderators only."""
+        return self._perform(media.RevokePresenterRole(participant_ids=tuple(map(id_of, participants))))
+
+    def enable_force_mute(self, *allowed: Someone) -> T:
+        """Let nobody but ``allowed`` unmute; moderators only (L 0.16)."""
+        return self._perform(media.ModeratorEnableForceMute(allow_list=tuple(map(id_of, allowed))))
+
+    def disable_force_mute(self) -> T:
+        """Let everybody unmute; moderators only (L 0.16)."""
+        return self._perform(media.ModeratorDisableForceMute())
+
+    def update_speaking(self, is_speaking: bool) -> T:
+        """Tell that we speak, or no longer; servers from 0.9 on do not find out by themselves."""
+        return self._perform(media.UpdateSpeakingState(is_speaking=is_speaking))

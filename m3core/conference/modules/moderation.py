@@ -1,0 +1,299 @@
+"""Namespace `moderation`: the waiting room, hands, names, and who is sent away (signaling.md § 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from attrs import evolve, field, frozen
+
+from m3core.conference.common import EndReason, Participant
+from m3core.conference.merging import newcomer
+from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule, rules
+from m3core.errors import LimitExceeded
+from m3core.limits import MAX_PARTICIPANTS
+from m3core.messages import Command, Event, moderation
+from m3core.messages.control import JoinSuccess
+from m3core.messages.moderation import KickScope
+from m3core.messages.participants import ParticipantEntry, WaitingRoomState
+from m3core.signaling import State
+from m3core.values import ParticipantId
+
+if TYPE_CHECKING:
+    from m3core.conference.events import ConferenceEvent
+
+
+# -- state ---
+@frozen(kw_only=True)
+class ModerationState:
+    """The switches of the room, and who waits. Capture-era servers tell moderators only."""
+
+    raise_hands_enabled: bool = True
+    waiting_room_enabled: bool | None = None
+    """None: we were not told."""
+    waiting: Mapping[ParticipantId, Participant] = field(factory=lambda: MappingProxyType({}))
+    """Who is in the waiting room, in the order of coming."""
+    accepted: frozenset[ParticipantId] = frozenset()
+    """Who of them may enter already, and is about to."""
+
+
+# -- events ---
+@frozen(kw_only=True)
+class WaitingRoomEntered:
+    """A moderator has to let us in. ``sent_back``: we were in the room before."""
+
+    sent_back: bool = False
+
+
+@frozen(kw_only=True)
+class WaitingRoomJoined:
+    """Somebody waits for a moderator."""
+
+    participant: Participant
+
+
+@frozen(kw_only=True)
+class WaitingRoomLeft:
+    """Somebody waits no more: has gone, or enters the room."""
+
+    participant: Participant
+
+
+@frozen(kw_only=True)
+class WaitingRoomSwitched:
+    """From now on whoever joins has to wait, or need not."""
+
+    is_enabled: bool
+
+
+@frozen(kw_only=True)
+class RaiseHandsSwitched:
+    """Hands may be raised, or may not and are all down."""
+
+    is_enabled: bool
+    issued_by: ParticipantId
+
+
+@frozen(kw_only=True)
+class HandsReset:
+    """A moderator lowered raised hands; `HandLowered` tells whose."""
+
+    issued_by: ParticipantId
+
+
+@frozen(kw_only=True)
+class DebriefingStarted:
+    """The meeting is over for the others, and we stay (L 0.4)."""
+
+    issued_by: ParticipantId
+
+
+@frozen(kw_only=True)
+class DisplayNameChanged:
+    """A moderator gave somebody, perhaps us, another name (L 0.12). ``participant``: None if unknown here."""
+
+    participant: Participant | None
+    old_name: str
+    new_name: str
+    issued_by: ParticipantId
+
+
+ModerationEvent: TypeAlias = (
+    WaitingRoomEntered
+    | WaitingRoomJoined
+    | WaitingRoomLeft
+    | WaitingRoomSwitched
+    | RaiseHandsSwitched
+    | HandsReset
+    | DebriefingStarted
+    | DisplayNameChanged
+)
+
+
+# -- folding ---
+_MODERATORS = "insufficient_permissions"  # only L 0.15 says so, others are silent
+
+
+class ModerationModule(ClientModule[ModerationState]):
+    """What moderators do to the room, and to us."""
+
+    NAMESPACE = "moderation"
+    RULES: ClassVar[Rules] = MappingProxyType(
+        rules(_MODERATORS, moderation.Kick, moderation.Accept, moderation.ResetRaisedHands, moderation.Debrief)
+        | rules(_MODERATORS, moderation.EnableWaitingRoom, moderation.DisableWaitingRoom)
+        | rules(_MODERATORS, moderation.EnableRaiseHands, moderation.DisableRaiseHands)
+        | {
+            moderation.Ban: rule(_MODERATORS, "cannot_ban_guest"),
+            moderation.SendToWaitingRoom: rule(_MODERATORS, "cannot_send_room_owner_to_waiting_room"),
+            moderation.ChangeDisplayName: rule(
+                _MODERATORS, "cannot_change_name_of_registered_users", "invalid_display_name"
+            ),
+        }
+    )
+    _state = ModerationState()
+
+    def build(self) -> ModerationState:
+        """The snapshot."""
+        return self._state
+
+    def handlers(self) -> Mapping[type[Event], Handler]:
+        """Every event of `moderation`."""
+        return {
+            moderation.Kicked: lambda _: self._expect_end(EndReason.KICKED),
+            moderation.Banned: lambda _: self._expect_end(EndReason.BANNED),
+            moderation.SessionEnded: lambda _: self._expect_end(EndReason.MEETING_OVER),
+            moderation.InWaitingRoom: self._in_waiting_room,
+            moderation.SentToWaitingRoom: lambda _: None,  # `in_waiting_room` follows
+            moderation.Accepted: self._let_in,
+            moderation.JoinedWaitingRoom: self._joined_waiting_room,
+            moderation.LeftWaitingRoom: self._left_waiting_room,
+            moderation.WaitingRoomEnabled: lambda _: self._switch_waiting_room(is_enabled=True),
+            moderation.WaitingRoomDisabled: lambda _: self._switch_waiting_room(is_enabled=False),
+            moderation.RaiseHandsEnabled: lambda event: self._switch_hands(event.issued_by, is_enabled=True),
+            moderation.RaiseHandsDisabled: lambda event: self._switch_hands(event.issued_by, is_enabled=False),
+            moderation.RaisedHandResetByModerator: self._hands_reset,
+            moderation.DebriefingStarted: self._debriefing_started,
+            moderation.DisplayNameChanged: self._display_name_changed,
+            moderation.Error: lambda event: self._refuse(event.error.value),
+        }
+
+    def entered(self, join: JoinSuccess) -> None:
+        """The switches, and who waits."""
+        told = join.moderation or moderation.JoinData(raise_hands_enabled=True)
+        entries = told.waiting_room_participants or ()
+        self._state = ModerationState(
+            raise_hands_enabled=told.raise_hands_enabled,
+            waiting_room_enabled=told.waiting_room_enabled,
+            waiting=MappingProxyType({entry.id: newcomer(entry) for entry in entries}),
+            accepted=frozenset(one.id for one in entries if one.waiting_room_state is WaitingRoomState.ACCEPTED),
+        )
+
+    def present_events(self) -> tuple[ConferenceEvent, ...]:
+        """Who waits."""
+        return tuple(WaitingRoomJoined(participant=participant) for participant in self._state.waiting.values())
+
+    def sent(self, command: Command) -> None:
+        """Nobody tells of an acceptance."""
+        if isinstance(command, moderation.Accept):
+            self._state = evolve(self._state, accepted=self._state.accepted | {command.target})
+
+    def refused(self, command: Command) -> None:
+        """Not accepted after all."""
+        if isinstance(command, moderation.Accept):
+            self._state = evolve(self._state, accepted=self._state.accepted - {command.target})
+
+    def _expect_end(self, reason: EndReason) -> None:
+        self._conference.life.expected_end = reason
+
+    def _in_waiting_room(self, _: moderation.InWaitingRoom) -> None:
+        conference = self._conference
+        if conference.outbox.signaling.state is State.WAITING:
+            was_inside = conference.is_inside
+            conference.life.waiting()
+            if was_inside:
+                for module in conference.modules.all:
+                    module.touch()
+                    module.left()
+            self._notify(WaitingRoomEntered(sent_back=was_inside))
+
+    def _let_in(self, _: moderation.Accepted) -> None:
+        if self._conference.outbox.signaling.state is State.ACCEPTED:
+            self._conference.life.enter_room()
+
+    def _joined_waiting_room(self, event: moderation.JoinedWaitingRoom) -> None:
+        before = self._state
+        if event.id not in before.waiting and len(before.waiting) >= MAX_PARTICIPANTS:
+            raise LimitExceeded("waiting participants", MAX_PARTICIPANTS, len(before.waiting) + 1, "participants")
+        participant = newcomer(ParticipantEntry(id=event.id, control=event.control))
+        accepted = before.accepted - {event.id}
+        if event.waiting_room_state is WaitingRoomState.ACCEPTED:
+            accepted |= {event.id}
+        waiting = MappingProxyType({**before.waiting, event.id: participant})
+        self._state = evolve(before, waiting=waiting, accepted=accepted)
+        self._notify(WaitingRoomJoined(participant=participant))
+        self._acknowledge(moderation.SendToWaitingRoom, lambda command: command.target == event.id)
+
+    def _left_waiting_room(self, event: moderation.LeftWaitingRoom) -> None:
+        before = self._state
+        participant = before.waiting.get(event.id)
+        if participant is not None:
+            waiting = MappingProxyType({who: one for who, one in before.waiting.items() if who != event.id})
+            self._state = evolve(before, waiting=waiting, accepted=before.accepted - {event.id})
+            self._notify(WaitingRoomLeft(participant=participant))
+
+    def _switch_waiting_room(self, *, is_enabled: bool) -> None:
+        self._state = evolve(self._state, waiting_room_enabled=is_enabled)
+        self._notify(WaitingRoomSwitched(is_enabled=is_enabled))
+        self._acknowledge(moderation.EnableWaitingRoom if is_enabled else moderation.DisableWaitingRoom)
+
+    def _switch_hands(self, issued_by: ParticipantId, *, is_enabled: bool) -> None:
+        self._state = evolve(self._state, raise_hands_enabled=is_enabled)
+        self._notify(RaiseHandsSwitched(is_enabled=is_enabled, issued_by=issued_by))
+        if not is_enabled:
+            self._conference.modules.control.lower_by_moderator()
+        self._acknowledge(moderation.EnableRaiseHands if is_enabled else moderation.DisableRaiseHands)
+
+    def _hands_reset(self, event: moderation.RaisedHandResetByModerator) -> None:
+        self._notify(HandsReset(issued_by=event.issued_by))
+        self._conference.modules.control.lower_by_moderator()
+        self._acknowledge(moderation.ResetRaisedHands)
+
+    def _debriefing_started(self, event: moderation.DebriefingStarted) -> None:
+        self._notify(DebriefingStarted(issued_by=event.issued_by))
+        self._acknowledge(moderation.Debrief)
+
+    def _display_name_changed(self, event: moderation.DisplayNameChanged) -> None:
+        self._conference.rename(event.target, event.new_name)
+        who, old, new = self._participant(event.target), event.old_name, event.new_name
+        self._notify(DisplayNameChanged(participant=who, old_name=old, new_name=new, issued_by=event.issued_by))
+        self._acknowledge(moderation.ChangeDisplayName, lambda command: command.target == event.target)
+
+
+# -- commands ---
+class ModerationCommands(CommandGroup[T]):
+    """What moderators may do. Capture-era servers ignore others in silence, which looks like success."""
+
+    def kick(self, participant: Someone) -> T:
+        """Send somebody away, who may come back."""
+        return self._perform(moderation.Kick(target=id_of(participant)))
+
+    def ban(self, participant: Someone) -> T:
+        """Send somebody with an account away for good. Refused: `cannot_ban_guest`."""
+        return self._perform(moderation.Ban(target=id_of(participant)))
+
+    def accept(self, participant: Someone) -> T:
+        """Let somebody in who waits."""
+        return self._perform(moderation.Accept(target=id_of(participant)))
+
+    def enable_waiting_room(self) -> T:
+        """Let whoever joins wait."""
+        return self._perform(moderation.EnableWaitingRoom())
+
+    def disable_waiting_room(self) -> T:
+        """Let nobody wait any more; those who wait already still do."""
+        return self._perform(moderation.DisableWaitingRoom())
+
+    def enable_raise_hands(self) -> T:
+        """Allow hands."""
+        return self._perform(moderation.EnableRaiseHands())
+
+    def disable_raise_hands(self) -> T:
+        """Forbid hands, and lower all."""
+        return self._perform(moderation.DisableRaiseHands())
+
+    def reset_raised_hands(self, *participants: Someone) -> T:
+        """Lower all hands, or those of ``participants`` (L; capture-era servers then lower all)."""
+        return self._perform(moderation.ResetRaisedHands(target=tuple(map(id_of, participants)) or None))
+
+    def send_to_waiting_room(self, participant: Someone) -> T:
+        """Send somebody back to the waiting room (L 0.12)."""
+        return self._perform(moderation.SendToWaitingRoom(target=id_of(participant)))
+
+    def debrief(self, kick_scope: KickScope) -> T:
+        """End the meeting for some; the others stay (L 0.4)."""
+        return self._perform(moderation.Debrief(kick_scope=kick_scope))
+
+    def change_display_name(self, participant: Someone, new_name: str) -> T:
+        """Give a guest another name (L 0.12)."""
+        return self._perform(moderation.ChangeDisplayName(target=id_of(participant), new_name=new_name))

@@ -1,0 +1,206 @@
+"""Namespace `recording`: the recording of the room, and its live streams (signaling.md § 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import ClassVar
+
+from attrs import frozen
+
+from m3core.messages.base import Command, Event, Value
+from m3core.values import ParticipantId, StreamingTargetId
+
+
+class RecordingErrorCode(Enum):
+    """Why the server refused a `recording` command (signaling.md § 11; the last two L)."""
+
+    INSUFFICIENT_PERMISSIONS = "insufficient_permissions"
+    ALREADY_RECORDING = "already_recording"
+    INVALID_RECORDING_ID = "invalid_recording_id"
+    INVALID_STREAMING_ID = "invalid_streaming_id"
+    RECORDER_NOT_STARTED = "recorder_not_started"
+
+
+class RecorderErrorCode(Enum):
+    """Why there is no recorder (L)."""
+
+    TIMEOUT = "timeout"
+
+
+class RecordingState(Enum):
+    """Whether the recorder is on its way or records (R)."""
+
+    INITIALIZING = "initializing"
+    RECORDING = "recording"
+
+
+class StreamingKind(Enum):
+    """What a target is: a file of the room, or a stream that others watch (L)."""
+
+    RECORDING = "recording"
+    LIVESTREAM = "livestream"
+
+
+class StreamStatus(Enum):
+    """What a target does; with ``error`` comes a reason (L)."""
+
+    STARTING = "starting"
+    INACTIVE = "inactive"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ERROR = "error"
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class StreamErrorReason(Value):
+    """Why a target failed. Wire: ``reason`` (L)."""
+
+    code: str
+    message: str
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class StreamingTarget(Value):
+    """Where the recorder may send the room. Wire: a value of ``targets`` (L). ``public_url``: of a live stream only."""
+
+    name: str
+    streaming_kind: StreamingKind
+    status: StreamStatus
+    public_url: str | None = None
+    reason: StreamErrorReason | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class JoinData(Value):
+    """What is recorded. Wire: ``join_success.recording``; null (S), here without any field, when nothing is.
+
+    R: ``state``, which its documentation calls ``status``, and ``recording_id``, the recorder's participant id, once it
+    records. L: ``targets`` by their `StreamingTargetId`.
+    """
+
+    state: RecordingState | None = None
+    status: RecordingState | None = None
+    recording_id: ParticipantId | None = None
+    targets: Mapping[str, StreamingTarget] | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class PeerData(Value):
+    """Whether a participant agrees to be recorded. Wire: ``recording`` of an entry (S, § 5.2).
+
+    ``recording_consent`` is what the documentation of R calls the same.
+    """
+
+    consents_recording: bool | None = None
+    recording_consent: bool | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Start(Command):
+    """Ask a recorder to come; `Started` tells when it is there. Wire: `start` (R)."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    ACTION: ClassVar[str] = "start"
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Stop(Command):
+    """Send the recorder away. Wire: `stop` (R). ``recording_id``: the recorder's participant id."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    ACTION: ClassVar[str] = "stop"
+
+    recording_id: ParticipantId
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class SetConsent(Command):
+    """Agree to be recorded, or not; others get an `Update`. Wire: `set_consent` (R)."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    ACTION: ClassVar[str] = "set_consent"
+
+    consent: bool
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class StartStream(Command):
+    """Start, or go on with, targets. Wire: `start_stream` (L)."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    ACTION: ClassVar[str] = "start_stream"
+
+    target_ids: tuple[StreamingTargetId, ...]
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class PauseStream(Command):
+    """Pause targets. Wire: `pause_stream` (L)."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    ACTION: ClassVar[str] = "pause_stream"
+
+    target_ids: tuple[StreamingTargetId, ...]
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class StopStream(Command):
+    """Stop targets. Wire: `stop_stream` (L)."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    ACTION: ClassVar[str] = "stop_stream"
+
+    target_ids: tuple[StreamingTargetId, ...]
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Started(Event):
+    """The room is recorded. Wire: `started` (R). ``recording_id``: the recorder's participant id."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    MESSAGE: ClassVar[str] = "started"
+
+    recording_id: ParticipantId
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Stopped(Event):
+    """The room is no longer recorded. Wire: `stopped` (R)."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    MESSAGE: ClassVar[str] = "stopped"
+
+    recording_id: ParticipantId
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class StreamUpdated(Event):
+    """A target changed. Wire: `stream_updated` (L). ``reason``: with the status ``error`` only."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    MESSAGE: ClassVar[str] = "stream_updated"
+
+    target_id: StreamingTargetId
+    status: StreamStatus
+    reason: StreamErrorReason | None = None
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class RecorderError(Event):
+    """No recorder came. Wire: `recorder_error` (L)."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    MESSAGE: ClassVar[str] = "recorder_error"
+
+    error: RecorderErrorCode
+
+
+@frozen(kw_only=True, weakref_slot=False)
+class Error(Event):
+    """The server refused a command. Wire: `error` (R)."""
+
+    NAMESPACE: ClassVar[str] = "recording"
+    MESSAGE: ClassVar[str] = "error"
+
+    error: RecordingErrorCode
