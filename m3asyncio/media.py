@@ -232,13 +232,15 @@ async def _shut(peer: _Peer) -> None:
 
 async def _drain(track: MediaStreamTrack, received: ReceivedMedia) -> None:
     """Take every frame, wanted or not: what is left in aiortc's queue grows without bound."""
+    timeline = (received.video if track.kind == "video" else received.audio).timeline
+    timeline.begin()
     try:
         while True:
             frame = await track.recv()
             if isinstance(frame, av.VideoFrame):
-                received.video.put(video_frame(frame, frame.time or 0.0))
+                received.video.put(video_frame(frame, timeline.at(frame.time or 0.0)))
             elif isinstance(frame, av.AudioFrame):
-                received.audio.put(audio_frame(frame, frame.time or 0.0))
+                received.audio.put(audio_frame(frame, timeline.at(frame.time or 0.0)))
     except MediaStreamError:
         pass  # the peer may be begun anew: the queues end with `ClosePeer`
 

@@ -14,8 +14,9 @@ from m3asyncio.cli.receiver import ReceivedStream, Receiver
 from m3asyncio.cli.wording import as_json, sentence
 from m3asyncio.client import Conference, join
 from m3asyncio.source_base import Source
-from m3core.conference.events import ConferenceEvent, ConferenceJoined, Ended, StreamStarted
+from m3core.conference.events import ConferenceEvent, ConferenceJoined, Ended, Resumed, StreamStarted
 from m3core.conference.state import EndReason, Participant
+from m3core.values import MediaSessionKey, MediaSessionType
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -57,14 +58,15 @@ class _Visit:
         self._tell(ConferenceJoined(participant=self._conference.own))
         async with asyncio.TaskGroup() as tasks:
             publishing = tasks.create_task(self._publish(options))
-            receiving: set[asyncio.Task[None]] = set()
+            receiving: dict[asyncio.Task[None], MediaSessionKey] = {}
             async for event in self._conference.events():
                 self._tell(event)
-                if isinstance(event, StreamStarted):
-                    work = self._receiver.receive(event.participant, event.media_session_type)
-                    task = tasks.create_task(work)
-                    receiving.add(task)
-                    task.add_done_callback(receiving.discard)
+                for participant, kind in _new_streams(event):
+                    key = MediaSessionKey(participant.id, kind)
+                    if key not in receiving.values():
+                        task = tasks.create_task(self._receiver.receive(participant, kind))
+                        receiving[task] = key
+                        task.add_done_callback(receiving.pop)
             publishing.cancel()
 
     async def _publish(self, options: argparse.Namespace) -> None:
@@ -140,6 +142,17 @@ class _Visit:
                     for stream in streams
                 ),
             )
+
+
+def _new_streams(event: ConferenceEvent) -> list[tuple[Participant, MediaSessionType]]:
+    """What ``event`` says is published; after a lost connection that may be known already."""
+    match event:
+        case StreamStarted(participant=participant, media_session_type=kind):
+            return [(participant, kind)]
+        case Resumed(joined=joined, changed=changed):
+            return [(participant, kind) for participant in (*joined, *changed) for kind in participant.streams]
+        case _:
+            return []
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:

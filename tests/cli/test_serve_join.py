@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,9 +23,9 @@ from m3core.media import VideoFrame
 class Command:
     """One `m3` command in a process of its own."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, program: tuple[str, ...] = M3) -> None:
         self.process = subprocess.Popen(
-            [*M3, *arguments],
+            [*program, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -67,8 +68,8 @@ class Command:
 
 
 @contextmanager
-def m3(folder: Path, *arguments: str) -> Iterator[Command]:
-    command = Command(folder, *arguments)
+def m3(folder: Path, *arguments: str, program: tuple[str, ...] = M3) -> Iterator[Command]:
+    command = Command(folder, *arguments, program=program)
     try:
         yield command
     finally:
@@ -117,6 +118,28 @@ def test_people_see_each_other(tmp_path: Path, invitation: str) -> None:
     reading = read_pattern(frame)
     assert reading is not None
     assert reading.sender_code == sender_code("Ada")
+
+
+_IMPATIENT = """
+import sys, m3core.conference.backoff as backoff
+from m3asyncio.cli.main import main
+backoff.RECONNECT_PATIENCE = 0.1
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_server_that_does_not_come_back_ends_its_guests(tmp_path: Path) -> None:
+    with m3(tmp_path, "serve", "--json") as serve:
+        link = serve.event("serving")["invitation"]
+        impatient = (sys.executable, "-c", _IMPATIENT)
+        with m3(tmp_path, "join", link, "--name", "Eve", "--json", program=impatient) as eve:
+            eve.event("conference_joined")
+            assert serve.interrupt()[0] == 0
+            status, out, err = eve.end()
+        assert status == 1
+        assert '"event": "ended"' in out
+        assert err.splitlines()[-1].startswith("m3 join: the conference ended")
+        assert "Traceback" not in err
 
 
 def test_guests_wait_for_a_server_that_ends(tmp_path: Path) -> None:

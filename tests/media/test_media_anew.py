@@ -10,6 +10,7 @@ from media_helpers import KEY, Call, Reader, call
 
 from m3asyncio import sources
 from m3asyncio.pattern import read_pattern
+from m3asyncio.received import Timeline
 from m3core.controller.sfu import OfferSubscription
 from m3core.io import ClosePeer, Down, Failed, OpenPublisher, PeerId, SetSending
 
@@ -50,7 +51,9 @@ def test_media_flows_again_through_peers_that_begin_anew(is_noticed: bool) -> No
             it.sfu.do(subscriber, ClosePeer())
         it.negotiate(subscriber, OfferSubscription(again))
         arrived = received.video.frames
-        assert read_pattern(pictures.until(lambda _: received.video.frames > arrived + 5)) is not None
+        last = pictures.until(lambda _: received.video.frames > arrived + 5)
+        assert read_pattern(last) is not None
+        assert last.time > first.time + 0.1  # its clock goes on
         assert it.engine.received(subscriber) is received
         assert [received.video.ended] == [False]
         assert it.engine.stats(publisher).video.frames_sent > before.video.frames_sent
@@ -87,3 +90,14 @@ def test_a_source_waits_for_the_peer_that_follows() -> None:
         assert it.engine.stats(peer).video.frames_sent > 0
         it.client.do(peer, ClosePeer())
         assert "no such peer" in it.client.refused(peer, SetSending(audio=True, video=True))
+
+
+def test_a_timeline_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    timeline = Timeline()
+    timeline.begin()
+    assert [timeline.at(0.5), timeline.at(2.5)] == [0.5, 2.5]
+    now = 107.0
+    timeline.begin()
+    assert [timeline.at(0.0), timeline.at(1.0)] == [9.5, 10.5]
