@@ -33,7 +33,7 @@ from m3core.conference.modules.timer import TimerStarted as TimerStarted
 from m3core.conference.modules.timer import TimerStopped as TimerStopped
 from m3core.errors import RemoteProtocolError
 from m3core.messages import Event, UnknownEvent
-from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
+from m3core.values import BreakoutRoomId, MediaKind, MediaSessionType, ParticipantId, SlowDirection
 
 
 @frozen(kw_only=True)
@@ -76,6 +76,18 @@ class Resumed:
 
 
 @frozen(kw_only=True)
+class RoomChanged:
+    """We went into another room of the meeting; ``breakout_room`` None: the main room.
+
+    ``participant`` is ourselves. Nobody of the old room is here; `ParticipantJoined` for everybody present follows, and
+    our streams are published again.
+    """
+
+    participant: Participant
+    breakout_room: BreakoutRoomId | None
+
+
+@frozen(kw_only=True)
 class ParticipantJoined:
     """Somebody came, or was already there when we joined."""
 
@@ -91,7 +103,7 @@ class ParticipantLeft:
 
 @frozen(kw_only=True)
 class ParticipantChanged:
-    """Something about a participant changed that has no event of its own: name, avatar, presenter, modules."""
+    """Something about a participant changed that has no event of its own: name, avatar, groups, minutes, consent."""
 
     participant: Participant
     previous: Participant
@@ -177,8 +189,9 @@ class ForceMuteChanged:
 
 @frozen(kw_only=True)
 class PresenterChanged:
-    """We may, or may no longer, share the screen."""
+    """A participant, perhaps we, may, or may no longer, share the screen."""
 
+    participant: Participant
     is_presenter: bool
 
 
@@ -258,6 +271,7 @@ ConferenceEvent: TypeAlias = (
     ConferenceJoined
     | ConnectionLost
     | Resumed
+    | RoomChanged
     | ParticipantJoined
     | ParticipantLeft
     | ParticipantChanged

@@ -205,10 +205,12 @@ class Api:
             return FORBIDDEN
         return GET_EVENT.response(_event(event, user))
 
-    def _room(self, incoming: Incoming, user: User) -> StoredRoom:
+    def _room(self, incoming: Incoming, user: User, *, is_open: bool = False) -> StoredRoom:
         """The room of the path; the access check comes before the look-up (rest.md § 1)."""
         room = self._store.rooms.get(RoomId(incoming.match.ids["room_id"]))
-        if room is None or room.owner != user.id:
+        if room is None and is_open:
+            raise RequestRefused(NOT_FOUND)
+        if room is None or (room.owner != user.id and not is_open):
             raise RequestRefused(FORBIDDEN)
         return room
 
@@ -261,7 +263,7 @@ class Api:
     # -- sessions ---
     def _start(self, incoming: Incoming) -> Answer:
         user = self._user(incoming)
-        room = self._room(incoming, user)
+        room = self._room(incoming, user, is_open=self._config.open_rooms)
         request = incoming.read(START)
         meeting = self._host.rooms.live.get(room.id)
         if meeting is not None and user.id in meeting.banned:

@@ -79,6 +79,8 @@ class ControllerConfig:
     """Of the identity provider, for `GET /auth/login`; empty where tokens are handed out otherwise."""
     screen_needs_permission: bool = False
     """Whether guests and users need a moderator's grant to share the screen (media.md § 3)."""
+    open_rooms: bool = False
+    """Whether everybody who is logged in may start in every room, not only its owner (rest.md § 4, start)."""
     camera_bitrate: int = CAMERA_BITRATE
     screen_bitrate: int = SCREEN_BITRATE
     feature_level: FeatureLevel = FeatureLevel.CAPTURE

@@ -14,7 +14,7 @@ that a test can let messages cross.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from m3core.conference.entrance import Entrance, GuestEntrance, MemberEntrance
@@ -58,18 +58,21 @@ OWNER: Final = User(
 
 
 class World:
-    """One controller, its fake SFU, and any number of clients."""
+    """One controller, its fake SFU, and any number of clients. ``users``: who has an account beside the owner."""
 
-    def __init__(self, config: ControllerConfig | None = None) -> None:
+    def __init__(self, config: ControllerConfig | None = None, *, users: Sequence[User] = ()) -> None:
         self.now = 0.0
+        self._tokens = {user.display_name: Secret(f"token-{user.id}") for user in users}
         self.controller = Controller(
             config or ControllerConfig(web_url=BASE_URL),
-            TokenTable({OWNER_TOKEN: OWNER}),
+            TokenTable({OWNER_TOKEN: OWNER} | {self._tokens[user.display_name]: user for user in users}),
             entropy=seeded_entropy(),
             utc_at_zero=UTC_AT_ZERO,
         )
         self.sfu = FakeSfu()
         self.clients: list[Client] = []
+        self._accounts: list[Secret] = []
+        """The access token of each client, for entrances that use one."""
         self.channels: dict[tuple[str, int], deque[Callable[[], None]]] = {}
         """What is under way: one queue for each direction of each client, one for the SFU."""
         self.refusals: list[HttpResponse] = []
@@ -90,6 +93,11 @@ class World:
     def owner(self, name: str) -> Client:
         """The owner of the room; starts to join."""
         return self._enter(MemberEntrance(base_url=BASE_URL, room_id=self.room_id), name)
+
+    def user(self, name: str) -> Client:
+        """One of the ``users``, by its display name; starts to join. Needs `ControllerConfig.open_rooms`."""
+        entrance = MemberEntrance(base_url=BASE_URL, room_id=self.room_id)
+        return self._enter(entrance, name, self._tokens[name])
 
     def joined(self, *names: str) -> list[Client]:
         """The owner and guests, in the room, with their fakes."""
@@ -300,7 +308,7 @@ class World:
             return
         headers = request.headers
         if request.authorization is Authorization.ACCOUNT:
-            headers = (*headers, ("authorization", f"Bearer {OWNER_TOKEN.reveal()}"))
+            headers = (*headers, ("authorization", f"Bearer {self._accounts[index].reveal()}"))
 
         def reply(response: HttpResponse) -> None:
             def deliver() -> None:
@@ -344,23 +352,25 @@ class World:
             self._queue("sfu", 0, deliver)
 
     # -- set-up ---
-    def _enter(self, entrance: Entrance, name: str) -> Client:
+    def _enter(self, entrance: Entrance, name: str, token: Secret = OWNER_TOKEN) -> Client:
         client = Client(self, entrance, name, len(self.clients))
         self.clients.append(client)
+        self._accounts.append(token)
         client.do(lambda conference, now: conference.start(now))
         return client
 
     def _prepare(self) -> tuple[RoomId, InviteCode]:
-        """Log the owner in, create an event and an invitation, over REST."""
+        """Log everybody in, create an event and an invitation, over REST."""
         answers: list[HttpResponse] = []
 
-        def ask(request: HttpRequest) -> HttpResponse:
-            headers = (*request.headers, ("authorization", f"Bearer {OWNER_TOKEN.reveal()}"))
+        def ask(request: HttpRequest, token: Secret = OWNER_TOKEN) -> HttpResponse:
+            headers = (*request.headers, ("authorization", f"Bearer {token.reveal()}"))
             self._ask(request.method, request.url, headers, request.body, answers.append)
             return answers[-1]
 
         zero = RequestId(0)
-        LOGIN.read(ask(LOGIN.request(zero, BASE_URL, LoginRequest(id_token=OWNER_TOKEN))))
+        for token in (OWNER_TOKEN, *self._tokens.values()):
+            LOGIN.read(ask(LOGIN.request(zero, BASE_URL, LoginRequest(id_token=token)), token))
         body = CreateEvent(title="Test", description="", is_time_independent=True, is_adhoc=True)
         room_id = CREATE_EVENT.read(ask(CREATE_EVENT.request(zero, BASE_URL, body))).room.id
         invite = CREATE_INVITE.read(ask(CREATE_INVITE.request(zero, BASE_URL, CreateInvite(), room_id=room_id)))

@@ -17,6 +17,7 @@ from m3core.conference.events import (
     PeerMisbehaved,
     Resumed,
     RoleChanged,
+    RoomChanged,
     StreamStopped,
 )
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
@@ -131,6 +132,9 @@ class ControlModule(ClientModule[ControlState]):
             is_presenter=event.media is not None and event.media.is_presenter,
         )
         conference.raw_modules = MappingProxyType(dict(event.modules))
+        if conference.life.is_moving:
+            self._moved(own, event)
+            return
         if previous is not None and conference.life.is_resuming:
             self._resumed(previous, own, event)
             return
@@ -139,7 +143,22 @@ class ControlModule(ClientModule[ControlState]):
         conference.life.entered()
         self._notify(ConferenceJoined(participant=own), *present)
         for module in conference.modules.all:
+            module.missed_events()  # nothing: we were not here before
             self._notify(*module.present_events())
+
+    def _moved(self, own: Participant, event: control.JoinSuccess) -> None:
+        """We are in another room of the meeting: everybody here is new to us."""
+        conference = self._conference
+        for module in conference.modules.all:
+            module.left()
+        present = conference.roster.enter(event.participants)
+        self._enter_modules(event)
+        conference.life.entered()
+        self._notify(RoomChanged(participant=own, breakout_room=conference.life.breakout), *present)
+        for module in conference.modules.all:
+            self._notify(*module.present_events())
+        conference.publications.renew(own, conference.now)
+        conference.subscriptions.renew(conference.roster.publishes, conference.now)
 
     def _resumed(self, previous: Participant, own: Participant, event: control.JoinSuccess) -> None:
         """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
@@ -156,6 +175,8 @@ class ControlModule(ClientModule[ControlState]):
                 changed=changes.changed,
             )
         )
+        for module in conference.modules.all:
+            self._notify(*module.missed_events())
         conference.publications.renew(own, conference.now)
         conference.subscriptions.renew(conference.roster.publishes, conference.now)
 
@@ -215,7 +236,7 @@ class ControlModule(ClientModule[ControlState]):
             return
         if conference.outbox.signaling.state is State.WAITING:  # not accepted after all
             conference.life.waiting()
-        if event.error is _NO_NAMESPACE and conference.life.is_echo_refused():
+        if event.error is _NO_NAMESPACE and conference.life.keepalive.is_echo_refused():
             return
         foreign = conference.calls.oldest_of_a_module() if event.error is _NO_NAMESPACE else None
         if foreign is not None:
