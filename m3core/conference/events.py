@@ -24,10 +24,32 @@ from m3core.conference.media_events import StreamChanged as StreamChanged
 from m3core.conference.media_events import StreamStarted as StreamStarted
 from m3core.conference.media_events import StreamStopped as StreamStopped
 from m3core.conference.media_events import SubscriptionStopped as SubscriptionStopped
+from m3core.conference.modules.assets import AssetReady as AssetReady
+from m3core.conference.modules.automod import AutomodEvent
+from m3core.conference.modules.automod import AutomodStarted as AutomodStarted
+from m3core.conference.modules.automod import AutomodStopped as AutomodStopped
+from m3core.conference.modules.automod import RemainingSpeakersChanged as RemainingSpeakersChanged
+from m3core.conference.modules.automod import SpeakerDrawn as SpeakerDrawn
+from m3core.conference.modules.automod import SpeakerSelected as SpeakerSelected
+from m3core.conference.modules.breakout import BreakoutEvent
+from m3core.conference.modules.breakout import BreakoutRoomJoined as BreakoutRoomJoined
+from m3core.conference.modules.breakout import BreakoutRoomLeft as BreakoutRoomLeft
+from m3core.conference.modules.breakout import BreakoutStarted as BreakoutStarted
+from m3core.conference.modules.breakout import BreakoutStopped as BreakoutStopped
 from m3core.conference.modules.chat import ChatCleared as ChatCleared
 from m3core.conference.modules.chat import ChatEvent
 from m3core.conference.modules.chat import ChatSwitched as ChatSwitched
 from m3core.conference.modules.conversations import ChatMessage as ChatMessage
+from m3core.conference.modules.legal_vote import LegalVoteCast as LegalVoteCast
+from m3core.conference.modules.legal_vote import LegalVoteEnded as LegalVoteEnded
+from m3core.conference.modules.legal_vote import LegalVoteEvent
+from m3core.conference.modules.legal_vote import LegalVoteIssueReported as LegalVoteIssueReported
+from m3core.conference.modules.legal_vote import LegalVoteNotCounted as LegalVoteNotCounted
+from m3core.conference.modules.legal_vote import LegalVoteStarted as LegalVoteStarted
+from m3core.conference.modules.legal_vote import LegalVoteUpdated as LegalVoteUpdated
+from m3core.conference.modules.minutes import MinutesEvent
+from m3core.conference.modules.minutes import MinutesReadable as MinutesReadable
+from m3core.conference.modules.minutes import MinutesWritable as MinutesWritable
 from m3core.conference.modules.moderation import DebriefingStarted as DebriefingStarted
 from m3core.conference.modules.moderation import DisplayNameChanged as DisplayNameChanged
 from m3core.conference.modules.moderation import HandsReset as HandsReset
@@ -41,10 +63,22 @@ from m3core.conference.modules.polls import PollDone as PollDone
 from m3core.conference.modules.polls import PollsEvent
 from m3core.conference.modules.polls import PollStarted as PollStarted
 from m3core.conference.modules.polls import PollUpdated as PollUpdated
+from m3core.conference.modules.recording import RecorderFailed as RecorderFailed
+from m3core.conference.modules.recording import RecordingEvent
+from m3core.conference.modules.recording import RecordingStarted as RecordingStarted
+from m3core.conference.modules.recording import RecordingStopped as RecordingStopped
+from m3core.conference.modules.recording import StreamingChanged as StreamingChanged
+from m3core.conference.modules.recording_service import RecordingServiceEvent
+from m3core.conference.modules.recording_service import StreamsPauseRequested as StreamsPauseRequested
+from m3core.conference.modules.recording_service import StreamsStartRequested as StreamsStartRequested
+from m3core.conference.modules.recording_service import StreamsStopRequested as StreamsStopRequested
+from m3core.conference.modules.shared_folder import SharedFolderChanged as SharedFolderChanged
 from m3core.conference.modules.timer import TimerEvent
 from m3core.conference.modules.timer import TimerReadyChanged as TimerReadyChanged
 from m3core.conference.modules.timer import TimerStarted as TimerStarted
 from m3core.conference.modules.timer import TimerStopped as TimerStopped
+from m3core.conference.modules.whiteboard import WhiteboardEvent
+from m3core.conference.modules.whiteboard import WhiteboardOpened as WhiteboardOpened
 from m3core.errors import RemoteProtocolError
 from m3core.messages import Event, UnknownEvent
 from m3core.values import BreakoutRoomId, ParticipantId
@@ -194,4 +228,12 @@ ConferenceEvent: TypeAlias = (
     | ChatEvent
     | PollsEvent
     | TimerEvent
+    | BreakoutEvent
+    | RecordingEvent
+    | RecordingServiceEvent
+    | MinutesEvent
+    | WhiteboardEvent
+    | SharedFolderChanged
+    | LegalVoteEvent
+    | AutomodEvent
 )
