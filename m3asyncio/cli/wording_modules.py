@@ -77,8 +77,10 @@ def module_sentence(event: ConferenceEvent) -> str:  # noqa: C901 - one line for
             return f"{old} is now called {new}"
         case ForceMuteChanged(force_mute=force):
             return "only some may unmute now" if force else "all may unmute again"
-        case PresenterChanged(is_presenter=is_presenter):
-            return f"you may {'' if is_presenter else 'not '}share the screen" + ("" if is_presenter else " any more")
+        case PresenterChanged(participant=who, is_presenter=True):
+            return f"{who.display_name} may share the screen"
+        case PresenterChanged(participant=who):
+            return f"{who.display_name} may not share the screen any more"
         case _:
             return ""
 

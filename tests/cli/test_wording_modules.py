@@ -92,8 +92,8 @@ TEA = Timer(id=TimerId("tea"), kind=TimerKind.COUNTDOWN, started_at=Timestamp("2
         ),
         (ForceMuteChanged(force_mute=True, allow_list=frozenset()), "only some may unmute now"),
         (ForceMuteChanged(force_mute=False, allow_list=frozenset()), "all may unmute again"),
-        (PresenterChanged(participant=ADA, is_presenter=True), "you may share the screen"),
-        (PresenterChanged(participant=ADA, is_presenter=False), "you may not share the screen any more"),
+        (PresenterChanged(participant=ADA, is_presenter=True), "Ada may share the screen"),
+        (PresenterChanged(participant=ADA, is_presenter=False), "Ada may not share the screen any more"),
         (PublicationStarted(media_session_type=MediaSessionType.VIDEO), ""),
     ],
 )
