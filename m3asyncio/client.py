@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
+import random
 from collections.abc import Awaitable, Callable
 from enum import Flag, auto
 from types import TracebackType
@@ -123,7 +125,12 @@ class Joining:
                 undo.push_async_callback(http.aclose)
             entrance = self._entrance or await self._find(http)
             session = Session(
-                Engine(entrance, display_name=self._display_name),
+                Engine(
+                    entrance,
+                    display_name=self._display_name,
+                    jitter=random.random,
+                    utc_at_zero=_utc_at_zero(),
+                ),
                 http=http,
                 connect=self._connect,
                 account=self._account,
@@ -163,6 +170,11 @@ class Joining:
             if not candidate.probe or await _is_controller(http, candidate.base_url):
                 return GuestEntrance(base_url=candidate.base_url, invite_code=link.invite_code, password=self._password)
         raise LinkError("no controller was found for the link; name it with controller=")
+
+
+def _utc_at_zero() -> dt.datetime:
+    """What the calendar said when the clock of this event loop was 0."""
+    return dt.datetime.now(dt.UTC) - dt.timedelta(seconds=asyncio.get_running_loop().time())
 
 
 async def _is_controller(http: HttpTransport, base_url: str) -> bool:

@@ -15,6 +15,7 @@ from m3core.controller.config import ControllerConfig, Identities, User
 from m3core.controller.features import Feature
 from m3core.controller.resumptions import Resumptions, SessionRunning
 from m3core.controller.room import Rooms
+from m3core.controller.services import Services, check_breakout
 from m3core.controller.store import Store, StoredEvent, StoredInvite, StoredRoom
 from m3core.controller.tickets import Tickets
 from m3core.errors import LimitExceeded
@@ -26,6 +27,7 @@ from m3core.rest.events import CREATE_EVENT, GET_EVENT, Event, EventRoom, EventT
 from m3core.rest.invites import CREATE_INVITE, VERIFY_INVITE, Invite, VerifiedInvite
 from m3core.rest.rooms import GET_ROOM, START, START_INVITED, Room, StartInvitedRequest, StartRequest, StartResponse
 from m3core.rest.routes import Match, route
+from m3core.rest.services import START_RECORDING
 from m3core.rest.turn import GET_TURN, POST_TURN
 from m3core.rest.users import GET_ME, PrivateUser, PublicUser
 from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp
@@ -96,6 +98,7 @@ class Api:
         self._identities = identities
         self._tickets = tickets
         self._resumptions = resumptions
+        self._services = Services(host.config, host.store, host.rooms, tickets)
         self._handlers: Mapping[str, Callable[[Incoming], Answer]] = MappingProxyType(
             {
                 str(GET_LOGIN): self._get_login,
@@ -110,6 +113,7 @@ class Api:
                 str(START_INVITED): self._start_invited,
                 str(GET_TURN): self._get_turn,
                 str(POST_TURN): self._post_turn,
+                str(START_RECORDING): self._start_recording,
             }
         )
 
@@ -201,10 +205,12 @@ class Api:
             return FORBIDDEN
         return GET_EVENT.response(_event(event, user))
 
-    def _room(self, incoming: Incoming, user: User) -> StoredRoom:
+    def _room(self, incoming: Incoming, user: User, *, is_open: bool = False) -> StoredRoom:
         """The room of the path; the access check comes before the look-up (rest.md § 1)."""
         room = self._store.rooms.get(RoomId(incoming.match.ids["room_id"]))
-        if room is None or room.owner != user.id:
+        if room is None and is_open:
+            raise RequestRefused(NOT_FOUND)
+        if room is None or (room.owner != user.id and not is_open):
             raise RequestRefused(FORBIDDEN)
         return room
 
@@ -257,7 +263,7 @@ class Api:
     # -- sessions ---
     def _start(self, incoming: Incoming) -> Answer:
         user = self._user(incoming)
-        room = self._room(incoming, user)
+        room = self._room(incoming, user, is_open=self._config.open_rooms)
         request = incoming.read(START)
         meeting = self._host.rooms.live.get(room.id)
         if meeting is not None and user.id in meeting.banned:
@@ -283,14 +289,12 @@ class Api:
         user: User | None,
         request: StartRequest | StartInvitedRequest,
     ) -> Answer:
-        """A ticket, for the main room or a breakout room, new or to resume (rest.md, rows 5 and 6)."""
+        """A ticket, for the main room or a breakout room, new or to resume (rest.md, rows 5 and 6).
+
+        Raises `RequestRefused` for row 5.
+        """
         host = self._host
-        if request.breakout_room is not None:
-            meeting = host.rooms.live.get(room.id)
-            if meeting is None or meeting.breakouts is None or meeting.breakouts.is_over:
-                return Problem(400, "no_breakout_rooms")
-            if request.breakout_room not in meeting.breakouts.names:
-                return Problem(400, "invalid_breakout_room_id")
+        check_breakout(host.rooms, room.id, request.breakout_room)
         resumed = None
         if request.resumption is not None:
             try:
@@ -308,6 +312,10 @@ class Api:
             names_room=host.has(Feature.ROOM_IN_TICKET),
         )
         return endpoint.response(answer)
+
+    def _start_recording(self, incoming: Incoming) -> Answer:
+        self._services.check_recorder(incoming.bearer)
+        return self._services.start_recording(incoming.read(START_RECORDING), self._host.now)
 
     def _get_turn(self, incoming: Incoming) -> Answer:
         bearer = incoming.bearer

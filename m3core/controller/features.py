@@ -43,6 +43,7 @@ class Feature(Enum):
     QUOTAS = "participant and time limits: `tariff`, `closes_at`, `join_blocked`, `time_limit_quota_elapsed`"
     VERIFY_SAYS_MORE = "`password_required` in the answer of `POST /invite/verify`"
     WAITING_ROOM_FOR_MODERATORS = "only moderators hear who waits; every joiner learns the switch of the hands"
+    BREAKOUT_OMITS_NULLS = "`breakout.joined` without the keys that would be null"
     OPENTALK_SUBPROTOCOL = "the sub-protocol name `opentalk-signaling-json-v1.0`"
     DEBRIEF = "`moderation.debrief`"
     ROOM_DELETED = "`control.room_deleted`"
@@ -55,6 +56,7 @@ class Feature(Enum):
     HAND_ACKNOWLEDGED = "`hand_raised` and `hand_lowered` for oneself"
     STREAMING_TARGETS = "recording as streaming to targets"
     SPEAKING_STATE = "`speaker_updated` instead of `focus_update`"
+    STORAGE_QUOTA = "files of a room count: `storage_exceeded`"
     SEND_TO_WAITING_ROOM = "`moderation.send_to_waiting_room`"
     CHANGE_DISPLAY_NAME = "`moderation.change_display_name`"
     LEFT_REASON = "`reason` of `control.left`"
@@ -74,6 +76,7 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.QUOTAS: _L.V0_3,
         Feature.VERIFY_SAYS_MORE: _L.V0_3,
         Feature.WAITING_ROOM_FOR_MODERATORS: _L.V0_3,  # the version is not verified
+        Feature.BREAKOUT_OMITS_NULLS: _L.V0_3,  # the version is not verified
         Feature.OPENTALK_SUBPROTOCOL: _L.V0_4,
         Feature.DEBRIEF: _L.V0_4,
         Feature.ROOM_DELETED: _L.V0_4,
@@ -86,6 +89,7 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.HAND_ACKNOWLEDGED: _L.V0_9,
         Feature.STREAMING_TARGETS: _L.V0_9,
         Feature.SPEAKING_STATE: _L.V0_9,
+        Feature.STORAGE_QUOTA: _L.V0_11,
         Feature.SEND_TO_WAITING_ROOM: _L.V0_12,
         Feature.CHANGE_DISPLAY_NAME: _L.V0_12,
         Feature.LEFT_REASON: _L.V0_13,

@@ -49,9 +49,8 @@ class Joining:
             around.refuse(session, "invalid_username")
             return
         meeting = around.rooms.open(admission.room)
-        if admission.breakout_room is not None and (meeting.breakouts is None or meeting.breakouts.is_over):
-            # signaling.md § 2: an expired breakout room is closed with 1000; that there is none is our trouble.
-            around.dismiss((session,), INTERNAL_ERROR if meeting.breakouts is None else NORMAL_CLOSURE)
+        if (code := _dead_end(meeting, session)) is not None:
+            around.dismiss((session,), code)
         elif self._is_full(meeting, session):
             reason = control.JoinBlockedReason.PARTICIPANT_LIMIT_REACHED
             around.tell(session, control.JoinBlocked(reason=reason, timestamp=around.direct()))
@@ -66,6 +65,9 @@ class Joining:
 
     def enter_room(self, participant: Participant) -> None:
         """`control.enter_room` of somebody whom a moderator has let in."""
+        if (code := _dead_end(participant.room.meeting, participant.session)) is not None:
+            self._around.dismiss((participant.session,), code)
+            return
         del participant.room.meeting.waiting[participant.id]
         participant.is_waiting = False
         self._tell_left_waiting(participant)
@@ -75,6 +77,7 @@ class Joining:
         """Somebody in the room has to wait again, by the same connection."""
         self._leave_room(participant, control.LeftReason.SENT_TO_WAITING_ROOM)
         participant.left_at = None
+        participant.was_inside = True
         del participant.room.gone[participant.id]
         self._wait(participant)
 
@@ -126,7 +129,8 @@ class Joining:
     def _enter(self, participant: Participant) -> None:
         around = self._around
         participant.room = participant.room.meeting.room_for(participant.session.admission.breakout_room)
-        before = participant.room.enter(participant)
+        before = None if participant.was_inside else participant.room.meeting.last_seen(participant.id)
+        participant.room.enter(participant)
         if before is not None:
             participant.is_presenter = before.is_presenter
             for module in self._modules:
@@ -230,6 +234,19 @@ class Joining:
         only_moderators = self._around.has(Feature.WAITING_ROOM_FOR_MODERATORS)
         joined = participant.room.meeting.joined()
         self._around.tell_all((other for other in joined if other.is_moderator or not only_moderators), event)
+
+
+def _dead_end(meeting: Meeting, session: Session) -> int | None:
+    """With what code to close the connection of who wants into a breakout room that is gone; None: it may enter.
+
+    signaling.md § 2: a breakout room that expired is a normal end; that there are none at all is our trouble.
+    """
+    room, breakouts = session.admission.breakout_room, meeting.breakouts
+    if room is None:
+        return None
+    if breakouts is None:
+        return INTERNAL_ERROR
+    return NORMAL_CLOSURE if breakouts.is_over or room not in breakouts.names else None
 
 
 def _owns(session: Session) -> bool:

@@ -144,7 +144,7 @@ class ModerationModule(Module):
     def _send_to_waiting_room(self, sender: Participant, command: moderation.SendToWaitingRoom) -> None:
         around = self._around
         target = sender.room.meeting.find(command.target)
-        if target is None:
+        if target is None or not target.is_visible:
             return
         if target.is_owner:
             self._refuse(sender, ModerationErrorCode.CANNOT_SEND_ROOM_OWNER_TO_WAITING_ROOM)

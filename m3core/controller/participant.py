@@ -104,6 +104,8 @@ class Participant:
     is_waiting: bool = False
     is_accepted: bool = False
     """Let in by a moderator: does not wait again (signaling.md § 6)."""
+    was_inside: bool = False
+    """Sent back to wait: comes in again as who it is, not as who it was before."""
     hand_is_up: bool = False
     left_at: Timestamp | None = None
     publishers: dict[MediaSessionType, Publisher] = field(factory=dict)

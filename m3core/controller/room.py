@@ -36,10 +36,10 @@ class LiveRoom:
         """The moderators who are present."""
         return (participant for participant in self.present.values() if participant.is_moderator)
 
-    def enter(self, participant: Participant) -> Participant | None:
-        """Somebody is in; who it was, if it is somebody who left."""
+    def enter(self, participant: Participant) -> None:
+        """Somebody is in, and no longer one of those who left."""
         self.present[participant.id] = participant
-        return self.gone.pop(participant.id, None)
+        self.gone.pop(participant.id, None)
 
     def leave(self, participant: Participant) -> None:
         """Move somebody to those who left; the oldest of these are forgotten."""
@@ -104,6 +104,11 @@ class Meeting:
         found = (room.present.get(participant_id) for room in self.rooms.values())
         return next((participant for participant in found if participant is not None), None)
 
+    def last_seen(self, participant_id: ParticipantId) -> Participant | None:
+        """Who somebody was that comes back: the last of those who left a room here with its id."""
+        found = [room.gone[participant_id] for room in self.rooms.values() if participant_id in room.gone]
+        return max(found, key=_left_at, default=None)
+
     @property
     def is_empty(self) -> bool:
         """Nobody is in, and nobody waits."""
@@ -118,6 +123,10 @@ class Meeting:
     def was_accepted(self, participant_id: ParticipantId, now: float) -> bool:
         """Whether somebody need not wait again. True once."""
         return now < self.accepted.pop(participant_id, now)
+
+
+def _left_at(participant: Participant) -> int:
+    return 0 if participant.left_at is None else participant.left_at.nanoseconds
 
 
 class Rooms:

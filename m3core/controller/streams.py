@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from m3core.controller.features import Feature
 from m3core.controller.participant import Participant, Publisher, Subscription
 from m3core.controller.sfu import AcceptPublisher
 from m3core.controller.surroundings import Surroundings
@@ -68,8 +69,8 @@ class Streams:
                 self.tell_focus(listener, changed=listener.focus.stop(participant.id))
 
     def tell_focus(self, listener: Participant, *, changed: bool) -> None:
-        """Tell a listener the head of its queue, if that changed."""
-        if changed:
+        """Tell a listener the head of its queue, if that changed; later servers tell who speaks by other means."""
+        if changed and not self._around.has(Feature.SPEAKING_STATE):
             event = media.FocusUpdate(focus=listener.focus.focus, timestamp=self._around.relayed())
             self._around.tell(listener.session, event)
 

@@ -126,10 +126,10 @@ def test_speakers_of_later_servers() -> None:
     hear(world, bob, "control", "role_updated", new_role="moderator")
     assert bob.of(RoleChanged)[-1].participant.role is Role.MODERATOR
     hear(world, bob, "livekit", "force_muted", moderator=ada.id)
-    hear(world, bob, "breakout", "stopped")
+    hear(world, bob, "breakout", "rearranged")
     assert [kind(told.event) for told in bob.of(UnknownMessage)] == [
         ("livekit", "force_muted"),
-        ("breakout", "stopped"),
+        ("breakout", "rearranged"),
     ]
 
 
@@ -226,13 +226,13 @@ class Witness:
         world._perform_server = from_server  # type: ignore[method-assign]
         issue = world.controller._tickets.issue
 
-        def issued(*args: Any) -> Any:
-            answer = issue(*args)
+        def issued(*args: Any, **more: Any) -> Any:
+            answer = issue(*args, **more)
             self.secrets |= {answer.ticket.reveal(), answer.resumption.reveal()}
             self.see(answer)
             return answer
 
-        world.controller._tickets.issue = issued  # type: ignore[method-assign, assignment]
+        world.controller._tickets.issue = issued  # type: ignore[method-assign]
 
     def see(self, *things: object) -> None:
         self.texts += [repr(thing) + str(thing) for thing in things]

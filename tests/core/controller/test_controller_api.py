@@ -144,6 +144,19 @@ def test_start_checks_in_the_order_of_the_protocol() -> None:
     assert "access token is invalid" in challenge
 
 
+def test_an_operator_may_open_all_rooms_to_all_users() -> None:
+    """To start in them; nothing else there is theirs (rest.md § 4)."""
+    rest = Rest(ControllerConfig(web_url="https://meet.example", open_rooms=True))
+    room, _ = rest.room()
+    other = f"Bearer {OTHER_TOKEN.reveal()}"
+    assert problem(rest.ask("POST", f"/rooms/{room}/start", {}, other)) == (401, "unknown_sub")
+    rest.ask("POST", "/auth/login", {"id_token": OTHER_TOKEN.reveal()})
+    assert rest.ask("POST", f"/rooms/{room}/start", {}, other).status == 200
+    assert problem(rest.ask("POST", f"/rooms/{NOWHERE}/start", {}, other)) == (404, "not_found")
+    assert problem(rest.ask("GET", f"/rooms/{room}", None, other)) == (403, "")
+    assert problem(rest.ask("POST", f"/rooms/{room}/invites", {}, other)) == (403, "")
+
+
 def test_start_invited_checks_in_the_order_of_the_protocol() -> None:
     rest = Rest()
     room, code = rest.room(password="s3cret")
@@ -231,6 +244,15 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "MAX_REST_OBJECTS", 1)
     assert problem(rest.owner("POST", "/events", EVENT)) == (500, "internal_server_error")
     assert problem(rest.owner("POST", f"/rooms/{room}/invites", {})) == (500, "internal_server_error")
+
+
+def test_users_have_worlds_too() -> None:
+    cyd = User(id=OTHER.id, email=OTHER.email, display_name="Cyd")
+    world = World(ControllerConfig(web_url="http://127.0.0.1:8080", open_rooms=True), users=[cyd])
+    client = world.user("Cyd")
+    world.run()
+    assert client.conference.own is not None
+    assert client.conference.own.role.value == "user"
 
 
 def test_every_endpoint_has_a_handler() -> None:

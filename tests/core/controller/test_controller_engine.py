@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from worlds import NOBODY, close, deadline, errors, link, published, say_raw, settle, subscribed
 
-from m3core.conference.events import Ended, ParticipantLeft
-from m3core.conference.state import EndReason, Phase
+from m3core.conference.events import ConnectionLost, ParticipantLeft
+from m3core.conference.state import Phase
 from m3core.controller import joining as joining_module
 from m3core.controller import room as room_module
 from m3core.controller.config import User
@@ -143,7 +143,7 @@ def test_those_who_do_not_answer_leave_for_the_others() -> None:
         world.controller.pong(connection, payload, world.now) if connection != server else None
     )
     world.sleep(31.0)
-    assert bob.of(Ended)[0].reason is EndReason.LOST
+    assert bob.of(ConnectionLost)[0].detail == "no close frame"
     assert [event.participant.id for event in ada.of(ParticipantLeft)] == [bob.id]
     settle(world)
 
@@ -203,7 +203,7 @@ def test_shutting_down() -> None:
     assert deadline(world.controller) is None
     assert world.sfu.peers == {}
     for client in (ada, bob):
-        assert [event.detail for event in client.of(Ended)] == ["close code 1001"]
+        assert [event.detail for event in client.of(ConnectionLost)] == ["close code 1001"]
     settle(world)
 
 
@@ -213,7 +213,7 @@ def test_only_limits_end_a_connection(data: bytes) -> None:
     ada, bob = world.joined("Ada", "Bob")
     assert errors(say_raw(world, bob, b"\xff")) == ["invalid_json"]
     say_raw(world, bob, data)
-    assert bob.of(Ended)[0].detail == "no close frame"
+    assert bob.of(ConnectionLost)[0].detail == "no close frame"
     assert ada.of(ParticipantLeft)
 
 

@@ -52,11 +52,9 @@ def test_a_vector_round_trips(vector: dict[str, Any]) -> None:
     assert isinstance(message, Command | Event) is (namespace in NAMESPACES)
 
 
-@pytest.mark.parametrize("vector", TYPED)
+# The payload of an echo is whole, whatever it has: test_an_echo_may_be_anything.
+@pytest.mark.parametrize("vector", [one for one in TYPED if "-ping-" not in str(one.id)])
 def test_unknown_fields_are_ignored_everywhere(vector: dict[str, Any]) -> None:
-    if vector["namespace"] == "echo":
-        pytest.skip("its payload is whole, whatever it has: test_an_echo_may_be_anything")
-
     def grow(value: Any) -> Any:
         if isinstance(value, dict):
             grown = {key: each if key == "voting_record" else grow(each) for key, each in value.items()}
