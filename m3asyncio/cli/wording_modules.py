@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from m3asyncio.cli.wording_extras import extra_sentence
 from m3core.conference.events import (
     ChatCleared,
     ChatMessage,
@@ -77,10 +78,12 @@ def module_sentence(event: ConferenceEvent) -> str:  # noqa: C901 - one line for
             return f"{old} is now called {new}"
         case ForceMuteChanged(force_mute=force):
             return "only some may unmute now" if force else "all may unmute again"
-        case PresenterChanged(is_presenter=is_presenter):
-            return f"you may {'' if is_presenter else 'not '}share the screen" + ("" if is_presenter else " any more")
+        case PresenterChanged(participant=who, is_presenter=True):
+            return f"{who.display_name} may share the screen"
+        case PresenterChanged(participant=who):
+            return f"{who.display_name} may not share the screen any more"
         case _:
-            return ""
+            return extra_sentence(event)
 
 
 def details(event: ConferenceEvent) -> list[str]:

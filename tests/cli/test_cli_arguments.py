@@ -105,6 +105,13 @@ def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path, modules: str,
     assert "pip install" in process.stderr
 
 
+def test_a_bot_without_streams_needs_no_media(tmp_path: Path) -> None:
+    bot = ("join", "http://127.0.0.1:1/invite/00000000-0000-4000-8000-000000000000", "--no-receive")
+    process = run((sys.executable, "-c", WITHOUT, "aiortc av numpy", *bot), tmp_path)
+    assert process.returncode == 1
+    assert "is the controller running" in process.stderr
+
+
 def test_help_needs_no_extra(tmp_path: Path) -> None:
     process = run((sys.executable, "-c", WITHOUT, ALL, "demo", "--help"), tmp_path)
     assert process.returncode == 0, process.stderr

@@ -44,6 +44,13 @@ def options(folder: Path, link: str, *lines: str | Mapping[str, object], more: s
     return parse(["join", link, "--name", "Bot", *given, *more.split()])
 
 
+async def guest(link: str) -> None:
+    """Bob, until the conference ends for him."""
+    async with m3.join(link, display_name="Bob") as bob:
+        async for _event in bob.events():
+            pass
+
+
 class Printed:
     """What a bot printed, which is nothing but JSON lines."""
 
@@ -79,9 +86,7 @@ def test_a_moderator_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]
             )
             bot = asyncio.create_task(join.run(owner))
             with pytest.raises(ConferenceEnded, match="kicked"):
-                async with m3.join(link, display_name="Bob") as bob:
-                    async for _event in bob.events():
-                        pass
+                await guest(link)
             return await bot
 
     assert asyncio.run(main()) == 0
