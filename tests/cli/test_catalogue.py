@@ -17,6 +17,7 @@ from m3core.conference.modules.moderation import ModerationState
 from m3core.conference.modules.polls import Poll, PollChoice, PollsState
 from m3core.conference.state import ConferenceState, Participant
 from m3core.messages import Command
+from m3core.messages.automod import SelectHow
 from m3core.messages.base import Value
 from m3core.messages.moderation import KickScope
 from m3core.values import ParticipantId, PollId, Secret, Timestamp
@@ -102,6 +103,11 @@ def test_several_and_one() -> None:
     assert perform({"do": "polls.vote", "choices": [0, "Pasta"]}).choice_ids == (0, 1)
     assert perform({"do": "mute", "participants": ["Bob", TOM.id], "force": True}).targets == (BOB.id, TOM.id)
     assert perform({"do": "mute", "targets": ["Bob"]}).targets == (BOB.id,)
+
+
+def test_words_of_the_protocol_come_before_names() -> None:
+    assert perform({"do": "automod.select", "whom": "random"}).how is SelectHow.RANDOM
+    assert perform({"do": "automod.select", "target": "Bob"}).participant == BOB.id
 
 
 @pytest.mark.parametrize("named", ["Bob", "bob", BOB.id])
