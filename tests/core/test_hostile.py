@@ -139,7 +139,9 @@ _STEPS = st.lists(
 )
 
 
-@pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9, FeatureLevel.V0_16], ids=lambda one: one.value)
+@pytest.mark.parametrize(
+    "level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9, FeatureLevel.V0_16], ids=lambda one: one.value
+)
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(steps=_STEPS)
 def test_nobody_acts_for_another(level: FeatureLevel, steps: list[tuple[str, Command | UnknownCommand, int]]) -> None:
