@@ -174,4 +174,3 @@ class RawRoom:
             self.controller.advance(self.now)
             self.drain()
         self.now = end
-

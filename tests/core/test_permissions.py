@@ -181,7 +181,10 @@ def test_every_error_slug_of_every_offered_namespace_is_in_the_table() -> None:
     slugs = {slug for namespace in offered for slug in _slugs(namespace)}
     assert len(slugs) > 20
     shown = {
-        kinds.replace(".error.", ".") for row, role in table.cases() for kinds in row.roles[role].values() if ".error." in kinds
+        kinds.replace(".error.", ".")
+        for row, role in table.cases()
+        for kinds in row.roles[role].values()
+        if ".error." in kinds
     }
     assert slugs - shown - set(table.NEVER) == set()
     assert shown.isdisjoint(table.NEVER)
