@@ -108,15 +108,23 @@ GROWING: dict[str, tuple[Callable[[int], Any], Callable[[Any], object], int]] = 
     "participants": (_join_success, decode_event, 200),
     "a long text": (lambda n: _event("moderation", message="kicked", note="é\n" * n), decode_event, 4_000),
     "escapes": (lambda n: b'{"namespace":"echo","payload":{"action":"' + b"\\u0041" * n + b'"}}', decode_event, 4_000),
-    "unknown keys": (lambda n: _event("control", message="left", id=ADA, **{f"k{i}": i for i in range(n)}), decode_event, 500),
-    "ids of a command": (lambda n: _event("media", action="moderator_mute", force=True, targets=[ADA] * n), decode_command, 500),
+    "unknown keys": (
+        lambda n: _event("control", message="left", id=ADA, **{f"k{i}": i for i in range(n)}),
+        decode_event,
+        500,
+    ),
+    "ids of a command": (
+        lambda n: _event("media", action="moderator_mute", force=True, targets=[ADA] * n),
+        decode_command,
+        500,
+    ),
     "blanks": (lambda n: b" " * n + _event("control", message="hand_raised") + b" " * n, decode_event, 10_000),
     "brackets in a text": (lambda n: _event("echo", action="[{" * n), decode_command, 10_000),
     "attributes": (lambda n: _HEAD + _AUDIO + "a=x:y\r\n" * n, SessionDescription.parse, 400),
     "candidates": (lambda n: _HEAD + _AUDIO + _CANDIDATES * n, SessionDescription.parse, 40),
     "one long line": (lambda n: _HEAD + _AUDIO + "a=x:" + "y" * n + "\r\n", SessionDescription.parse, 20_000),
     "a long link": (lambda n: "https://meet.example/invite/" + ADA + "?x=" + "y" * n, InviteLink.parse, 900),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", GROWING)
@@ -165,8 +173,16 @@ HIDDEN: dict[str, tuple[str, ...]] = {
     "legal_vote.started": ("token",),
     "legal_vote.voted": ("consumed_token",),
     "shared_folder.updated": ("read", "read_write"),
-    "control.join_success": ("room_info", "event_info", "shared_folder", "legal_vote", "whiteboard", "chat", "recording_service"),
-}  # fmt: skip
+    "control.join_success": (
+        "room_info",
+        "event_info",
+        "shared_folder",
+        "legal_vote",
+        "whiteboard",
+        "chat",
+        "recording_service",
+    ),
+}
 """The fields of messages that hold what nobody may read in a log: passwords, keys, addresses, words of people."""
 
 
