@@ -12,6 +12,7 @@
 """
 
 import importlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,22 +24,33 @@ if TYPE_CHECKING:
     from m3asyncio.streams import EventStream, FrameStream
     from m3core.account import Tokens
     from m3core.conference.events import (
+        ChatCleared,
+        ChatMessage,
+        ChatSwitched,
         ConferenceEvent,
         ConferenceJoined,
         ConnectionLost,
         ConnectionSlow,
+        DebriefingStarted,
+        DisplayNameChanged,
         Ended,
         FocusChanged,
+        ForceMuteChanged,
         HandLowered,
         HandRaised,
+        HandsReset,
         MuteRequested,
         ParticipantChanged,
         ParticipantJoined,
         ParticipantLeft,
         PeerMisbehaved,
+        PollDone,
+        PollStarted,
+        PollUpdated,
         PresenterChanged,
         PublicationStarted,
         PublicationStopped,
+        RaiseHandsSwitched,
         ReceivingChanged,
         Resumed,
         RoleChanged,
@@ -48,9 +60,18 @@ if TYPE_CHECKING:
         StreamStarted,
         StreamStopped,
         SubscriptionStopped,
+        TimerReadyChanged,
+        TimerStarted,
+        TimerStopped,
         UnknownMessage,
         WaitingRoomEntered,
+        WaitingRoomJoined,
+        WaitingRoomLeft,
+        WaitingRoomSwitched,
     )
+    from m3core.conference.modules.conversations import Conversation
+    from m3core.conference.modules.polls import Poll, PollChoice
+    from m3core.conference.modules.timer import Timer
     from m3core.conference.state import ConferenceState, EndReason, Participant, Stream
     from m3core.errors import (
         ApiError,
@@ -67,48 +88,33 @@ if TYPE_CHECKING:
         MediaError,
         RemoteProtocolError,
         TransportError,
+        UnsupportedServer,
     )
     from m3core.media import AudioFrame, VideoFrame
+    from m3core.messages.moderation import KickScope
     from m3core.values import MediaKind, MediaSessionType, ParticipantId, Role, Secret
 
 # Where the names are: by the extra that they need, then by module. They are imported when they are first named, so that
 # a missing extra is one clear error, signalling alone needs neither av nor numpy, and the command `m3` starts at once.
-_HOMES: dict[str, dict[str, tuple[str, ...]]] = {
+_EVENTS = """
+ChatCleared ChatMessage ChatSwitched ConferenceEvent ConferenceJoined ConnectionLost ConnectionSlow
+DebriefingStarted DisplayNameChanged Ended FocusChanged ForceMuteChanged HandLowered HandRaised HandsReset
+MuteRequested ParticipantChanged ParticipantJoined ParticipantLeft PeerMisbehaved PollDone PollStarted PollUpdated
+PresenterChanged PublicationStarted PublicationStopped RaiseHandsSwitched ReceivingChanged Resumed RoleChanged
+ServerRefused SpeakerChanged StreamChanged StreamStarted StreamStopped SubscriptionStopped TimerReadyChanged
+TimerStarted TimerStopped UnknownMessage WaitingRoomEntered WaitingRoomJoined WaitingRoomLeft WaitingRoomSwitched
+"""
+_HOMES: dict[str, dict[str, Sequence[str]]] = {
     "": {
         "m3asyncio.streams": (
             "EventStream",
             "FrameStream",
         ),
         "m3core.account": ("Tokens",),
-        "m3core.conference.events": (
-            "ConferenceEvent",
-            "ConferenceJoined",
-            "ConnectionLost",
-            "ConnectionSlow",
-            "Ended",
-            "FocusChanged",
-            "HandLowered",
-            "HandRaised",
-            "MuteRequested",
-            "ParticipantChanged",
-            "ParticipantJoined",
-            "ParticipantLeft",
-            "PeerMisbehaved",
-            "PresenterChanged",
-            "PublicationStarted",
-            "PublicationStopped",
-            "ReceivingChanged",
-            "Resumed",
-            "RoleChanged",
-            "ServerRefused",
-            "SpeakerChanged",
-            "StreamChanged",
-            "StreamStarted",
-            "StreamStopped",
-            "SubscriptionStopped",
-            "UnknownMessage",
-            "WaitingRoomEntered",
-        ),
+        "m3core.conference.events": _EVENTS.split(),
+        "m3core.conference.modules.conversations": ("Conversation",),
+        "m3core.conference.modules.polls": ("Poll", "PollChoice"),
+        "m3core.conference.modules.timer": ("Timer",),
         "m3core.conference.state": (
             "ConferenceState",
             "EndReason",
@@ -130,11 +136,13 @@ _HOMES: dict[str, dict[str, tuple[str, ...]]] = {
             "MediaError",
             "RemoteProtocolError",
             "TransportError",
+            "UnsupportedServer",
         ),
         "m3core.media": (
             "AudioFrame",
             "VideoFrame",
         ),
+        "m3core.messages.moderation": ("KickScope",),
         "m3core.values": (
             "MediaKind",
             "MediaSessionType",
@@ -190,6 +198,9 @@ __all__ = [
     "CallError",
     "CallRefused",
     "CallTimedOut",
+    "ChatCleared",
+    "ChatMessage",
+    "ChatSwitched",
     "Conference",
     "ConferenceEnded",
     "ConferenceEvent",
@@ -197,15 +208,21 @@ __all__ = [
     "ConferenceState",
     "ConnectionLost",
     "ConnectionSlow",
+    "Conversation",
+    "DebriefingStarted",
+    "DisplayNameChanged",
     "EndReason",
     "Ended",
     "EventStream",
     "EventsOverflow",
     "FocusChanged",
+    "ForceMuteChanged",
     "FrameStream",
     "HandLowered",
     "HandRaised",
+    "HandsReset",
     "Joining",
+    "KickScope",
     "LinkError",
     "LocalProtocolError",
     "M3Error",
@@ -220,10 +237,16 @@ __all__ = [
     "ParticipantJoined",
     "ParticipantLeft",
     "PeerMisbehaved",
+    "Poll",
+    "PollChoice",
+    "PollDone",
+    "PollStarted",
+    "PollUpdated",
     "PresenterChanged",
     "Publication",
     "PublicationStarted",
     "PublicationStopped",
+    "RaiseHandsSwitched",
     "Receive",
     "ReceivingChanged",
     "RemoteProtocolError",
@@ -240,11 +263,19 @@ __all__ = [
     "StreamStopped",
     "Subscription",
     "SubscriptionStopped",
+    "Timer",
+    "TimerReadyChanged",
+    "TimerStarted",
+    "TimerStopped",
     "Tokens",
     "TransportError",
     "UnknownMessage",
+    "UnsupportedServer",
     "VideoFrame",
     "WaitingRoomEntered",
+    "WaitingRoomJoined",
+    "WaitingRoomLeft",
+    "WaitingRoomSwitched",
     "join",
     "serve",
     "sources",

@@ -62,13 +62,15 @@ class Account:
         """Who the tokens belong to."""
         return await self.ask(GET_ME, None)
 
-    async def create_meeting(self, *, title: str, description: str = "", password: str | None = None) -> Meeting:
-        """An ad-hoc event and its room."""
+    async def create_meeting(
+        self, *, title: str, description: str = "", password: str | None = None, waiting_room: bool = False
+    ) -> Meeting:
+        """An ad-hoc event and its room. ``waiting_room``: guests wait until a moderator lets them in."""
         request = CreateEvent(
             title=title,
             description=description,
             password=None if password is None else Secret(password),
-            waiting_room=False,
+            waiting_room=waiting_room,
             is_time_independent=True,
             recurrence_pattern=(),
             is_adhoc=True,

@@ -60,12 +60,16 @@ def join(
     allow_private: bool = False,
     http: HttpTransport | None = None,
     connect: WebSocketConnect = connect_websocket,
+    observe: Callable[[ConferenceEvent], None] | None = None,
 ) -> Joining:
     """Join as a guest: ``async with m3.join(url, display_name="Ada") as conference``.
 
     ``url`` is an invitation link; ``controller`` the controller's address where it cannot be told from the link.
     ``receive`` without `VIDEO` asks for streams without their video. Links into private networks are refused
-    unless ``allow_private``. Raises `LinkError`, `ApiError`, `CallError`, `TransportError`.
+    unless ``allow_private``. ``observe`` is called with every event as it happens, those before we are in the room
+    included (`WaitingRoomEntered`); it must be quick, and not raise.
+
+    Raises `LinkError`, `ApiError`, `CallError`, `TransportError`.
     """
     link = InviteLink.parse(url, controller=controller, allow_private=allow_private)
     return Joining(
@@ -76,6 +80,7 @@ def join(
         receive=receive,
         http=http,
         connect=connect,
+        observe=observe,
     )
 
 
@@ -94,7 +99,9 @@ class Joining:
         receive: Receive = AUDIO | VIDEO,
         http: HttpTransport | None = None,
         connect: WebSocketConnect = connect_websocket,
+        observe: Callable[[ConferenceEvent], None] | None = None,
     ) -> None:
+        self._observe = observe
         self._display_name = display_name
         self._link = link
         self._entrance = entrance
@@ -128,6 +135,7 @@ class Joining:
                 connect=self._connect,
                 account=self._account,
                 loopback=is_local(entrance.base_url),
+                observe=self._observe,
             )
             undo.push_async_callback(session.close)
             await session.call(lambda engine, now: engine.start(now))

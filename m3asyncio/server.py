@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from attrs import evolve
+
 from m3asyncio.account import Account
 from m3asyncio.driver import unbroken
 from m3asyncio.websocket import is_local
@@ -216,13 +218,15 @@ async def serve(
     public_url: str | None = None,
     owner: User | None = None,
     owner_token: str | None = None,
+    config: ControllerConfig | None = None,
 ) -> AsyncIterator[Server]:
     """Run a controller with its SFU: ``async with m3.serve() as server``.
 
     ``port`` 0 takes a free one. ``public_url`` is how guests reach it, if not at ``host``: they refuse plain http
     beyond their own machine, so that is usually https, with a proxy in between. Media is offered at 127.0.0.1 if guests
     are on this machine, else at its real addresses. There is one user with an account, ``owner``, whose token is
-    ``owner_token`` or a random one (`Server.owner`). Raises `TransportError`.
+    ``owner_token`` or a random one (`Server.owner`). ``config``: how the controller behaves; its ``web_url`` is that of
+    the server, whatever it says. Raises `TransportError`.
     """
     loop = asyncio.get_running_loop()
     user = owner or User(id=UserId(format_uuid(secrets.token_bytes(16))), email="owner@localhost", display_name="Owner")
@@ -235,7 +239,7 @@ async def serve(
     bound = listener.sockets[0].getsockname()
     base_url = public_url or f"http://{_reachable(bound[0])}:{bound[1]}"
     controller = Controller(
-        ControllerConfig(web_url=base_url),
+        ControllerConfig(web_url=base_url) if config is None else evolve(config, web_url=base_url),
         TokenTable({token: user}),
         entropy=secrets.token_bytes,
         utc_at_zero=dt.datetime.now(dt.UTC) - dt.timedelta(seconds=loop.time()),

@@ -27,6 +27,8 @@ MAX_CHAT_MESSAGES: Final = 10_000
 """... and of all together; those of the conversation that was silent for longest are dropped."""
 MAX_PAST_POLLS: Final = 100
 """Polls that are over and whose results a client keeps; the oldest are dropped."""
+MAX_LEGAL_VOTES: Final = 100
+"""Legal votes that a client keeps; the oldest are dropped, those that are over first."""
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of UTF-8 (signaling.md § 5)."""
 MAX_BREAKOUT_ROOMS: Final = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from m3asyncio.cli.wording_modules import module_sentence
 from m3core.conference.events import (
     ConferenceEvent,
     ConferenceJoined,
@@ -84,7 +85,7 @@ def sentence(event: ConferenceEvent) -> str:  # noqa: C901 - one line for each k
         case Ended(reason=reason, detail=detail):
             return f"the conference is over: {reason.value}" + (f" ({detail})" if detail else "")
         case _:
-            return ""
+            return module_sentence(event)
 
 
 _VALUES = (

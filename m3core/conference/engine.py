@@ -21,31 +21,25 @@ from m3core.conference.entrance import Entrance
 from m3core.conference.events import ConferenceEvent, PeerMisbehaved
 from m3core.conference.life import Life
 from m3core.conference.outbox import Outbox, Output
-from m3core.conference.publications import Publications, media_failed
+from m3core.conference.publications import Publications
 from m3core.conference.roster import Roster
-from m3core.conference.sessions import MediaSession, MediaSessions
 from m3core.conference.snapshot import snapshot_of
 from m3core.conference.state import ConferenceState, Participant, Phase
 from m3core.conference.streaming import Streaming
 from m3core.conference.subscriptions import Subscriptions
-from m3core.errors import CallCancelled, CallTimedOut, LocalProtocolError, M3Error, RemoteProtocolError
+from m3core.errors import CallCancelled, CallTimedOut, LocalProtocolError, M3Error
 from m3core.io import (
     CallId,
     ConnectionId,
-    Described,
-    Down,
-    Failed,
     HttpResponse,
     IceServer,
-    MediaReport,
     RequestId,
-    Trickled,
 )
 from m3core.limits import ANSWER_TIMEOUT, NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import Command, UnknownCommand
 from m3core.messages import kind as kind_of
 from m3core.signaling import NEED_DATA, BadMessage
-from m3core.values import ParticipantId
+from m3core.values import BreakoutRoomId, ParticipantId
 
 
 class Conference(Streaming):
@@ -122,6 +116,16 @@ class Conference(Streaming):
         """Stop all streams and close; the call is done when the connection is closed."""
         self._begin(now)
         call = self.life.leave()
+        self._end_input()
+        return call
+
+    def switch_room(self, breakout_room: BreakoutRoomId | None, now: float) -> CallId:
+        """Go into a breakout room, or back into the main room (None); the call is done when we are in it.
+
+        Our streams are published again there, by the same id (signaling.md § 8, assignment flow).
+        """
+        self._begin_joined(now)
+        call = self.life.move(breakout_room)
         self._end_input()
         return call
 
@@ -222,15 +226,6 @@ class Conference(Streaming):
                     self.dispatcher.take(event)
         self._end_input()
 
-    def media_report(self, report: MediaReport, now: float) -> None:
-        """The media engine says something; about a peer that is gone it is ignored."""
-        self._begin(now)
-        for sessions in (self.publications, self.subscriptions):
-            session = sessions.of_peer(report.peer)
-            if session is not None and sessions.is_meant(session, report):
-                self._take_report(sessions, session, report)
-        self._end_input()
-
     def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
         """A pong came: the connection lives, whatever the pong says."""
         del payload
@@ -248,6 +243,7 @@ class Conference(Streaming):
             for session in (*self.publications.all(), *self.subscriptions.all()):
                 if session.call == call.id:
                     self._media_lost(session, error)
+            self.calls.finish(call.id, error=error)
         for session in (*self.publications.all(), *self.subscriptions.all()):
             if session.deadline is not None and session.deadline <= self.now:
                 self._media_lost(session, CallTimedOut("renewing a stream", NEGOTIATION_TIMEOUT))
@@ -271,26 +267,6 @@ class Conference(Streaming):
         self.roster.rename(participant_id, display_name)
 
     # -- inside ---
-    def _take_report(self, sessions: MediaSessions, session: MediaSession, report: MediaReport) -> None:
-        try:
-            match report:
-                case Described(id=command, sdp=sdp):
-                    sessions.described(session, command, sdp)
-                case Trickled():
-                    sessions.trickled(session, report)
-                case Failed(reason=reason):
-                    self._media_lost(session, media_failed(reason))
-                case Down():
-                    self._media_lost(session, media_failed("the peer connection ended"))
-        except (RemoteProtocolError, LocalProtocolError) as error:
-            self._media_lost(session, media_failed(f"its description is not usable: {error}"))
-
-    def _media_lost(self, session: MediaSession, error: M3Error) -> None:
-        if self.publications.get(session.key) is session:
-            self.publications.lost(session, error, tell_server=self.phase is Phase.JOINED)
-        else:
-            self.subscriptions.stop(session, error)
-
     def _begin(self, now: float) -> None:
         self.outbox.check_drained()
         self.now = max(self.now, now)  # a clock that goes backwards does no harm

@@ -16,7 +16,7 @@ from m3core.io import IceServer
 from m3core.rest.invites import VERIFY_INVITE, VerifiedInvite, VerifyInvite
 from m3core.rest.rooms import GET_ROOM, START, START_INVITED, StartInvitedRequest, StartRequest, StartResponse
 from m3core.rest.turn import GET_TURN, ice_servers
-from m3core.values import InviteCode, RoomId, Secret
+from m3core.values import BreakoutRoomId, InviteCode, RoomId, Secret
 
 
 @frozen(kw_only=True)
@@ -69,21 +69,24 @@ class Entering:
         else:
             self._start(None)
 
-    def resume(self, resumption: Secret) -> None:
+    def resume(self, resumption: Secret, breakout: BreakoutRoomId | None) -> None:
         """Ask for another ticket, with the token of the last one (signaling.md § 3)."""
-        self._start(resumption)
+        self._start(resumption, breakout)
 
     def _verified(self, answer: VerifiedInvite) -> None:
         self._room_id = answer.room_id
         self._start(None)
 
-    def _start(self, resumption: Secret | None) -> None:
+    def _start(self, resumption: Secret | None, breakout: BreakoutRoomId | None = None) -> None:
         entrance, room_id = self._entrance, self._room_id
         if isinstance(entrance, GuestEntrance):
             self._requests.ask(
                 START_INVITED,
                 body=StartInvitedRequest(
-                    invite_code=entrance.invite_code, password=entrance.password, resumption=resumption
+                    invite_code=entrance.invite_code,
+                    password=entrance.password,
+                    breakout_room=breakout,
+                    resumption=resumption,
                 ),
                 then=lambda answer: self._started(room_id, answer),
                 fail=self._failed,
@@ -92,7 +95,7 @@ class Entering:
         else:
             self._requests.ask(
                 START,
-                body=StartRequest(resumption=resumption),
+                body=StartRequest(breakout_room=breakout, resumption=resumption),
                 then=lambda answer: self._started(room_id, answer),
                 fail=self._failed,
                 room_id=room_id,

@@ -19,6 +19,7 @@ from m3core.conference.events import (
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
+    PresenterChanged,
     RoleChanged,
     StreamChanged,
     StreamStarted,
@@ -153,6 +154,8 @@ def _changes(before: Participant, after: Participant) -> list[ConferenceEvent]:
         events.append(RoleChanged(participant=after))
     if before.hand_is_up != after.hand_is_up:
         events.append(HandRaised(participant=after) if after.hand_is_up else HandLowered(participant=after))
+    if before.is_presenter != after.is_presenter:
+        events.append(PresenterChanged(participant=after, is_presenter=after.is_presenter))
     events += _stream_changes(before, after)
     if _without_events(before) != _without_events(after):
         events.append(ParticipantChanged(participant=after, previous=before))
@@ -178,5 +181,11 @@ def _stream_changes(before: Participant, after: Participant) -> list[ConferenceE
 def _without_events(participant: Participant) -> Participant:
     """What `ParticipantChanged` is about: all that has no event of its own."""
     return evolve(
-        participant, role=Role.GUEST, hand_is_up=False, hand_updated_at=None, streams=MappingProxyType({}), left_at=None
+        participant,
+        role=Role.GUEST,
+        hand_is_up=False,
+        hand_updated_at=None,
+        is_presenter=True,
+        streams=MappingProxyType({}),
+        left_at=None,
     )

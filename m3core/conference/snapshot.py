@@ -29,5 +29,13 @@ def snapshot_of(conference: Conference) -> ConferenceState:
         chat=modules.chat.state,
         polls=modules.polls.state,
         timer=modules.timer.state,
+        breakout=modules.breakout.state,
+        recording=modules.recording.state,
+        recording_service=modules.recording_service.state,
+        minutes=modules.minutes.state,
+        whiteboard=modules.whiteboard.state,
+        legal_vote=modules.legal_vote.state,
+        automod=modules.automod.state,
+        shared_folder=modules.shared_folder.state,
         ended=conference.life.ended,
     )

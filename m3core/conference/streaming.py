@@ -1,6 +1,6 @@
-"""The user's commands about streams: publish, mute, stop, subscribe, configure (media.md § 4, 5).
+"""What the user and the media engine want of streams: publish, mute, stop, subscribe, configure (media.md § 4, 5).
 
-They check what can be known beforehand, and pass on to `publications` and `subscriptions`.
+Checks what can be known beforehand, and passes on to `publications` and `subscriptions`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from abc import ABC, abstractmethod
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.common import Participant
 from m3core.conference.outbox import Outbox
-from m3core.conference.publications import Publications, may_share
+from m3core.conference.publications import Publications, may_share, media_failed
 from m3core.conference.roster import Roster
+from m3core.conference.sessions import MediaSession, MediaSessions
 from m3core.conference.state import Phase
 from m3core.conference.subscriptions import Subscriptions
-from m3core.errors import LocalProtocolError
-from m3core.io import CallId, PeerId
+from m3core.errors import LocalProtocolError, M3Error, RemoteProtocolError
+from m3core.io import CallId, Described, Down, Failed, MediaReport, PeerId, Trickled
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
 
@@ -132,3 +133,33 @@ class Streaming(ABC):
         call = self.subscriptions.configure(key, video=video, substream=substream, now=self.now)
         self._end_input()
         return call
+
+    # -- what the media engine says ---
+    def media_report(self, report: MediaReport, now: float) -> None:
+        """The media engine says something; about a peer that is gone it is ignored."""
+        self._begin(now)
+        for sessions in (self.publications, self.subscriptions):
+            session = sessions.of_peer(report.peer)
+            if session is not None and sessions.is_meant(session, report):
+                self._take_report(sessions, session, report)
+        self._end_input()
+
+    def _take_report(self, sessions: MediaSessions, session: MediaSession, report: MediaReport) -> None:
+        try:
+            match report:
+                case Described(id=command, sdp=sdp):
+                    sessions.described(session, command, sdp)
+                case Trickled():
+                    sessions.trickled(session, report)
+                case Failed(reason=reason):
+                    self._media_lost(session, media_failed(reason))
+                case Down():
+                    self._media_lost(session, media_failed("the peer connection ended"))
+        except (RemoteProtocolError, LocalProtocolError) as error:
+            self._media_lost(session, media_failed(f"its description is not usable: {error}"))
+
+    def _media_lost(self, session: MediaSession, error: M3Error) -> None:
+        if self.publications.get(session.key) is session:
+            self.publications.lost(session, error, tell_server=self.phase is Phase.JOINED)
+        else:
+            self.subscriptions.stop(session, error)

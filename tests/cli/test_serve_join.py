@@ -3,76 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cli_helpers import M3, TIMEOUT, environment
+from cli_processes import m3
 from PIL import Image
 
 from m3asyncio.pattern import read_pattern, sender_code
 from m3core.media import VideoFrame
-
-
-class Command:
-    """One `m3` command in a process of its own."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [*M3, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=folder,
-            env=environment(NO_COLOR="1"),
-        )
-        self.lines: list[str] = []
-        self._watchdog = threading.Timer(TIMEOUT, self.process.kill)  # reading its lines has no time-out of its own
-        self._watchdog.start()
-
-    def until(self, found: Callable[[str], bool]) -> str:
-        """The first line of stdout that is wanted; reading ends with the process at the latest."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if found(line):
-                return line
-        raise AssertionError(f"ended before it said so: {''.join(self.lines)}")
-
-    def event(self, name: str) -> dict[str, Any]:
-        """The first JSON line about ``name``."""
-        told: dict[str, Any] = json.loads(self.until(lambda line: json.loads(line)["event"] == name))
-        return told
-
-    def interrupt(self) -> tuple[int, str, str]:
-        """Ctrl-C, then status, all of stdout, and stderr."""
-        self.process.send_signal(signal.SIGINT)
-        return self.end()
-
-    def end(self) -> tuple[int, str, str]:
-        """Status, all of stdout, and stderr, once the process has ended."""
-        out, err = self.process.communicate()
-        return self.process.returncode, "".join(self.lines) + out, err
-
-    def kill(self) -> None:
-        """The end, however the test went."""
-        self._watchdog.cancel()
-        self.process.kill()
-        self.process.communicate()
-
-
-@contextmanager
-def m3(folder: Path, *arguments: str) -> Iterator[Command]:
-    command = Command(folder, *arguments)
-    try:
-        yield command
-    finally:
-        command.kill()
 
 
 @pytest.fixture
@@ -119,15 +60,37 @@ def test_people_see_each_other(tmp_path: Path, invitation: str) -> None:
     assert reading.sender_code == sender_code("Ada")
 
 
-def test_a_server_that_ends_ends_its_guests(tmp_path: Path) -> None:
+_IMPATIENT = """
+import sys, m3core.conference.backoff as backoff
+from m3asyncio.cli.main import main
+backoff.RECONNECT_PATIENCE = 0.1
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_server_that_does_not_come_back_ends_its_guests(tmp_path: Path) -> None:
     with m3(tmp_path, "serve", "--json") as serve:
-        with m3(tmp_path, "join", serve.event("serving")["invitation"], "--name", "Eve", "--json") as eve:
+        link = serve.event("serving")["invitation"]
+        impatient = (sys.executable, "-c", _IMPATIENT)
+        with m3(tmp_path, "join", link, "--name", "Eve", "--json", program=impatient) as eve:
             eve.event("conference_joined")
             assert serve.interrupt()[0] == 0
             status, out, err = eve.end()
         assert status == 1
         assert '"event": "ended"' in out
         assert err.splitlines()[-1].startswith("m3 join: the conference ended")
+        assert "Traceback" not in err
+
+
+def test_guests_wait_for_a_server_that_ends(tmp_path: Path) -> None:
+    with m3(tmp_path, "serve", "--json") as serve:
+        with m3(tmp_path, "join", serve.event("serving")["invitation"], "--name", "Eve", "--json") as eve:
+            eve.event("conference_joined")
+            assert serve.interrupt()[0] == 0
+            assert eve.event("connection_lost")["detail"] == "close code 1001"
+            status, out, err = eve.interrupt()
+        assert status == 0
+        assert '"event": "summary"' in out
         assert "Traceback" not in err
 
 

@@ -19,6 +19,7 @@ from m3core.values import ParticipantId, Timestamp, parse_uuid
 
 if TYPE_CHECKING:
     from m3core.conference.engine import Conference
+    from m3core.conference.events import ConferenceEvent
 
 
 # -- state; its parts are in `conversations` ---
@@ -72,6 +73,7 @@ class ChatModule(ClientModule[ChatState]):
         super().__init__(conference)
         self._enabled = False
         self._talks = Talks()
+        self._missed: list[ChatMessage] = []
 
     def build(self) -> ChatState:
         """The snapshot."""
@@ -98,6 +100,7 @@ class ChatModule(ClientModule[ChatState]):
         told = join.chat
         self._enabled = told is not None and told.enabled
         before, self._talks = self._talks, Talks()
+        self._missed = []
         if told is None:
             return
         self._restore(before, ROOM, told.room_history, told.last_seen_timestamp_global)
@@ -111,6 +114,11 @@ class ChatModule(ClientModule[ChatState]):
         for key, history in private.items():
             self._restore(before, key, history, told.last_seen_timestamps_private.get(key[1]))
 
+    def missed_events(self) -> tuple[ConferenceEvent, ...]:
+        """What was said meanwhile."""
+        missed, self._missed = self._missed, []
+        return tuple(missed)
+
     def left(self) -> None:
         """Every room has its own chat."""
         self._talks = Talks()
@@ -118,8 +126,10 @@ class ChatModule(ClientModule[ChatState]):
     def sent(self, command: Command) -> None:
         """Nobody answers a mark."""
         if isinstance(command, chat.SetLastSeenTimestamp):
-            talk = self._talks.open((command.scope, command.target or ""))
-            talk.unread, talk.last_seen = 0, command.timestamp
+            talk = self._talks.get((command.scope, command.target or ""))
+            if talk is not None:
+                talk.touch()
+                talk.unread, talk.last_seen = 0, command.timestamp
 
     def _restore(self, before: Talks, key: Key, history: Iterable[chat.StoredMessage], seen: Timestamp | None) -> None:
         known = before.get(key) or Talk(key)
@@ -128,9 +138,14 @@ class ChatModule(ClientModule[ChatState]):
         talk.unread, talk.dropped = known.unread, known.dropped
         messages = dict(known.messages) if key[0] is ChatScope.PRIVATE else {}
         messages |= {stored.id: self._message(stored, key) for stored in history}
+        newest = max((instant(message.timestamp) for message in known.messages.values()), default=0)
         for message in sorted(messages.values(), key=lambda message: instant(message.timestamp)):
-            is_new = message.id not in known.messages and instant(message.timestamp) > instant(talk.last_seen)
-            self._talks.keep(key, message, is_unread=is_new and not message.is_own)
+            at = instant(message.timestamp)
+            is_new = message.id not in known.messages and at >= newest  # an older one was known, and dropped
+            is_unread = is_new and not message.is_own and at > instant(talk.last_seen)
+            self._talks.keep(key, message, is_unread=is_unread)
+            if is_new:
+                self._missed.append(message)
         talk.unread = min(talk.unread, sum(not message.is_own for message in messages.values()))
 
     def _message_sent(self, event: chat.MessageSent) -> None:

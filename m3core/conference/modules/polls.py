@@ -117,6 +117,8 @@ class PollsModule(ClientModule[PollsState]):
         self._running: Poll | None = None
         self._past: deque[Poll] = deque()
         self._dropped = 0
+        self._missed = False
+        """A poll began that we were not told of."""
         self._voted_before: frozenset[int] = frozenset()
         """What stands if our last vote is refused."""
 
@@ -136,10 +138,13 @@ class PollsModule(ClientModule[PollsState]):
     def entered(self, join: JoinSuccess) -> None:
         """The poll that runs; our own vote is known if we cast it before a connection was lost."""
         before, self._running = self._running, None
+        self._missed = False
         if join.polls is not None:
             running = _poll(join.polls, join.polls.started)
             if before is not None and before.id == running.id:
                 running = evolve(running, choices=before.choices, own_choices=before.own_choices)
+            else:
+                self._missed = True
             self._running = running
 
     def left(self) -> None:
@@ -151,6 +156,10 @@ class PollsModule(ClientModule[PollsState]):
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """The poll that runs."""
         return () if self._running is None else (PollStarted(poll=self._running),)
+
+    def missed_events(self) -> tuple[ConferenceEvent, ...]:
+        """A poll that began meanwhile."""
+        return self.present_events() if self._missed else ()
 
     def sent(self, command: Command) -> None:
         """Most servers do not answer a vote."""

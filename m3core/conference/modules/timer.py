@@ -92,6 +92,8 @@ class TimerModule(ClientModule[Timer | None]):
         }
     )
     _running: Timer | None = None
+    _missed = False
+    """It began while we were not told."""
 
     def build(self) -> Timer | None:
         """The snapshot."""
@@ -108,8 +110,9 @@ class TimerModule(ClientModule[Timer | None]):
 
     def entered(self, join: JoinSuccess) -> None:
         """The timer that runs, and who is ready."""
-        self._running = None
+        before, self._running = self._running, None
         if join.timer is not None:
+            self._missed = before is None or before.id != join.timer.timer_id
             ready = {
                 entry.id: entry.timer.ready_status
                 for entry in join.participants
@@ -134,6 +137,10 @@ class TimerModule(ClientModule[Timer | None]):
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """It runs."""
         return () if self._running is None else (TimerStarted(timer=self._running),)
+
+    def missed_events(self) -> tuple[ConferenceEvent, ...]:
+        """It began meanwhile."""
+        return self.present_events() if self._missed else ()
 
     def _started(self, event: timer.Started) -> None:
         running = self._running = _timer(event)

@@ -126,10 +126,10 @@ def test_speakers_of_later_servers() -> None:
     hear(world, bob, "control", "role_updated", new_role="moderator")
     assert bob.of(RoleChanged)[-1].participant.role is Role.MODERATOR
     hear(world, bob, "livekit", "force_muted", moderator=ada.id)
-    hear(world, bob, "breakout", "stopped")
+    hear(world, bob, "breakout", "rearranged")
     assert [kind(told.event) for told in bob.of(UnknownMessage)] == [
         ("livekit", "force_muted"),
-        ("breakout", "stopped"),
+        ("breakout", "rearranged"),
     ]
 
 

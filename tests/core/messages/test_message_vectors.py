@@ -53,7 +53,7 @@ def test_a_vector_round_trips(vector: dict[str, Any]) -> None:
 
 
 # The payload of an echo is whole, whatever it has: test_an_echo_may_be_anything.
-@pytest.mark.parametrize("vector", [vector for vector in TYPED if vector["namespace"] != "echo"])
+@pytest.mark.parametrize("vector", [one for one in TYPED if "-ping-" not in str(one.id)])
 def test_unknown_fields_are_ignored_everywhere(vector: dict[str, Any]) -> None:
     def grow(value: Any) -> Any:
         if isinstance(value, dict):
