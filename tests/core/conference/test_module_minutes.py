@@ -56,7 +56,8 @@ def test_writers_come_and_go(name: str) -> None:
     assert room.result(own) is None
     room.done_by_silence(others)
     assert not room.state().minutes.may_write
-    room.hear("control", "update", id=EVE, timestamp=None, **{name: {"readonly": False}})
+    others_may: dict[str, Any] = {name: {"readonly": False}}
+    room.hear("control", "update", id=EVE, **others_may)
     assert room.last(ParticipantChanged).participant.may_write_minutes is True
 
 
