@@ -290,26 +290,19 @@ class AutomodCommands(CommandGroup[T]):
         self._running()
         return self._perform(automod.Stop())
 
-    def select(
-        self,
-        participant: Someone | None = None,
-        *,
-        how: SelectHow = SelectHow.SPECIFIC,
-        keep_in_remaining: bool = False,
-    ) -> T:
-        """Give a participant the stick, or `SelectHow.NEXT` of the list, `SelectHow.RANDOM`, or `SelectHow.NONE`.
+    def select(self, whom: Someone | SelectHow, *, keep_in_remaining: bool = False) -> T:
+        """Give somebody the stick, or `SelectHow.NEXT` of the list, `SelectHow.RANDOM`, or `SelectHow.NONE`.
 
-        ``keep_in_remaining``: the participant may be chosen again. Raises `LocalProtocolError` if no session runs, and
-        unless exactly one of a participant and another ``how`` is named. Refused: `invalid_selection`,
-        `insufficient_permissions`.
+        ``keep_in_remaining``: the participant who was named may be chosen again. Raises `LocalProtocolError` if no
+        session runs. Refused: `invalid_selection`, `insufficient_permissions`.
         """
         self._running()
-        if (participant is None) is (how is SelectHow.SPECIFIC):
-            raise LocalProtocolError("name a participant, or another way to select, and not both")
-        if participant is None:
-            return self._perform(automod.Select(how=how))
+        if whom is SelectHow.SPECIFIC:
+            raise LocalProtocolError("name the participant")
+        if isinstance(whom, SelectHow):
+            return self._perform(automod.Select(how=whom))
         return self._perform(
-            automod.Select(how=how, participant=id_of(participant), keep_in_remaining=keep_in_remaining)
+            automod.Select(how=SelectHow.SPECIFIC, participant=id_of(whom), keep_in_remaining=keep_in_remaining)
         )
 
     def pass_on(self, to: Someone | None = None) -> T:

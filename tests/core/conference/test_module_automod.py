@@ -129,7 +129,7 @@ def test_the_stick_goes_round() -> None:
 )
 def test_who_is_selected_ends_the_call(how: SelectHow, speaker: str | None, fits: bool) -> None:
     room = with_session()
-    call = room.do(lambda commands: commands.automod.select(how=how))
+    call = room.do(lambda commands: commands.automod.select(how))
     assert room.sent[-1] == {"namespace": "automod", "action": "select", "how": how.value}
     room.hear("automod", "speaker_updated", **({} if speaker is None else {"speaker": speaker}))
     assert (room.end(call) is not None) is fits
@@ -137,8 +137,8 @@ def test_who_is_selected_ends_the_call(how: SelectHow, speaker: str | None, fits
 
 def test_chance_is_shown() -> None:
     room = with_session()
-    following = room.do(lambda commands: commands.automod.select(how=SelectHow.NEXT))
-    call = room.do(lambda commands: commands.automod.select(how=SelectHow.RANDOM))
+    following = room.do(lambda commands: commands.automod.select(SelectHow.NEXT))
+    call = room.do(lambda commands: commands.automod.select(SelectHow.RANDOM))
     room.hear("automod", "start_animation", pool=[OWN, BOB], result=BOB)
     assert room.last(SpeakerDrawn) == SpeakerDrawn(pool=(OWN_ID, BOB_ID), result=BOB_ID)
     assert room.result(call) is None
@@ -180,12 +180,10 @@ def test_what_may_refuse() -> None:
     for slug in (DENIED, BAD, "session_already_running"):
         room.refused(room.do(lambda commands: commands.automod.start()), "automod", slug)
     for slug in (DENIED, BAD):
-        room.refused(room.do(lambda commands: commands.automod.select(how=SelectHow.NEXT)), "automod", slug)
+        room.refused(room.do(lambda commands: commands.automod.select(SelectHow.NEXT)), "automod", slug)
     room.refused(room.do(lambda commands: commands.automod.stop()), "automod", DENIED)
-    with pytest.raises(LocalProtocolError, match="name a participant"):
-        room.do(lambda commands: commands.automod.select())
-    with pytest.raises(LocalProtocolError, match="not both"):
-        room.do(lambda commands: commands.automod.select(BOB_ID, how=SelectHow.NEXT))
+    with pytest.raises(LocalProtocolError, match="name the participant"):
+        room.do(lambda commands: commands.automod.select(SelectHow.SPECIFIC))
 
 
 def test_without_a_session_there_is_nothing_to_do() -> None:
