@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from m3asyncio.streams import EventStream, FrameStream
     from m3core.account import Tokens
     from m3core.conference.events import (
+        AssetReady,
+        AutomodStarted,
+        AutomodStopped,
+        BreakoutRoomJoined,
+        BreakoutRoomLeft,
+        BreakoutStarted,
+        BreakoutStopped,
         ChatCleared,
         ChatMessage,
         ChatSwitched,
@@ -39,6 +46,14 @@ if TYPE_CHECKING:
         HandLowered,
         HandRaised,
         HandsReset,
+        LegalVoteCast,
+        LegalVoteEnded,
+        LegalVoteIssueReported,
+        LegalVoteNotCounted,
+        LegalVoteStarted,
+        LegalVoteUpdated,
+        MinutesReadable,
+        MinutesWritable,
         MuteRequested,
         ParticipantChanged,
         ParticipantJoined,
@@ -52,11 +67,22 @@ if TYPE_CHECKING:
         PublicationStopped,
         RaiseHandsSwitched,
         ReceivingChanged,
+        RecorderFailed,
+        RecordingStarted,
+        RecordingStopped,
+        RemainingSpeakersChanged,
         Resumed,
         RoleChanged,
         ServerRefused,
+        SharedFolderChanged,
         SpeakerChanged,
+        SpeakerDrawn,
+        SpeakerSelected,
         StreamChanged,
+        StreamingChanged,
+        StreamsPauseRequested,
+        StreamsStartRequested,
+        StreamsStopRequested,
         StreamStarted,
         StreamStopped,
         SubscriptionStopped,
@@ -68,9 +94,13 @@ if TYPE_CHECKING:
         WaitingRoomJoined,
         WaitingRoomLeft,
         WaitingRoomSwitched,
+        WhiteboardOpened,
     )
+    from m3core.conference.modules.automod import Automod
+    from m3core.conference.modules.ballots import LegalVote
     from m3core.conference.modules.conversations import Conversation
     from m3core.conference.modules.polls import Poll, PollChoice
+    from m3core.conference.modules.shared_folder import SharedFolder
     from m3core.conference.modules.timer import Timer
     from m3core.conference.state import ConferenceState, EndReason, Participant, Stream
     from m3core.errors import (
@@ -91,18 +121,26 @@ if TYPE_CHECKING:
         UnsupportedServer,
     )
     from m3core.media import AudioFrame, VideoFrame
+    from m3core.messages.automod import SelectHow, SelectionStrategy
+    from m3core.messages.breakout import BreakoutRoom
+    from m3core.messages.legal_vote import IssueKind, VoteKind, VoteOption
     from m3core.messages.moderation import KickScope
+    from m3core.messages.recording import StreamStatus
     from m3core.values import MediaKind, MediaSessionType, ParticipantId, Role, Secret
 
 # Where the names are: by the extra that they need, then by module. They are imported when they are first named, so that
 # a missing extra is one clear error, signalling alone needs neither av nor numpy, and the command `m3` starts at once.
 _EVENTS = """
-ChatCleared ChatMessage ChatSwitched ConferenceEvent ConferenceJoined ConnectionLost ConnectionSlow
-DebriefingStarted DisplayNameChanged Ended FocusChanged ForceMuteChanged HandLowered HandRaised HandsReset
+AssetReady AutomodStarted AutomodStopped BreakoutRoomJoined BreakoutRoomLeft BreakoutStarted BreakoutStopped
+ChatCleared ChatMessage ChatSwitched ConferenceEvent ConferenceJoined ConnectionLost ConnectionSlow DebriefingStarted
+DisplayNameChanged Ended FocusChanged ForceMuteChanged HandLowered HandRaised HandsReset LegalVoteCast LegalVoteEnded
+LegalVoteIssueReported LegalVoteNotCounted LegalVoteStarted LegalVoteUpdated MinutesReadable MinutesWritable
 MuteRequested ParticipantChanged ParticipantJoined ParticipantLeft PeerMisbehaved PollDone PollStarted PollUpdated
-PresenterChanged PublicationStarted PublicationStopped RaiseHandsSwitched ReceivingChanged Resumed RoleChanged
-ServerRefused SpeakerChanged StreamChanged StreamStarted StreamStopped SubscriptionStopped TimerReadyChanged
-TimerStarted TimerStopped UnknownMessage WaitingRoomEntered WaitingRoomJoined WaitingRoomLeft WaitingRoomSwitched
+PresenterChanged PublicationStarted PublicationStopped RaiseHandsSwitched ReceivingChanged RecorderFailed
+RecordingStarted RecordingStopped RemainingSpeakersChanged Resumed RoleChanged ServerRefused SharedFolderChanged
+SpeakerChanged SpeakerDrawn SpeakerSelected StreamChanged StreamStarted StreamStopped StreamingChanged
+StreamsPauseRequested StreamsStartRequested StreamsStopRequested SubscriptionStopped TimerReadyChanged TimerStarted
+TimerStopped UnknownMessage WaitingRoomEntered WaitingRoomJoined WaitingRoomLeft WaitingRoomSwitched WhiteboardOpened
 """
 _HOMES: dict[str, dict[str, Sequence[str]]] = {
     "": {
@@ -112,6 +150,9 @@ _HOMES: dict[str, dict[str, Sequence[str]]] = {
         ),
         "m3core.account": ("Tokens",),
         "m3core.conference.events": _EVENTS.split(),
+        "m3core.conference.modules.automod": ("Automod",),
+        "m3core.conference.modules.ballots": ("LegalVote",),
+        "m3core.conference.modules.shared_folder": ("SharedFolder",),
         "m3core.conference.modules.conversations": ("Conversation",),
         "m3core.conference.modules.polls": ("Poll", "PollChoice"),
         "m3core.conference.modules.timer": ("Timer",),
@@ -142,6 +183,10 @@ _HOMES: dict[str, dict[str, Sequence[str]]] = {
             "AudioFrame",
             "VideoFrame",
         ),
+        "m3core.messages.automod": ("SelectHow", "SelectionStrategy"),
+        "m3core.messages.breakout": ("BreakoutRoom",),
+        "m3core.messages.legal_vote": ("IssueKind", "VoteKind", "VoteOption"),
+        "m3core.messages.recording": ("StreamStatus",),
         "m3core.messages.moderation": ("KickScope",),
         "m3core.values": (
             "MediaKind",
@@ -191,9 +236,18 @@ __all__ = [
     "VIDEO",
     "Account",
     "ApiError",
+    "AssetReady",
     "AudioFrame",
     "AudioOutput",
     "AuthError",
+    "Automod",
+    "AutomodStarted",
+    "AutomodStopped",
+    "BreakoutRoom",
+    "BreakoutRoomJoined",
+    "BreakoutRoomLeft",
+    "BreakoutStarted",
+    "BreakoutStopped",
     "CallCancelled",
     "CallError",
     "CallRefused",
@@ -221,8 +275,16 @@ __all__ = [
     "HandLowered",
     "HandRaised",
     "HandsReset",
+    "IssueKind",
     "Joining",
     "KickScope",
+    "LegalVote",
+    "LegalVoteCast",
+    "LegalVoteEnded",
+    "LegalVoteIssueReported",
+    "LegalVoteNotCounted",
+    "LegalVoteStarted",
+    "LegalVoteUpdated",
     "LinkError",
     "LocalProtocolError",
     "M3Error",
@@ -230,6 +292,8 @@ __all__ = [
     "MediaKind",
     "MediaSessionType",
     "Meeting",
+    "MinutesReadable",
+    "MinutesWritable",
     "MuteRequested",
     "Participant",
     "ParticipantChanged",
@@ -249,18 +313,33 @@ __all__ = [
     "RaiseHandsSwitched",
     "Receive",
     "ReceivingChanged",
+    "RecorderFailed",
+    "RecordingStarted",
+    "RecordingStopped",
+    "RemainingSpeakersChanged",
     "RemoteProtocolError",
     "Resumed",
     "Role",
     "RoleChanged",
     "Secret",
+    "SelectHow",
+    "SelectionStrategy",
     "Server",
     "ServerRefused",
+    "SharedFolder",
+    "SharedFolderChanged",
     "SpeakerChanged",
+    "SpeakerDrawn",
+    "SpeakerSelected",
     "Stream",
     "StreamChanged",
     "StreamStarted",
+    "StreamStatus",
     "StreamStopped",
+    "StreamingChanged",
+    "StreamsPauseRequested",
+    "StreamsStartRequested",
+    "StreamsStopRequested",
     "Subscription",
     "SubscriptionStopped",
     "Timer",
@@ -272,10 +351,13 @@ __all__ = [
     "UnknownMessage",
     "UnsupportedServer",
     "VideoFrame",
+    "VoteKind",
+    "VoteOption",
     "WaitingRoomEntered",
     "WaitingRoomJoined",
     "WaitingRoomLeft",
     "WaitingRoomSwitched",
+    "WhiteboardOpened",
     "join",
     "serve",
     "sources",

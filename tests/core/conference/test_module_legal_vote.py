@@ -203,6 +203,7 @@ def test_counts_while_it_runs_and_at_the_end() -> None:
     assert room.last(LegalVoteUpdated).vote == vote
     assert vote.tally == Tally(yes=1, no=1, abstain=0)
     assert vote.own_vote is VoteOption.YES
+    assert vote.votes == {OWN: VoteOption.YES, BOB: VoteOption.NO}
     call = room.do(lambda commands: commands.legal_vote.stop())
     stop(room, yes=2, no=0, kind="by_participant", issuer=OWN)
     vote = the_vote(room)
@@ -220,7 +221,14 @@ def test_the_own_vote_of_a_pseudonymous_vote_is_found_by_token() -> None:
     room = with_vote(kind="pseudonymous")
     stop(room, voting_record={TOKEN: "no", "1111Cn8eVZh": "yes"})
     assert the_vote(room).own_vote is VoteOption.NO
+    assert set(the_vote(room).pseudonymous_votes) == {TOKEN, "1111Cn8eVZh"}
+    assert the_vote(room).votes == {}
     assert TOKEN not in repr(the_vote(room))
+    other = Room()
+    told = started(kind="pseudonymous")
+    other.hear("legal_vote", "started", **{key: value for key, value in told.items() if key != "token"})
+    stop(other, voting_record={TOKEN: "no"})
+    assert the_vote(other).own_vote is None
 
 
 def test_a_vote_without_a_result() -> None:
