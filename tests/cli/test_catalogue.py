@@ -13,11 +13,12 @@ from attrs import frozen
 from m3asyncio.cli.catalogue import RESERVED, Catalogue, people_of
 from m3asyncio.cli.from_json import WrongArgument, expected, value_of
 from m3core.conference.commands import Commands
+from m3core.conference.modules.automod import Automod
 from m3core.conference.modules.moderation import ModerationState
 from m3core.conference.modules.polls import Poll, PollChoice, PollsState
 from m3core.conference.state import ConferenceState, Participant
 from m3core.messages import Command
-from m3core.messages.automod import SelectHow
+from m3core.messages.automod import SelectHow, SelectionStrategy
 from m3core.messages.base import Value
 from m3core.messages.moderation import KickScope
 from m3core.values import ParticipantId, PollId, Secret, Timestamp
@@ -47,6 +48,7 @@ STATE = ConferenceState(
     participants=MappingProxyType({one.id: one for one in (BOB, EVE, EVE_TOO)}),
     moderation=ModerationState(waiting=MappingProxyType({TOM.id: TOM})),
     polls=PollsState(running=POLL),
+    automod=Automod(selection_strategy=SelectionStrategy.NONE, issued_by=OWN.id),
 )
 
 

@@ -118,12 +118,11 @@ def test_limits_of_the_server_and_its_waiting_room(tmp_path: Path) -> None:
 
 
 def test_a_waiting_room_and_who_opens_it(tmp_path: Path) -> None:
-    token = {"M3_TOKEN": "sesame"}
-    with m3(tmp_path, "serve", "--json", "--waiting-room", **token) as server:
+    with m3(tmp_path, "serve", "--json", "--waiting-room", M3_TOKEN="sesame") as server:
         told = server.event("serving")
         link, controller = told["invitation"], told["controller"]
         moderate = ("--account", "--controller", controller, "--commands", "-")
-        with m3(tmp_path, "join", link, *moderate, stdin=subprocess.PIPE, **token) as ada:
+        with m3(tmp_path, "join", link, *moderate, stdin=subprocess.PIPE, M3_TOKEN="sesame") as ada:
             with m3(tmp_path, "join", link, "--name", "Bob") as bob:
                 bob.until(lambda line: "you are in the waiting room" in line)
                 assert ada.process.stdin is not None
