@@ -10,6 +10,20 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from m3core.conference.common import EndReason, Participant
+from m3core.conference.media_events import ConnectionSlow as ConnectionSlow
+from m3core.conference.media_events import FocusChanged as FocusChanged
+from m3core.conference.media_events import ForceMuteChanged as ForceMuteChanged
+from m3core.conference.media_events import MediaEvent
+from m3core.conference.media_events import MuteRequested as MuteRequested
+from m3core.conference.media_events import PresenterChanged as PresenterChanged
+from m3core.conference.media_events import PublicationStarted as PublicationStarted
+from m3core.conference.media_events import PublicationStopped as PublicationStopped
+from m3core.conference.media_events import ReceivingChanged as ReceivingChanged
+from m3core.conference.media_events import SpeakerChanged as SpeakerChanged
+from m3core.conference.media_events import StreamChanged as StreamChanged
+from m3core.conference.media_events import StreamStarted as StreamStarted
+from m3core.conference.media_events import StreamStopped as StreamStopped
+from m3core.conference.media_events import SubscriptionStopped as SubscriptionStopped
 from m3core.conference.modules.assets import AssetReady as AssetReady
 from m3core.conference.modules.automod import AutomodEvent
 from m3core.conference.modules.automod import AutomodStarted as AutomodStarted
@@ -67,7 +81,7 @@ from m3core.conference.modules.whiteboard import WhiteboardEvent
 from m3core.conference.modules.whiteboard import WhiteboardOpened as WhiteboardOpened
 from m3core.errors import RemoteProtocolError
 from m3core.messages import Event, UnknownEvent
-from m3core.values import BreakoutRoomId, MediaKind, MediaSessionType, ParticipantId, SlowDirection
+from m3core.values import BreakoutRoomId, ParticipantId
 
 
 @frozen(kw_only=True)
@@ -165,113 +179,6 @@ class RoleChanged:
 
 
 @frozen(kw_only=True)
-class StreamStarted:
-    """A participant publishes a stream: it can be subscribed to."""
-
-    participant: Participant
-    media_session_type: MediaSessionType
-
-
-@frozen(kw_only=True)
-class StreamChanged:
-    """A participant muted or unmuted a track of a stream."""
-
-    participant: Participant
-    media_session_type: MediaSessionType
-    audio: bool
-    video: bool
-
-
-@frozen(kw_only=True)
-class StreamStopped:
-    """A participant publishes a stream no more."""
-
-    participant: Participant
-    media_session_type: MediaSessionType
-
-
-@frozen(kw_only=True)
-class FocusChanged:
-    """Somebody else is the active speaker now; ``None``: nobody (media.md § 7)."""
-
-    participant: Participant | None
-
-
-@frozen(kw_only=True)
-class SpeakerChanged:
-    """A participant started or stopped speaking (servers from 0.9 on)."""
-
-    participant: Participant
-    is_speaking: bool
-
-
-@frozen(kw_only=True)
-class MuteRequested:
-    """A moderator wants us to mute; ``force``: without asking the person (media.md § 6)."""
-
-    issuer: ParticipantId
-    force: bool
-
-
-@frozen(kw_only=True)
-class ForceMuteChanged:
-    """Only those in ``allow_list``, and moderators, may unmute now; or all may again (L 0.16)."""
-
-    force_mute: bool
-    allow_list: frozenset[ParticipantId]
-
-
-@frozen(kw_only=True)
-class PresenterChanged:
-    """A participant, perhaps we, may, or may no longer, share the screen."""
-
-    participant: Participant
-    is_presenter: bool
-
-
-@frozen(kw_only=True)
-class PublicationStarted:
-    """One of our streams is live, or is live again after `Resumed`."""
-
-    media_session_type: MediaSessionType
-
-
-@frozen(kw_only=True)
-class PublicationStopped:
-    """One of our streams ended; ``reason`` is empty when we ended it."""
-
-    media_session_type: MediaSessionType
-    reason: str = ""
-
-
-@frozen(kw_only=True)
-class ReceivingChanged:
-    """The server starts or stops receiving a track of ours (`media_status`)."""
-
-    media_session_type: MediaSessionType
-    kind: MediaKind
-    receiving: bool
-
-
-@frozen(kw_only=True)
-class SubscriptionStopped:
-    """A stream that we received ended."""
-
-    participant_id: ParticipantId
-    media_session_type: MediaSessionType
-    reason: str
-
-
-@frozen(kw_only=True)
-class ConnectionSlow:
-    """Packets of a stream get lost (`webrtc_slow`)."""
-
-    participant_id: ParticipantId
-    media_session_type: MediaSessionType
-    direction: SlowDirection
-
-
-@frozen(kw_only=True)
 class ServerRefused:
     """The server sent an error that belongs to no call of ours."""
 
@@ -312,23 +219,11 @@ ConferenceEvent: TypeAlias = (
     | HandRaised
     | HandLowered
     | RoleChanged
-    | StreamStarted
-    | StreamChanged
-    | StreamStopped
-    | FocusChanged
-    | SpeakerChanged
-    | MuteRequested
-    | ForceMuteChanged
-    | PresenterChanged
-    | PublicationStarted
-    | PublicationStopped
-    | ReceivingChanged
-    | SubscriptionStopped
-    | ConnectionSlow
     | ServerRefused
     | PeerMisbehaved
     | UnknownMessage
     | Ended
+    | MediaEvent
     | ModerationEvent
     | ChatEvent
     | PollsEvent

@@ -135,14 +135,14 @@ class Stage:
 
 
 _STEPS = st.lists(
-    st.tuples(st.sampled_from(WHO), commands() | unknown_commands(), st.integers(0, 2**32 - 1)), max_size=40
+    st.tuples(st.sampled_from(WHO), commands() | unknown_commands(), st.integers(0, 2**32 - 1)), min_size=5, max_size=40
 )
 
 
 @pytest.mark.parametrize(
     "level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9, FeatureLevel.V0_16], ids=lambda one: one.value
 )
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(steps=_STEPS)
 def test_nobody_acts_for_another(level: FeatureLevel, steps: list[tuple[str, Command | UnknownCommand, int]]) -> None:
     stage = Stage(level)

@@ -126,8 +126,10 @@ class ChatModule(ClientModule[ChatState]):
     def sent(self, command: Command) -> None:
         """Nobody answers a mark."""
         if isinstance(command, chat.SetLastSeenTimestamp):
-            talk = self._talks.open((command.scope, command.target or ""))
-            talk.unread, talk.last_seen = 0, command.timestamp
+            talk = self._talks.get((command.scope, command.target or ""))
+            if talk is not None:
+                talk.touch()
+                talk.unread, talk.last_seen = 0, command.timestamp
 
     def _restore(self, before: Talks, key: Key, history: Iterable[chat.StoredMessage], seen: Timestamp | None) -> None:
         known = before.get(key) or Talk(key)

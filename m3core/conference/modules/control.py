@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 from m3core.conference.calls import CallKind
 from m3core.conference.common import EndReason, Participant, Phase
 from m3core.conference.events import (
+    ConferenceEvent,
     ConferenceJoined,
     HandLowered,
     ParticipantLeft,
@@ -143,7 +144,6 @@ class ControlModule(ClientModule[ControlState]):
         conference.life.entered()
         self._notify(ConferenceJoined(participant=own), *present)
         for module in conference.modules.all:
-            module.missed_events()  # nothing: we were not here before
             self._notify(*module.present_events())
 
     def _moved(self, own: Participant, event: control.JoinSuccess) -> None:
@@ -164,7 +164,7 @@ class ControlModule(ClientModule[ControlState]):
         """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
         conference = self._conference
         changes = conference.roster.resume(event.participants)
-        self._enter_modules(event)
+        missed = self._enter_modules(event)
         conference.life.entered()
         self._notify(
             Resumed(
@@ -175,18 +175,21 @@ class ControlModule(ClientModule[ControlState]):
                 changed=changes.changed,
             )
         )
-        for module in conference.modules.all:
-            self._notify(*module.missed_events())
+        self._notify(*missed)
         conference.publications.renew(own, conference.now)
         conference.subscriptions.renew(conference.roster.publishes, conference.now)
 
-    def _enter_modules(self, event: control.JoinSuccess) -> None:
+    def _enter_modules(self, event: control.JoinSuccess) -> list[ConferenceEvent]:
+        """What `join_success` tells each module; gives what was missed, if we were here before."""
+        missed: list[ConferenceEvent] = []
         for module in self._conference.modules.all:
             module.touch()
             try:
                 module.entered(event)
             except RemoteProtocolError as error:  # the room is there, whatever one module says
                 self._notify(PeerMisbehaved(error=error))
+            missed += module.missed_events()
+        return missed
 
     def _put(self, event: control.Joined | control.Update) -> None:
         events = self._conference.roster.put(event)
@@ -236,7 +239,7 @@ class ControlModule(ClientModule[ControlState]):
             return
         if conference.outbox.signaling.state is State.WAITING:  # not accepted after all
             conference.life.waiting()
-        if event.error is _NO_NAMESPACE and conference.life.is_echo_refused():
+        if event.error is _NO_NAMESPACE and conference.life.keepalive.is_echo_refused():
             return
         foreign = conference.calls.oldest_of_a_module() if event.error is _NO_NAMESPACE else None
         if foreign is not None:

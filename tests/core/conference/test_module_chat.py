@@ -12,7 +12,7 @@ from m3core.conference.events import ChatCleared, ChatMessage, ChatSwitched, Pee
 from m3core.conference.modules import conversations
 from m3core.errors import CallTimedOut, LocalProtocolError
 from m3core.limits import ANSWER_TIMEOUT
-from m3core.messages.chat import ChatScope
+from m3core.messages.chat import ChatScope, SetLastSeenTimestamp
 from m3core.values import MessageId, ParticipantId, Timestamp
 
 
@@ -274,3 +274,10 @@ def test_what_was_dropped_is_not_news_when_we_come_back(monkeypatch: pytest.Monk
     room.do(lambda commands: commands.chat.mark_seen())
     assert not room.resume(chat=join_data(room_history=history))
     assert room.state().chat.unread == 0
+
+
+def test_a_mark_in_a_conversation_that_is_not_there_begins_none() -> None:
+    room = Room(chat=join_data())
+    mark = SetLastSeenTimestamp(scope=ChatScope.GROUP, target="staff", timestamp=Timestamp("2024-03-05T09:30:00Z"))
+    room.client.do(lambda conference, now: conference.command(mark, now))
+    assert room.state().chat.groups == {}

@@ -214,3 +214,12 @@ def test_debriefing_and_the_way_back_to_the_waiting_room() -> None:
     room.hear("moderation", "accepted")
     room.join()
     assert room.client.conference.state.phase is Phase.JOINED
+
+
+def test_a_waiting_room_that_is_told_of_while_we_enter_changes_nothing() -> None:
+    room = Room()
+    room.hear("moderation", "in_waiting_room")
+    room.hear("moderation", "accepted")
+    room.quietly(lambda: room.hear("moderation", "in_waiting_room"))
+    room.join()
+    assert room.state().phase is Phase.JOINED
