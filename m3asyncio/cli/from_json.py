@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -120,7 +121,16 @@ def _checked_scalar(hint: object, given: object) -> object:
     what, classes = _SCALARS[hint]
     if not isinstance(given, classes) or (isinstance(given, bool) and hint is not bool):
         raise WrongArgument(f"has to be {what}")
+    if hint is float:
+        return _finite(given)
     return given
+
+
+def _finite(given: Any) -> float:
+    with contextlib.suppress(OverflowError):
+        if math.isfinite(number := float(given)):
+            return number
+    raise WrongArgument("has to be a smaller number")
 
 
 def _checked(wanted: type[Any], given: object, hint: object) -> Any:

@@ -30,18 +30,17 @@ async def run(options: argparse.Namespace) -> int:
     output = Output(json=bool(options.json or options.events or options.commands))
     teller = Teller(output, with_events=bool(options.json or options.events), is_full=bool(options.events))
     folder = _folder(options.save_frames)
-    with opened(options) as descriptor:
-        async with _entered(options, teller) as conference:
-            visit = _Visit(conference, teller, folder, descriptor)
-            try:
-                async with asyncio.timeout(options.seconds):
-                    await visit.be_there(options)
-            except TimeoutError:
-                pass
-            except BaseExceptionGroup as group:
-                raise _only(group) from None
-            finally:
-                visit.sum_up()
+    async with opened(options) as descriptor, _entered(options, teller) as conference:
+        visit = _Visit(conference, teller, folder, descriptor)
+        try:
+            async with asyncio.timeout(options.seconds):
+                await visit.be_there(options)
+        except TimeoutError:
+            pass
+        except BaseExceptionGroup as group:
+            raise _only(group) from None
+        finally:
+            visit.sum_up()
     return 1 if options.strict and visit.failed else 0
 
 

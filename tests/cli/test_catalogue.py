@@ -188,6 +188,9 @@ def test_other_types(hint: object, given: object, value: object) -> None:
 @pytest.mark.parametrize(
     ("hint", "given", "argument", "told"),
     [
+        (float, 10**400, "", "a smaller number"),
+        (float, float("inf"), "", "a smaller number"),
+        (float, "5", "", "a number"),
         (Timestamp, "soon", "", "an RFC 3339 timestamp"),
         (Mapping[str, int], [], "", "an object"),
         (Room, 5, "", "an object with name, members"),

@@ -111,13 +111,13 @@ def test_mistakes_are_told_and_the_bot_goes_on(
                 options(
                     tmp_path,
                     link,
-                    "# what does not work",
+                    "# what does not work, and an empty line at the end",
                     "nonsense",
                     "[1]",
                     '{"do": "sleep", "seconds": NaN}',
                     "[" * 100_000,
-                    {"do": "dance"},
-                    "",
+                    {"do": "dance\ud800"},
+                    {"do": "state", "id": [1]},
                     {"do": "chat", "txt": "hello"},
                     {"do": "raise_hand", "background": 1},
                     {"do": "polls.start", "topic": "a?", "choices": ["b", "c"], "duration": 60, "id": "refused"},
@@ -127,6 +127,7 @@ def test_mistakes_are_told_and_the_bot_goes_on(
                     {"do": "publish", "source": str(tmp_path / "missing.mp4"), "id": "file"},
                     {"do": "unpublish", "id": "unpublish"},
                     {"do": "chat", "text": "I am still here", "id": "last"},
+                    "",
                     more=more,
                 )
             )
@@ -134,13 +135,13 @@ def test_mistakes_are_told_and_the_bot_goes_on(
     assert asyncio.run(main()) == status
     printed = Printed(capsys)
     lines = [line for line in printed.lines if "done" in line]
-    assert [line["done"] for line in lines[:7]] == [2, 3, 4, 5, 6, 8, 9]
-    messages = [line["error"]["message"] for line in lines[:7]]
-    assert [line["error"]["line"] for line in lines[:7]] == [2, 3, 4, 5, 6, 8, 9]
-    assert [line["error"]["argument"] for line in lines[:7]] == ["", "", "", "", "do", "txt", "background"]
+    assert [line["done"] for line in lines[:8]] == [2, 3, 4, 5, 6, 7, 8, 9]
+    messages = [line["error"]["message"] for line in lines[:8]]
+    assert [line["error"]["line"] for line in lines[:8]] == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert [line["error"]["argument"] for line in lines[:8]] == ["", "", "", "", "do", "id", "txt", "background"]
     assert "not JSON" in messages[0]
     assert "not an object" in messages[1]
-    errors = {line["done"]: line["error"] for line in lines[7:-1]}
+    errors = {line["done"]: line["error"] for line in lines[8:-1]}
     assert (errors["refused"]["type"], errors["refused"]["code"]) == ("CallRefused", "insufficient_permissions")
     assert errors["impossible"]["type"] == "LocalProtocolError"
     assert "PollDone" in errors["event"]["message"]
