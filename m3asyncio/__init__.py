@@ -8,238 +8,36 @@
         async for event in conference.events(m3.ParticipantJoined):
             print(event.participant.display_name)
 
-`m3trio` has the same names for trio. Media (aiortc) is imported when the first stream is published or received.
+`m3trio` has the same names for trio. Most of them are those of `m3core.client.public`. Nothing is imported before it is
+named; media (aiortc) when the first stream is published or received.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from m3asyncio import sources as sources
-    from m3asyncio.account import Account, Meeting
     from m3asyncio.audio_output import AudioOutput
-    from m3asyncio.client import AUDIO, VIDEO, Conference, Joining, Publication, Receive, Subscription, join
-    from m3asyncio.server import Server, serve
-    from m3asyncio.streams import EventStream, FrameStream
-    from m3core.account import Tokens
-    from m3core.conference.events import (
-        ConferenceEvent,
-        ConferenceJoined,
-        ConnectionSlow,
-        Ended,
-        FocusChanged,
-        HandLowered,
-        HandRaised,
-        MuteRequested,
-        ParticipantChanged,
-        ParticipantJoined,
-        ParticipantLeft,
-        PeerMisbehaved,
-        PresenterChanged,
-        PublicationStarted,
-        PublicationStopped,
-        ReceivingChanged,
-        RoleChanged,
-        ServerRefused,
-        SpeakerChanged,
-        StreamChanged,
-        StreamStarted,
-        StreamStopped,
-        SubscriptionStopped,
-        UnknownMessage,
-        WaitingRoomEntered,
-    )
-    from m3core.conference.state import ConferenceState, EndReason, Participant, Stream
-    from m3core.errors import (
-        ApiError,
-        AuthError,
-        CallCancelled,
-        CallError,
-        CallRefused,
-        CallTimedOut,
-        ConferenceEnded,
-        EventsOverflow,
-        LinkError,
-        LocalProtocolError,
-        M3Error,
-        MediaError,
-        RemoteProtocolError,
-        TransportError,
-    )
-    from m3core.media import AudioFrame, VideoFrame
-    from m3core.values import MediaKind, MediaSessionType, ParticipantId, Role, Secret
+    from m3asyncio.client import Account, join
+    from m3asyncio.server import serve
+    from m3core.client import public
+    from m3core.client.public import *  # noqa: F403 - the same list for both adapters
 
-# Where the names are: by the extra that they need, then by module. They are imported when they are first named, so that
-# a missing extra is one clear error, signalling alone needs neither av nor numpy, and the command `m3` starts at once.
-_HOMES: dict[str, dict[str, tuple[str, ...]]] = {
-    "": {
-        "m3asyncio.streams": (
-            "EventStream",
-            "FrameStream",
-        ),
-        "m3core.account": ("Tokens",),
-        "m3core.conference.events": (
-            "ConferenceEvent",
-            "ConferenceJoined",
-            "ConnectionSlow",
-            "Ended",
-            "FocusChanged",
-            "HandLowered",
-            "HandRaised",
-            "MuteRequested",
-            "ParticipantChanged",
-            "ParticipantJoined",
-            "ParticipantLeft",
-            "PeerMisbehaved",
-            "PresenterChanged",
-            "PublicationStarted",
-            "PublicationStopped",
-            "ReceivingChanged",
-            "RoleChanged",
-            "ServerRefused",
-            "SpeakerChanged",
-            "StreamChanged",
-            "StreamStarted",
-            "StreamStopped",
-            "SubscriptionStopped",
-            "UnknownMessage",
-            "WaitingRoomEntered",
-        ),
-        "m3core.conference.state": (
-            "ConferenceState",
-            "EndReason",
-            "Participant",
-            "Stream",
-        ),
-        "m3core.errors": (
-            "ApiError",
-            "AuthError",
-            "CallCancelled",
-            "CallError",
-            "CallRefused",
-            "CallTimedOut",
-            "ConferenceEnded",
-            "EventsOverflow",
-            "LinkError",
-            "LocalProtocolError",
-            "M3Error",
-            "MediaError",
-            "RemoteProtocolError",
-            "TransportError",
-        ),
-        "m3core.media": (
-            "AudioFrame",
-            "VideoFrame",
-        ),
-        "m3core.values": (
-            "MediaKind",
-            "MediaSessionType",
-            "ParticipantId",
-            "Role",
-            "Secret",
-        ),
-    },
-    "asyncio": {
-        "m3asyncio.account": ("Account", "Meeting"),
-        "m3asyncio.client": (
-            "AUDIO",
-            "VIDEO",
-            "Conference",
-            "Joining",
-            "Publication",
-            "Receive",
-            "Subscription",
-            "join",
-        ),
-    },
-    "controller": {"m3asyncio.server": ("Server", "serve")},
-    "media": {"m3asyncio.sources": ("sources",), "m3asyncio.audio_output": ("AudioOutput",)},
+    __all__ = ["Account", "AudioOutput", "join", "serve", "sources"]
+    __all__ += public.__all__
+
+_OWN = {
+    "Account": "asyncio:m3asyncio.client",
+    "AudioOutput": "media:m3asyncio.audio_output",
+    "join": "asyncio:m3asyncio.client",
+    "serve": "controller:m3asyncio.server",
+    "sources": "media:m3asyncio.sources",
 }
-_LAZY = {name: (home, extra) for extra, homes in _HOMES.items() for home, names in homes.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    """Import what is named for the first time (see `_HOMES`)."""
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home, extra = _LAZY[name]
-    try:
-        module = importlib.import_module(home)
-    except ModuleNotFoundError as error:
-        from m3core.errors import LocalProtocolError
+    """Import what is named for the first time."""
+    from m3core.client import public
 
-        raise LocalProtocolError(f"m3asyncio.{name} needs m3-conference[{extra}] (no module {error.name})") from None
-    value: object = getattr(module, name, module)
+    value: object = [*_OWN, *public.__all__] if name == "__all__" else public.find(name, __name__, _OWN)
     globals()[name] = value
     return value
-
-
-__all__ = [
-    "AUDIO",
-    "VIDEO",
-    "Account",
-    "ApiError",
-    "AudioFrame",
-    "AudioOutput",
-    "AuthError",
-    "CallCancelled",
-    "CallError",
-    "CallRefused",
-    "CallTimedOut",
-    "Conference",
-    "ConferenceEnded",
-    "ConferenceEvent",
-    "ConferenceJoined",
-    "ConferenceState",
-    "ConnectionSlow",
-    "EndReason",
-    "Ended",
-    "EventStream",
-    "EventsOverflow",
-    "FocusChanged",
-    "FrameStream",
-    "HandLowered",
-    "HandRaised",
-    "Joining",
-    "LinkError",
-    "LocalProtocolError",
-    "M3Error",
-    "MediaError",
-    "MediaKind",
-    "MediaSessionType",
-    "Meeting",
-    "MuteRequested",
-    "Participant",
-    "ParticipantChanged",
-    "ParticipantId",
-    "ParticipantJoined",
-    "ParticipantLeft",
-    "PeerMisbehaved",
-    "PresenterChanged",
-    "Publication",
-    "PublicationStarted",
-    "PublicationStopped",
-    "Receive",
-    "ReceivingChanged",
-    "RemoteProtocolError",
-    "Role",
-    "RoleChanged",
-    "Secret",
-    "Server",
-    "ServerRefused",
-    "SpeakerChanged",
-    "Stream",
-    "StreamChanged",
-    "StreamStarted",
-    "StreamStopped",
-    "Subscription",
-    "SubscriptionStopped",
-    "Tokens",
-    "TransportError",
-    "UnknownMessage",
-    "VideoFrame",
-    "WaitingRoomEntered",
-    "join",
-    "serve",
-    "sources",
-]

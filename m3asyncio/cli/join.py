@@ -12,8 +12,9 @@ from m3asyncio import sources
 from m3asyncio.cli.output import STYLES, Output
 from m3asyncio.cli.receiver import ReceivedStream, Receiver
 from m3asyncio.cli.wording import as_json, sentence
-from m3asyncio.client import Conference, join
+from m3asyncio.client import join
 from m3asyncio.source_base import Source
+from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent, ConferenceJoined, Ended, StreamStarted
 from m3core.conference.state import EndReason, Participant
 

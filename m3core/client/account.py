@@ -1,42 +1,58 @@
-"""Accounts and meetings for asyncio: the `m3core.account` engine with httpx around it."""
+"""Accounts and meetings: the `m3core.account` engine with a transport around it.
+
+No task works for an account: whoever waits for an answer does what has to be done. What is everybody's (the login,
+fresh tokens) is done by one who waits; if they are cancelled, another one does it again.
+"""
 
 from __future__ import annotations
 
-import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TypeVar
+from typing import ClassVar, Self, TypeAlias, TypeVar
 
 from attrs import evolve
 
-from m3asyncio.client import Joining, Receive
-from m3asyncio.driver import unbroken
-from m3asyncio.http import HttpxTransport
-from m3asyncio.transports import HttpTransport, WebSocketConnect
-from m3asyncio.websocket import connect_websocket, is_local
 from m3core import account as core
 from m3core.account import Tokens
+from m3core.client.conference import Receive
+from m3core.client.joining import Joining
+from m3core.client.loop import Backend, Signal, Timeout
+from m3core.client.transports import HttpTransport, WebSocketConnect
 from m3core.conference.entrance import MemberEntrance
 from m3core.errors import AuthError, LocalProtocolError, M3Error
 from m3core.io import HttpRequest, HttpResponse, RequestId
 from m3core.rest.endpoint import Endpoint
 from m3core.rest.events import CREATE_EVENT, CreateEvent, Event
 from m3core.rest.invites import CREATE_INVITE, CreateInvite
-from m3core.rest.link import parse_controller_url
+from m3core.rest.link import is_local, parse_controller_url
 from m3core.rest.users import GET_ME, PrivateUser
 from m3core.values import Secret
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
 Refresh = Callable[[], Awaitable[Tokens]]
+_Job: TypeAlias = core.Perform | core.RefreshTokens
+
+
+class _Answer:
+    """Somebody waits for the answer to their request."""
+
+    def __init__(self, timeout: Timeout) -> None:
+        self.timeout = timeout
+        self.done: core.Answered | None = None
 
 
 class Account:
     """A user at a controller.
 
     ``tokens`` are those of the identity provider; a plain string is an access token. ``refresh`` gets fresh ones when
-    the controller refuses the old. Use it as an async context manager, or close it with `aclose`.
+    the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. Use it as
+    an async context manager, or close it with `aclose`.
     """
+
+    backend: ClassVar[Backend]
+    """Set by the adapter."""
 
     def __init__(
         self,
@@ -51,10 +67,11 @@ class Account:
             tokens = Tokens(Secret(tokens))
         self._engine = core.Account(self.base_url, tokens, can_refresh=refresh is not None)
         self._refresh = refresh
-        self._http: HttpTransport = http if http is not None else HttpxTransport(local=is_local(self.base_url))
+        self._http: HttpTransport = http if http is not None else self.backend.http(local=is_local(self.base_url))
         self._owns_http = http is None
-        self._answers: dict[RequestId, asyncio.Future[HttpResponse]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: dict[RequestId, _Answer] = {}
+        self._jobs: deque[_Job] = deque()
+        self._changed = Signal(self.backend)
         self._last = 0
         self._closed = False
 
@@ -80,33 +97,40 @@ class Account:
         if self._closed:
             raise LocalProtocolError("the account is closed")
         self._last += 1
-        request_id = RequestId(self._last)
-        answer: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
-        self._answers[request_id] = answer
+        number = RequestId(self._last)
         try:
-            self._feed(lambda: self._engine.request(evolve(request, id=request_id)))
-            return await answer
+            async with self.backend.timeout(None) as timeout:
+                answer = self._answers[number] = _Answer(timeout)
+                self._feed(lambda: self._engine.request(evolve(request, id=number)))
+                done = await self._answered(number, answer)
+        except TimeoutError:
+            if not self._closed:
+                raise
+            raise LocalProtocolError("the account was closed") from None
         finally:
-            self._answers.pop(request_id, None)
-            self._engine.cancel(request_id)
+            self._answers.pop(number, None)
+            self._engine.cancel(number)
+            self._jobs = deque(job for job in self._jobs if _owner(job) != number)
+            self._changed.set()
+        if done.response is not None:
+            return done.response
+        error = done.error or AuthError("no answer")
+        raise error.with_traceback(None)  # one error may go to many callers
 
     async def aclose(self) -> None:
         """End what is under way, its callers are told, and close all connections (of a transport of our own)."""
-        await unbroken(self._close())
+        await self.backend.shielded(self._close())
 
     async def _close(self) -> None:
         self._closed = True
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(LocalProtocolError("the account was closed"))
+            answer.timeout.expire()
+        while self._answers:
+            await self._changed.wait()
         if self._owns_http:
             await self._http.aclose()
 
-    async def __aenter__(self) -> Account:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -119,41 +143,47 @@ class Account:
         request = endpoint.request(RequestId(0), self.base_url, body, invite=None, **ids)
         return endpoint.read(await self.perform(request))
 
+    # -- the engine ---
     def _feed(self, give: Callable[[], None]) -> None:
         give()
         for output in self._engine.outputs():
-            match output:
-                case core.Perform(request=request):
-                    self._spawn(self._send(request))
-                case core.RefreshTokens():
-                    self._spawn(self._refresh_tokens())
-                case core.Answered():
-                    self._answer(output)
+            if not isinstance(output, core.Answered):
+                self._jobs.append(output)
+            elif (answer := self._answers.get(output.id)) is not None:
+                answer.done = output
+        self._changed.set()
 
-    def _answer(self, output: core.Answered) -> None:
-        answer = self._answers.get(output.id)
-        if answer is None or answer.done():
-            return
-        if output.response is not None:
-            answer.set_result(output.response)
-        else:
-            error = output.error or AuthError("no answer")
-            answer.set_exception(error.with_traceback(None))  # one error may go to many callers
+    async def _answered(self, number: RequestId, answer: _Answer) -> core.Answered:
+        """Wait for an answer, and do meanwhile what has to be done for it."""
+        while answer.done is None:
+            job = next((job for job in self._jobs if _owner(job) in (None, number)), None)
+            if job is None:
+                await self._changed.wait()
+                continue
+            self._jobs.remove(job)
+            try:
+                await self._do(job)
+            except BaseException:
+                self._jobs.appendleft(job)  # for somebody else, unless it was for us alone
+                raise
+        return answer.done
 
-    async def _send(self, request: HttpRequest) -> None:
+    async def _do(self, job: _Job) -> None:
+        match job:
+            case core.Perform(request=request):
+                try:
+                    response = await self._http.request(request)
+                except M3Error as error:
+                    failure = error
+                    self._feed(lambda: self._engine.http_failed(request.id, failure))
+                else:
+                    self._feed(lambda: self._engine.http_response(request.id, response))
+            case core.RefreshTokens() if self._refresh is not None:
+                await self._refresh_tokens(self._refresh)
+
+    async def _refresh_tokens(self, refresh: Refresh) -> None:
         try:
-            response = await self._http.request(request)
-        except M3Error as error:
-            failure = error
-            self._feed(lambda: self._engine.http_failed(request.id, failure))
-        else:
-            self._feed(lambda: self._engine.http_response(request.id, response))
-
-    async def _refresh_tokens(self) -> None:
-        if self._refresh is None:
-            return
-        try:
-            tokens = await self._refresh()
+            tokens = await refresh()
         except M3Error as error:
             failure = error
             self._feed(lambda: self._engine.refresh_failed(failure))
@@ -164,10 +194,10 @@ class Account:
         else:
             self._feed(lambda: self._engine.refreshed(tokens))
 
-    def _spawn(self, coroutine: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+def _owner(job: _Job) -> RequestId | None:
+    """Whose answer it is for; None: everybody's."""
+    return job.of if isinstance(job, core.Perform) else None
 
 
 class Meeting:
@@ -188,10 +218,16 @@ class Meeting:
         display_name: str,
         receive: Receive = Receive.AUDIO | Receive.VIDEO,
         http: HttpTransport | None = None,
-        connect: WebSocketConnect = connect_websocket,
+        connect: WebSocketConnect | None = None,
     ) -> Joining:
         """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``. The rest as in `join`."""
         entrance = MemberEntrance(base_url=self._account.base_url, room_id=self.event.room.id)
         return Joining(
-            display_name, entrance=entrance, account=self._account, receive=receive, http=http, connect=connect
+            self._account.backend,
+            display_name,
+            entrance=entrance,
+            account=self._account,
+            receive=receive,
+            http=http,
+            connect=connect,
         )
