@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format bench diagrams pins clean
+.PHONY: help venv demo test check format bench diagrams reference pins clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: $(READY)  ## Compare decode, encode, SDP and fan-out with their peers
 
 diagrams: $(READY)  ## Draw the state diagrams of docs/ from the tables
 	@$(BIN)/python docs/diagrams.py
+
+reference: $(READY)  ## Write docs/reference/ from the message classes
+	@$(BIN)/python docs/reference.py
 
 pins: $(READY)  ## Choose new versions for constraints.txt
 	@$(PIP) install uv

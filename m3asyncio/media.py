@@ -47,7 +47,15 @@ class _Peer:
         self.connection = connection
         self.received = received
         self.tracks: dict[str, SendTrack] = {}
+        self.bytes_before: dict[str, int] = {}
+        """Sent by the peer connections that this one follows."""
         self.bytes_sent: dict[str, int] = {}
+
+    def follow(self, before: _Peer) -> tuple[Opened | None, Opened | None]:
+        """Take over from a peer connection that is closed; its sources of video and audio."""
+        self.bytes_before, self.bytes_sent = dict(before.bytes_sent), dict(before.bytes_sent)
+        video, audio = before.tracks.get("video"), before.tracks.get("audio")
+        return (None if video is None else video.release(), None if audio is None else audio.release())
 
 
 class MediaEngine(PeerHost[MediaCommand]):
@@ -115,15 +123,16 @@ class MediaEngine(PeerHost[MediaCommand]):
                 await self._close(command.peer)
 
     async def _open(self, command: MediaCommand, operation: OpenPublisher | OpenSubscriber) -> None:
-        if command.peer in self._connections:
-            raise LocalProtocolError("the peer is open already")
+        before = self._connections.get(command.peer)
+        if before is not None:
+            await before.connection.close()  # from here on it reports nothing
         offerer = isinstance(operation, OpenPublisher)
         connection = Connection(command.peer, self._report, operation.ice_servers, offerer=offerer)
         peer = self._connections[command.peer] = _Peer(connection, self.received(command.peer))
         connection.on_down = lambda: self._down(peer)
         try:
             if isinstance(operation, OpenPublisher):
-                sdp = await self._publish(command.peer, peer, operation)
+                sdp = await self._publish(command.peer, peer, operation, before)
             else:
                 sdp = await self._subscribe(peer, operation)
         except BaseException:
@@ -131,9 +140,11 @@ class MediaEngine(PeerHost[MediaCommand]):
             raise
         self._report(Described(command.id, command.peer, sdp))
 
-    async def _publish(self, peer_id: PeerId, peer: _Peer, operation: OpenPublisher) -> str:
+    async def _publish(self, peer_id: PeerId, peer: _Peer, operation: OpenPublisher, before: _Peer | None) -> str:
         with self._shared:
             video, audio = self._sources.pop(peer_id, (None, None))
+        if before is not None:
+            video, audio = peer.follow(before)
 
         def failed(error: M3Error) -> None:
             self._report(Failed(None, peer_id, str(error)))
@@ -142,7 +153,9 @@ class MediaEngine(PeerHost[MediaCommand]):
             peer.tracks["audio"] = AudioTrack(audio, failed)
         if operation.video:
             peer.tracks["video"] = VideoTrack(video, failed)
-        for track in peer.tracks.values():
+        for kind, track in peer.tracks.items():
+            if before is not None and (old := before.tracks.get(kind)) is not None:
+                track.muted, track.frames = old.muted, old.frames
             track.on("ended", lambda: self._track_ended(peer_id, peer))
             prefer_codecs(peer.connection.pc.addTransceiver(track, direction="sendonly"))
         if not peer.tracks:
@@ -180,8 +193,8 @@ class MediaEngine(PeerHost[MediaCommand]):
             self._report(Failed(None, peer_id, "the encoder failed"))
 
     def _down(self, peer: _Peer) -> None:
-        peer.received.end()
-        self._thread.spawn(_shut(peer))
+        # It may be begun anew: sources and queues of frames are kept until `ClosePeer`.
+        self._thread.spawn(peer.connection.close())
 
     def _peers(self) -> list[PeerId]:
         return list({*self._connections, *self._sources})
@@ -206,14 +219,14 @@ class MediaEngine(PeerHost[MediaCommand]):
                 for sender in peer.connection.pc.getSenders():
                     for stats in (await sender.getStats()).values():
                         if stats.type == "outbound-rtp":
-                            peer.bytes_sent[stats.kind] = stats.bytesSent
+                            peer.bytes_sent[stats.kind] = peer.bytes_before.get(stats.kind, 0) + stats.bytesSent
 
 
 async def _shut(peer: _Peer) -> None:
     await peer.connection.close()
     # Tracks that never got to send are not stopped by their sender; to stop them before it would make it hang.
     for track in peer.tracks.values():
-        track.stop()
+        track.close()
 
 
 async def _drain(track: MediaStreamTrack, received: ReceivedMedia) -> None:
@@ -226,9 +239,7 @@ async def _drain(track: MediaStreamTrack, received: ReceivedMedia) -> None:
             elif isinstance(frame, av.AudioFrame):
                 received.audio.put(audio_frame(frame, frame.time or 0.0))
     except MediaStreamError:
-        pass
-    finally:
-        (received.video if track.kind == "video" else received.audio).end()
+        pass  # the peer may be begun anew: the queues end with `ClosePeer`
 
 
 def _counter(received: ReceivedMedia, kind: str) -> aiortc_private.Watch:

@@ -27,7 +27,10 @@ _SILENCE: Final = bytes(4 * AUDIO_FRAME_SAMPLES)
 
 
 class SendTrack(MediaStreamTrack):
-    """What both kinds share. ``on_error`` is told when the source fails; the track then sends black or silence."""
+    """What both kinds share. ``on_error`` is told when the source fails; the track then sends black or silence.
+
+    aiortc stops a track with its peer connection. The source lives on, for the track of the next one, until `close`.
+    """
 
     def __init__(self, opened: Opened | None, on_error: Callable[[M3Error], None]) -> None:
         super().__init__()
@@ -53,8 +56,18 @@ class SendTrack(MediaStreamTrack):
     def _close_input(self) -> None: ...
 
     def stop(self) -> None:
-        """End the track and close its source."""
+        """End the track."""
         super().stop()
+        self._replaced.set()
+
+    def release(self) -> Opened:
+        """The source, for another track; this one has none any more."""
+        opened, self._opened = self._opened, Opened()
+        return opened
+
+    def close(self) -> None:
+        """End the track and close its source."""
+        self.stop()
         self._close_input()
 
     def _now(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from attrs import frozen
@@ -52,8 +52,10 @@ def offer(ticket: Secret, *subprotocols: Subprotocol) -> tuple[str, ...]:
     return (_PREFIX + text, *(subprotocol.value for subprotocol in subprotocols or tuple(Subprotocol)))
 
 
-def parse(values: Iterable[str]) -> HandshakeOffer | HandshakeRefusal:
-    """What the ``values`` of all `Sec-WebSocket-Protocol` fields of a request offer.
+def parse(
+    values: Iterable[str], spoken: Collection[Subprotocol] = frozenset(Subprotocol)
+) -> HandshakeOffer | HandshakeRefusal:
+    """What the ``values`` of all `Sec-WebSocket-Protocol` fields of a request offer, of the ``spoken`` protocols.
 
     Order and blanks do not matter, unknown entries are ignored, the last ticket wins. The protocol is checked first.
     """
@@ -64,8 +66,8 @@ def parse(values: Iterable[str]) -> HandshakeOffer | HandshakeRefusal:
             name = entry.strip(" \t")
             if name.startswith(_PREFIX):
                 ticket = name.removeprefix(_PREFIX)
-            elif known is None:
-                known = _KNOWN.get(name)
+            elif known is None and _KNOWN.get(name) in spoken:
+                known = _KNOWN[name]
     if known is None:
         return MISSING_PROTOCOL
     if ticket is None:

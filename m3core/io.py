@@ -170,7 +170,12 @@ class IceServer:
 
 @frozen
 class OpenPublisher:
-    """Make a sending peer and its offer (report: `Described`). ``audio`` and ``video`` say which m-sections it has."""
+    """Make a sending peer and its offer (report: `Described`). ``audio`` and ``video`` say which m-sections it has.
+
+    For a ``peer`` that exists: begin it anew after a lost connection. Its peer connection is closed and another one
+    opened; its sources and what `SetSending` said stay. From then on the media engine reports nothing of the old peer
+    connection. The m-sections are those of before.
+    """
 
     key: MediaSessionKey
     audio: bool
@@ -180,7 +185,11 @@ class OpenPublisher:
 
 @frozen
 class OpenSubscriber:
-    """Make a receiving peer from ``offer`` (without candidates) and its answer (report: `Described`)."""
+    """Make a receiving peer from ``offer`` (without candidates) and its answer (report: `Described`).
+
+    For a ``peer`` that exists: begin it anew, as with `OpenPublisher`. Its queues of frames, and who reads them, stay:
+    they end with `ClosePeer` alone.
+    """
 
     key: MediaSessionKey
     offer: str = field(repr=_size)

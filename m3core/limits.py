@@ -16,8 +16,55 @@ MAX_STRING: Final = 64 << 10
 """One string of a message; session descriptions are the longest ones."""
 MAX_PARTICIPANTS: Final = 5_000
 """Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
+MAX_LEAVERS: Final = 500
+"""Those who left a room whom its controller remembers and lists in `join_success`; sessions that can be resumed. The
+oldest are forgotten first."""
+MAX_CHAT_TEXT: Final = 4096
+"""Bytes of one chat message; the reference cuts longer ones (signaling.md § 7), we refuse to send them."""
+MAX_CONVERSATION: Final = 1_000
+"""Chat messages that a client keeps of the room, of one group or of one correspondent; the oldest are dropped ..."""
+MAX_CHAT_MESSAGES: Final = 10_000
+"""... and of all together; those of the conversation that was silent for longest are dropped."""
+MAX_PAST_POLLS: Final = 100
+"""Polls that are over and whose results a client keeps; the oldest are dropped."""
+MAX_LEGAL_VOTES: Final = 100
+"""Legal votes that a client keeps; the oldest are dropped, those that are over first."""
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of UTF-8 (signaling.md § 5)."""
+MAX_BREAKOUT_ROOMS: Final = 200
+"""Breakout rooms of one meeting. A `breakout.start` with more is ignored, as one with none is (signaling.md § 8)."""
+MAX_BREAKOUT_NAME: Final = 255
+"""Bytes of the name of one, in UTF-8; a `start` with a longer one is ignored."""
+MAX_BREAKOUT_DURATION: Final = 7 * 86_400
+"""Seconds until breakout rooms expire; a `start` with more, or with less than none, is ignored."""
+MAX_STREAM_REASON: Final = 1_000
+"""Characters of code and of message of what a recorder says went wrong; the rest is cut off."""
+
+# -- what a controller remembers of a meeting ---
+MAX_CHAT_MESSAGE: Final = 4096
+"""Bytes of UTF-8; longer ones are cut (signaling.md § 7)."""
+MAX_CHAT_HISTORY: Final = 500
+"""Messages of one history (of a room, of a group, of two participants); the oldest are forgotten first."""
+MAX_CHAT_HISTORY_BYTES: Final = 256 << 10
+"""The same history as JSON."""
+MAX_CHAT_HISTORIES: Final = 200
+"""Histories of groups, and of two participants, of one room, each; what was silent longest is forgotten first."""
+MAX_CHAT_TOLD: Final = 512 << 10
+"""Bytes of JSON of all histories in one `join_success`, which is at most `MAX_MESSAGE`; the oldest are left out."""
+MAX_LAST_SEEN: Final = 500
+"""Correspondents, or groups, whose last read message one participant has marked; the oldest marks are forgotten."""
+MIN_POLL_TOPIC: Final = 2
+MAX_POLL_TOPIC: Final = 100
+"""Bytes (signaling.md § 9, as the six below)."""
+MIN_POLL_CHOICES: Final = 2
+MAX_POLL_CHOICES: Final = 64
+MIN_POLL_CHOICE: Final = 1
+MAX_POLL_CHOICE: Final = 100
+"""Bytes."""
+MIN_POLL_DURATION: Final = 2
+MAX_POLL_DURATION: Final = 3_600
+MAX_TIMER_TEXT: Final = 1_024
+"""Bytes of the style, the title and the reason of a timer; longer ones are cut, no web client shows so much."""
 
 # -- session descriptions ---
 MAX_SDP: Final = 64 << 10
@@ -64,6 +111,18 @@ MAX_REST_OBJECTS: Final = 100_000
 # -- times, server role ---
 TICKET_LIFETIME: Final = 30.0
 """A ticket is valid once, for so long (signaling.md § 1)."""
+RESUMPTION_LIFETIME: Final = 120.0
+"""A lost session can be resumed for so long after its last refresh ..."""
+RESUMPTION_REFRESH: Final = 60.0
+"""... which is done that often while it is connected (signaling.md § 3)."""
+MESSAGE_BURST: Final = 1_000
+"""Messages that one connection may send at once (a publish trickles up to `MAX_CANDIDATES`); beyond, it is closed."""
+MESSAGE_RATE: Final = 100.0
+"""Messages per second by which its allowance grows again."""
+BREAKOUT_GRACE: Final = 300.0
+"""When breakout rooms are stopped or expire, those inside have so long to leave (signaling.md § 8)."""
+RECORDER_TIMEOUT: Final = 30.0
+"""A recorder that was asked to come, and is not there after so long, has failed (`recorder_error`; L)."""
 HEARTBEAT_INTERVAL: Final = 15.0
 """The server pings (payload `heartbeat`) that often ..."""
 HEARTBEAT_TIMEOUT: Final = 20.0
@@ -88,6 +147,28 @@ ANSWER_TIMEOUT: Final = 10.0
 """A command whose success the server always tells (a chat message comes back, a poll starts)."""
 LEAVE_TIMEOUT: Final = 1.5
 """A leave that the server does not answer becomes an abort."""
+
+# -- times, client role: a connection that breaks ---
+RECONNECT_MIN: Final = 1.0
+"""No attempt follows a loss, or another attempt, sooner."""
+RECONNECT_WINDOW: Final = 4.0
+"""The first attempt comes within so long, at random, and the window doubles with each ..."""
+RECONNECT_CAP: Final = 30.0
+"""... up to this: the clients of a controller that restarts must not all come at once."""
+RECONNECT_STABLE: Final = 60.0
+"""A connection that held so long is a success, after which the windows begin anew; a flapping one is not."""
+RECONNECT_PATIENCE: Final = 300.0
+"""A loss that lasts so long is the end. The server keeps a session for 120 s (signaling.md § 3)."""
+KEEPALIVE_INTERVAL: Final = 12.0
+"""A connection on which nothing came for so long is asked whether it lives (signaling.md § 2) ..."""
+KEEPALIVE_TIMEOUT: Final = 10.0
+"""... and is lost if nothing comes within so long."""
+TURN_LEAD: Final = 20.0
+"""TURN credentials are asked for anew so long before the old ones expire (rest.md, TURN) ..."""
+TURN_RETRY: Final = 10.0
+"""... and again after so long if that was in vain; the wait doubles each time ..."""
+TURN_RETRY_CAP: Final = 600.0
+"""... up to this."""
 
 # -- media ---
 CAMERA_BITRATE: Final = 1_500_000

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
+from attrs import evolve
+
 from m3core.account import Tokens
 from m3core.client.account import Account
 from m3core.client.alarm import Alarm
@@ -104,13 +106,15 @@ class Host(ABC):
         public_url: str | None = None,
         owner: User | None = None,
         owner_token: str | None = None,
+        config: ControllerConfig | None = None,
     ) -> AsyncIterator[Server]:
         """Run a controller with its SFU: ``async with m3.serve() as server``.
 
         ``port`` 0 takes a free one. ``public_url`` is how guests reach it, if not at ``host``: they refuse plain http
         beyond their own machine, so that is usually https, with a proxy in between. Media is offered at 127.0.0.1 if
         guests are on this machine, else at its real addresses. There is one user with an account, ``owner``, whose
-        token is ``owner_token`` or a random one (`Server.owner`). Raises `TransportError`.
+        token is ``owner_token`` or a random one (`Server.owner`). ``config``: how the controller behaves; its
+        ``web_url`` is that of the server, whatever it says. Raises `TransportError`.
         """
         backend = self.backend
         user = owner or User(id=UserId(format_uuid(backend.entropy(16))), email="owner@localhost", display_name="Owner")
@@ -125,7 +129,7 @@ class Host(ABC):
                 address, bound = listener.address
                 base_url = public_url or f"http://{_reachable(address)}:{bound}"
                 controller = Controller(
-                    ControllerConfig(web_url=base_url),
+                    ControllerConfig(web_url=base_url) if config is None else evolve(config, web_url=base_url),
                     TokenTable({token: user}),
                     entropy=backend.entropy,
                     utc_at_zero=backend.utc_now() - dt.timedelta(seconds=backend.now()),

@@ -240,8 +240,10 @@ class SignalingConnection:
     `next_event` raises nothing: what is wrong with the peer is a `BadMessage`.
     """
 
-    def __init__(self, role: SignalingRole) -> None:
+    def __init__(self, role: SignalingRole, *, namespaces: frozenset[str] = NAMESPACES) -> None:
         self.role = role
+        self.namespaces = namespaces
+        """Those that a server offers."""
         self.state = State.NEW
         self._received: deque[bytes | str] = deque()
 
@@ -312,7 +314,7 @@ class SignalingConnection:
             slug = _refusal(REFUSALS[self.state], command)
             unexpected = UnexpectedMessage(".".join(kind_of(command)), self.state.value)
             return BadMessage(unexpected, reply=None if slug == DROP else slug)
-        if isinstance(command, UnknownCommand) and command.namespace not in NAMESPACES:
+        if kind_of(command)[0] not in self.namespaces:
             return BadMessage(MalformedMessage("unknown namespace", "$.namespace"), reply="invalid_namespace")
         self.state = to
         return command
@@ -325,6 +327,6 @@ class SignalingConnection:
             return "invalid_json"
         if namespace == "control":
             return "invalid_json"
-        if self.state is State.JOINED and namespace not in NAMESPACES:
+        if self.state is State.JOINED and namespace not in self.namespaces:
             return "invalid_namespace"
         return None

@@ -4,111 +4,140 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import getpass
-import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-from m3asyncio import sources
-from m3asyncio.cli.output import STYLES, Output
+from m3asyncio.cli.output import Output
+from m3asyncio.cli.publishing import camera, screen
 from m3asyncio.cli.receiver import ReceivedStream, Receiver
-from m3asyncio.cli.wording import as_json, sentence
-from m3asyncio.client import join
-from m3asyncio.source_base import Source
+from m3asyncio.cli.script import Heard
+from m3asyncio.cli.taking import Taking, opened
+from m3asyncio.cli.telling import Teller
+from m3asyncio.client import Account, join
 from m3core.client.conference import Conference
-from m3core.conference.events import ConferenceEvent, ConferenceJoined, Ended, StreamStarted
-from m3core.conference.state import EndReason, Participant
+from m3core.conference.events import ConferenceEvent, ConferenceJoined, StreamStarted, WaitingRoomEntered
+from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
+from m3core.rest.link import InviteLink
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Be in the conference until cancelled, or until it ends."""
-    output = Output(json=options.json)
+    """Be in the conference until cancelled, or until it or the input ends."""
+    output = Output(json=bool(options.json or options.events or options.commands))
+    teller = Teller(output, with_events=bool(options.json or options.events), is_full=bool(options.events))
     folder = _folder(options.save_frames)
-    joining = join(
-        options.url,
-        display_name=options.name or _login_name(),
-        password=options.password,
-        controller=options.controller,
-    )
-    async with joining as conference:
-        visit = _Visit(conference, output, folder)
-        try:
-            async with asyncio.timeout(options.seconds):
-                await visit.be_there(options)
-        except TimeoutError:
-            pass
-        except BaseExceptionGroup as group:
-            raise _only(group) from None
-        finally:
-            visit.sum_up()
-    return 0
+    with opened(options) as descriptor:
+        async with _entered(options, teller) as conference:
+            visit = _Visit(conference, teller, folder, descriptor)
+            try:
+                async with asyncio.timeout(options.seconds):
+                    await visit.be_there(options)
+            except TimeoutError:
+                pass
+            except BaseExceptionGroup as group:
+                raise _only(group) from None
+            finally:
+                visit.sum_up()
+    return 1 if options.strict and visit.failed else 0
+
+
+@contextlib.asynccontextmanager
+async def _entered(options: argparse.Namespace, teller: Teller) -> AsyncIterator[Conference]:
+    """The conference, joined as a guest, or with an account."""
+    name = options.name or _login_name()
+    is_inside = False
+
+    def observe(event: ConferenceEvent) -> None:
+        if isinstance(event, WaitingRoomEntered) and not is_inside:
+            teller.event(event)
+
+    async with contextlib.AsyncExitStack() as stack:
+        if options.account:
+            account = await stack.enter_async_context(Account(options.controller, options.token))
+            link = InviteLink.parse(options.url, controller=options.controller, allow_private=True)
+            invite = await account.ask(VERIFY_INVITE, VerifyInvite(invite_code=link.invite_code))
+            joining = account.join(invite.room_id, display_name=name, observe=observe)
+        else:
+            joining = join(
+                options.url,
+                display_name=name,
+                password=options.password,
+                controller=options.controller,
+                observe=observe,
+            )
+        conference = await stack.enter_async_context(joining)
+        is_inside = True
+        yield conference
 
 
 class _Visit:
-    """One stay in a conference."""
+    """One stay in a conference. ``descriptor``: where lines come from."""
 
-    def __init__(self, conference: Conference, output: Output, folder: Path | None) -> None:
+    def __init__(self, conference: Conference, teller: Teller, folder: Path | None, descriptor: int | None) -> None:
         self._conference = conference
-        self._output = output
+        self._teller = teller
         self._receiver = Receiver(conference, folder, self._first_frame)
-        self._start = time.monotonic()
-        self._styles: dict[str, str] = {}
+        self._heard = Heard(teller.elapsed)
+        self._taking = None if descriptor is None else Taking(conference, descriptor, teller, self._heard)
+
+    @property
+    def failed(self) -> int:
+        """How many commands failed."""
+        return 0 if self._taking is None else self._taking.failed
 
     async def be_there(self, options: argparse.Namespace) -> None:
-        """Print, receive and publish, until the conference ends."""
+        """Print, receive, publish and take lines, until the conference ends."""
         self._tell(ConferenceJoined(participant=self._conference.own))
         async with asyncio.TaskGroup() as tasks:
             publishing = tasks.create_task(self._publish(options))
+            if self._taking is not None:
+                if options.commands is None:
+                    self._teller.output.line(("what you type is said to all; /help lists what else there is", "dim"))
+                tasks.create_task(self._taking.run(commands=options.commands is not None, stay=options.stay))
             receiving: set[asyncio.Task[None]] = set()
             async for event in self._conference.events():
                 self._tell(event)
-                if isinstance(event, StreamStarted):
+                if options.receive and isinstance(event, StreamStarted):
                     work = self._receiver.receive(event.participant, event.media_session_type)
                     task = tasks.create_task(work)
                     receiving.add(task)
                     task.add_done_callback(receiving.discard)
+            self._heard.end()
+            if self._taking is not None:
+                self._taking.close()
             publishing.cancel()
 
     async def _publish(self, options: argparse.Namespace) -> None:
         name = self._conference.own.display_name
         if options.publish is not None:
-            video, audio = _camera(options.publish, name)
+            video, audio = camera(options.publish, name)
             await self._conference.publish(video=video, audio=audio)
         if options.screen is not None:
-            await self._conference.share_screen(_screen(options.screen, name))
+            await self._conference.share_screen(screen(options.screen, name))
 
     def _tell(self, event: ConferenceEvent) -> None:
-        seconds = time.monotonic() - self._start
-        self._output.object(as_json(event, seconds))
-        text = sentence(event)
-        if text and not (isinstance(event, Ended) and event.reason is EndReason.LEFT):
-            who = getattr(event, "participant", None)
-            self._say(text, who.display_name if isinstance(who, Participant) else "")
+        self._teller.event(event)
+        self._heard.put(event)
 
     def _first_frame(self, stream: ReceivedStream) -> None:
         seconds = stream.first_frame_s or 0.0
-        self._output.object(
+        self._teller.fact(
+            "first_frame",
             {
-                "event": "first_frame",
-                "time": round(time.monotonic() - self._start, 3),
                 "participant": stream.sender,
                 "media_session_type": stream.kind.value,
                 "first_frame_s": round(seconds, 3),
-            }
+            },
         )
-        self._say(f"you see {stream.sender}'s {stream.kind.value}, after {seconds:.2f} s", stream.sender)
-
-    def _say(self, text: str, name: str) -> None:
-        """One line; each person has a colour."""
-        style = self._styles.setdefault(name, STYLES[len(self._styles) % len(STYLES)]) if name else ""
-        self._output.line((f"{time.strftime('%H:%M:%S')}  ", "dim"), (text, style))
+        self._teller.say(f"you see {stream.sender}'s {stream.kind.value}, after {seconds:.2f} s", stream.sender)
 
     def sum_up(self) -> None:
         """What was received, for people as a table and for programs as the last object."""
         streams = self._receiver.streams
-        self._output.object(
+        self._teller.fact(
+            "summary",
             {
-                "event": "summary",
-                "time": round(time.monotonic() - self._start, 3),
                 "streams_received": [
                     {
                         "from": stream.sender,
@@ -121,13 +150,14 @@ class _Visit:
                     for stream in streams
                 ],
                 "troubles": self._receiver.troubles,
-            }
+            },
         )
+        output = self._teller.output
         for trouble in self._receiver.troubles:
-            self._output.line(("not received: ", "yellow"), trouble)
+            output.line(("not received: ", "yellow"), trouble)
         if streams:
-            self._output.line("")
-            self._output.table(
+            output.line("")
+            output.table(
                 "Received",
                 ("stream", "video frames", "audio frames", "first frame", "pictures saved"),
                 (
@@ -147,21 +177,6 @@ def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that made a group of tasks fail: people need not know that there were tasks."""
     first = group.exceptions[0]
     return _only(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _camera(wanted: str, name: str) -> tuple[Source | None, Source | None]:
-    """Video and audio of `--publish`."""
-    if wanted == "pattern":
-        return sources.pattern(name), sources.tone()
-    source = sources.file(wanted, loop=True)
-    return (source if source.has_video else None), (source if source.has_audio else None)
-
-
-def _screen(wanted: str, name: str) -> Source:
-    """Video of `--screen`."""
-    if wanted == "pattern":
-        return sources.pattern(f"{name}'s screen", 1280, 720, 10, style="screen")
-    return sources.file(wanted, loop=True)
 
 
 def _folder(path: str | None) -> Path | None:

@@ -24,7 +24,8 @@ class Output:
 
     def line(self, *parts: str | tuple[str, str]) -> None:
         """One line of texts, or of (text, style)."""
-        self._console.print(Text.assemble(*parts), soft_wrap=True)
+        safe = ((_printable(part), "") if isinstance(part, str) else (_printable(part[0]), part[1]) for part in parts)
+        self._console.print(Text.assemble(*safe), soft_wrap=True)
 
     def table(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
         """A table; all columns but the first are numbers."""
@@ -32,10 +33,15 @@ class Output:
         for number, column in enumerate(columns):
             table.add_column(column, justify="right" if number else "left", no_wrap=True)
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*(Text(_printable(cell)) for cell in row))
         self._console.print(table, soft_wrap=False)
 
     def object(self, value: Mapping[str, object]) -> None:
         """One JSON object on one line of stdout, at once."""
         if self._json:
             print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def _printable(text: str) -> str:
+    """What others wrote must not move the cursor, colour the terminal, or pretend to be a line of ours."""
+    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "\ufffd" for letter in text)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from m3asyncio.cli.wording_modules import module_sentence
 from m3core.conference.events import (
     ConferenceEvent,
     ConferenceJoined,
+    ConnectionLost,
     ConnectionSlow,
     Ended,
     FocusChanged,
@@ -15,6 +17,7 @@ from m3core.conference.events import (
     ParticipantLeft,
     PeerMisbehaved,
     PublicationStopped,
+    Resumed,
     RoleChanged,
     ServerRefused,
     SpeakerChanged,
@@ -75,10 +78,28 @@ def sentence(event: ConferenceEvent) -> str:  # noqa: C901 - one line for each k
             return f"the server refused: {code}"
         case PeerMisbehaved(error=error):
             return f"the server sent something broken, which was ignored: {error}"
+        case ConnectionLost(detail=detail):
+            return f"the connection was lost ({detail}) and is being opened again"
+        case Resumed(joined=joined, left=left):
+            return f"the connection is back; meanwhile {len(joined)} came and {len(left)} went"
         case Ended(reason=reason, detail=detail):
             return f"the conference is over: {reason.value}" + (f" ({detail})" if detail else "")
         case _:
-            return ""
+            return module_sentence(event)
+
+
+_VALUES = (
+    "audio",
+    "video",
+    "receiving",
+    "is_presenter",
+    "is_speaking",
+    "force",
+    "namespace",
+    "code",
+    "detail",
+    "previous_id",
+)
 
 
 def as_json(event: ConferenceEvent, seconds: float) -> dict[str, object]:
@@ -91,21 +112,28 @@ def as_json(event: ConferenceEvent, seconds: float) -> dict[str, object]:
         told["participant"] = None
     if isinstance(event, (SubscriptionStopped, ConnectionSlow)):
         told["participant_id"] = event.participant_id
-    for key in ("media_session_type", "kind", "direction"):
-        if (value := getattr(event, key, None)) is not None:
-            told[key] = value.value
-    for key in ("audio", "video", "receiving", "is_presenter", "is_speaking", "force", "namespace", "code"):
-        if hasattr(event, key):
-            told[key] = getattr(event, key)
+    told |= _plain(event)
     match event:
         case RoleChanged(participant=participant):
             told["role"] = participant.role.value
-        case Ended(reason=reason, detail=detail):
-            told |= {"reason": reason.value, "detail": detail}
+        case Ended(reason=reason):
+            told["reason"] = reason.value
         case PublicationStopped(reason=why) | SubscriptionStopped(reason=why):
             told["reason"] = why
         case PeerMisbehaved(error=error):
             told["error"] = str(error)
+    return told
+
+
+def _plain(event: ConferenceEvent) -> dict[str, object]:
+    """The attributes of ``event`` that are values already, or nearly so."""
+    told: dict[str, object] = {}
+    for key in ("media_session_type", "kind", "direction"):
+        if (value := getattr(event, key, None)) is not None:
+            told[key] = value.value
+    told |= {key: getattr(event, key) for key in _VALUES if hasattr(event, key)}
+    if isinstance(event, Resumed):
+        told |= {key: [one.id for one in getattr(event, key)] for key in ("joined", "left", "changed")}
     return told
 
 

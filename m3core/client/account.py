@@ -20,6 +20,7 @@ from m3core.client.joining import Joining
 from m3core.client.loop import Backend, Signal, Timeout
 from m3core.client.transports import HttpTransport, WebSocketConnect
 from m3core.conference.entrance import MemberEntrance
+from m3core.conference.events import ConferenceEvent
 from m3core.errors import AuthError, LocalProtocolError, M3Error
 from m3core.io import HttpRequest, HttpResponse, RequestId
 from m3core.rest.endpoint import Endpoint
@@ -27,7 +28,7 @@ from m3core.rest.events import CREATE_EVENT, CreateEvent, Event
 from m3core.rest.invites import CREATE_INVITE, CreateInvite
 from m3core.rest.link import is_local, parse_controller_url
 from m3core.rest.users import GET_ME, PrivateUser
-from m3core.values import Secret
+from m3core.values import RoomId, Secret
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -79,18 +80,42 @@ class Account:
         """Who the tokens belong to."""
         return await self.ask(GET_ME, None)
 
-    async def create_meeting(self, *, title: str, description: str = "", password: str | None = None) -> Meeting:
-        """An ad-hoc event and its room."""
+    async def create_meeting(
+        self, *, title: str, description: str = "", password: str | None = None, waiting_room: bool = False
+    ) -> Meeting:
+        """An ad-hoc event and its room. ``waiting_room``: guests wait until a moderator lets them in."""
         request = CreateEvent(
             title=title,
             description=description,
             password=None if password is None else Secret(password),
-            waiting_room=False,
+            waiting_room=waiting_room,
             is_time_independent=True,
             recurrence_pattern=(),
             is_adhoc=True,
         )
         return Meeting(self, await self.ask(CREATE_EVENT, request))
+
+    def join(
+        self,
+        room_id: RoomId,
+        *,
+        display_name: str,
+        receive: Receive = Receive.AUDIO | Receive.VIDEO,
+        http: HttpTransport | None = None,
+        connect: WebSocketConnect | None = None,
+        observe: Callable[[ConferenceEvent], None] | None = None,
+    ) -> Joining:
+        """Join any room as this user; the rest as in `join` for guests."""
+        return Joining(
+            self.backend,
+            display_name,
+            entrance=MemberEntrance(base_url=self.base_url, room_id=room_id),
+            account=self,
+            receive=receive,
+            http=http,
+            connect=connect,
+            observe=observe,
+        )
 
     async def perform(self, request: HttpRequest) -> HttpResponse:
         """Sign a request (`Authorization.ACCOUNT`) and send it; raises `TransportError` or `AuthError`."""
@@ -219,15 +244,14 @@ class Meeting:
         receive: Receive = Receive.AUDIO | Receive.VIDEO,
         http: HttpTransport | None = None,
         connect: WebSocketConnect | None = None,
+        observe: Callable[[ConferenceEvent], None] | None = None,
     ) -> Joining:
         """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``. The rest as in `join`."""
-        entrance = MemberEntrance(base_url=self._account.base_url, room_id=self.event.room.id)
-        return Joining(
-            self._account.backend,
-            display_name,
-            entrance=entrance,
-            account=self._account,
+        return self._account.join(
+            self.event.room.id,
+            display_name=display_name,
             receive=receive,
             http=http,
             connect=connect,
+            observe=observe,
         )

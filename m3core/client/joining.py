@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
@@ -13,6 +14,7 @@ from m3core.client.session import Session
 from m3core.client.transports import HttpTransport, WebSocketConnect
 from m3core.conference.engine import Conference as Engine
 from m3core.conference.entrance import Entrance, GuestEntrance
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import EndReason
 from m3core.errors import ConferenceEnded, LinkError, LocalProtocolError, M3Error
 from m3core.io import RequestId
@@ -41,12 +43,16 @@ class Door:
         allow_private: bool = False,
         http: HttpTransport | None = None,
         connect: WebSocketConnect | None = None,
+        observe: Callable[[ConferenceEvent], None] | None = None,
     ) -> Joining:
         """Join as a guest: ``async with m3.join(url, display_name="Ada") as conference``.
 
         ``url`` is an invitation link; ``controller`` the controller's address where it cannot be told from the link.
         ``receive`` without `VIDEO` asks for streams without their video. Links into private networks are refused
         unless ``allow_private``. ``http`` and ``connect`` are transports of your own (`m3core.client.transports`).
+        ``observe`` is called with every event as it happens, those before we are in the room included
+        (`WaitingRoomEntered`); it must be quick, and not raise.
+
         Raises `LinkError`, `ApiError`, `CallError`, `TransportError`.
         """
         link = InviteLink.parse(url, controller=controller, allow_private=allow_private)
@@ -59,6 +65,7 @@ class Door:
             receive=receive,
             http=http,
             connect=connect,
+            observe=observe,
         )
 
 
@@ -78,6 +85,7 @@ class Joining:
         receive: Receive = AUDIO | VIDEO,
         http: HttpTransport | None = None,
         connect: WebSocketConnect | None = None,
+        observe: Callable[[ConferenceEvent], None] | None = None,
     ) -> None:
         self._backend = backend
         self._display_name = display_name
@@ -89,6 +97,7 @@ class Joining:
         self._receive = receive
         self._http = http
         self._connect = connect
+        self._observe = observe
         self._stay: _Stay | None = None
 
     async def __aenter__(self) -> Conference:
@@ -122,17 +131,26 @@ class Joining:
             stay.when_over(http.aclose)
         entrance = self._entrance or await self._find(http)
         session = Session(
-            Engine(entrance, display_name=self._display_name),
+            Engine(
+                entrance,
+                display_name=self._display_name,
+                jitter=self._random,
+                utc_at_zero=self._backend.utc_now() - dt.timedelta(seconds=self._backend.now()),
+            ),
             self._backend,
             stay.tasks,
             http=http,
             connect=self._connect,
             account=self._account,
             loopback=is_local(entrance.base_url),
+            observe=self._observe,
         )
         stay.when_over(session.close)
         await session.call(lambda engine, now: engine.start(now))
         return session
+
+    def _random(self) -> float:
+        return int.from_bytes(self._backend.entropy(4)) / (1 << 32)
 
     def _is_local(self) -> bool:
         """Whether the controller is on this machine, so that no proxy is asked."""

@@ -39,9 +39,11 @@ class Session:
         connect: WebSocketConnect | None,
         account: Account | None,
         loopback: bool,
+        observe: Callable[[Any], None] | None = None,
     ) -> None:
         self.engine = engine
         self.backend = backend
+        self._observe = observe
         self.ended_detail = ""
         self._loopback = loopback
         self._streams: WeakSet[EventStream[Any]] = WeakSet()
@@ -109,6 +111,8 @@ class Session:
     def _notify(self, event: object) -> None:
         if isinstance(event, Ended):
             self.ended_detail = event.detail
+        if self._observe is not None:
+            self._observe(event)
         for stream in tuple(self._streams):
             stream.put(event)
             if isinstance(event, Ended):

@@ -27,6 +27,7 @@ class CallKind(Enum):
     PUBLISH = "publish"
     SUBSCRIBE = "subscribe"
     COMMAND = "command"
+    MOVE = "switch_room"
     LEAVE = "leave"
 
 

@@ -11,6 +11,23 @@ from attrs import field, frozen
 from m3core.values import MediaSessionType, ParticipantId, ParticipationKind, Role, Timestamp
 
 
+class Phase(Enum):
+    """Where a conference stands."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    """The REST calls that lead to a ticket."""
+    CONNECTING = "connecting"
+    JOINING = "joining"
+    WAITING = "waiting"
+    """In the waiting room."""
+    JOINED = "joined"
+    RECONNECTING = "reconnecting"
+    """The connection broke, and is being opened again."""
+    LEAVING = "leaving"
+    ENDED = "ended"
+
+
 class EndReason(Enum):
     """Why a conference ended."""
 

@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from m3core.conference.calls import Call, CallKind
 from m3core.conference.events import PeerMisbehaved, ServerRefused, UnknownMessage
+from m3core.conference.modules.automod import AutomodModule
 from m3core.conference.modules.base import ClientModule, Handler, Rule
+from m3core.conference.modules.breakout import BreakoutModule
+from m3core.conference.modules.chat import ChatModule
 from m3core.conference.modules.control import ControlModule
+from m3core.conference.modules.legal_vote import LegalVoteModule
 from m3core.conference.modules.media import MediaModule
+from m3core.conference.modules.minutes import MinutesModule
 from m3core.conference.modules.moderation import ModerationModule
+from m3core.conference.modules.polls import PollsModule
+from m3core.conference.modules.recording import RecordingModule
+from m3core.conference.modules.recording_service import RecordingServiceModule
+from m3core.conference.modules.shared_folder import SharedFolderModule
+from m3core.conference.modules.timer import TimerModule
+from m3core.conference.modules.whiteboard import WhiteboardModule
 from m3core.errors import CallRefused, RemoteProtocolError
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent
+from m3core.messages import kind as kind_of
 from m3core.values import MediaSessionKey
 
 if TYPE_CHECKING:
@@ -30,6 +42,17 @@ class Modules:
         self.control = ControlModule(conference)
         self.media = MediaModule(conference)
         self.moderation = ModerationModule(conference)
+        self.chat = ChatModule(conference)
+        self.polls = PollsModule(conference)
+        self.timer = TimerModule(conference)
+        self.breakout = BreakoutModule(conference)
+        self.recording = RecordingModule(conference)
+        self.recording_service = RecordingServiceModule(conference)
+        self.minutes = MinutesModule(conference)
+        self.whiteboard = WhiteboardModule(conference)
+        self.shared_folder = SharedFolderModule(conference)
+        self.legal_vote = LegalVoteModule(conference)
+        self.automod = AutomodModule(conference)
         self.all: tuple[ClientModule[Any], ...] = tuple(vars(self).values())
 
     def of(self, namespace: str) -> ClientModule[Any] | None:
@@ -94,4 +117,7 @@ class Dispatcher:
         conference.calls.finish(call.id, error=error)
 
     def _unknown(self, event: Event | UnknownEvent) -> None:
-        self._conference.outbox.notify(UnknownMessage(event=event))
+        if kind_of(event)[0] == "echo":
+            self._conference.life.echoed()
+        else:
+            self._conference.outbox.notify(UnknownMessage(event=event))

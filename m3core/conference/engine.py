@@ -7,8 +7,9 @@ tokens, sockets or event loops.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from attrs import evolve
@@ -20,36 +21,43 @@ from m3core.conference.entrance import Entrance
 from m3core.conference.events import ConferenceEvent, PeerMisbehaved
 from m3core.conference.life import Life
 from m3core.conference.outbox import Outbox, Output
-from m3core.conference.publications import Publications, media_failed
+from m3core.conference.publications import Publications
 from m3core.conference.roster import Roster
-from m3core.conference.sessions import MediaSession, MediaSessions
+from m3core.conference.snapshot import snapshot_of
 from m3core.conference.state import ConferenceState, Participant, Phase
 from m3core.conference.streaming import Streaming
 from m3core.conference.subscriptions import Subscriptions
-from m3core.errors import CallCancelled, CallTimedOut, LocalProtocolError, M3Error, RemoteProtocolError
+from m3core.errors import CallCancelled, CallTimedOut, LocalProtocolError, M3Error
 from m3core.io import (
     CallId,
     ConnectionId,
-    Described,
-    Down,
-    Failed,
     HttpResponse,
     IceServer,
-    MediaReport,
     RequestId,
-    Trickled,
 )
-from m3core.limits import ANSWER_TIMEOUT, SILENCE_MEANS_DONE
+from m3core.limits import ANSWER_TIMEOUT, NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import Command, UnknownCommand
 from m3core.messages import kind as kind_of
 from m3core.signaling import NEED_DATA, BadMessage
-from m3core.values import ParticipantId
+from m3core.values import BreakoutRoomId, ParticipantId
 
 
 class Conference(Streaming):
-    """One conference, as a client. Use it once: `start`, then inputs until `state.ended`."""
+    """One conference, as a client. Use it once: `start`, then inputs until `state.ended`.
 
-    def __init__(self, entrance: Entrance, *, display_name: str) -> None:
+    ``jitter`` gives a float in [0, 1), a new one each time (`random.random`): it spreads the attempts of many clients
+    to come back after a lost connection. ``utc_at_zero``, aware of its time zone, is the instant of ``now`` = 0;
+    without it TURN credentials are never asked for anew.
+    """
+
+    def __init__(
+        self,
+        entrance: Entrance,
+        *,
+        display_name: str,
+        jitter: Callable[[], float] = lambda: 0.5,
+        utc_at_zero: dt.datetime | None = None,
+    ) -> None:
         self.now = -math.inf
         """The latest time that any input told."""
         self.outbox = Outbox()
@@ -58,7 +66,7 @@ class Conference(Streaming):
         self.roster = Roster()
         self.publications = Publications(self)
         self.subscriptions = Subscriptions(self)
-        self.life = Life(self, entrance, display_name)
+        self.life = Life(self, entrance, display_name, jitter=jitter, utc_at_zero=utc_at_zero)
         self.own: Participant | None = None
         self.raw_modules: Mapping[str, object] = MappingProxyType({})
         self.modules = Modules(self)
@@ -73,7 +81,8 @@ class Conference(Streaming):
     @property
     def deadline(self) -> float | None:
         """When to call `advance`; ``None``: never."""
-        deadlines = (self.life.deadline, self.calls.deadline)
+        sessions = (self.publications.deadline, self.subscriptions.deadline)
+        deadlines = (self.life.deadline, self.calls.deadline, *sessions)
         return min((at for at in deadlines if at is not None and at < math.inf), default=None)
 
     @property
@@ -85,20 +94,7 @@ class Conference(Streaming):
     def state(self) -> ConferenceState:
         """The snapshot: frozen, built when read, the same object until something changes."""
         if self._snapshot is None:
-            self._snapshot = ConferenceState(
-                phase=self.phase,
-                room_id=self.life.room_id,
-                own=self.own,
-                participants=MappingProxyType(dict(self.roster.participants)),
-                focus=self.roster.focus,
-                publications=self.publications.states(),
-                subscriptions=self.subscriptions.states(),
-                modules=self.raw_modules,
-                control=self.modules.control.state,
-                media=self.modules.media.state,
-                moderation=self.modules.moderation.state,
-                ended=self.life.ended,
-            )
+            self._snapshot = snapshot_of(self)
         return self._snapshot
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
@@ -120,6 +116,16 @@ class Conference(Streaming):
         """Stop all streams and close; the call is done when the connection is closed."""
         self._begin(now)
         call = self.life.leave()
+        self._end_input()
+        return call
+
+    def switch_room(self, breakout_room: BreakoutRoomId | None, now: float) -> CallId:
+        """Go into a breakout room, or back into the main room (None); the call is done when we are in it.
+
+        Our streams are published again there, by the same id (signaling.md § 8, assignment flow).
+        """
+        self._begin_joined(now)
+        call = self.life.move(breakout_room)
         self._end_input()
         return call
 
@@ -167,7 +173,7 @@ class Conference(Streaming):
             elif pending.kind is CallKind.PUBLISH and pending.key is not None:
                 self.publications.unpublish(pending.key, error)
             elif pending.kind is CallKind.SUBSCRIBE and pending.key is not None:
-                self.subscriptions.park(pending.key)
+                self._park(pending.key)
             self.calls.finish(call, error=error)
         self._end_input()
 
@@ -187,7 +193,8 @@ class Conference(Streaming):
     def connected(self, connection: ConnectionId, now: float) -> None:
         """The WebSocket is open."""
         self._begin(now)
-        self.life.connected(connection)
+        if connection == self.outbox.connection:
+            self.life.connected()
         self._end_input()
 
     def connect_refused(self, connection: ConnectionId, status: int, body: bytes, now: float) -> None:
@@ -208,6 +215,7 @@ class Conference(Streaming):
         """A text message came."""
         self._begin(now)
         if connection == self.outbox.connection and self.phase is not Phase.LEAVING:  # after the Close nothing leaves
+            self.life.heard()
             self.outbox.signaling.receive_text(data)
             while (event := self.outbox.signaling.next_event()) is not NEED_DATA:
                 if isinstance(event, BadMessage):
@@ -218,19 +226,12 @@ class Conference(Streaming):
                     self.dispatcher.take(event)
         self._end_input()
 
-    def media_report(self, report: MediaReport, now: float) -> None:
-        """The media engine says something; about a peer that is gone it is ignored."""
-        self._begin(now)
-        for sessions in (self.publications, self.subscriptions):
-            session = sessions.of_peer(report.peer)
-            if session is not None:
-                self._take_report(sessions, session, report)
-        self._end_input()
-
     def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
-        """A pong came; keep-alive of the client is the server's business in this era (signaling.md § 2)."""
-        del connection, payload
+        """A pong came: the connection lives, whatever the pong says."""
+        del payload
         self._begin(now)
+        if connection == self.outbox.connection:
+            self.life.heard()
         self._end_input()
 
     def advance(self, now: float) -> None:
@@ -242,6 +243,10 @@ class Conference(Streaming):
             for session in (*self.publications.all(), *self.subscriptions.all()):
                 if session.call == call.id:
                     self._media_lost(session, error)
+            self.calls.finish(call.id, error=error)
+        for session in (*self.publications.all(), *self.subscriptions.all()):
+            if session.deadline is not None and session.deadline <= self.now:
+                self._media_lost(session, CallTimedOut("renewing a stream", NEGOTIATION_TIMEOUT))
         self._end_input()
 
     def participant(self, participant_id: ParticipantId) -> Participant | None:
@@ -262,32 +267,14 @@ class Conference(Streaming):
         self.roster.rename(participant_id, display_name)
 
     # -- inside ---
-    def _take_report(self, sessions: MediaSessions, session: MediaSession, report: MediaReport) -> None:
-        try:
-            match report:
-                case Described(id=command, sdp=sdp):
-                    sessions.described(session, command, sdp)
-                case Trickled():
-                    sessions.trickled(session, report)
-                case Failed(reason=reason):
-                    self._media_lost(session, media_failed(reason))
-                case Down():
-                    self._media_lost(session, media_failed("the peer connection ended"))
-        except (RemoteProtocolError, LocalProtocolError) as error:
-            self._media_lost(session, media_failed(f"its description is not usable: {error}"))
-
-    def _media_lost(self, session: MediaSession, error: M3Error) -> None:
-        if self.publications.get(session.key) is session:
-            self.publications.lost(session, error, tell_server=self.phase is Phase.JOINED)
-        else:
-            self.subscriptions.stop(session, error)
-
     def _begin(self, now: float) -> None:
         self.outbox.check_drained()
         self.now = max(self.now, now)  # a clock that goes backwards does no harm
 
     def _begin_joined(self, now: float) -> Participant:
         self._begin(now)
+        if self.phase is Phase.RECONNECTING:
+            raise LocalProtocolError("reconnecting: the connection was lost, wait for Resumed")
         if self.phase is not Phase.JOINED or self.own is None:
             raise LocalProtocolError(f"not in the room (phase: {self.phase.value})")
         return self.own

@@ -13,10 +13,10 @@ from attrs import field, frozen
 from m3core.conference.requests import Requests
 from m3core.errors import M3Error
 from m3core.io import IceServer
-from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
+from m3core.rest.invites import VERIFY_INVITE, VerifiedInvite, VerifyInvite
 from m3core.rest.rooms import GET_ROOM, START, START_INVITED, StartInvitedRequest, StartRequest, StartResponse
 from m3core.rest.turn import GET_TURN, ice_servers
-from m3core.values import InviteCode, RoomId, Secret
+from m3core.values import BreakoutRoomId, InviteCode, RoomId, Secret
 
 
 @frozen(kw_only=True)
@@ -54,6 +54,7 @@ class Entering:
         self._requests = requests
         self._started = started
         self._failed = failed
+        self._room_id = entrance.room_id if isinstance(entrance, MemberEntrance) else RoomId("")
 
     def begin(self) -> None:
         """Ask for the first thing."""
@@ -62,35 +63,52 @@ class Entering:
             self._requests.ask(
                 VERIFY_INVITE,
                 body=VerifyInvite(invite_code=entrance.invite_code),
-                then=lambda answer: self._start_invited(entrance, answer.room_id),
+                then=self._verified,
                 fail=self._failed,
+            )
+        else:
+            self._start(None)
+
+    def resume(self, resumption: Secret, breakout: BreakoutRoomId | None) -> None:
+        """Ask for another ticket, with the token of the last one (signaling.md § 3)."""
+        self._start(resumption, breakout)
+
+    def _verified(self, answer: VerifiedInvite) -> None:
+        self._room_id = answer.room_id
+        self._start(None)
+
+    def _start(self, resumption: Secret | None, breakout: BreakoutRoomId | None = None) -> None:
+        entrance, room_id = self._entrance, self._room_id
+        if isinstance(entrance, GuestEntrance):
+            self._requests.ask(
+                START_INVITED,
+                body=StartInvitedRequest(
+                    invite_code=entrance.invite_code,
+                    password=entrance.password,
+                    breakout_room=breakout,
+                    resumption=resumption,
+                ),
+                then=lambda answer: self._started(room_id, answer),
+                fail=self._failed,
+                room_id=room_id,
             )
         else:
             self._requests.ask(
                 START,
-                body=StartRequest(),
-                then=lambda answer: self._started(entrance.room_id, answer),
+                body=StartRequest(breakout_room=breakout, resumption=resumption),
+                then=lambda answer: self._started(room_id, answer),
                 fail=self._failed,
-                room_id=entrance.room_id,
+                room_id=room_id,
             )
 
-    def _start_invited(self, guest: GuestEntrance, room_id: RoomId) -> None:
-        self._requests.ask(
-            START_INVITED,
-            body=StartInvitedRequest(invite_code=guest.invite_code, password=guest.password),
-            then=lambda answer: self._started(room_id, answer),
-            fail=self._failed,
-            room_id=room_id,
-        )
-
-    def ask_turn(self, then: Callable[[tuple[IceServer, ...]], None]) -> None:
-        """Ask for ICE servers; ``then`` always comes, with none if the server has none or refuses."""
+    def ask_turn(self, then: Callable[[tuple[IceServer, ...]], None], fail: Callable[[M3Error], None]) -> None:
+        """Ask for ICE servers; a server may have none."""
         self._requests.ask(
             GET_TURN,
             body=None,
             invite=self._entrance.invite_code if isinstance(self._entrance, GuestEntrance) else None,
             then=lambda answer: then(ice_servers(answer)),
-            fail=lambda _: then(()),
+            fail=fail,
         )
 
     def ask_room(self) -> None:

@@ -10,6 +10,46 @@ from typing import TypeAlias
 from attrs import field, frozen
 
 from m3core.conference.common import EndReason, Participant
+from m3core.conference.media_events import ConnectionSlow as ConnectionSlow
+from m3core.conference.media_events import FocusChanged as FocusChanged
+from m3core.conference.media_events import ForceMuteChanged as ForceMuteChanged
+from m3core.conference.media_events import MediaEvent
+from m3core.conference.media_events import MuteRequested as MuteRequested
+from m3core.conference.media_events import PresenterChanged as PresenterChanged
+from m3core.conference.media_events import PublicationStarted as PublicationStarted
+from m3core.conference.media_events import PublicationStopped as PublicationStopped
+from m3core.conference.media_events import ReceivingChanged as ReceivingChanged
+from m3core.conference.media_events import SpeakerChanged as SpeakerChanged
+from m3core.conference.media_events import StreamChanged as StreamChanged
+from m3core.conference.media_events import StreamStarted as StreamStarted
+from m3core.conference.media_events import StreamStopped as StreamStopped
+from m3core.conference.media_events import SubscriptionStopped as SubscriptionStopped
+from m3core.conference.modules.assets import AssetReady as AssetReady
+from m3core.conference.modules.automod import AutomodEvent
+from m3core.conference.modules.automod import AutomodStarted as AutomodStarted
+from m3core.conference.modules.automod import AutomodStopped as AutomodStopped
+from m3core.conference.modules.automod import RemainingSpeakersChanged as RemainingSpeakersChanged
+from m3core.conference.modules.automod import SpeakerDrawn as SpeakerDrawn
+from m3core.conference.modules.automod import SpeakerSelected as SpeakerSelected
+from m3core.conference.modules.breakout import BreakoutEvent
+from m3core.conference.modules.breakout import BreakoutRoomJoined as BreakoutRoomJoined
+from m3core.conference.modules.breakout import BreakoutRoomLeft as BreakoutRoomLeft
+from m3core.conference.modules.breakout import BreakoutStarted as BreakoutStarted
+from m3core.conference.modules.breakout import BreakoutStopped as BreakoutStopped
+from m3core.conference.modules.chat import ChatCleared as ChatCleared
+from m3core.conference.modules.chat import ChatEvent
+from m3core.conference.modules.chat import ChatSwitched as ChatSwitched
+from m3core.conference.modules.conversations import ChatMessage as ChatMessage
+from m3core.conference.modules.legal_vote import LegalVoteCast as LegalVoteCast
+from m3core.conference.modules.legal_vote import LegalVoteEnded as LegalVoteEnded
+from m3core.conference.modules.legal_vote import LegalVoteEvent
+from m3core.conference.modules.legal_vote import LegalVoteIssueReported as LegalVoteIssueReported
+from m3core.conference.modules.legal_vote import LegalVoteNotCounted as LegalVoteNotCounted
+from m3core.conference.modules.legal_vote import LegalVoteStarted as LegalVoteStarted
+from m3core.conference.modules.legal_vote import LegalVoteUpdated as LegalVoteUpdated
+from m3core.conference.modules.minutes import MinutesEvent
+from m3core.conference.modules.minutes import MinutesReadable as MinutesReadable
+from m3core.conference.modules.minutes import MinutesWritable as MinutesWritable
 from m3core.conference.modules.moderation import DebriefingStarted as DebriefingStarted
 from m3core.conference.modules.moderation import DisplayNameChanged as DisplayNameChanged
 from m3core.conference.modules.moderation import HandsReset as HandsReset
@@ -19,9 +59,29 @@ from m3core.conference.modules.moderation import WaitingRoomEntered as WaitingRo
 from m3core.conference.modules.moderation import WaitingRoomJoined as WaitingRoomJoined
 from m3core.conference.modules.moderation import WaitingRoomLeft as WaitingRoomLeft
 from m3core.conference.modules.moderation import WaitingRoomSwitched as WaitingRoomSwitched
+from m3core.conference.modules.polls import PollDone as PollDone
+from m3core.conference.modules.polls import PollsEvent
+from m3core.conference.modules.polls import PollStarted as PollStarted
+from m3core.conference.modules.polls import PollUpdated as PollUpdated
+from m3core.conference.modules.recording import RecorderFailed as RecorderFailed
+from m3core.conference.modules.recording import RecordingEvent
+from m3core.conference.modules.recording import RecordingStarted as RecordingStarted
+from m3core.conference.modules.recording import RecordingStopped as RecordingStopped
+from m3core.conference.modules.recording import StreamingChanged as StreamingChanged
+from m3core.conference.modules.recording_service import RecordingServiceEvent
+from m3core.conference.modules.recording_service import StreamsPauseRequested as StreamsPauseRequested
+from m3core.conference.modules.recording_service import StreamsStartRequested as StreamsStartRequested
+from m3core.conference.modules.recording_service import StreamsStopRequested as StreamsStopRequested
+from m3core.conference.modules.shared_folder import SharedFolderChanged as SharedFolderChanged
+from m3core.conference.modules.timer import TimerEvent
+from m3core.conference.modules.timer import TimerReadyChanged as TimerReadyChanged
+from m3core.conference.modules.timer import TimerStarted as TimerStarted
+from m3core.conference.modules.timer import TimerStopped as TimerStopped
+from m3core.conference.modules.whiteboard import WhiteboardEvent
+from m3core.conference.modules.whiteboard import WhiteboardOpened as WhiteboardOpened
 from m3core.errors import RemoteProtocolError
 from m3core.messages import Event, UnknownEvent
-from m3core.values import MediaKind, MediaSessionType, ParticipantId, SlowDirection
+from m3core.values import BreakoutRoomId, ParticipantId
 
 
 @frozen(kw_only=True)
@@ -29,6 +89,50 @@ class ConferenceJoined:
     """We are in the room. ``participant`` is ourselves."""
 
     participant: Participant
+
+
+@frozen(kw_only=True)
+class ConnectionLost:
+    """The connection broke, and is being opened again: `Resumed` or `Ended` follows. ``detail`` is for people.
+
+    Streams of ours and subscriptions live on as objects, but nothing flows meanwhile.
+    """
+
+    detail: str = ""
+
+
+@frozen(kw_only=True)
+class Resumed:
+    """We are in the room again, and this is what changed among the others while we were away.
+
+    ``participant`` is ourselves. ``previous_id`` is the id that we had; another one if the server had forgotten us:
+    then the others saw us leave and somebody else come. ``changed`` were here before and are here now. A subscription
+    that could not be renewed is told by `SubscriptionStopped`; who is focused (media.md § 7) is unknown until the next
+    `FocusChanged`.
+    """
+
+    participant: Participant
+    previous_id: ParticipantId
+    joined: tuple[Participant, ...] = ()
+    left: tuple[Participant, ...] = ()
+    changed: tuple[Participant, ...] = ()
+
+    @property
+    def same_id(self) -> bool:
+        """Whether we are for the others who we were."""
+        return self.participant.id == self.previous_id
+
+
+@frozen(kw_only=True)
+class RoomChanged:
+    """We went into another room of the meeting; ``breakout_room`` None: the main room.
+
+    ``participant`` is ourselves. Nobody of the old room is here; `ParticipantJoined` for everybody present follows, and
+    our streams are published again.
+    """
+
+    participant: Participant
+    breakout_room: BreakoutRoomId | None
 
 
 @frozen(kw_only=True)
@@ -47,7 +151,7 @@ class ParticipantLeft:
 
 @frozen(kw_only=True)
 class ParticipantChanged:
-    """Something about a participant changed that has no event of its own: name, avatar, presenter, modules."""
+    """Something about a participant changed that has no event of its own: name, avatar, groups, minutes, consent."""
 
     participant: Participant
     previous: Participant
@@ -72,112 +176,6 @@ class RoleChanged:
     """A participant, perhaps we, became or ceased to be a moderator."""
 
     participant: Participant
-
-
-@frozen(kw_only=True)
-class StreamStarted:
-    """A participant publishes a stream: it can be subscribed to."""
-
-    participant: Participant
-    media_session_type: MediaSessionType
-
-
-@frozen(kw_only=True)
-class StreamChanged:
-    """A participant muted or unmuted a track of a stream."""
-
-    participant: Participant
-    media_session_type: MediaSessionType
-    audio: bool
-    video: bool
-
-
-@frozen(kw_only=True)
-class StreamStopped:
-    """A participant publishes a stream no more."""
-
-    participant: Participant
-    media_session_type: MediaSessionType
-
-
-@frozen(kw_only=True)
-class FocusChanged:
-    """Somebody else is the active speaker now; ``None``: nobody (media.md § 7)."""
-
-    participant: Participant | None
-
-
-@frozen(kw_only=True)
-class SpeakerChanged:
-    """A participant started or stopped speaking (servers from 0.9 on)."""
-
-    participant: Participant
-    is_speaking: bool
-
-
-@frozen(kw_only=True)
-class MuteRequested:
-    """A moderator wants us to mute; ``force``: without asking the person (media.md § 6)."""
-
-    issuer: ParticipantId
-    force: bool
-
-
-@frozen(kw_only=True)
-class ForceMuteChanged:
-    """Only those in ``allow_list``, and moderators, may unmute now; or all may again (L 0.16)."""
-
-    force_mute: bool
-    allow_list: frozenset[ParticipantId]
-
-
-@frozen(kw_only=True)
-class PresenterChanged:
-    """We may, or may no longer, share the screen."""
-
-    is_presenter: bool
-
-
-@frozen(kw_only=True)
-class PublicationStarted:
-    """One of our streams is live."""
-
-    media_session_type: MediaSessionType
-
-
-@frozen(kw_only=True)
-class PublicationStopped:
-    """One of our streams ended; ``reason`` is empty when we ended it."""
-
-    media_session_type: MediaSessionType
-    reason: str = ""
-
-
-@frozen(kw_only=True)
-class ReceivingChanged:
-    """The server starts or stops receiving a track of ours (`media_status`)."""
-
-    media_session_type: MediaSessionType
-    kind: MediaKind
-    receiving: bool
-
-
-@frozen(kw_only=True)
-class SubscriptionStopped:
-    """A stream that we received ended."""
-
-    participant_id: ParticipantId
-    media_session_type: MediaSessionType
-    reason: str
-
-
-@frozen(kw_only=True)
-class ConnectionSlow:
-    """Packets of a stream get lost (`webrtc_slow`)."""
-
-    participant_id: ParticipantId
-    media_session_type: MediaSessionType
-    direction: SlowDirection
 
 
 @frozen(kw_only=True)
@@ -212,28 +210,30 @@ class Ended:
 
 ConferenceEvent: TypeAlias = (
     ConferenceJoined
+    | ConnectionLost
+    | Resumed
+    | RoomChanged
     | ParticipantJoined
     | ParticipantLeft
     | ParticipantChanged
     | HandRaised
     | HandLowered
     | RoleChanged
-    | StreamStarted
-    | StreamChanged
-    | StreamStopped
-    | FocusChanged
-    | SpeakerChanged
-    | MuteRequested
-    | ForceMuteChanged
-    | PresenterChanged
-    | PublicationStarted
-    | PublicationStopped
-    | ReceivingChanged
-    | SubscriptionStopped
-    | ConnectionSlow
     | ServerRefused
     | PeerMisbehaved
     | UnknownMessage
     | Ended
+    | MediaEvent
     | ModerationEvent
+    | ChatEvent
+    | PollsEvent
+    | TimerEvent
+    | BreakoutEvent
+    | RecordingEvent
+    | RecordingServiceEvent
+    | MinutesEvent
+    | WhiteboardEvent
+    | SharedFolderChanged
+    | LegalVoteEvent
+    | AutomodEvent
 )

@@ -1,24 +1,33 @@
 """The life of a conference as one line of phases: entering, connecting, joining, joined (or waiting), leaving, ended.
 
-Owns the phase, the deadline of the present step, and the end: whatever ends a conference ends here, once. Knows nothing
-of rosters or of what streams carry.
+A connection that breaks once we were in leads back to the entrance, without the user's doing: back-off, a new ticket
+with the resumption token, a new WebSocket, `join` (signaling.md § 3). Seen from outside all of that is one phase.
+
+Owns the phase, the deadline of the present step, the keep-alive, and the end: whatever ends a conference ends here,
+once. Knows nothing of rosters or of what streams carry.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import math
-from typing import Protocol
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from m3core import handshake
+from m3core.conference.backoff import BROKEN, BackOff, may_pass
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.entrance import Entering, Entrance
-from m3core.conference.events import Ended
+from m3core.conference.events import ConnectionLost, Ended
+from m3core.conference.keepalive import SILENCE, KeepAlive, Pulse
 from m3core.conference.outbox import Outbox
 from m3core.conference.publications import Publications
 from m3core.conference.requests import Requests
 from m3core.conference.state import EndReason, Phase
 from m3core.conference.subscriptions import Subscriptions
+from m3core.conference.turn import TurnSchedule
 from m3core.errors import (
+    ApiError,
     CallCancelled,
     CallTimedOut,
     ConferenceEnded,
@@ -28,18 +37,25 @@ from m3core.errors import (
     RemoteProtocolError,
     TransportError,
 )
-from m3core.io import CallId, ConnectionId, HttpResponse, IceServer, RequestId
-from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT
-from m3core.messages import control, encode
+from m3core.io import CallId, HttpResponse, IceServer, RequestId
+from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT, RECONNECT_PATIENCE
+from m3core.messages import control, echo, encode
 from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
 from m3core.rest.rooms import StartResponse
-from m3core.values import RoomId, Subprotocol
+from m3core.signaling import State
+from m3core.values import BreakoutRoomId, RoomId, Secret
 
 NORMAL_CLOSURE = 1000
 """RFC 6455 s.7.4.1."""
 MESSAGE_TOO_BIG = 1009
 """RFC 6455 s.7.4.1."""
+
+_SURVIVING: Final = frozenset({CallKind.START, CallKind.PUBLISH, CallKind.SUBSCRIBE, CallKind.MOVE, CallKind.LEAVE})
+"""Calls that a lost connection does not end: what they want is asked for again."""
+_NO_SUCH_ROOM: Final = frozenset({"no_breakout_rooms", "invalid_breakout_room_id"})
+_ATTEMPT: Final = frozenset({Phase.RECONNECTING, Phase.STARTING, Phase.CONNECTING, Phase.JOINING})
+"""Steps that are one phase when the connection was lost."""
 
 
 class Living(Protocol):
@@ -56,55 +72,105 @@ class Living(Protocol):
 class Life:
     """Where one conference stands, and how it goes on."""
 
-    def __init__(self, conference: Living, entrance: Entrance, display_name: str) -> None:
+    def __init__(
+        self,
+        conference: Living,
+        entrance: Entrance,
+        display_name: str,
+        *,
+        jitter: Callable[[], float],
+        utc_at_zero: dt.datetime | None,
+    ) -> None:
         self._conference = conference
         self._entrance = entrance
         self._display_name = display_name
         self._requests = Requests(conference.outbox, entrance.base_url, lambda: conference.now)
         self._entering = Entering(entrance, self._requests, started=self._started, failed=self._fail)
         self._step_deadline: float | None = None
+        self._turn = TurnSchedule(utc_at_zero)
         self._turn_known = False
-        self.phase = Phase.IDLE
+        self._keepalive = KeepAlive()
+        self._has_echo = True
+        self._echo_is_open = False
+        self._backoff = BackOff(jitter)
+        self._resumption = Secret("")
+        self.breakout: BreakoutRoomId | None = None
+        """The room that we are in, or on the way into; None: the main room."""
+        self._left_breakout: BreakoutRoomId | None = None
+        """Where we came from, in case the other room does not take us."""
+        self._step = Phase.IDLE
+        self.is_resuming = False
+        """From the loss of a connection until we are in the room again."""
+        self.is_moving = False
+        """From leaving one room of the meeting until we are in another one (signaling.md § 8)."""
         self.room_id: RoomId | None = None
         self.ended: EndReason | None = None
         self.expected_end: EndReason | None = None
         """Why the server is about to close, if it said so."""
 
     @property
+    def phase(self) -> Phase:
+        """Where the conference stands."""
+        return Phase.RECONNECTING if self.is_resuming and self._step in _ATTEMPT else self._step
+
+    @property
     def deadline(self) -> float | None:
-        """When the present step, or a request, has taken too long."""
-        deadlines = (self._step_deadline, self._requests.deadline)
+        """When something is due, or the present step or a request has taken too long."""
+        turn = self._turn.due if self._step is Phase.JOINED else None
+        deadlines = (
+            self._step_deadline,
+            self._requests.deadline,
+            self._keepalive.deadline,
+            self._backoff.gives_up_at,
+            turn,
+        )
         return min((at for at in deadlines if at is not None), default=None)
 
     # -- what the user wants ---
     def start(self) -> CallId:
         """Begin; the call is done when we are in the room."""
-        if self.phase is not Phase.IDLE:
+        if self._step is not Phase.IDLE:
             raise LocalProtocolError("a Conference is started once")
         encode(control.Join(display_name=self._display_name))  # a name that no message can hold: raise now, not later
         self._entering.begin()
-        self.phase = Phase.STARTING
+        self._step = Phase.STARTING
         return self._conference.calls.open(CallKind.START, "join", self._conference.now, math.inf)
 
     def leave(self) -> CallId:
         """Stop all streams and close; the call is done when the connection is closed."""
         conference = self._conference
         call = conference.calls.open(CallKind.LEAVE, "leave", conference.now, math.inf)
-        if self.phase in {Phase.IDLE, Phase.STARTING, Phase.ENDED} or conference.outbox.connection is None:
+        phase = self.phase
+        if phase is Phase.RECONNECTING:
+            conference.outbox.drop()
+        if phase in {Phase.IDLE, Phase.STARTING, Phase.ENDED} or conference.outbox.connection is None:
             conference.calls.finish(call)
             self._end(EndReason.LEFT)
-        elif self.phase is not Phase.LEAVING:
-            if self.phase is Phase.JOINED:
+        elif phase is not Phase.LEAVING:
+            if phase is Phase.JOINED:
                 conference.publications.unpublish_all()
             self._close_media(CallCancelled("the conference was left"))
-            self.phase = Phase.LEAVING
+            self._step = Phase.LEAVING
             self._step_deadline = conference.now + LEAVE_TIMEOUT
+            self._keepalive.stop()
             conference.outbox.close(NORMAL_CLOSURE)
+        return call
+
+    def move(self, breakout: BreakoutRoomId | None) -> CallId:
+        """Leave this room and enter another one of the meeting; the call is done when we are in it."""
+        conference = self._conference
+        call = conference.calls.open(CallKind.MOVE, "switch_room", conference.now, math.inf)
+        self._left_breakout, self.breakout = self.breakout, breakout
+        self.is_moving = True
+        self._suspend("we are on the way into another room")
+        self._step = Phase.RECONNECTING
+        self._step_deadline = conference.now + LEAVE_TIMEOUT
+        conference.outbox.close(NORMAL_CLOSURE)
         return call
 
     def give_up(self, error: M3Error) -> None:
         """End before we were in the room: whatever is open is aborted."""
-        self._conference.outbox.close(None)
+        self._conference.outbox.drop()
         self._fail(error)
 
     # -- what the network says ---
@@ -116,15 +182,17 @@ class Life:
         """A request could not be performed."""
         self._requests.failed(request, error)
 
-    def connected(self, connection: ConnectionId) -> None:
+    def connected(self) -> None:
         """The WebSocket is open: join, and ask for TURN servers meanwhile."""
-        outbox = self._conference.outbox
-        if connection == outbox.connection and self.phase is Phase.CONNECTING:
-            self.phase = Phase.JOINING
-            self._step_deadline = self._conference.now + JOIN_TIMEOUT
-            outbox.send(control.Join(display_name=self._display_name))
-            self._entering.ask_turn(self._turn)
+        if self._step is not Phase.CONNECTING:
+            return
+        self._step = Phase.JOINING
+        self._step_deadline = self._conference.now + JOIN_TIMEOUT
+        self._conference.outbox.send(control.Join(display_name=self._display_name))
+        if not self.is_resuming:
+            self._ask_turn()
             self._entering.ask_room()
+        self._ask_turn_if_due()
 
     def connect_refused(self, status: int, body: bytes) -> None:
         """The handshake was answered with an HTTP error (signaling.md § 1)."""
@@ -136,14 +204,25 @@ class Life:
         outbox = self._conference.outbox
         outbox.connection = None
         outbox.signaling.close()
-        if self.phase is Phase.LEAVING:
+        self._keepalive.stop()
+        detail = f"close code {code}" if code else "no close frame"
+        if self._step is Phase.LEAVING:
             self._end(EndReason.LEFT)
         elif self.expected_end is not None:
             self._end(self.expected_end)
+        elif self.is_moving and self._step is Phase.RECONNECTING:
+            self._attempt()
         elif code == NORMAL_CLOSURE:
             self._end(EndReason.SERVER_CLOSED)
+        elif code in BROKEN and (self.is_resuming or self._step in {Phase.JOINED, Phase.WAITING}):
+            self._broken(detail)
         else:
-            self._end(EndReason.LOST, f"close code {code}" if code else "no close frame")
+            self._end(EndReason.LOST, detail)
+
+    def heard(self) -> None:
+        """Something came from the server. Before we are in, each step has its own deadline."""
+        if self._step in {Phase.JOINED, Phase.WAITING}:
+            self._keepalive.heard(self._conference.now)
 
     def flooded(self, error: RemoteProtocolError) -> None:
         """A message passed a limit: that alone ends a connection."""
@@ -152,21 +231,34 @@ class Life:
 
     def advance(self) -> None:
         """Time passed."""
-        self._requests.advance(self._conference.now)
-        if self._step_deadline is not None and self._step_deadline <= self._conference.now:
+        now = self._conference.now
+        gives_up_at = self._backoff.gives_up_at
+        if gives_up_at is not None and gives_up_at <= now:
+            self._conference.outbox.drop()
+            self._end(EndReason.LOST, f"it could not be opened again within {RECONNECT_PATIENCE:g} s")
+            return
+        self._requests.advance(now)
+        if self._step_deadline is not None and self._step_deadline <= now:
             self._step_timed_out()
+        self._beat(self._keepalive.advance(now))
+        if self._step is Phase.JOINED:
+            self._ask_turn_if_due()
 
     # -- what the server says ---
     def entered(self) -> None:
         """`join_success` was folded."""
-        self.phase = Phase.JOINED
-        self._step_deadline = None
+        self._step = Phase.JOINED
+        self._inside()
+        self.is_resuming = self.is_moving = False
+        if (move := self._conference.calls.find(CallKind.MOVE)) is not None:
+            self._conference.calls.finish(move.id)
+        self._ask_turn_if_due()
         self._finish_start()
 
     def waiting(self) -> None:
         """The waiting room: there is no hurry any more. Whoever was sent back there has no streams."""
-        self.phase = Phase.WAITING
-        self._step_deadline = None
+        self._step = Phase.WAITING
+        self._inside()
         error = MediaError("we were sent to the waiting room")
         for session in self._conference.publications.all():
             self._conference.publications.lost(session, error, tell_server=False)
@@ -181,47 +273,139 @@ class Life:
     # -- steps ---
     def _started(self, room_id: RoomId, answer: StartResponse) -> None:
         self.room_id = room_id
+        self._resumption = answer.resumption
         try:
-            offered = handshake.offer(answer.ticket, Subprotocol.K3K)
+            offered = handshake.offer(answer.ticket)
         except M3Error as error:
             self._fail(error)
             return
-        self.phase = Phase.CONNECTING
+        self._step = Phase.CONNECTING
         self._step_deadline = self._conference.now + CONNECT_TIMEOUT
         self._conference.outbox.connect(signaling_url(self._entrance.base_url), offered)
 
-    def _turn(self, servers: tuple[IceServer, ...]) -> None:
+    def _inside(self) -> None:
+        self._step_deadline = None
+        self._backoff.connected(self._conference.now)
+        self._keepalive.heard(self._conference.now)
+
+    def _ask_turn(self) -> None:
+        self._turn.asked()
+        self._entering.ask_turn(self._turn_told, self._turn_failed)
+
+    def _ask_turn_if_due(self) -> None:
+        if self._turn.due is not None and self._turn.due <= self._conference.now:
+            self._ask_turn()
+
+    def _turn_told(self, servers: tuple[IceServer, ...]) -> None:
         self._conference.ice_servers = servers
+        self._turn.answered(servers, self._conference.now)
+        self._turn_known = True
+        self._finish_start()
+
+    def _turn_failed(self, error: M3Error) -> None:
+        del error  # the first peers do without, or with the old ones
+        if self._turn_known and self._conference.ice_servers:
+            self._turn.failed(self._conference.now)
         self._turn_known = True
         self._finish_start()
 
     def _finish_start(self) -> None:
         """We are in, and the first peer will know its TURN servers."""
         call = self._conference.calls.find(CallKind.START)
-        if call is not None and self.phase is Phase.JOINED and self._turn_known:
+        if call is not None and self._step is Phase.JOINED and self._turn_known:
             self._conference.calls.finish(call.id)
 
     def _step_timed_out(self) -> None:
-        if self.phase is Phase.LEAVING:
+        if self._step is Phase.LEAVING:
             self._conference.outbox.close(None)
             self._end(EndReason.LEFT)
-            return
-        what, seconds = ("connect", CONNECT_TIMEOUT) if self.phase is Phase.CONNECTING else ("join", JOIN_TIMEOUT)
-        self.give_up(CallTimedOut(what, seconds))
+        elif self._step is Phase.RECONNECTING:
+            self._conference.outbox.drop()
+            self._attempt()
+        else:
+            what, seconds = ("connect", CONNECT_TIMEOUT) if self._step is Phase.CONNECTING else ("join", JOIN_TIMEOUT)
+            self.give_up(CallTimedOut(what, seconds))
+
+    def echoed(self) -> None:
+        """The server answered our question whether it lives."""
+        self._echo_is_open = False
+
+    def is_echo_refused(self) -> bool:
+        """Whether `invalid_namespace` is about our echo: then this server has none, and is pinged from now on."""
+        if not self._echo_is_open:
+            return False
+        self._echo_is_open = self._has_echo = False
+        return True
+
+    # -- a connection that broke ---
+    def _beat(self, pulse: Pulse) -> None:
+        outbox = self._conference.outbox
+        if pulse is Pulse.ASK and outbox.signaling.state is State.JOINED and self._has_echo:
+            outbox.send(echo.Ping())
+            self._echo_is_open = True
+        elif pulse is Pulse.ASK:
+            outbox.ping()  # modules are deaf before the room (signaling.md § 4)
+        elif pulse is Pulse.DEAD:
+            self._broken(f"nothing was heard for {SILENCE:g} s")
+
+    def _broken(self, detail: str) -> None:
+        """The connection is gone, or what was to become one is: abort what is left of it, and try again later."""
+        conference = self._conference
+        conference.outbox.drop()
+        if not self.is_resuming or self._step is Phase.WAITING:
+            self._suspend(f"the connection was lost before the command was done ({detail})")
+            conference.outbox.notify(ConnectionLost(detail=detail))
+        self._step = Phase.RECONNECTING
+        self._step_deadline = self._backoff.next(conference.now)
+
+    def _suspend(self, reason: str) -> None:
+        """From now on we are on the way back: streams wait, and what the user waits for is not done."""
+        conference = self._conference
+        self._keepalive.stop()
+        self._backoff.lost(conference.now)
+        conference.publications.suspend()
+        conference.subscriptions.suspend()
+        for kind in CallKind:
+            while kind not in _SURVIVING and (call := conference.calls.find(kind)) is not None:
+                conference.calls.finish(call.id, error=TransportError(reason))
+        self.is_resuming = True
+
+    def _attempt(self) -> None:
+        """Ask for a ticket, as the participant that we were."""
+        self._step = Phase.STARTING
+        self._step_deadline = None  # the request has its own
+        self._entering.resume(self._resumption, self.breakout)
+
+    def _stay(self, error: M3Error) -> None:
+        """The other room does not take us, and the token is not used up by that: go back where we were."""
+        move = self._conference.calls.find(CallKind.MOVE)
+        if move is not None:
+            self._conference.calls.finish(move.id, error=error)
+        self.is_moving = False
+        self.breakout = self._left_breakout
+        self._attempt()
 
     def _fail(self, error: M3Error) -> None:
+        if self.is_moving and isinstance(error, ApiError) and error.code in _NO_SUCH_ROOM:
+            self._stay(error)
+            return
+        if self.is_resuming and may_pass(error):
+            self._broken(str(error))
+            return
         call = self._conference.calls.find(CallKind.START)
         if call is not None:
             self._conference.calls.finish(call.id, error=error)
-        self._end(EndReason.FAILED, str(error))
+        is_lost = self.is_resuming and not isinstance(error, CallCancelled)
+        self._end(EndReason.LOST if is_lost else EndReason.FAILED, str(error))
 
     def _end(self, reason: EndReason, detail: str = "") -> None:
-        if self.phase is Phase.ENDED:
+        if self._step is Phase.ENDED:
             return
         calls = self._conference.calls
-        self.phase = Phase.ENDED
+        self._step = Phase.ENDED
         self.ended = reason
-        self._step_deadline = None
+        self._step_deadline = self._turn.due = self._backoff.gives_up_at = None
+        self._keepalive.stop()
         self._requests.forget()
         left = reason is EndReason.LEFT
         error: M3Error = CallCancelled("the conference was left") if left else ConferenceEnded(reason.value, detail)

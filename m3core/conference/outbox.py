@@ -27,6 +27,8 @@ from m3core.io import (
 from m3core.messages import Command, UnknownCommand
 from m3core.signaling import CLIENT, SignalingConnection
 
+PING = b"m3"
+"""What our pings say; nobody looks at it."""
 Output = HttpRequest | Connect | SendText | Ping | Close | MediaCommand | Notify | CallDone
 
 
@@ -61,9 +63,8 @@ class Outbox:
 
     def send(self, message: Command | UnknownCommand) -> None:
         """Send a command; raises `LocalProtocolError` where the state tables forbid it."""
-        if self.connection is None:
-            raise LocalProtocolError("not connected")
-        self._queue.append(SendText((self.connection,), self.signaling.send(message)))
+        connection = self._present()
+        self._queue.append(SendText((connection,), self.signaling.send(message)))
 
     def media(self, peer: PeerId, operation: MediaOperation) -> CommandId:
         """Command the media engine."""
@@ -83,6 +84,21 @@ class Outbox:
         self.connection = ConnectionId(self._last_connection)
         self.signaling = SignalingConnection(CLIENT)
         self._queue.append(Connect(self.connection, url, subprotocols))
+
+    def ping(self) -> None:
+        """Send a WebSocket ping."""
+        self._queue.append(Ping(self._present(), PING))
+
+    def _present(self) -> ConnectionId:
+        if self.connection is None:
+            raise LocalProtocolError("not connected")
+        return self.connection
+
+    def drop(self) -> None:
+        """Abort the WebSocket, if there is one, and know nothing more of it."""
+        self.close(None)
+        self.connection = None
+        self.signaling.close()
 
     def close(self, code: int | None) -> None:
         """Close the WebSocket; ``None`` aborts it."""

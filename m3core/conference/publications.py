@@ -5,13 +5,13 @@ from __future__ import annotations
 from m3core.conference.calls import CallKind
 from m3core.conference.events import PublicationStarted, PublicationStopped, ReceivingChanged
 from m3core.conference.sessions import MediaSession, MediaSessions, Surroundings
-from m3core.conference.state import PublicationState
+from m3core.conference.state import Participant, PublicationState
 from m3core.errors import CallCancelled, LocalProtocolError, M3Error, MediaError
 from m3core.io import ApplyAnswer, CallId, MediaOperation, OpenPublisher, PeerId, SetSending
 from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import media
 from m3core.negotiation import Negotiation, NegotiationRole
-from m3core.values import MediaSessionKey, MediaSessionType
+from m3core.values import MediaSessionKey, MediaSessionType, Role
 
 _PUBLISH_ERRORS = {
     MediaSessionType.VIDEO: frozenset({"invalid_sdp_offer"}),
@@ -40,11 +40,35 @@ class Publications(MediaSessions):
         slugs = _PUBLISH_ERRORS[key.media_session_type]
         call = around.calls.open(CallKind.PUBLISH, "publish", now, NEGOTIATION_TIMEOUT, key=key, slugs=slugs)
         negotiation = Negotiation(NegotiationRole.OFFERER, trickle=True)
-        session = MediaSession(peer or around.outbox.new_peer(), key, negotiation, call, audio=audio, video=video)
+        session = MediaSession(
+            peer or around.outbox.new_peer(), key, negotiation, call, audio=audio, video=video, kinds=(audio, video)
+        )
         self._by_key[key] = session
-        negotiation.create_offer()
-        session.awaited = around.outbox.media(session.peer, OpenPublisher(key, audio, video, around.ice_servers))
+        self._open(session)
         return call, session.peer
+
+    def _open(self, session: MediaSession) -> None:
+        session.negotiation.create_offer()
+        operation = OpenPublisher(session.key, *session.kinds, self._around.ice_servers)
+        session.awaited = self._around.outbox.media(session.peer, operation)
+
+    def renew(self, own: Participant, now: float) -> None:
+        """We are in the room again, perhaps as somebody else: publish again what was published, or was about to be."""
+        sessions = self.all()
+        self._by_key.clear()
+        self.past.clear()  # what was on its way is not any more
+        for session in sessions:
+            session.key = MediaSessionKey(own.id, session.key.media_session_type)
+            self._by_key[session.key] = session
+            call = None if session.call is None else self._around.calls.get(session.call)
+            if call is not None:
+                call.key = session.key
+            else:
+                session.deadline = now + NEGOTIATION_TIMEOUT
+            if session.key.media_session_type is MediaSessionType.SCREEN and not may_share(own):
+                self.lost(session, MediaError("we may share the screen no more"), tell_server=False)
+            else:
+                self._open(session)
 
     def set_sending(self, key: MediaSessionKey, *, audio: bool, video: bool, now: float) -> CallId:
         """Mute or unmute; nothing is renegotiated (media.md § 4.2)."""
@@ -97,7 +121,8 @@ class Publications(MediaSessions):
         around.outbox.notify(ReceivingChanged(media_session_type=kind, kind=event.kind, receiving=event.receiving))
         if session.is_live or not event.receiving:
             return
-        session.is_live = True
+        session.is_live = session.is_told = True
+        session.deadline = None
         state = media.MediaSessionState(audio=session.audio, video=session.video, video_settings=2)
         around.outbox.send(media.PublishComplete(media_session_type=kind, media_session_state=state))
         around.outbox.notify(PublicationStarted(media_session_type=kind))
@@ -112,9 +137,8 @@ class Publications(MediaSessions):
 
     def _stop(self, session: MediaSession, error: M3Error, reason: str) -> None:
         self.past.add(session.key)
-        was_live = session.is_live
         self.close(session, error)
-        if was_live:
+        if session.is_told:
             kind = session.key.media_session_type
             self._around.outbox.notify(PublicationStopped(media_session_type=kind, reason=reason))
 
@@ -146,6 +170,11 @@ class Publications(MediaSessions):
         """The server's answer."""
         del session
         return ApplyAnswer(sdp)
+
+
+def may_share(own: Participant) -> bool:
+    """Whether we have the permission to share a screen (media.md § 2)."""
+    return own.is_presenter or own.role is Role.MODERATOR
 
 
 def media_failed(reason: str) -> MediaError:

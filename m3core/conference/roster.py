@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from m3core.conference.common import Participant
 from m3core.conference.events import (
@@ -19,6 +19,7 @@ from m3core.conference.events import (
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
+    PresenterChanged,
     RoleChanged,
     StreamChanged,
     StreamStarted,
@@ -29,7 +30,16 @@ from m3core.errors import LimitExceeded
 from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages.control import Joined, Update
 from m3core.messages.participants import ParticipantEntry
-from m3core.values import ParticipantId, Role, Timestamp
+from m3core.values import MediaSessionKey, ParticipantId, Role, Timestamp
+
+
+@frozen(kw_only=True)
+class RosterChanges:
+    """What happened among the others while nobody told us; each as they are now, and ``left`` with `left_at`."""
+
+    joined: tuple[Participant, ...]
+    left: tuple[Participant, ...]
+    changed: tuple[Participant, ...]
 
 
 class Roster:
@@ -46,6 +56,24 @@ class Roster:
         for entry in entries:
             self._keep(newcomer(entry))
         return self.present_events()
+
+    def resume(self, entries: tuple[ParticipantEntry, ...]) -> RosterChanges:
+        """The others when we come back: ``entries`` are all there is now, and this is the difference."""
+        now = Roster()
+        now.enter(entries)
+        before = {one.id: one for one in self.participants.values() if one.is_here}
+        after = {one.id: one for one in now.participants.values() if one.is_here}
+        self.participants, self.focus = now.participants, None
+        return RosterChanges(
+            joined=tuple(one for one in after.values() if one.id not in before),
+            left=tuple(_gone(one, now) for one in before.values() if one.id not in after),
+            changed=tuple(one for one in after.values() if one.id in before and one != before[one.id]),
+        )
+
+    def publishes(self, key: MediaSessionKey) -> bool:
+        """Whether a participant who is here publishes that stream."""
+        participant = self.participants.get(key.participant_id)
+        return participant is not None and participant.is_here and key.media_session_type in participant.streams
 
     def present_events(self) -> list[ConferenceEvent]:
         """The events that lead from an empty room to the present state."""
@@ -105,6 +133,14 @@ class Roster:
         self.participants[participant.id] = participant
 
 
+def _gone(before: Participant, roster: Roster) -> Participant:
+    """How somebody left: by the snapshot, which does not know those from before the room was made anew."""
+    return roster.participants.get(
+        before.id,
+        evolve(before, left_at=Timestamp(""), streams=MappingProxyType({}), hand_is_up=False),
+    )
+
+
 def _arrival(participant: Participant) -> list[ConferenceEvent]:
     joined: list[ConferenceEvent] = [ParticipantJoined(participant=participant)]
     if participant.hand_is_up:
@@ -118,6 +154,8 @@ def _changes(before: Participant, after: Participant) -> list[ConferenceEvent]:
         events.append(RoleChanged(participant=after))
     if before.hand_is_up != after.hand_is_up:
         events.append(HandRaised(participant=after) if after.hand_is_up else HandLowered(participant=after))
+    if before.is_presenter != after.is_presenter:
+        events.append(PresenterChanged(participant=after, is_presenter=after.is_presenter))
     events += _stream_changes(before, after)
     if _without_events(before) != _without_events(after):
         events.append(ParticipantChanged(participant=after, previous=before))
@@ -143,5 +181,11 @@ def _stream_changes(before: Participant, after: Participant) -> list[ConferenceE
 def _without_events(participant: Participant) -> Participant:
     """What `ParticipantChanged` is about: all that has no event of its own."""
     return evolve(
-        participant, role=Role.GUEST, hand_is_up=False, hand_updated_at=None, streams=MappingProxyType({}), left_at=None
+        participant,
+        role=Role.GUEST,
+        hand_is_up=False,
+        hand_updated_at=None,
+        is_presenter=True,
+        streams=MappingProxyType({}),
+        left_at=None,
     )

@@ -14,12 +14,25 @@ from attrs import define
 from m3core.conference.calls import Calls
 from m3core.conference.outbox import Outbox
 from m3core.errors import M3Error
-from m3core.io import AddCandidates, CallId, ClosePeer, CommandId, IceServer, MediaOperation, PeerId, Trickled
+from m3core.io import (
+    AddCandidates,
+    CallId,
+    ClosePeer,
+    CommandId,
+    Described,
+    Failed,
+    IceServer,
+    MediaOperation,
+    MediaReport,
+    PeerId,
+    Trickled,
+)
 from m3core.messages import media
 from m3core.negotiation import (
     GiveCandidates,
     GiveDescription,
     Negotiation,
+    NegotiationState,
     SendCandidate,
     SendDescription,
     SendEndOfCandidates,
@@ -46,7 +59,21 @@ class MediaSession:
     offer_sent: bool = False
     audio: bool = True
     video: bool = True
+    """Which of its tracks are on (publication)."""
+    kinds: tuple[bool, bool] = (True, True)
+    """Whether it has audio and video at all (publication): its m-sections."""
     is_parked: bool = False
+    is_told: bool = False
+    """The user knows that it is live (publication)."""
+    without_video: bool = False
+    configuration: media.SubscriptionConfiguration | None = None
+    """What the user wants of a subscription beyond that."""
+    is_stale: bool = False
+    """The media engine's peer is, as far as we know, still that of before a loss: what it says is of no use."""
+    abandoned: CommandId | None = None
+    """What was to open that peer. If it could not, there is nothing to begin anew."""
+    deadline: float | None = None
+    """When a renewed one that nobody waits for has taken too long."""
 
 
 class Surroundings(Protocol):
@@ -83,6 +110,31 @@ class MediaSessions(ABC):
         self._around.outbox.media(session.peer, ClosePeer())
         self.end_call(session, error=error)
 
+    def suspend(self) -> None:
+        """The connection is lost, and the server forgets all of them. Their peers and calls stay, to be renewed."""
+        for session in self.all():
+            opening = session.negotiation.state in {NegotiationState.CREATING_OFFER, NegotiationState.HAVE_REMOTE_OFFER}
+            if opening and session.awaited is not None:
+                session.abandoned = session.awaited
+            session.negotiation = Negotiation(session.negotiation.role, trickle=True)
+            session.awaited = session.deadline = None
+            session.is_up = session.is_live = session.offer_sent = False
+            session.is_stale = True
+
+    def is_meant(self, session: MediaSession, report: MediaReport) -> bool:
+        """Whether a report is about the present peer connection of ``session``."""
+        if not session.is_stale:
+            return True
+        command = report.id if isinstance(report, Described | Failed) else None
+        return command is not None and (
+            command == session.awaited or (isinstance(report, Failed) and command == session.abandoned)
+        )
+
+    @property
+    def deadline(self) -> float | None:
+        """When the next renewed session has taken too long."""
+        return min((session.deadline for session in self.all() if session.deadline is not None), default=None)
+
     def end_call(self, session: MediaSession, *, error: M3Error | None = None) -> None:
         """End the call that waits for the session, if one does."""
         if session.call is not None:
@@ -92,7 +144,8 @@ class MediaSessions(ABC):
     def described(self, session: MediaSession, command: CommandId, sdp: str) -> None:
         """Our peer made the description that ``command`` wanted. Raises `SdpError` if our own engine errs."""
         if session.awaited == command:
-            session.awaited = None
+            session.awaited = session.abandoned = None
+            session.is_stale = False
             self.perform(session, session.negotiation.local_description(sdp))
 
     def trickled(self, session: MediaSession, report: Trickled) -> None:

@@ -1,6 +1,6 @@
-"""The user's commands about streams: publish, mute, stop, subscribe, configure (media.md § 4, 5).
+"""What the user and the media engine want of streams: publish, mute, stop, subscribe, configure (media.md § 4, 5).
 
-They check what can be known beforehand, and pass on to `publications` and `subscriptions`.
+Checks what can be known beforehand, and passes on to `publications` and `subscriptions`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from abc import ABC, abstractmethod
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.common import Participant
 from m3core.conference.outbox import Outbox
-from m3core.conference.publications import Publications
+from m3core.conference.publications import Publications, may_share, media_failed
 from m3core.conference.roster import Roster
+from m3core.conference.sessions import MediaSession, MediaSessions
 from m3core.conference.state import Phase
 from m3core.conference.subscriptions import Subscriptions
-from m3core.errors import LocalProtocolError
-from m3core.io import CallId, PeerId
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role
+from m3core.errors import LocalProtocolError, M3Error, RemoteProtocolError
+from m3core.io import CallId, Described, Down, Failed, MediaReport, PeerId, Trickled
+from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
 
 class Streaming(ABC):
@@ -61,8 +62,7 @@ class Streaming(ABC):
     ) -> tuple[CallId, PeerId]:
         """Publish a stream; its sources belong to the peer that is returned. `CallDone.result` is its key."""
         own = self._begin_joined(now)
-        may_share = own.is_presenter or own.role is Role.MODERATOR
-        if media_session_type is MediaSessionType.SCREEN and not may_share:
+        if media_session_type is MediaSessionType.SCREEN and not may_share(own):
             raise LocalProtocolError("sharing the screen needs the presenter's permission of a moderator")
         key = MediaSessionKey(own.id, media_session_type)
         call, peer = self.publications.publish(key, audio=audio, video=video, peer=peer, now=self.now)
@@ -109,9 +109,14 @@ class Streaming(ABC):
     def park(self, participant_id: ParticipantId, media_session_type: MediaSessionType, now: float) -> None:
         """Nobody reads that subscription any more (there is no unsubscribe on the wire)."""
         self._begin(now)
-        if self.phase is Phase.JOINED:
-            self.subscriptions.park(MediaSessionKey(participant_id, media_session_type))
+        self._park(MediaSessionKey(participant_id, media_session_type))
         self._end_input()
+
+    def _park(self, key: MediaSessionKey) -> None:
+        if self.phase is Phase.JOINED:
+            self.subscriptions.park(key)
+        elif self.phase is Phase.RECONNECTING:
+            self.subscriptions.drop(key)
 
     def configure(
         self,
@@ -128,3 +133,33 @@ class Streaming(ABC):
         call = self.subscriptions.configure(key, video=video, substream=substream, now=self.now)
         self._end_input()
         return call
+
+    # -- what the media engine says ---
+    def media_report(self, report: MediaReport, now: float) -> None:
+        """The media engine says something; about a peer that is gone it is ignored."""
+        self._begin(now)
+        for sessions in (self.publications, self.subscriptions):
+            session = sessions.of_peer(report.peer)
+            if session is not None and sessions.is_meant(session, report):
+                self._take_report(sessions, session, report)
+        self._end_input()
+
+    def _take_report(self, sessions: MediaSessions, session: MediaSession, report: MediaReport) -> None:
+        try:
+            match report:
+                case Described(id=command, sdp=sdp):
+                    sessions.described(session, command, sdp)
+                case Trickled():
+                    sessions.trickled(session, report)
+                case Failed(reason=reason):
+                    self._media_lost(session, media_failed(reason))
+                case Down():
+                    self._media_lost(session, media_failed("the peer connection ended"))
+        except (RemoteProtocolError, LocalProtocolError) as error:
+            self._media_lost(session, media_failed(f"its description is not usable: {error}"))
+
+    def _media_lost(self, session: MediaSession, error: M3Error) -> None:
+        if self.publications.get(session.key) is session:
+            self.publications.lost(session, error, tell_server=self.phase is Phase.JOINED)
+        else:
+            self.subscriptions.stop(session, error)

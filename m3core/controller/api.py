@@ -1,17 +1,21 @@
 """The REST API of the embedded controller: what each endpoint of `m3core.rest` does (rest.md § 4).
 
-Knows the store, tickets and identities; not who is connected.
+Knows the store, tickets and identities, and of the live rooms who is banned and what may be resumed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from attrs import frozen
 
 from m3core.controller.config import ControllerConfig, Identities, User
+from m3core.controller.features import Feature
+from m3core.controller.resumptions import Resumptions, SessionRunning
+from m3core.controller.room import Rooms
+from m3core.controller.services import Services, check_breakout
 from m3core.controller.store import Store, StoredEvent, StoredInvite, StoredRoom
 from m3core.controller.tickets import Tickets
 from m3core.errors import LimitExceeded
@@ -21,11 +25,12 @@ from m3core.rest.endpoint import Endpoint
 from m3core.rest.errors import FORBIDDEN, NOT_FOUND, Challenge, Problem, RequestRefused, unauthorized
 from m3core.rest.events import CREATE_EVENT, GET_EVENT, Event, EventRoom, EventType, InviteStatus, check_times
 from m3core.rest.invites import CREATE_INVITE, VERIFY_INVITE, Invite, VerifiedInvite
-from m3core.rest.rooms import GET_ROOM, START, START_INVITED, Room
+from m3core.rest.rooms import GET_ROOM, START, START_INVITED, Room, StartInvitedRequest, StartRequest, StartResponse
 from m3core.rest.routes import Match, route
+from m3core.rest.services import START_RECORDING
 from m3core.rest.turn import GET_TURN, POST_TURN
 from m3core.rest.users import GET_ME, PrivateUser, PublicUser
-from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp, UserId, format_uuid
+from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -33,18 +38,15 @@ ResponseT = TypeVar("ResponseT")
 Answer: TypeAlias = HttpResponse | Problem
 _STORE_FULL: Final = Problem(500, "internal_server_error", message="the controller's memory is full")
 _BAD_REQUEST: Final = Problem(400, "bad_request")
-_NO_WAITING_ROOM: Final = Problem(400, "bad_request", message="this controller has no waiting room yet")
-_NO_BREAKOUT_ROOMS: Final = Problem(400, "no_breakout_rooms")
 
 
 @frozen
 class Incoming:
-    """One request: where it was routed, what came with it, and when (monotonic seconds)."""
+    """One request: where it was routed, and what came with it."""
 
     match: Match
     headers: Headers
     body: bytes
-    now: float
 
     def header(self, name: str) -> str | None:
         """The first field ``name`` (lower case)."""
@@ -61,25 +63,42 @@ class Incoming:
         return endpoint.read_request(self.body, self.header("content-type"))
 
 
-class Api:
-    """Answers requests. ``entropy(n)`` gives n random bytes; ``utc()`` is the time, written with microseconds."""
+class Hosting(Protocol):
+    """What the API needs of its controller."""
 
-    def __init__(
-        self,
-        config: ControllerConfig,
-        identities: Identities,
-        tickets: Tickets,
-        *,
-        entropy: Callable[[int], bytes],
-        utc: Callable[[], Timestamp],
-    ) -> None:
-        self.store = Store()
-        self._config = config
+    config: ControllerConfig
+    store: Store
+    rooms: Rooms
+    now: float
+
+    def has(self, feature: Feature) -> bool:
+        """Whether the feature level has ``feature``."""
+        ...
+
+    def in_utc(self, seconds: float, *, digits: int = 9) -> Timestamp:
+        """The instant that is so many seconds from now."""
+        ...
+
+    def new_id(self) -> str:
+        """A new UUID."""
+        ...
+
+    def new_digits(self) -> str:
+        """Ten decimal digits."""
+        ...
+
+
+class Api:
+    """Answers requests."""
+
+    def __init__(self, host: Hosting, identities: Identities, tickets: Tickets, resumptions: Resumptions) -> None:
+        self._host = host
+        self._config = host.config
+        self._store = host.store
         self._identities = identities
         self._tickets = tickets
-        self._entropy = entropy
-        self._utc = utc
-        self._logged_in: set[UserId] = set()
+        self._resumptions = resumptions
+        self._services = Services(host.config, host.store, host.rooms, tickets)
         self._handlers: Mapping[str, Callable[[Incoming], Answer]] = MappingProxyType(
             {
                 str(GET_LOGIN): self._get_login,
@@ -94,17 +113,18 @@ class Api:
                 str(START_INVITED): self._start_invited,
                 str(GET_TURN): self._get_turn,
                 str(POST_TURN): self._post_turn,
+                str(START_RECORDING): self._start_recording,
             }
         )
 
-    def answer(self, method: str, target: str, headers: Headers, body: bytes, now: float) -> HttpResponse:
+    def answer(self, method: str, target: str, headers: Headers, body: bytes) -> HttpResponse:
         """The response to one request."""
         match = route(method, target)
         answer: Answer
         if isinstance(match, Problem):
             return match.response()
         try:
-            answer = self._handlers[str(match.endpoint)](Incoming(match, headers, body, now))
+            answer = self._handlers[str(match.endpoint)](Incoming(match, headers, body))
         except RequestRefused as refused:
             answer = refused.problem
         except LimitExceeded:
@@ -124,7 +144,7 @@ class Api:
         user = self._identities.login(incoming.read(LOGIN).id_token)
         if user is None:
             return unauthorized(Challenge.ID_INVALID)
-        self._logged_in.add(user.id)
+        self._store.users[user.id] = user
         return LOGIN.response(LoginResponse())
 
     def _user(self, incoming: Incoming) -> User:
@@ -132,7 +152,7 @@ class Api:
         user = None if incoming.bearer is None else self._identities.user_of(incoming.bearer)
         if user is None:
             raise RequestRefused(unauthorized(Challenge.ACCESS_INVALID))
-        if user.id not in self._logged_in:
+        if user.id not in self._store.users:
             raise RequestRefused(Problem(401, "unknown_sub"))
         return user
 
@@ -159,32 +179,38 @@ class Api:
         problem = check_times(request)
         if problem is not None:
             return problem
-        if request.waiting_room:
-            return _NO_WAITING_ROOM  # guests must not get in where the owner wants them to wait
         created = self._utc()
-        room = StoredRoom(id=RoomId(self._uuid()), owner=user.id, created_at=created, password=request.password)
+        room = StoredRoom(
+            id=RoomId(self._host.new_id()),
+            owner=user.id,
+            created_at=created,
+            password=request.password,
+            waiting_room=bool(request.waiting_room),
+        )
         event = StoredEvent(
-            id=EventId(self._uuid()),
+            id=EventId(self._host.new_id()),
             room=room,
             request=request,
             created_at=created,
-            sip_id=self._digits(),
-            sip_password=Secret(self._digits()),
+            sip_id=self._host.new_digits(),
+            sip_password=Secret(self._host.new_digits()),
         )
-        self.store.add_event(event)
+        self._store.add_event(event)
         return CREATE_EVENT.response(_event(event, user))
 
     def _get_event(self, incoming: Incoming) -> Answer:
         user = self._user(incoming)
-        event = self.store.events.get(EventId(incoming.match.ids["event_id"]))
+        event = self._store.events.get(EventId(incoming.match.ids["event_id"]))
         if event is None or event.room.owner != user.id:
             return FORBIDDEN
         return GET_EVENT.response(_event(event, user))
 
-    def _room(self, incoming: Incoming, user: User) -> StoredRoom:
+    def _room(self, incoming: Incoming, user: User, *, is_open: bool = False) -> StoredRoom:
         """The room of the path; the access check comes before the look-up (rest.md § 1)."""
-        room = self.store.rooms.get(RoomId(incoming.match.ids["room_id"]))
-        if room is None or room.owner != user.id:
+        room = self._store.rooms.get(RoomId(incoming.match.ids["room_id"]))
+        if room is None and is_open:
+            raise RequestRefused(NOT_FOUND)
+        if room is None or (room.owner != user.id and not is_open):
             raise RequestRefused(FORBIDDEN)
         return room
 
@@ -197,7 +223,7 @@ class Api:
                 created_by=_public(user),
                 created_at=room.created_at,
                 password=room.password,
-                waiting_room=False,
+                waiting_room=room.waiting_room,
             )
         )
 
@@ -208,9 +234,9 @@ class Api:
         request = incoming.read(CREATE_INVITE)
         created = self._utc()
         invite = StoredInvite(
-            code=InviteCode(self._uuid()), room=room, created_at=created, expiration=request.expiration
+            code=InviteCode(self._host.new_id()), room=room, created_at=created, expiration=request.expiration
         )
-        self.store.add_invite(invite)
+        self._store.add_invite(invite)
         return CREATE_INVITE.response(
             Invite(
                 invite_code=invite.code,
@@ -228,16 +254,21 @@ class Api:
         invite = self._invite(incoming.read(VERIFY_INVITE).invite_code)
         if invite is None or not invite.is_valid(self._utc().nanoseconds):
             return NOT_FOUND
-        answer = VerifiedInvite(room_id=invite.room.id, password_required=invite.room.password is not None)
+        tells = self._host.has(Feature.VERIFY_SAYS_MORE)
+        answer = VerifiedInvite(
+            room_id=invite.room.id, password_required=invite.room.password is not None if tells else None
+        )
         return VERIFY_INVITE.response(answer)
 
     # -- sessions ---
     def _start(self, incoming: Incoming) -> Answer:
         user = self._user(incoming)
-        room = self._room(incoming, user)
-        if incoming.read(START).breakout_room is not None:
-            return _NO_BREAKOUT_ROOMS
-        return START.response(self._tickets.issue(room, user, incoming.now))
+        room = self._room(incoming, user, is_open=self._config.open_rooms)
+        request = incoming.read(START)
+        meeting = self._host.rooms.live.get(room.id)
+        if meeting is not None and user.id in meeting.banned:
+            return Problem(403, "banned_from_room")
+        return self._ticket(START, room, user, request)
 
     def _start_invited(self, incoming: Incoming) -> Answer:
         """The checks in the order of rest.md; the expiration is looked at by `verify` alone (R)."""
@@ -249,9 +280,42 @@ class Api:
             return _BAD_REQUEST
         if invite.room.password is not None and invite.room.password != request.password:
             return Problem(401, "wrong_room_password")
-        if request.breakout_room is not None:
-            return _NO_BREAKOUT_ROOMS
-        return START_INVITED.response(self._tickets.issue(invite.room, None, incoming.now))
+        return self._ticket(START_INVITED, invite.room, None, request)
+
+    def _ticket(
+        self,
+        endpoint: Endpoint[RequestT, StartResponse],
+        room: StoredRoom,
+        user: User | None,
+        request: StartRequest | StartInvitedRequest,
+    ) -> Answer:
+        """A ticket, for the main room or a breakout room, new or to resume (rest.md, rows 5 and 6).
+
+        Raises `RequestRefused` for row 5.
+        """
+        host = self._host
+        check_breakout(host.rooms, room.id, request.breakout_room)
+        resumed = None
+        if request.resumption is not None:
+            try:
+                resumed = self._resumptions.redeem(
+                    request.resumption, room.id, None if user is None else user.id, host.now
+                )
+            except SessionRunning:
+                return Problem(400, "session_running")
+        answer = self._tickets.issue(
+            room,
+            user,
+            host.now,
+            participant_id=resumed,
+            breakout_room=request.breakout_room,
+            names_room=host.has(Feature.ROOM_IN_TICKET),
+        )
+        return endpoint.response(answer)
+
+    def _start_recording(self, incoming: Incoming) -> Answer:
+        self._services.check_recorder(incoming.bearer)
+        return self._services.start_recording(incoming.read(START_RECORDING), self._host.now)
 
     def _get_turn(self, incoming: Incoming) -> Answer:
         bearer = incoming.bearer
@@ -267,14 +331,11 @@ class Api:
     # -- helpers ---
     def _invite(self, code: str) -> StoredInvite | None:
         """The digits of a UUID may come in upper case (RFC 9562 s.4)."""
-        return self.store.invites.get(InviteCode(code.lower()))
+        return self._store.invites.get(InviteCode(code.lower()))
 
-    def _uuid(self) -> str:
-        return format_uuid(self._entropy(16))
-
-    def _digits(self) -> str:
-        """Ten decimal digits (SIP id and pin)."""
-        return f"{int.from_bytes(self._entropy(8)) % 10**10:010d}"
+    def _utc(self) -> Timestamp:
+        """Now, with microseconds (S)."""
+        return self._host.in_utc(0.0, digits=6)
 
 
 def _public(user: User) -> PublicUser:
@@ -301,7 +362,7 @@ def _event(event: StoredEvent, user: User) -> Event:
         description=request.description,
         room=EventRoom(
             id=event.room.id,
-            waiting_room=False,
+            waiting_room=event.room.waiting_room,
             password=event.room.password,
             sip_id=event.sip_id,
             sip_password=event.sip_password,

@@ -1,37 +1,39 @@
-"""The server's side of namespace `media`: publishers, subscriptions, presenters, focus (media.md § 2 - 7).
+"""The server's side of namespace `media`: publishers, subscriptions, who speaks (media.md § 2 - 7).
 
-What clients ask. What the media server says is in `media_reports`; both work on `streams`.
+What clients ask. What moderators ask is in `media_moderation`, what the media server says in `media_reports`; all work
+on `streams`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
-from m3core.controller.control import ControlModule
-from m3core.controller.room import Participant, Publisher, Subscription
+from m3core.controller.features import Feature
+from m3core.controller.media_moderation import MediaModeration, may_share
+from m3core.controller.module import Module
+from m3core.controller.participant import Participant, Publisher, Subscription
 from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RelayPublisher, RestartSubscription
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import RemoteProtocolError
-from m3core.messages import Command, media
-from m3core.messages.media import MediaErrorCode
+from m3core.messages import media
+from m3core.messages.media import MediaErrorCode, Speaker
 from m3core.messages.participants import StreamState
 from m3core.negotiation import Negotiation, NegotiationRole
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role
+from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
 HIGHEST_SUBSTREAM = 2
 """Larger values mean this one (media.md § 2, configure)."""
 
 
-class MediaModule:
+class MediaModule(Module):
     """Handles the commands of `media`."""
 
-    def __init__(self, around: Surroundings, control: ControlModule, streams: Streams) -> None:
-        self._around = around
-        self._control = control
+    NAMESPACE = "media"
+
+    def __init__(self, around: Surroundings, streams: Streams) -> None:
+        super().__init__(around)
         self._streams = streams
-        self._handlers: dict[type, Callable[[Participant, Any], None]] = {
+        self._moderation = MediaModeration(around, streams)
+        self._handlers = {
             media.Publish: self._publish,
             media.PublishComplete: self._announce,
             media.UpdateMediaSession: self._announce,
@@ -42,18 +44,19 @@ class MediaModule:
             media.SendCandidate: self._candidate,
             media.SendEndOfCandidates: self._end_of_candidates,
             media.Configure: self._configure,
-            media.ModeratorMute: self._moderator_mute,
-            media.GrantPresenterRole: self._set_presenters,
-            media.RevokePresenterRole: self._set_presenters,
+            media.UpdateSpeakingState: self._update_speaking,
+            **self._moderation.handlers,
         }
 
-    def handle(self, participant: Participant, command: Command) -> None:
-        """One command. Those of later feature levels are ignored, as a server of the capture would."""
-        handler = self._handlers.get(type(command))
-        if handler is not None:
-            handler(participant, command)
+    def join_data(self, joiner: Participant) -> media.MediaJoinData:
+        """Whether the joiner may share the screen; later, who speaks and who may unmute."""
+        return media.MediaJoinData(
+            is_presenter=joiner.is_presenter,
+            speakers=self._speakers(joiner) if self._around.has(Feature.SPEAKING_STATE) else None,
+            force_mute=self._moderation.force_mute(joiner.room) if self._around.has(Feature.FORCE_MUTE) else None,
+        )
 
-    def leave(self, participant: Participant) -> None:
+    def leaving(self, participant: Participant) -> None:
         """A participant goes: its subscribers hear `webrtc_down`, then the others an `update` (S order)."""
         streams = [publisher for publisher in participant.publishers.values() if publisher.state is not None]
         for publisher in list(participant.publishers.values()):
@@ -61,9 +64,10 @@ class MediaModule:
         for subscription in list(participant.subscriptions.values()):
             self._streams.end_subscription(participant, subscription)
         if streams:
-            self._control.update(participant)
-        for other in self._around.room_of(participant).others(participant):
+            self._around.announce(participant)
+        for other in participant.room.others(participant):
             self._streams.tell_focus(other, changed=other.focus.stop(participant.id))
+        participant.states.drop(Speaker)
 
     # -- publishing ---
     def _publish(self, participant: Participant, command: media.Publish) -> None:
@@ -71,7 +75,7 @@ class MediaModule:
         if command.target != participant.id:
             self._streams.refuse(participant, MediaErrorCode.INVALID_SDP_OFFER)
             return
-        if kind is MediaSessionType.SCREEN and not self._may_share(participant):
+        if kind is MediaSessionType.SCREEN and not may_share(participant):
             self._streams.refuse(participant, MediaErrorCode.PERMISSION_DENIED)
             return
         publisher = participant.publishers.get(kind)
@@ -92,14 +96,16 @@ class MediaModule:
         kind = command.media_session_type
         publisher = participant.publishers.get(kind)
         first = isinstance(command, media.PublishComplete)
-        if not first and kind is MediaSessionType.SCREEN and not self._may_share(participant):
+        may_be_seen = first or kind is not MediaSessionType.SCREEN or may_share(participant)
+        may_be_heard = not command.media_session_state.audio or self._moderation.may_speak(participant)
+        if not (may_be_seen and may_be_heard):
             self._streams.refuse(participant, MediaErrorCode.PERMISSION_DENIED)
         elif publisher is not None and (first or publisher.state is not None):
             state = StreamState(audio=command.media_session_state.audio, video=command.media_session_state.video)
             if state != publisher.state:
                 self._around.command_sfu(publisher.peer, RelayPublisher(audio=state.audio, video=state.video))
             publisher.state = state
-            self._control.update(participant)
+            self._around.announce(participant)
             if not state.audio:
                 self._streams.silence(participant, publisher)
 
@@ -107,14 +113,35 @@ class MediaModule:
         publisher = participant.publishers.get(command.media_session_type)
         if publisher is not None:
             self._streams.end_publisher(participant, publisher)
-        self._control.update(participant)
+        self._around.announce(participant)
         if publisher is not None:
             self._streams.silence(participant, publisher)
+
+    # -- speaking ---
+    def _update_speaking(self, participant: Participant, command: media.UpdateSpeakingState) -> None:
+        """From 0.9 on clients say themselves whether they speak, and all are told."""
+        if not self._around.has(Feature.SPEAKING_STATE) or not participant.is_visible:
+            return
+        speaker = Speaker(
+            participant=participant.id, is_speaking=command.is_speaking, updated_at=self._around.relayed()
+        )
+        participant.states.put(speaker)
+        event = media.SpeakerUpdated(
+            participant=speaker.participant,
+            is_speaking=speaker.is_speaking,
+            updated_at=speaker.updated_at,
+            timestamp=self._around.relayed(),
+        )
+        self._around.tell_all(participant.room.present.values(), event)
+
+    def _speakers(self, joiner: Participant) -> tuple[Speaker, ...]:
+        found = (other.states.find(Speaker) for other in joiner.room.others(joiner))
+        return tuple(speaker for speaker in found if speaker is not None)
 
     # -- subscribing ---
     def _subscribe(self, participant: Participant, command: media.Subscribe) -> None:
         key = MediaSessionKey(command.target, command.media_session_type)
-        target = self._around.room_of(participant).present.get(command.target)
+        target = participant.room.present.get(command.target)
         publisher = None if target is None else target.publishers.get(command.media_session_type)
         if command.target == participant.id or (target is not None and (publisher is None or not publisher.answered)):
             self._streams.refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, key)
@@ -192,42 +219,3 @@ class MediaModule:
         if target == participant.id:
             return participant.publishers.get(kind)
         return participant.subscriptions.get(MediaSessionKey(target, kind))
-
-    # -- moderation of media ---
-    def _may_share(self, participant: Participant) -> bool:
-        return participant.is_presenter or participant.role is Role.MODERATOR
-
-    def _moderator_mute(self, participant: Participant, command: media.ModeratorMute) -> None:
-        if participant.role is not Role.MODERATOR:
-            self._streams.refuse(participant, MediaErrorCode.PERMISSION_DENIED)
-            return
-        room = self._around.room_of(participant)
-        wanted: Iterable[ParticipantId]
-        if command.targets is None:
-            wanted = [other.id for other in room.others(participant)]
-        else:
-            wanted = (command.targets,) if isinstance(command.targets, str) else command.targets
-        targets = [room.present[target] for target in dict.fromkeys(wanted) if target in room.present]
-        event = media.RequestMute(issuer=participant.id, force=command.force, timestamp=self._around.relayed())
-        self._around.tell_all(targets, event)
-
-    def _set_presenters(
-        self, participant: Participant, command: media.GrantPresenterRole | media.RevokePresenterRole
-    ) -> None:
-        if participant.role is not Role.MODERATOR:
-            self._streams.refuse(participant, MediaErrorCode.PERMISSION_DENIED)
-            return
-        granted = isinstance(command, media.GrantPresenterRole)
-        room = self._around.room_of(participant)
-        for target in [room.present[one] for one in dict.fromkeys(command.participant_ids) if one in room.present]:
-            if target.is_presenter is granted:
-                continue
-            target.is_presenter = granted
-            event = media.PresenterGranted if granted else media.PresenterRevoked
-            self._around.tell(target.session, event(timestamp=self._around.relayed()))
-            screen = target.publishers.get(MediaSessionType.SCREEN)
-            if not granted and screen is not None and target.role is not Role.MODERATOR:
-                self._streams.tell_down(target, screen.key)
-                self._streams.end_publisher(target, screen)
-                self._streams.silence(target, screen)
-            self._control.update(target)

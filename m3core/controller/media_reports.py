@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from m3core.controller.control import ControlModule
-from m3core.controller.room import Participant, Publisher, Subscription
+from m3core.controller.participant import Participant, Publisher, Subscription
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import LocalProtocolError, RemoteProtocolError
@@ -16,9 +15,8 @@ from m3core.sdp import IceCandidate, TrickledCandidate
 class MediaReports:
     """Takes the reports of the media server."""
 
-    def __init__(self, around: Surroundings, control: ControlModule, streams: Streams) -> None:
+    def __init__(self, around: Surroundings, streams: Streams) -> None:
         self._around = around
-        self._control = control
         self._streams = streams
 
     def take(self, report: MediaReport) -> None:
@@ -97,7 +95,7 @@ class MediaReports:
         announced = stream.state is not None
         self._streams.end_publisher(participant, stream)
         if announced:
-            self._control.update(participant)
+            self._around.announce(participant)
         self._streams.silence(participant, stream)
 
     def _traffic(
@@ -126,7 +124,7 @@ class MediaReports:
             return  # muted: what still trickles in is not speech
         elif report.talking:
             stream.is_talking = True
-            for other in around.room_of(participant).present.values():
+            for other in participant.room.present.values():
                 self._streams.tell_focus(other, changed=other.focus.start(participant.id))
         else:
             self._streams.silence(participant, stream)

@@ -1,141 +1,146 @@
-"""A live room and those in it, as the server sees them. Knows how they look on the wire; decides nothing."""
+"""Live rooms: a meeting with its main room and its breakout rooms, and who is there. Decides nothing.
+
+"The whole room" of signaling.md is the `Meeting`; what it calls "all" is one `LiveRoom` of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from attrs import define, field
 
-from m3core.controller.focus import FocusQueue
+from m3core.controller.alarms import Alarm
+from m3core.controller.participant import Participant, States
 from m3core.controller.store import StoredRoom
-from m3core.controller.tickets import Admission
-from m3core.io import CommandId, ConnectionId, PeerId
-from m3core.limits import MAX_PARTICIPANTS
-from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
-from m3core.negotiation import Negotiation
-from m3core.signaling import SignalingConnection
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, ParticipationKind, Role, RoomId, Timestamp
-
-
-@define(eq=False)
-class Publisher:
-    """A stream that comes in."""
-
-    peer: PeerId
-    key: MediaSessionKey
-    negotiation: Negotiation
-    awaited: CommandId | None = None
-    answered: bool = False
-    is_up: bool = False
-    is_talking: bool = False
-    state: StreamState | None = None
-    """What `publish_complete` announced; None before."""
-
-
-@define(eq=False)
-class Subscription:
-    """A stream that goes out to one participant."""
-
-    peer: PeerId
-    key: MediaSessionKey
-    publisher: PeerId
-    negotiation: Negotiation
-    awaited: CommandId | None = None
-
-
-@define(eq=False)
-class Participant:
-    """Somebody in the room, or who was."""
-
-    id: ParticipantId
-    session: Session
-    display_name: str
-    role: Role
-    kind: ParticipationKind
-    avatar_url: str | None
-    joined_at: Timestamp
-    hand_updated_at: Timestamp
-    is_presenter: bool
-    hand_is_up: bool = False
-    left_at: Timestamp | None = None
-    publishers: dict[MediaSessionType, Publisher] = field(factory=dict)
-    subscriptions: dict[MediaSessionKey, Subscription] = field(factory=dict)
-    focus: FocusQueue = field(factory=FocusQueue)
-
-    def control_state(self) -> ControlState:
-        """The `control` key of the entry (signaling.md § 5.2)."""
-        return ControlState(
-            display_name=self.display_name,
-            role=self.role,
-            avatar_url=self.avatar_url,
-            participation_kind=self.kind,
-            hand_is_up=self.hand_is_up,
-            hand_updated_at=self.hand_updated_at,
-            joined_at=self.joined_at,
-            left_at=self.left_at,
-        )
-
-    def media_state(self) -> MediaState:
-        """The `media` key: a stream is there only once it was announced."""
-        states = {kind: publisher.state for kind, publisher in self.publishers.items()}
-        return MediaState(
-            is_presenter=self.is_presenter,
-            video=states.get(MediaSessionType.VIDEO),
-            screen=states.get(MediaSessionType.SCREEN),
-        )
-
-    def entry(self) -> ParticipantEntry:
-        """The whole entry."""
-        return ParticipantEntry(id=self.id, control=self.control_state(), media=self.media_state())
-
-
-@define(eq=False)
-class Session:
-    """One WebSocket connection and the identity that its ticket gave it."""
-
-    connection: ConnectionId
-    admission: Admission
-    signaling: SignalingConnection
-    last_pong: float
-    participant: Participant | None = None
+from m3core.limits import MAX_LEAVERS
+from m3core.values import BreakoutRoomId, ParticipantId, RoomId, Timestamp, UserId
 
 
 @define(eq=False)
 class LiveRoom:
-    """The live state of a room: it exists from the first join until the last leave (signaling.md § 5.4)."""
+    """The main room of a meeting, or one of its breakout rooms, and who is in it."""
 
-    room: StoredRoom
+    meeting: Meeting = field(repr=False)
+    breakout: BreakoutRoomId | None = None
+    """None: the main room."""
     present: dict[ParticipantId, Participant] = field(factory=dict)
     gone: dict[ParticipantId, Participant] = field(factory=dict)
     """Those who left, oldest first; bounded."""
+    states: States = field(factory=States)
 
     def others(self, participant: Participant) -> Iterator[Participant]:
         """Everybody present but ``participant``."""
         return (other for other in self.present.values() if other is not participant)
 
-    def entries(self, for_whom: Participant) -> tuple[ParticipantEntry, ...]:
-        """The `participants` of a `join_success`."""
-        here = [other.entry() for other in self.others(for_whom)]
-        return (*here, *(other.entry() for other in self.gone.values()))
+    def moderators(self) -> Iterator[Participant]:
+        """The moderators who are present."""
+        return (participant for participant in self.present.values() if participant.is_moderator)
 
-    def remove(self, participant: Participant) -> None:
-        """Move somebody to those who left."""
+    def enter(self, participant: Participant) -> None:
+        """Somebody is in, and no longer one of those who left."""
+        self.present[participant.id] = participant
+        self.gone.pop(participant.id, None)
+
+    def leave(self, participant: Participant) -> None:
+        """Move somebody to those who left; the oldest of these are forgotten."""
         del self.present[participant.id]
-        if len(self.gone) >= MAX_PARTICIPANTS:
+        if not participant.is_visible:
+            return
+        if len(self.gone) >= MAX_LEAVERS:
             del self.gone[next(iter(self.gone))]
         self.gone[participant.id] = participant
 
 
+@define(eq=False)
+class Breakouts:
+    """The breakout rooms of a meeting, while they are set up (signaling.md § 8)."""
+
+    names: Mapping[BreakoutRoomId, str]
+    expires: Timestamp | None
+    is_over: bool = False
+    """Stopped or expired: those inside may stay for a while, nobody enters any more."""
+    alarm: Alarm | None = None
+    """When they expire, or when those inside are put out."""
+
+
+@define(eq=False)
+class Meeting:
+    """The live state of a room: it exists from the first join until nobody is there (signaling.md § 5.4)."""
+
+    room: StoredRoom
+    waiting_room_enabled: bool
+    raise_hands_enabled: bool = True
+    rooms: dict[BreakoutRoomId | None, LiveRoom] = field(factory=dict)
+    waiting: dict[ParticipantId, Participant] = field(factory=dict)
+    banned: set[UserId] = field(factory=set)
+    accepted: dict[ParticipantId, float] = field(factory=dict)
+    """Who need not wait when they come back, and until when; bounded like the leavers."""
+    breakouts: Breakouts | None = None
+    closes_at: Timestamp | None = None
+    time_limit: Alarm | None = None
+    states: States = field(factory=States)
+
+    def room_for(self, breakout: BreakoutRoomId | None) -> LiveRoom:
+        """The main or a breakout room, which the first join brings up."""
+        if breakout not in self.rooms:
+            self.rooms[breakout] = LiveRoom(self, breakout)
+        return self.rooms[breakout]
+
+    def joined(self) -> Iterator[Participant]:
+        """Everybody in any room."""
+        return (participant for room in self.rooms.values() for participant in room.present.values())
+
+    def everyone(self) -> Iterator[Participant]:
+        """The same, and those who wait."""
+        yield from self.joined()
+        yield from self.waiting.values()
+
+    def elsewhere(self, room: LiveRoom) -> Iterator[Participant]:
+        """Everybody in the other rooms."""
+        return (participant for participant in self.joined() if participant.room is not room)
+
+    def find(self, participant_id: ParticipantId) -> Participant | None:
+        """Somebody in any room."""
+        found = (room.present.get(participant_id) for room in self.rooms.values())
+        return next((participant for participant in found if participant is not None), None)
+
+    def last_seen(self, participant_id: ParticipantId) -> Participant | None:
+        """Who somebody was that comes back: the last of those who left a room here with its id."""
+        found = [room.gone[participant_id] for room in self.rooms.values() if participant_id in room.gone]
+        return max(found, key=_left_at, default=None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nobody is in, and nobody waits."""
+        return not self.waiting and not any(room.present for room in self.rooms.values())
+
+    def remember_accepted(self, participant_id: ParticipantId, until: float) -> None:
+        """Somebody who was let in went: until then it may come back without waiting."""
+        if len(self.accepted) >= MAX_LEAVERS:
+            del self.accepted[next(iter(self.accepted))]
+        self.accepted[participant_id] = until
+
+    def was_accepted(self, participant_id: ParticipantId, now: float) -> bool:
+        """Whether somebody need not wait again. True once."""
+        return now < self.accepted.pop(participant_id, now)
+
+
+def _left_at(participant: Participant) -> int:
+    return 0 if participant.left_at is None else participant.left_at.nanoseconds
+
+
 class Rooms:
-    """The rooms that are live."""
+    """The meetings that are live."""
 
     def __init__(self) -> None:
-        self.live: dict[RoomId, LiveRoom] = {}
+        self.live: dict[RoomId, Meeting] = {}
 
-    def enter(self, room: StoredRoom) -> LiveRoom:
-        """The live room of ``room``, which the first join brings up."""
-        return self.live.setdefault(room.id, LiveRoom(room))
+    def open(self, room: StoredRoom) -> Meeting:
+        """The meeting in ``room``, which the first join brings up."""
+        if room.id not in self.live:
+            self.live[room.id] = Meeting(room, room.waiting_room)
+        return self.live[room.id]
 
-    def discard(self, room: LiveRoom) -> None:
+    def discard(self, meeting: Meeting) -> None:
         """The last one left: hands, leavers and all are forgotten."""
-        self.live.pop(room.room.id, None)
+        self.live.pop(meeting.room.id, None)

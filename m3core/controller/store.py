@@ -1,9 +1,10 @@
-"""What outlives a meeting: events, rooms and invitations, in memory and bounded. Knows no HTTP and no participants."""
+"""What outlives a meeting: users, events, rooms, invitations; in memory and bounded. Knows no HTTP, no participants."""
 
 from __future__ import annotations
 
 from attrs import define, field, frozen
 
+from m3core.controller.config import User
 from m3core.errors import LimitExceeded
 from m3core.limits import MAX_REST_OBJECTS
 from m3core.rest.events import CreateEvent
@@ -18,6 +19,8 @@ class StoredRoom:
     owner: UserId
     created_at: Timestamp
     password: Secret | None = None
+    waiting_room: bool = False
+    """Whether a meeting here begins with its waiting room switched on."""
 
 
 @frozen(kw_only=True)
@@ -50,15 +53,33 @@ class StoredInvite:
 class Store:
     """All of it. Raises `LimitExceeded` when a table is full."""
 
+    users: dict[UserId, User] = field(factory=dict)
+    """Those who logged in here."""
     rooms: dict[RoomId, StoredRoom] = field(factory=dict)
     events: dict[EventId, StoredEvent] = field(factory=dict)
     invites: dict[InviteCode, StoredInvite] = field(factory=dict, repr=False)
+
+    _events_of: dict[RoomId, StoredEvent] = field(factory=dict, init=False)
 
     def add_event(self, event: StoredEvent) -> None:
         """Keep an event and its room."""
         _check("events", len(self.events))
         self.events[event.id] = event
         self.rooms[event.room.id] = event.room
+        self._events_of[event.room.id] = event
+
+    def event_of(self, room: RoomId) -> StoredEvent | None:
+        """The event that owns ``room``."""
+        return self._events_of.get(room)
+
+    def remove_room(self, room: RoomId) -> None:
+        """Forget a room, its event and its invitations."""
+        self.rooms.pop(room, None)
+        event = self._events_of.pop(room, None)
+        if event is not None:
+            del self.events[event.id]
+        for code in [code for code, invite in self.invites.items() if invite.room.id == room]:
+            del self.invites[code]
 
     def add_invite(self, invite: StoredInvite) -> None:
         """Keep an invitation."""

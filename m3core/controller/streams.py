@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from m3core.controller.room import Participant, Publisher, Subscription
+from m3core.controller.features import Feature
+from m3core.controller.participant import Participant, Publisher, Subscription
 from m3core.controller.sfu import AcceptPublisher
 from m3core.controller.surroundings import Surroundings
 from m3core.io import AddCandidates, ApplyAnswer, ClosePeer, PeerId
@@ -48,7 +49,7 @@ class Streams:
         self._end_receivers(participant, publisher)
 
     def _end_receivers(self, participant: Participant, publisher: Publisher) -> None:
-        for other in self._around.room_of(participant).others(participant):
+        for other in participant.room.others(participant):
             subscription = other.subscriptions.get(publisher.key)
             if subscription is not None:
                 self.end_subscription(other, subscription)
@@ -64,12 +65,12 @@ class Streams:
         """A stream stopped talking, was muted or is gone: a silent screen does not stop who talks by the camera."""
         publisher.is_talking = False
         if not any(other.is_talking for other in participant.publishers.values()):
-            for listener in self._around.room_of(participant).present.values():
+            for listener in participant.room.present.values():
                 self.tell_focus(listener, changed=listener.focus.stop(participant.id))
 
     def tell_focus(self, listener: Participant, *, changed: bool) -> None:
-        """Tell a listener the head of its queue, if that changed."""
-        if changed:
+        """Tell a listener the head of its queue, if that changed; later servers tell who speaks by other means."""
+        if changed and not self._around.has(Feature.SPEAKING_STATE):
             event = media.FocusUpdate(focus=listener.focus.focus, timestamp=self._around.relayed())
             self._around.tell(listener.session, event)
 

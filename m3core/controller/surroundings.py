@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from m3core.controller.alarms import Alarm
 from m3core.controller.config import ControllerConfig
-from m3core.controller.room import LiveRoom, Participant, Session
+from m3core.controller.features import Feature
+from m3core.controller.participant import Participant, Session
+from m3core.controller.room import Rooms
 from m3core.controller.sfu import SfuOperation
+from m3core.controller.store import Store
 from m3core.io import CommandId, PeerId
-from m3core.messages import Event
-from m3core.values import ParticipantId, RoomId, Timestamp
+from m3core.messages import Event, UnknownEvent
+from m3core.values import Timestamp
 
 
 class Surroundings(Protocol):
     """The controller, as its modules see it."""
 
     config: ControllerConfig
+    rooms: Rooms
+    store: Store
+    namespaces: frozenset[str]
+    """The modules that this controller has."""
+    now: float
+    """Monotonic seconds."""
 
+    def has(self, feature: Feature) -> bool:
+        """Whether the feature level of this controller has ``feature``."""
+        ...
+
+    # time ---
     def direct(self) -> Timestamp:
         """Now, with nanoseconds: for answers to the sender (protocol/README.md, timestamps)."""
         ...
@@ -26,7 +41,20 @@ class Surroundings(Protocol):
         """Now, in whole seconds: for what others are told."""
         ...
 
-    def tell(self, session: Session, event: Event) -> None:
+    def in_utc(self, seconds: float) -> Timestamp:
+        """The instant that is so many seconds from now, with nanoseconds."""
+        ...
+
+    def after(self, seconds: float, ring: Callable[[], None]) -> Alarm:
+        """Call ``ring`` later. Cancel what has lost its sense."""
+        ...
+
+    def new_id(self) -> str:
+        """A new UUID."""
+        ...
+
+    # telling ---
+    def tell(self, session: Session, event: Event | UnknownEvent) -> None:
         """Send to one."""
         ...
 
@@ -38,22 +66,23 @@ class Surroundings(Protocol):
         """Answer `control.error`."""
         ...
 
-    def live_room(self, room_id: RoomId) -> LiveRoom | None:
-        """The room, if it is live."""
+    def announce(self, participant: Participant) -> None:
+        """Tell the others in the room how somebody is now: `control.update`."""
         ...
 
-    def room_of(self, participant: Participant) -> LiveRoom:
-        """The room that a participant is in."""
+    def dismiss(self, sessions: Iterable[Session], code: int | None) -> None:
+        """Close connections, with ``code`` or by abort, all before anybody is told; their participants leave."""
         ...
 
+    def send_back(self, participant: Participant) -> None:
+        """Put somebody who is in the room into the waiting room, by the same connection."""
+        ...
+
+    # media ---
     def command_sfu(self, peer: PeerId, operation: SfuOperation) -> CommandId:
         """Command the media server."""
         ...
 
     def new_peer(self) -> PeerId:
         """An id for a new peer of the media server."""
-        ...
-
-    def new_participant_id(self) -> ParticipantId:
-        """A new UUID."""
         ...

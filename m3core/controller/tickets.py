@@ -1,4 +1,4 @@
-"""Tickets: one use, 30 seconds, bound to a room and an identity (signaling.md § 1, 3).
+"""Tickets: one use, 30 seconds, bound to a room, an identity and a participant id (signaling.md § 1, 3).
 
 A ticket is kept under its SHA-256, so that a look-up tells nothing of it by its duration.
 """
@@ -14,7 +14,7 @@ from m3core.controller.config import User
 from m3core.controller.store import StoredRoom
 from m3core.limits import TICKET_LENGTH, TICKET_LIFETIME
 from m3core.rest.rooms import StartResponse
-from m3core.values import Secret
+from m3core.values import BreakoutRoomId, ParticipantId, ParticipationKind, Secret, format_uuid
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -25,9 +25,15 @@ class Admission:
 
     room: StoredRoom
     user: User | None
+    kind: ParticipationKind
+    participant_id: ParticipantId
+    """A new one, or that of the session that is resumed."""
+    breakout_room: BreakoutRoomId | None = None
+    """None: the main room."""
     expires: float
     """Monotonic seconds."""
     resumption: Secret = field(repr=False)
+    """Good for the next start of this session; unused until the connection is open."""
 
 
 class Tickets:
@@ -37,17 +43,35 @@ class Tickets:
         self._entropy = entropy
         self._out: dict[bytes, Admission] = {}
 
-    def issue(self, room: StoredRoom, user: User | None, now: float) -> StartResponse:
-        """A new ticket and resumption token."""
+    def issue(
+        self,
+        room: StoredRoom,
+        user: User | None,
+        now: float,
+        *,
+        kind: ParticipationKind | None = None,
+        participant_id: ParticipantId | None = None,
+        breakout_room: BreakoutRoomId | None = None,
+        names_room: bool = False,
+    ) -> StartResponse:
+        """A new ticket and resumption token; ``names_room``: the ticket begins with the id of the room (L 0.16)."""
         self.forget_expired(now)
-        ticket, resumption = self._token(), self._token()
-        admission = Admission(room=room, user=user, expires=now + TICKET_LIFETIME, resumption=resumption)
-        self._out[_digest(ticket)] = admission
+        ticket = self._token(f"{room.id}#" if names_room else "")
+        resumption = self._token()
+        self._out[digest(ticket)] = Admission(
+            room=room,
+            user=user,
+            kind=kind or (ParticipationKind.GUEST if user is None else ParticipationKind.USER),
+            participant_id=participant_id or ParticipantId(format_uuid(self._entropy(16))),
+            breakout_room=breakout_room,
+            expires=now + TICKET_LIFETIME,
+            resumption=resumption,
+        )
         return StartResponse(ticket=ticket, resumption=resumption)
 
     def redeem(self, ticket: Secret, now: float) -> Admission | None:
         """What the ticket is good for; it is used up by this, whatever becomes of the connection."""
-        admission = self._out.pop(_digest(ticket), None)
+        admission = self._out.pop(digest(ticket), None)
         return admission if admission is not None and now < admission.expires else None
 
     def forget_expired(self, now: float) -> None:
@@ -58,13 +82,13 @@ class Tickets:
                 return
             del self._out[oldest]
 
-    def _token(self) -> Secret:
+    def _token(self, text: str = "") -> Secret:
         """64 characters; bytes that would favour some of the 62 letters are thrown away."""
-        text = ""
         while len(text) < TICKET_LENGTH:
             text += "".join(_ALPHABET[byte % 62] for byte in self._entropy(96) if byte < 248)
         return Secret(text[:TICKET_LENGTH])
 
 
-def _digest(ticket: Secret) -> bytes:
+def digest(ticket: Secret) -> bytes:
+    """Under what a ticket or token is kept."""
     return hashlib.sha256(ticket.reveal().encode()).digest()

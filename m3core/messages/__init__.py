@@ -4,7 +4,8 @@ How to add a message: CONTRIBUTING.md. A field is a text, boolean, integer, id, 
 below `Value`, ``tuple[X, ...]`` or ``Mapping[str, X]``; an optional one is ``X | None = None``.
 
 Parsing is as strict as JSON and the classes are, with these leniencies: unknown fields are ignored; null and missing
-are alike; an unknown enum value makes the message unknown; ``participant-limit-reached`` is read; an empty candidate
+are alike, but for fields with `base.EMPTY` or `base.SHORT`; an unknown enum value makes the message unknown, or the
+part of it that another namespace tells None (`base.MODULE`); ``participant-limit-reached`` is read; an empty candidate
 ends the candidates; ``sdpMid`` may be missing. Keys that stand twice are refused only where the message takes the
 careful path (unknown namespaces, unknown kinds of typed ones, and errors); else the last one counts, and the first one
 of ``namespace`` and of ``action`` or ``message``. Timestamps are parsed when asked.

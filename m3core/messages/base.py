@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 from attrs import define
 
 from m3core.messages.checking import checker
-from m3core.messages.fields import WIRE_EMPTY, WIRE_NAME, WIRE_NULL, WIRE_REST
+from m3core.messages.fields import WIRE_EMPTY, WIRE_IS_SHORT, WIRE_MODULE, WIRE_NAME, WIRE_NULL, WIRE_REST, WIRE_SHORT
 from m3core.messages.namespaces import ENTRY_MODULES as ENTRY_MODULES
 from m3core.messages.namespaces import JOIN_MODULES as JOIN_MODULES
 from m3core.messages.namespaces import NAMESPACES as NAMESPACES
@@ -74,6 +74,15 @@ EMPTY: Final[Mapping[str, object]] = {WIRE_EMPTY: True}
 
 ``null`` is the value with nothing but defaults; None is no key.
 """
+
+MODULE: Final[Mapping[str, object]] = {WIRE_MODULE: True}
+"""Metadata: what another namespace tells. An unknown enum value makes it None, not the whole message unknown."""
+
+SHORT: Final[Mapping[str, object]] = {WIRE_SHORT: True}
+"""Metadata: an optional field that older servers send as ``null`` when it is None, and later ones omit."""
+
+IS_SHORT: Final[Mapping[str, object]] = {WIRE_IS_SHORT: True}
+"""Metadata: the one boolean, not on the wire and not compared, that says whether `SHORT` fields are omitted."""
 
 
 def rest(keys: tuple[str, ...]) -> Mapping[str, object]:

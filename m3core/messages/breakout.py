@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from m3core.messages.base import NULL, Command, Event, Value
+from m3core.messages.base import IS_SHORT, NULL, SHORT, Command, Event, Value
 from m3core.values import BreakoutRoomId, ParticipantId, ParticipationKind, Role, Timestamp
 
 
@@ -36,16 +36,20 @@ class BreakoutRoom(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class BreakoutParticipant(Value):
-    """Somebody in another room; ``breakout_room`` None is the main room. Wire: an element of ``participants`` (R)."""
+    """Somebody in another room; ``breakout_room`` None is the main room. Wire: an element of ``participants`` (R).
+
+    ``is_short``: an avatar or time that is None is omitted (L), not null (R).
+    """
 
     breakout_room: BreakoutRoomId | None = field(default=None, metadata=NULL)
     id: ParticipantId
     display_name: str
     role: Role
-    avatar_url: str | None = field(default=None, metadata=NULL)
+    avatar_url: str | None = field(default=None, metadata=SHORT)
     participation_kind: ParticipationKind
     joined_at: Timestamp
-    left_at: Timestamp | None = field(default=None, metadata=NULL)
+    left_at: Timestamp | None = field(default=None, metadata=SHORT)
+    is_short: bool = field(default=False, eq=False, repr=False, metadata=IS_SHORT)
 
 
 @frozen(kw_only=True, weakref_slot=False)
@@ -117,7 +121,10 @@ class Expired(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Joined(Event):
-    """Somebody joined another room; ``breakout_room`` None is the main room. Wire: `joined` (R)."""
+    """Somebody joined another room; ``breakout_room`` None is the main room. Wire: `joined` (R).
+
+    ``is_short``: as in `BreakoutParticipant`.
+    """
 
     NAMESPACE: ClassVar[str] = "breakout"
     MESSAGE: ClassVar[str] = "joined"
@@ -126,10 +133,11 @@ class Joined(Event):
     id: ParticipantId
     display_name: str
     role: Role
-    avatar_url: str | None = field(default=None, metadata=NULL)
+    avatar_url: str | None = field(default=None, metadata=SHORT)
     participation_kind: ParticipationKind
     joined_at: Timestamp
-    left_at: Timestamp | None = field(default=None, metadata=NULL)
+    left_at: Timestamp | None = field(default=None, metadata=SHORT)
+    is_short: bool = field(default=False, eq=False, repr=False, metadata=IS_SHORT)
 
 
 @frozen(kw_only=True, weakref_slot=False)

@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, get_args
 
 from m3core.errors import LocalProtocolError
-from m3core.messages.fields import cached, fields_of, is_event, is_id, is_mapping, is_tuple, one_or_several, rest_of
+from m3core.messages.fields import (
+    cached,
+    fields_of,
+    is_event,
+    is_id,
+    is_mapping,
+    is_tuple,
+    one_or_several,
+    rest_of,
+    short_of,
+)
 from m3core.messages.source import KNOWN_IDS, Generated, Source
 from m3core.values import Timestamp
 
@@ -58,6 +68,8 @@ def checker(cls: type[Any]) -> Generated:
     checks = [(field.name, field.type, field.optional) for field in fields_of(cls)]
     if is_event(cls):
         checks.append(("timestamp", Timestamp, True))
+    if short := short_of(cls):
+        checks.append((short, bool, False))
     for name, hint, optional in checks:
         source.add(1, f"value = it.{name}")
         if optional:

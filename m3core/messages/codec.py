@@ -108,7 +108,9 @@ class _Direction:
         )
 
     def _envelope(self, namespace: str, is_strict: bool) -> type[Struct]:
-        shells = {decode_shell(cls, is_strict): cls for cls in self.loaded[namespace].values()}
+        # What may have any payload keeps the keys that its class does not know: it is an unknown message then.
+        is_exact = is_strict or namespace in FREE_NAMESPACES
+        shells = {decode_shell(cls, is_exact): cls for cls in self.loaded[namespace].values()}
         self.readers.classes |= shells
         payload = _tagged_union([*shells], key(namespace, self.base)) if shells else dict.__class_getitem__((str, RAW))
         fields: list[Any] = [("payload", payload)]
@@ -163,7 +165,7 @@ class _Direction:
             if found and namespace not in FREE_NAMESPACES:
                 raise MalformedMessage("missing" if name is None else "not a string", f"$.payload.{tag}")
             name = ""
-        if name not in found:
+        if name not in found or (namespace in FREE_NAMESPACES and len(payload) > 1):
             return self.unknown(namespace, name, payload, **envelope)
         try:
             return strict.structure_class(found[name], payload, "$.payload", **envelope)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
-from m3core.messages.base import EMPTY, ENTRY_MODULES, JOIN_MODULES, Command, Event, rest
+from m3core.messages.base import EMPTY, ENTRY_MODULES, JOIN_MODULES, MODULE, Command, Event, rest
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, WaitingRoomState
 from m3core.messages.room import EventInfo, MediaJoinData, RoomInfo, Tariff
 from m3core.strict_json import Json
@@ -126,7 +126,8 @@ class JoinSuccess(Event):
 
     ``participants``: all others, those who left included (``control.left_at``). ``media`` is None on servers of the
     LiveKit generation. ``chat`` to ``automod``: what these namespaces tell the joiner; None where a module is not
-    available or has nothing to tell. ``recording`` with nothing set is there, and nothing is recorded (wire: null).
+    available, has nothing to tell, or tells an unknown enum value. ``recording`` with nothing set: the module is there
+    and nothing is recorded (wire: null).
     ``modules``: join data of the LiveKit generation, raw; a key that is there may hold null.
     """
 
@@ -144,17 +145,17 @@ class JoinSuccess(Event):
     event_info: EventInfo | None = None
     room_info: RoomInfo | None = None
     is_room_owner: bool | None = None
-    chat: chat.JoinData | None = None
-    moderation: moderation.JoinData | None = None
-    breakout: breakout.JoinData | None = None
-    polls: polls.JoinData | None = None
-    timer: timer.JoinData | None = None
-    recording: recording.JoinData | None = field(default=None, metadata=EMPTY)
-    recording_service: recording_service.JoinData | None = None
-    whiteboard: whiteboard.JoinData | None = None
-    shared_folder: shared_folder.JoinData | None = None
-    legal_vote: legal_vote.JoinData | None = None
-    automod: automod.JoinData | None = None
+    chat: chat.JoinData | None = field(default=None, metadata=MODULE)
+    moderation: moderation.JoinData | None = field(default=None, metadata=MODULE)
+    breakout: breakout.JoinData | None = field(default=None, metadata=MODULE)
+    polls: polls.JoinData | None = field(default=None, metadata=MODULE)
+    timer: timer.JoinData | None = field(default=None, metadata=MODULE)
+    recording: recording.JoinData | None = field(default=None, metadata={**EMPTY, **MODULE})
+    recording_service: recording_service.JoinData | None = field(default=None, metadata=MODULE)
+    whiteboard: whiteboard.JoinData | None = field(default=None, metadata=MODULE)
+    shared_folder: shared_folder.JoinData | None = field(default=None, metadata=MODULE)
+    legal_vote: legal_vote.JoinData | None = field(default=None, metadata=MODULE)
+    automod: automod.JoinData | None = field(default=None, metadata=MODULE)
     modules: Mapping[str, Json] = field(factory=dict, metadata=rest(JOIN_MODULES))
 
 
@@ -178,12 +179,12 @@ class Joined(Event):
     id: ParticipantId
     control: ControlState
     media: MediaState | None = None
-    chat: chat.PeerData | None = None
-    protocol: protocol.PeerData | None = None
-    meeting_notes: meeting_notes.PeerData | None = None
-    recording: recording.PeerData | None = None
-    timer: timer.PeerData | None = None
-    waiting_room_state: WaitingRoomState | None = None
+    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
+    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
+    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
+    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
+    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
+    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
     modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 
@@ -200,12 +201,12 @@ class Update(Event):
     id: ParticipantId
     control: ControlState | None = None
     media: MediaState | None = None
-    chat: chat.PeerData | None = None
-    protocol: protocol.PeerData | None = None
-    meeting_notes: meeting_notes.PeerData | None = None
-    recording: recording.PeerData | None = None
-    timer: timer.PeerData | None = None
-    waiting_room_state: WaitingRoomState | None = None
+    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
+    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
+    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
+    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
+    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
+    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
     modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 

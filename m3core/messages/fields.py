@@ -16,6 +16,9 @@ WIRE_NAME: Final = "m3.name"
 WIRE_NULL: Final = "m3.null"
 WIRE_REST: Final = "m3.rest"
 WIRE_EMPTY: Final = "m3.empty"
+WIRE_MODULE: Final = "m3.module"
+WIRE_SHORT: Final = "m3.short"
+WIRE_IS_SHORT: Final = "m3.is_short"
 
 _MODULES: Final = LazyModules()
 
@@ -44,6 +47,10 @@ class Field:
     """Sent as null when it is None, not omitted."""
     empty: bool
     """Null is the value of defaults, and None is a missing key."""
+    module: bool
+    """None, and no mistake, when there is an unknown enum value in it."""
+    short: bool
+    """None is null, or a missing key if the attribute that `short_of` names is true."""
     default: Any
 
     @classmethod
@@ -62,6 +69,8 @@ class Field:
             required=attribute.default is attrs.NOTHING,
             null=WIRE_NULL in attribute.metadata,
             empty=WIRE_EMPTY in attribute.metadata,
+            module=WIRE_MODULE in attribute.metadata,
+            short=WIRE_SHORT in attribute.metadata,
             default=attribute.default,
         )
 
@@ -78,12 +87,13 @@ def hints_of(cls: type[Any]) -> dict[str, Any]:
 
 @cached
 def fields_of(cls: type[Any]) -> tuple[Field, ...]:
-    """The fields of ``cls`` that stand in its payload: all but the envelope's and the rest field."""
+    """The fields of ``cls`` in its payload: not the envelope's, nor those that `rest_of` and `short_of` name."""
     hints = hints_of(cls)
     return tuple(
         Field.of(attribute, hints[attribute.name])
         for attribute in attrs.fields(cls)
-        if WIRE_REST not in attribute.metadata and not (is_event(cls) and attribute.name == "timestamp")
+        if attribute.metadata.keys().isdisjoint({WIRE_REST, WIRE_IS_SHORT})
+        and not (is_event(cls) and attribute.name == "timestamp")
     )
 
 
@@ -93,6 +103,15 @@ def rest_of(cls: type[Any]) -> tuple[str, tuple[str, ...]] | None:
     for attribute in attrs.fields(cls):
         if WIRE_REST in attribute.metadata:
             return attribute.name, attribute.metadata[WIRE_REST]
+    return None
+
+
+@cached
+def short_of(cls: type[Any]) -> str | None:
+    """The attribute of ``cls`` that says whether its short fields are missing when they are None."""
+    for attribute in attrs.fields(cls):
+        if WIRE_IS_SHORT in attribute.metadata:
+            return str(attribute.name)
     return None
 
 

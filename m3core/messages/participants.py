@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from m3core.messages.base import ENTRY_MODULES, NULL, Value, rest
+from m3core.messages.base import ENTRY_MODULES, MODULE, NULL, Value, rest
 from m3core.strict_json import Json
 from m3core.values import ParticipantId, ParticipationKind, Role, Timestamp
 
@@ -66,10 +66,10 @@ class ParticipantEntry(Value):
     id: ParticipantId
     control: ControlState
     media: MediaState | None = None
-    chat: chat.PeerData | None = None
-    protocol: protocol.PeerData | None = None
-    meeting_notes: meeting_notes.PeerData | None = None
-    recording: recording.PeerData | None = None
-    timer: timer.PeerData | None = None
-    waiting_room_state: WaitingRoomState | None = None
+    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
+    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
+    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
+    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
+    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
+    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
     modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))

@@ -22,6 +22,7 @@ from m3core.messages.fields import (
     is_tuple,
     one_or_several,
     rest_of,
+    short_of,
 )
 from m3core.messages.source import Generated, Source
 from m3core.values import Secret, Timestamp
@@ -89,7 +90,13 @@ def _fill_field(source: Source, depth: int, field: Field, shell: str, target: st
 
 def _fill(source: Source, depth: int, cls: type[Any], shell: str, target: str) -> None:
     source.add(depth, f"{target} = {source.name(_twin(cls), 'Twin')}()")
+    short = short_of(cls)
+    if short:
+        source.names["UNSET"] = UNSET
+        source.add(depth, f"{target}.{short} = False")
     for field in fields_of(cls):
+        if field.short:
+            source.add(depth, f"if {shell}.{field.name} is UNSET: {shell}.{field.name}, {target}.{short} = None, True")
         _fill_field(source, depth, field, shell, target)
     if rest := rest_of(cls):
         name, keys = rest

@@ -91,7 +91,7 @@ def decode_shell(cls: type[Any], strict: bool) -> type[Struct]:
         kind = _shell_type(field.type, lambda inner: decode_shell(inner, strict))
         if field.required:
             required.append((field.name, kind))
-        elif field.empty:
+        elif field.empty or field.short:
             optional.append((field.name, union_of([kind, None, UnsetType]), UNSET))
         else:
             optional.append((field.name, kind | None, None))
@@ -111,7 +111,7 @@ def encode_shell(cls: type[Any]) -> type[Struct]:
     entries: _Entries = [
         (field.name, Any)
         if field.required or field.null
-        else (field.name, Any, UNSET if field.empty else field.default)
+        else (field.name, Any, UNSET if field.empty or field.short else field.default)
         for field in in_shell_order(cls)
     ]
     if rest := rest_of(cls):

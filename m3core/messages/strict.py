@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 
 from m3core.errors import MalformedMessage
-from m3core.messages.fields import fields_of, is_id, is_mapping, is_nested, is_tuple, one_or_several, rest_of
+from m3core.messages.fields import fields_of, is_id, is_mapping, is_nested, is_tuple, one_or_several, rest_of, short_of
 from m3core.strict_json import Json, step
 from m3core.values import Secret, Timestamp, parse_uuid
 
@@ -71,7 +71,13 @@ def structure_class(cls: type[Any], value: Json, path: str, **envelope: object) 
         if field.empty and each is None:
             arguments[field.name] = field.type() if field.wire in value else None
         elif each is not None or field.required:
-            arguments[field.name] = structure(field.type, each, here)
+            try:
+                arguments[field.name] = structure(field.type, each, here)
+            except UnknownEnumValue:
+                if not field.module:
+                    raise
+    if short := short_of(cls):
+        arguments[short] = any(field.short and field.wire not in value for field in fields_of(cls))
     if rest := rest_of(cls):
         name, keys = rest
         arguments[name] = {key: value[key] for key in keys if key in value}

@@ -18,8 +18,8 @@ def _keys(payload: Mapping[str, Json]) -> str:
 class UnknownEvent:
     """An event of an unknown namespace or name, or a known one with an unknown enum value.
 
-    ``message`` is empty when the payload has none (`echo` answers so). ``payload`` is the whole payload, its
-    ``message`` included. ``path`` says where the unknown enum value is, and is None for an unknown kind.
+    ``message`` is the name that the payload has, under whichever key, and empty when it has none. ``payload`` is the
+    whole payload, its name included. ``path`` says where the unknown enum value is, and is None for an unknown kind.
     """
 
     namespace: str

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import msgspec
 from msgspec import UNSET, defstruct
 
-from m3core.messages.fields import cached, is_enum, is_event, is_mapping, is_nested, is_tuple, rest_of
+from m3core.messages.fields import cached, is_enum, is_event, is_mapping, is_nested, is_tuple, rest_of, short_of
 from m3core.messages.shells import encode_shell, in_shell_order
 from m3core.messages.source import Generated, Source
 from m3core.values import Secret, Timestamp
@@ -45,11 +45,16 @@ def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
     arguments: list[str] = []
     for field in in_shell_order(cls):
         local = f"{it}_{field.name}"
-        if _is_plain(field.type):
+        if _is_plain(field.type) and not field.short:
             arguments.append(f"{it}.{field.name}")
             continue
         source.add(depth, f"{local} = {it}.{field.name}")
-        if field.empty:
+        if field.short:
+            source.names["UNSET"] = UNSET
+            source.add(depth, f"if {local} is None: {local} = UNSET if {it}.{short_of(cls)} else None")
+            source.add(depth, f"else: {local} = {_put(source, depth, field.type, local)}")
+            arguments.append(local)
+        elif field.empty:
             source.names["UNSET"] = UNSET
             source.add(depth, f"if {local} is None: {local} = UNSET")
             source.add(depth, f"elif {local} == {source.name(field.type(), 'empty')}: {local} = None")

@@ -18,7 +18,17 @@ from cattrs.gen import make_dict_structure_fn
 from m3core import strict_json
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
 from m3core.limits import MAX_HTTP_BODY
-from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp, UserId, parse_timestamp, parse_uuid
+from m3core.values import (
+    BreakoutRoomId,
+    EventId,
+    InviteCode,
+    RoomId,
+    Secret,
+    Timestamp,
+    UserId,
+    parse_timestamp,
+    parse_uuid,
+)
 
 NULL: Final[Mapping[str, bool]] = {"m3.null": True}
 """Metadata: `None` is written as null instead of being omitted."""
@@ -118,7 +128,7 @@ def _build() -> cattrs.Converter:
     converter.register_structure_hook(Secret, lambda value, _: Secret(_text(value)))
     converter.register_structure_hook(Timestamp, _timestamp)
     converter.register_structure_hook(UnixSeconds, _unix_seconds)
-    for name in (RoomId, EventId, UserId, InviteCode):
+    for name in (RoomId, BreakoutRoomId, EventId, UserId, InviteCode):
         converter.register_structure_hook(name, _uuid)
     return converter
 

@@ -11,7 +11,7 @@ from m3core.io import Authorization
 from m3core.rest.body import NULL
 from m3core.rest.endpoint import Endpoint
 from m3core.rest.users import PublicUser
-from m3core.values import InviteCode, RoomId, Secret, Timestamp
+from m3core.values import BreakoutRoomId, InviteCode, RoomId, Secret, Timestamp
 
 
 @frozen(kw_only=True)
@@ -28,9 +28,9 @@ class Room:
 
 @frozen(kw_only=True)
 class StartRequest:
-    """A logged-in user wants a ticket. Wire: `POST /rooms/{room_id}/start`. Breakout rooms have UUIDs."""
+    """A logged-in user wants a ticket. Wire: `POST /rooms/{room_id}/start`."""
 
-    breakout_room: RoomId | None = field(default=None, metadata=NULL)
+    breakout_room: BreakoutRoomId | None = field(default=None, metadata=NULL)
     resumption: Secret | None = None
 
 
@@ -38,7 +38,7 @@ class StartRequest:
 class StartInvitedRequest:
     """A guest wants a ticket. Wire: `POST /rooms/{room_id}/start_invited`."""
 
-    breakout_room: RoomId | None = field(default=None, metadata=NULL)
+    breakout_room: BreakoutRoomId | None = field(default=None, metadata=NULL)
     invite_code: InviteCode = field(repr=False)
     password: Secret | None = None
     resumption: Secret | None = None

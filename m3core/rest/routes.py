@@ -12,6 +12,7 @@ from m3core.rest.errors import NOT_FOUND, Problem
 from m3core.rest.events import CREATE_EVENT, GET_EVENT
 from m3core.rest.invites import CREATE_INVITE, VERIFY_INVITE
 from m3core.rest.rooms import GET_ROOM, START, START_INVITED
+from m3core.rest.services import START_RECORDING
 from m3core.rest.turn import GET_TURN, POST_TURN
 from m3core.rest.users import GET_ME
 from m3core.values import is_uuid
@@ -31,6 +32,7 @@ ENDPOINTS: Final[tuple[AnyEndpoint, ...]] = (
     VERIFY_INVITE,
     GET_TURN,
     POST_TURN,
+    START_RECORDING,
 )
 
 

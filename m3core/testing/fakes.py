@@ -49,6 +49,9 @@ class FakePeer:
     video: bool = True
     publisher: PeerId | None = None
     kinds: tuple[str, ...] = ()
+    """What is sent; nothing for a subscriber of a `FakeMedia`."""
+    opened: int = 1
+    """How often it was begun."""
 
 
 class FakeMedia:
@@ -70,11 +73,11 @@ class FakeMedia:
         self._number += 1
         match command.operation:
             case OpenPublisher(audio=audio, video=video):
-                self.peers[command.peer] = FakePeer()
-                kinds = [kind for kind, wanted in (("audio", audio), ("video", video)) if wanted]
+                kinds = tuple(kind for kind, wanted in (("audio", audio), ("video", video)) if wanted)
+                self._open(command.peer, FakePeer(kinds=kinds))
                 return [Described(command.id, command.peer, make_offer(kinds, self._number))]
             case OpenSubscriber(offer=offer):
-                self.peers[command.peer] = FakePeer(described=True)
+                self._open(command.peer, FakePeer(described=True))
                 return [Described(command.id, command.peer, make_answer(offer, self._number))]
             case ClosePeer():
                 self.peers.pop(command.peer, None)
@@ -91,6 +94,15 @@ class FakeMedia:
             case SetSending(audio=audio, video=video):
                 peer.audio, peer.video = audio, video
         return _up(command.peer, peer)
+
+    def _open(self, peer_id: PeerId, peer: FakePeer) -> None:
+        """A new peer, or one that begins anew: its direction and kinds are those of before, and so is its muting."""
+        before = self.peers.get(peer_id)
+        if before is not None:
+            if before.kinds != peer.kinds:
+                raise AssertionError("a peer begins anew as what it was")
+            peer.audio, peer.video, peer.opened = before.audio, before.video, before.opened + 1
+        self.peers[peer_id] = peer
 
 
 class FakeSfu:

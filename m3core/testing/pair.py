@@ -13,24 +13,21 @@ that a test can let messages cross.
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
 from collections import deque
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final
 
-from m3core.conference.engine import Conference
 from m3core.conference.entrance import Entrance, GuestEntrance, MemberEntrance
 from m3core.conference.outbox import Output as ClientOutput
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.engine import Output as ServerOutput
 from m3core.controller.sfu import SfuCommand
+from m3core.errors import TransportError
 from m3core.io import (
     Accept,
     Authorization,
     CallDone,
-    CallId,
     Close,
     Connect,
     ConnectionId,
@@ -49,93 +46,39 @@ from m3core.io import (
 from m3core.rest.auth import LOGIN, LoginRequest
 from m3core.rest.events import CREATE_EVENT, CreateEvent
 from m3core.rest.invites import CREATE_INVITE, CreateInvite
-from m3core.testing.fakes import FakeMedia, FakeSfu
-from m3core.values import InviteCode, MediaSessionType, ParticipantId, RoomId, Secret, UserId
+from m3core.testing.client import UTC_AT_ZERO, Client, seeded_entropy
+from m3core.testing.fakes import FakeSfu
+from m3core.values import InviteCode, RoomId, Secret, UserId
 
 BASE_URL: Final = "http://127.0.0.1:8080"
 OWNER_TOKEN: Final = Secret("owner-token")
 OWNER: Final = User(
     id=UserId("07587a01-c663-4536-89a5-40e8da60f671"), email="ada@example.org", display_name="Ada Lovell"
 )
-UTC_AT_ZERO: Final = dt.datetime(2024, 3, 5, 9, 30, tzinfo=dt.UTC)
-EventT = TypeVar("EventT")
-
-
-def seeded_entropy(seed: str = "m3") -> Callable[[int], bytes]:
-    """Random bytes that are the same in every run."""
-    counter = 0
-
-    def entropy(size: int) -> bytes:
-        nonlocal counter
-        counter += 1
-        return hashlib.shake_256(f"{seed}/{counter}".encode()).digest(size)
-
-    return entropy
-
-
-class Client:
-    """One client engine with its fakes, and what came out of it."""
-
-    def __init__(self, world: World, entrance: Entrance, name: str) -> None:
-        self.conference = Conference(entrance, display_name=name)
-        self.media = FakeMedia()
-        self.events: list[object] = []
-        self.done: dict[CallId, CallDone] = {}
-        self.sent: list[bytes] = []
-        self.received: list[bytes] = []
-        self.closes: list[int | None] = []
-        self._world = world
-
-    @property
-    def id(self) -> ParticipantId:
-        """The own participant id."""
-        own = self.conference.own
-        if own is None:
-            raise AssertionError("not joined")
-        return own.id
-
-    def of(self, kind: type[EventT]) -> list[EventT]:
-        """The events of one class, in order."""
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def do(self, command: Callable[[Conference, float], CallId]) -> CallId:
-        """Give a command that is one call; its outputs are under way afterwards."""
-        call = command(self.conference, self._world.now)
-        self._world.drain(self)
-        return call
-
-    def publish(
-        self, kind: MediaSessionType = MediaSessionType.VIDEO, *, audio: bool = True, video: bool = True
-    ) -> CallId:
-        """Publish a stream."""
-        return self.do(lambda c, now: c.publish(kind, audio=audio, video=video, now=now)[0])
-
-    def subscribe(self, participant: ParticipantId, kind: MediaSessionType = MediaSessionType.VIDEO) -> CallId:
-        """Subscribe to a stream."""
-        return self.do(lambda c, now: c.subscribe(participant, kind, now=now)[0])
-
-    def tell(self, what: Callable[[Conference, float], None]) -> None:
-        """Give any other input."""
-        what(self.conference, self._world.now)
-        self._world.drain(self)
 
 
 class World:
-    """One controller, its fake SFU, and any number of clients."""
+    """One controller, its fake SFU, and any number of clients. ``users``: who has an account beside the owner."""
 
-    def __init__(self, config: ControllerConfig | None = None) -> None:
+    def __init__(self, config: ControllerConfig | None = None, *, users: Sequence[User] = ()) -> None:
         self.now = 0.0
+        self._tokens = {user.display_name: Secret(f"token-{user.id}") for user in users}
         self.controller = Controller(
             config or ControllerConfig(web_url=BASE_URL),
-            TokenTable({OWNER_TOKEN: OWNER}),
+            TokenTable({OWNER_TOKEN: OWNER} | {self._tokens[user.display_name]: user for user in users}),
             entropy=seeded_entropy(),
             utc_at_zero=UTC_AT_ZERO,
         )
         self.sfu = FakeSfu()
         self.clients: list[Client] = []
+        self._accounts: list[Secret] = []
+        """The access token of each client, for entrances that use one."""
         self.channels: dict[tuple[str, int], deque[Callable[[], None]]] = {}
         """What is under way: one queue for each direction of each client, one for the SFU."""
         self.refusals: list[HttpResponse] = []
+        self.is_reachable = True
+        """Whether requests and new connections get to the controller; those that do not fail."""
+        self._black: set[tuple[Client, ConnectionId]] = set()
         self._replies: dict[RequestId, Callable[[HttpResponse], None]] = {}
         self._links: dict[ConnectionId, tuple[Client, ConnectionId]] = {}
         self._last_request = 0
@@ -150,6 +93,11 @@ class World:
     def owner(self, name: str) -> Client:
         """The owner of the room; starts to join."""
         return self._enter(MemberEntrance(base_url=BASE_URL, room_id=self.room_id), name)
+
+    def user(self, name: str) -> Client:
+        """One of the ``users``, by its display name; starts to join. Needs `ControllerConfig.open_rooms`."""
+        entrance = MemberEntrance(base_url=BASE_URL, room_id=self.room_id)
+        return self._enter(entrance, name, self._tokens[name])
 
     def joined(self, *names: str) -> list[Client]:
         """The owner and guests, in the room, with their fakes."""
@@ -190,10 +138,8 @@ class World:
         self.now = end
 
     def cut(self, client: Client) -> None:
-        """The connection of ``client`` breaks: both ends notice, nothing under way arrives."""
-        index = self.clients.index(client)
-        for direction in ("up", "down"):
-            self.channels.get((direction, index), deque()).clear()
+        """The connection of ``client`` breaks: both ends notice, nothing under way arrives. It comes back by itself."""
+        self._lose_what_is_under_way(client)
         for server_side, (owner, client_side) in list(self._links.items()):
             if owner is client:
                 del self._links[server_side]
@@ -201,6 +147,29 @@ class World:
                 self.drain(client)
                 self.controller.connection_lost(server_side, self.now)
                 self.drain_server()
+
+    def gone(self, client: Client) -> None:
+        """As `cut`, and ``client`` does not come back."""
+        self.cut(client)
+        client.do(lambda conference, now: conference.leave(now))
+
+    def blackhole(self, client: Client) -> None:
+        """The connection of ``client`` passes nothing on any more, either way, and nobody is told. A new one works."""
+        self._lose_what_is_under_way(client)
+        self._black |= {link for link in self._links.values() if link[0] is client}
+
+    def restart_controller(self, close_code: int | None = 1001) -> None:
+        """The controller forgets all that is not in its store, and all connections are closed."""
+        for client in self.clients:
+            self._lose_what_is_under_way(client)
+        self.controller.shut_down(self.now)
+        for output in list(self.controller.outputs()):
+            self._perform_server(Close(output.connection, close_code) if isinstance(output, Close) else output)
+
+    def _lose_what_is_under_way(self, client: Client) -> None:
+        index = self.clients.index(client)
+        for direction in ("up", "down"):
+            self.channels.get((direction, index), deque()).clear()
 
     # -- performing ---
     def drain(self, client: Client) -> None:
@@ -220,6 +189,7 @@ class World:
         index = self.clients.index(client)
         match output:
             case HttpRequest():
+                client.requests.append((self.now, output))
                 self._queue("http", index, lambda: self._request(client, index, output))
             case Connect():
                 self._queue("up", index, lambda: self._connect(client, index, output))
@@ -229,6 +199,8 @@ class World:
             case Close(connection=connection, code=code):
                 client.closes.append(code)
                 self._queue("up", index, lambda: self._closed_by_client(client, connection, code))
+            case Ping(connection=connection, payload=payload):
+                self._queue("up", index, lambda: self._pinged(client, connection, payload))
             case MediaCommand():
                 self._queue("media", index, lambda: self._media(client, index, output))
             case Notify(event=event):
@@ -252,27 +224,39 @@ class World:
                 self._down(client, lambda: client.conference.connect_refused(client_side, status, body, self.now))
             case SendText(connections=connections, data=data):
                 for connection in connections:
-                    if connection in self._links:
-                        self._send_down(connection, data)
+                    self._send_down(connection, data)
             case Ping(connection=connection, payload=payload):
-                if connection in self._links:
-                    client, _ = self._links[connection]
-                    self._queue("up", self.clients.index(client), lambda: self._pong(connection, payload))
+                self._ping_down(connection, payload)
             case Close(connection=connection, code=code):
-                if connection in self._links:
-                    client, client_side = self._links.pop(connection)
-                    self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
+                self._closed_by_server(connection, code)
             case SfuCommand():
                 self._queue("sfu", 0, lambda: self._sfu(output))
 
+    def _link(self, connection: ConnectionId) -> tuple[Client, ConnectionId] | None:
+        """Who is at the other end of a connection of the controller, if anything gets there."""
+        link = self._links.get(connection)
+        return None if link in self._black else link
+
     def _send_down(self, connection: ConnectionId, data: bytes) -> None:
-        client, client_side = self._links[connection]
+        if (link := self._link(connection)) is None:
+            return
+        client, client_side = link
 
         def receive() -> None:
             client.received.append(data)
             client.conference.receive_text(client_side, data, self.now)
 
         self._down(client, receive)
+
+    def _ping_down(self, connection: ConnectionId, payload: bytes) -> None:
+        if (link := self._link(connection)) is not None:
+            self._queue("up", self.clients.index(link[0]), lambda: self._pong(connection, payload))
+
+    def _closed_by_server(self, connection: ConnectionId, code: int | None) -> None:
+        if (link := self._link(connection)) is not None:
+            client, client_side = link
+            self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
+        self._links.pop(connection, None)
 
     def _down(self, client: Client, act: Callable[[], None]) -> None:
         def deliver() -> None:
@@ -283,7 +267,7 @@ class World:
 
     def _up(self, client: Client, client_side: ConnectionId, data: bytes) -> None:
         for connection, link in self._links.items():
-            if link == (client, client_side):
+            if link == (client, client_side) and link not in self._black:
                 self.controller.receive_text(connection, data, self.now)
                 break
         self.drain_server()
@@ -292,8 +276,16 @@ class World:
         self.controller.pong(connection, payload, self.now)
         self.drain_server()
 
+    def _pinged(self, client: Client, client_side: ConnectionId, payload: bytes) -> None:
+        link = (client, client_side)
+        if link in self._links.values() and link not in self._black:
+            self._down(client, lambda: client.conference.pong(client_side, payload, self.now))
+
     def _connect(self, client: Client, index: int, output: Connect) -> None:
         del index
+        if not self.is_reachable:
+            self._down(client, lambda: client.conference.connection_lost(output.connection, self.now))
+            return
         self._last_connection += 1
         connection = ConnectionId(self._last_connection)
         self._links[connection] = (client, output.connection)
@@ -303,16 +295,20 @@ class World:
 
     def _closed_by_client(self, client: Client, client_side: ConnectionId, code: int | None) -> None:
         for connection, link in list(self._links.items()):
-            if link == (client, client_side):
+            if link == (client, client_side) and link not in self._black:
                 del self._links[connection]
                 self.controller.connection_lost(connection, self.now, code)
                 self.drain_server()
                 self._down(client, lambda: client.conference.connection_lost(client_side, self.now, code=code))
 
     def _request(self, client: Client, index: int, request: HttpRequest) -> None:
+        if not self.is_reachable:
+            error = TransportError("the controller cannot be reached")
+            client.tell(lambda conference, now: conference.http_failed(request.id, error, now))
+            return
         headers = request.headers
         if request.authorization is Authorization.ACCOUNT:
-            headers = (*headers, ("authorization", f"Bearer {OWNER_TOKEN.reveal()}"))
+            headers = (*headers, ("authorization", f"Bearer {self._accounts[index].reveal()}"))
 
         def reply(response: HttpResponse) -> None:
             def deliver() -> None:
@@ -356,27 +352,29 @@ class World:
             self._queue("sfu", 0, deliver)
 
     # -- set-up ---
-    def _enter(self, entrance: Entrance, name: str) -> Client:
-        client = Client(self, entrance, name)
+    def _enter(self, entrance: Entrance, name: str, token: Secret = OWNER_TOKEN) -> Client:
+        client = Client(self, entrance, name, len(self.clients))
         self.clients.append(client)
+        self._accounts.append(token)
         client.do(lambda conference, now: conference.start(now))
         return client
 
     def _prepare(self) -> tuple[RoomId, InviteCode]:
-        """Log the owner in, create an event and an invitation, over REST."""
+        """Log everybody in, create an event and an invitation, over REST."""
         answers: list[HttpResponse] = []
 
-        def ask(request: HttpRequest) -> HttpResponse:
-            headers = (*request.headers, ("authorization", f"Bearer {OWNER_TOKEN.reveal()}"))
+        def ask(request: HttpRequest, token: Secret = OWNER_TOKEN) -> HttpResponse:
+            headers = (*request.headers, ("authorization", f"Bearer {token.reveal()}"))
             self._ask(request.method, request.url, headers, request.body, answers.append)
             return answers[-1]
 
         zero = RequestId(0)
-        LOGIN.read(ask(LOGIN.request(zero, BASE_URL, LoginRequest(id_token=OWNER_TOKEN))))
+        for token in (OWNER_TOKEN, *self._tokens.values()):
+            LOGIN.read(ask(LOGIN.request(zero, BASE_URL, LoginRequest(id_token=token)), token))
         body = CreateEvent(title="Test", description="", is_time_independent=True, is_adhoc=True)
         room_id = CREATE_EVENT.read(ask(CREATE_EVENT.request(zero, BASE_URL, body))).room.id
         invite = CREATE_INVITE.read(ask(CREATE_INVITE.request(zero, BASE_URL, CreateInvite(), room_id=room_id)))
         return room_id, invite.invite_code
 
 
-__all__ = ["BASE_URL", "OWNER", "OWNER_TOKEN", "Client", "PeerId", "World", "seeded_entropy"]
+__all__ = ["BASE_URL", "OWNER", "OWNER_TOKEN", "UTC_AT_ZERO", "Client", "PeerId", "World", "seeded_entropy"]

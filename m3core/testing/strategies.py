@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from m3core.messages import Command, Event, Json, UnknownCommand, UnknownEvent
 from m3core.messages.base import NAMESPACES
 from m3core.messages.codec import classes
-from m3core.messages.fields import fields_of, is_event, is_id, is_mapping, is_tuple, one_or_several, rest_of
+from m3core.messages.fields import fields_of, is_event, is_id, is_mapping, is_tuple, one_or_several, rest_of, short_of
 from m3core.values import Secret, Timestamp
 
 _T = TypeVar("_T")
@@ -83,6 +83,8 @@ def instances(cls: type[_T]) -> st.SearchStrategy[_T]:
         arguments[field.name] = st.none() | strategy if field.optional else strategy
     if is_event(cls):
         arguments["timestamp"] = st.none() | timestamps()
+    if short := short_of(cls):
+        arguments[short] = st.booleans()
     if rest := rest_of(cls):
         arguments[rest[0]] = st.dictionaries(st.sampled_from(rest[1]), json_values(), max_size=2)
     return st.builds(cls, **arguments)

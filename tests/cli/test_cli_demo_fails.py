@@ -15,7 +15,7 @@ from cli_helpers import check_failures
 
 from m3asyncio import sources
 from m3asyncio.cli import demo, demo_conversation
-from m3asyncio.cli.main import build_parser
+from m3asyncio.cli.options import build_parser
 from m3asyncio.source_base import Source
 
 MakePattern = Callable[..., Source]

@@ -3,76 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cli_helpers import M3, TIMEOUT, environment
+from cli_processes import m3
 from PIL import Image
 
 from m3asyncio.pattern import read_pattern, sender_code
 from m3core.media import VideoFrame
-
-
-class Command:
-    """One `m3` command in a process of its own."""
-
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [*M3, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=folder,
-            env=environment(NO_COLOR="1"),
-        )
-        self.lines: list[str] = []
-        self._watchdog = threading.Timer(TIMEOUT, self.process.kill)  # reading its lines has no time-out of its own
-        self._watchdog.start()
-
-    def until(self, found: Callable[[str], bool]) -> str:
-        """The first line of stdout that is wanted; reading ends with the process at the latest."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if found(line):
-                return line
-        raise AssertionError(f"ended before it said so: {''.join(self.lines)}")
-
-    def event(self, name: str) -> dict[str, Any]:
-        """The first JSON line about ``name``."""
-        told: dict[str, Any] = json.loads(self.until(lambda line: json.loads(line)["event"] == name))
-        return told
-
-    def interrupt(self) -> tuple[int, str, str]:
-        """Ctrl-C, then status, all of stdout, and stderr."""
-        self.process.send_signal(signal.SIGINT)
-        return self.end()
-
-    def end(self) -> tuple[int, str, str]:
-        """Status, all of stdout, and stderr, once the process has ended."""
-        out, err = self.process.communicate()
-        return self.process.returncode, "".join(self.lines) + out, err
-
-    def kill(self) -> None:
-        """The end, however the test went."""
-        self._watchdog.cancel()
-        self.process.kill()
-        self.process.communicate()
-
-
-@contextmanager
-def m3(folder: Path, *arguments: str) -> Iterator[Command]:
-    command = Command(folder, *arguments)
-    try:
-        yield command
-    finally:
-        command.kill()
 
 
 @pytest.fixture

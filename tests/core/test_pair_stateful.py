@@ -10,7 +10,7 @@ from worlds import SCREEN, VIDEO, link, settle
 from m3core.conference.events import Ended, PeerMisbehaved
 from m3core.conference.state import Participant as Seen
 from m3core.conference.state import Phase
-from m3core.controller.room import Participant, Subscription
+from m3core.controller.participant import Participant, Subscription
 from m3core.errors import LocalProtocolError, UnexpectedMessage
 from m3core.io import Down, Talking
 from m3core.testing.pair import Client, World
@@ -168,7 +168,8 @@ class Meeting(RuleBasedStateMachine):
         self.world.run()
         present = {
             participant.id: participant
-            for room in self.world.controller._rooms.live.values()
+            for meeting in self.world.controller.rooms.live.values()
+            for room in meeting.rooms.values()
             for participant in room.present.values()
         }
         in_room = [client for client in self.world.clients if client.conference.phase is Phase.JOINED]

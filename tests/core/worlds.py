@@ -145,7 +145,7 @@ def settle(world: World) -> None:
         assert not client.conference.state.subscriptions
     assert world.sfu.peers == {}
     assert world.controller._sessions == {}
-    assert world.controller._rooms.live == {}
+    assert world.controller.rooms.live == {}
     assert world.controller.streams.peers == {}
     assert world.controller.deadline is None
     assert world._links == {}

@@ -12,12 +12,37 @@ import pytest
 import m3asyncio
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+REFERENCE = sorted((ROOT / "docs" / "reference").glob("*.md"))
 
 
 def test_the_state_diagrams_are_those_of_the_tables() -> None:
     drawn = runpy.run_path(str(ROOT / "docs" / "diagrams.py"))["draw"]()
     assert (ROOT / "docs" / "state-diagrams.md").read_text("utf-8") == drawn, "run make diagrams"
+
+
+def test_the_reference_is_that_of_the_messages() -> None:
+    written = runpy.run_path(str(ROOT / "docs" / "reference.py"))["generate"]()
+    found = {page.name: page.read_text("utf-8") for page in REFERENCE}
+    stale = [name for name in {**written, **found} if written.get(name) != found.get(name)]
+    assert not stale, "run make reference"
+
+
+def test_links_within_the_reference_name_a_heading() -> None:
+    anchors = {
+        page.name: {
+            re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+            for title in re.findall(r"^#+ (.*)", page.read_text("utf-8"), re.MULTILINE)
+        }
+        for page in REFERENCE
+    }
+    links = [
+        (target or page.name, anchor)
+        for page in REFERENCE
+        for target, anchor in re.findall(r"\]\(([\w.]*)#([^)]+)\)", page.read_text("utf-8"))
+    ]
+    assert links
+    assert [link for link in links if link[1] not in anchors[link[0]]] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

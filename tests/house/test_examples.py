@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
+import pytest
+
 import m3asyncio as m3
+from m3core.conference.events import ChatMessage
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-async def run(*arguments: str) -> tuple[int | None, str]:
+async def run(*arguments: str, program: str = sys.executable) -> tuple[int | None, str]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
+        program,
         *arguments,
+        env={**os.environ, "M3": f"{sys.executable} -m m3asyncio", "PYTHONIOENCODING": "utf-8"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=EXAMPLES.parent,
@@ -45,3 +50,32 @@ def test_watch() -> None:
     assert status == 0, output
     assert "Ada: 320x240 at 0." in output
     assert output.endswith("that was it\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script")
+def test_a_shell_script_is_a_bot() -> None:
+    async def main() -> tuple[int | None, str, list[str]]:
+        async with m3.serve() as server, server.account() as account:
+            link = await (await account.create_meeting(title="Example")).invite()
+            async with m3.join(link, display_name='Ada "\\n" Byron') as ada, ada.events(ChatMessage) as said:
+                bot = asyncio.create_task(run(str(EXAMPLES / "bot.sh"), link, program="sh"))
+                heard = [(await anext(said)).content]
+                for text in ('echo "quoted" \\ und Umlaute: äöü', "not for you", "echo twice"):
+                    await ada.chat(text)
+                    heard.append((await anext(said)).content)
+                    if text.startswith("echo"):
+                        heard.append((await anext(said)).content)
+                await ada.chat("bye")
+                status, output = await bot
+        return status, output, heard
+
+    status, output, heard = asyncio.run(main())
+    assert status == 0, output
+    assert heard == [
+        'Hello, Ada "\\n" Byron!',
+        'echo "quoted" \\ und Umlaute: äöü',
+        '"quoted" \\ und Umlaute: äöü',
+        "not for you",
+        "echo twice",
+        "twice",
+    ]

@@ -105,6 +105,10 @@ class ClientModule(ABC, Generic[StateT]):
         """The events that lead to the present state, for an observer who comes now, and for us when we enter."""
         return ()
 
+    def missed_events(self) -> tuple[ConferenceEvent, ...]:
+        """What began or was said while a connection was lost; told after `Resumed`, and asked for once."""
+        return ()
+
     # -- what its handlers use ---
     def _notify(self, *events: ConferenceEvent) -> None:
         self._conference.outbox.notify(*events)

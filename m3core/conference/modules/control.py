@@ -9,10 +9,20 @@ from typing import ClassVar
 from attrs import evolve, frozen
 
 from m3core.conference.calls import CallKind
-from m3core.conference.common import EndReason, Participant
-from m3core.conference.events import ConferenceJoined, HandLowered, ParticipantLeft, RoleChanged, StreamStopped
+from m3core.conference.common import EndReason, Participant, Phase
+from m3core.conference.events import (
+    ConferenceEvent,
+    ConferenceJoined,
+    HandLowered,
+    ParticipantLeft,
+    PeerMisbehaved,
+    Resumed,
+    RoleChanged,
+    RoomChanged,
+    StreamStopped,
+)
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
-from m3core.errors import CallRefused, MediaError, UnsupportedServer
+from m3core.errors import CallRefused, MediaError, RemoteProtocolError, UnsupportedServer
 from m3core.messages import Command, Event, control
 from m3core.messages.room import EventInfo, RoomInfo, Tariff
 from m3core.signaling import State
@@ -113,6 +123,7 @@ class ControlModule(ClientModule[ControlState]):
         if event.media is None and "livekit" in event.modules:
             conference.life.give_up(UnsupportedServer())
             return
+        previous = conference.own
         conference.own = own = Participant(
             id=event.id,
             display_name=event.display_name,
@@ -122,14 +133,63 @@ class ControlModule(ClientModule[ControlState]):
             is_presenter=event.media is not None and event.media.is_presenter,
         )
         conference.raw_modules = MappingProxyType(dict(event.modules))
+        if conference.life.is_moving:
+            self._moved(own, event)
+            return
+        if previous is not None and conference.life.is_resuming:
+            self._resumed(previous, own, event)
+            return
         present = conference.roster.enter(event.participants)
-        for module in conference.modules.all:
-            module.touch()
-            module.entered(event)
+        self._enter_modules(event)
         conference.life.entered()
         self._notify(ConferenceJoined(participant=own), *present)
         for module in conference.modules.all:
             self._notify(*module.present_events())
+
+    def _moved(self, own: Participant, event: control.JoinSuccess) -> None:
+        """We are in another room of the meeting: everybody here is new to us."""
+        conference = self._conference
+        for module in conference.modules.all:
+            module.left()
+        present = conference.roster.enter(event.participants)
+        self._enter_modules(event)
+        conference.life.entered()
+        self._notify(RoomChanged(participant=own, breakout_room=conference.life.breakout), *present)
+        for module in conference.modules.all:
+            self._notify(*module.present_events())
+        conference.publications.renew(own, conference.now)
+        conference.subscriptions.renew(conference.roster.publishes, conference.now)
+
+    def _resumed(self, previous: Participant, own: Participant, event: control.JoinSuccess) -> None:
+        """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
+        conference = self._conference
+        changes = conference.roster.resume(event.participants)
+        missed = self._enter_modules(event)
+        conference.life.entered()
+        self._notify(
+            Resumed(
+                participant=own,
+                previous_id=previous.id,
+                joined=changes.joined,
+                left=changes.left,
+                changed=changes.changed,
+            )
+        )
+        self._notify(*missed)
+        conference.publications.renew(own, conference.now)
+        conference.subscriptions.renew(conference.roster.publishes, conference.now)
+
+    def _enter_modules(self, event: control.JoinSuccess) -> list[ConferenceEvent]:
+        """What `join_success` tells each module; gives what was missed, if we were here before."""
+        missed: list[ConferenceEvent] = []
+        for module in self._conference.modules.all:
+            module.touch()
+            try:
+                module.entered(event)
+            except RemoteProtocolError as error:  # the room is there, whatever one module says
+                self._notify(PeerMisbehaved(error=error))
+            missed += module.missed_events()
+        return missed
 
     def _put(self, event: control.Joined | control.Update) -> None:
         events = self._conference.roster.put(event)
@@ -173,11 +233,14 @@ class ControlModule(ClientModule[ControlState]):
     def _error(self, event: control.Error) -> None:
         conference = self._conference
         slug = event.error.value
-        if slug in _JOIN_ERRORS and conference.calls.find(CallKind.START) and conference.own is None:
+        is_first = conference.calls.find(CallKind.START) is not None and conference.own is None
+        if slug in _JOIN_ERRORS and (is_first or conference.phase is Phase.RECONNECTING):
             conference.life.give_up(CallRefused(slug))
             return
         if conference.outbox.signaling.state is State.WAITING:  # not accepted after all
             conference.life.waiting()
+        if event.error is _NO_NAMESPACE and conference.life.is_echo_refused():
+            return
         foreign = conference.calls.oldest_of_a_module() if event.error is _NO_NAMESPACE else None
         if foreign is not None:
             conference.dispatcher.refuse_call(foreign, slug)

@@ -211,7 +211,7 @@ class MediaModule(ClientModule[MediaState]):
 
     def _presenter(self, *, is_presenter: bool) -> None:
         own = self._conference.own = evolve(self._own(), is_presenter=is_presenter)
-        self._notify(PresenterChanged(is_presenter=is_presenter))
+        self._notify(PresenterChanged(participant=own, is_presenter=is_presenter))
         screen = self._publication(MediaSessionKey(own.id, MediaSessionType.SCREEN))
         if not is_presenter and own.role is not Role.MODERATOR and screen is not None:
             # The server has destroyed the publisher (media.md § 2), and need not say so.

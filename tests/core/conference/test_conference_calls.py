@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from worlds import SCREEN, VIDEO, deadline, hear, hear_raw, link, published, sent, settle, subscribed
+from worlds import SCREEN, VIDEO, close, deadline, hear, hear_raw, link, published, sent, settle, subscribed
 
 from m3core.conference.engine import Conference
 from m3core.conference.entrance import GuestEntrance, MemberEntrance
@@ -27,6 +27,7 @@ from m3core.io import CallDone, CallId, Close, Connect, ConnectionId, HttpReques
 from m3core.limits import (
     CONNECT_TIMEOUT,
     JOIN_TIMEOUT,
+    KEEPALIVE_INTERVAL,
     LEAVE_TIMEOUT,
     MAX_MESSAGE,
     NEGOTIATION_TIMEOUT,
@@ -128,7 +129,7 @@ def test_publish_and_subscribe_time_out() -> None:
 def test_a_command_is_done_by_silence() -> None:
     world = World()
     (ada,) = world.joined("Ada")
-    call = ada.do(lambda c, now: c.command(UnknownCommand("chat", "send_message", {"content": "hi"}), now))
+    call = ada.do(lambda c, now: c.command(UnknownCommand("moderation", "invent", {}), now))
     world.sleep(SILENCE_MEANS_DONE - 0.01)
     assert call not in ada.done
     world.sleep(0.02)
@@ -277,19 +278,22 @@ def test_the_publisher_goes_while_we_subscribe() -> None:
     ada, bob = world.joined("Ada", "Bob")
     published(world, ada)
     call = bob.subscribe(ada.id)
-    world.cut(ada)
+    world.gone(ada)
     world.run()
     assert isinstance(error_of(bob, call), MediaError)
     assert bob.conference.state.subscriptions == ()
     settle(world)
 
 
-def test_a_lost_connection_ends_all_calls() -> None:
+def test_a_connection_that_is_lost_for_good_ends_all_calls() -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, ada)
     calls = [bob.publish(), bob.subscribe(ada.id), bob.do(lambda c, now: c.raise_hand(now))]
-    world.cut(bob)
+    connection = link(world, bob)[0]
+    close(world, bob, 1011)
+    world.controller.connection_lost(connection, world.now)
+    world.drain_server()
     for call in calls:
         error = error_of(bob, call)
         assert isinstance(error, ConferenceEnded)
@@ -481,7 +485,7 @@ def test_the_waiting_room_has_no_deadline_until_we_may_enter() -> None:
     bob.tell(lambda c, now: c.http_failed(RequestId(3), TransportError("no TURN"), now))
     hear(world, bob, "moderation", "in_waiting_room")
     assert len(bob.of(WaitingRoomEntered)) == 1
-    assert bob.conference.deadline is None
+    assert bob.conference.deadline == KEEPALIVE_INTERVAL
     hear(world, bob, "moderation", "accepted")
     assert sent(bob)[-1] == {"action": "enter_room"}
     silent(world, bob)

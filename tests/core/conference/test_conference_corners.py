@@ -126,10 +126,10 @@ def test_speakers_of_later_servers() -> None:
     hear(world, bob, "control", "role_updated", new_role="moderator")
     assert bob.of(RoleChanged)[-1].participant.role is Role.MODERATOR
     hear(world, bob, "livekit", "force_muted", moderator=ada.id)
-    hear(world, bob, "breakout", "stopped")
+    hear(world, bob, "breakout", "rearranged")
     assert [kind(told.event) for told in bob.of(UnknownMessage)] == [
         ("livekit", "force_muted"),
-        ("breakout", "stopped"),
+        ("breakout", "rearranged"),
     ]
 
 
@@ -218,21 +218,21 @@ class Witness:
             client_side(client, output)
 
         def from_server(output: Any) -> None:
-            self.see(output, *world.controller._sessions.values(), *world.controller._rooms.live.values())
-            self.see(world.controller._api.store, world.controller._tickets, world.controller.config)
+            self.see(output, *world.controller._sessions.values(), *world.controller.rooms.live.values())
+            self.see(world.controller.store, world.controller._tickets, world.controller.config)
             server_side(output)
 
         world._perform_client = from_client  # type: ignore[method-assign]
         world._perform_server = from_server  # type: ignore[method-assign]
         issue = world.controller._tickets.issue
 
-        def issued(*args: Any) -> Any:
-            answer = issue(*args)
+        def issued(*args: Any, **more: Any) -> Any:
+            answer = issue(*args, **more)
             self.secrets |= {answer.ticket.reveal(), answer.resumption.reveal()}
             self.see(answer)
             return answer
 
-        world.controller._tickets.issue = issued  # type: ignore[method-assign, assignment]
+        world.controller._tickets.issue = issued  # type: ignore[method-assign]
 
     def see(self, *things: object) -> None:
         self.texts += [repr(thing) + str(thing) for thing in things]
@@ -242,7 +242,7 @@ def test_no_secret_is_ever_printed() -> None:
     turn = TurnServer(username="1:x", password=Secret(CANARIES[1]), uris=("turn:turn.example",))
     world = World(ControllerConfig(web_url=BASE_URL, turn_servers=(turn,)))
     witness = Witness(world)
-    room = world.controller._api.store.rooms[world.room_id]
+    room = world.controller.store.rooms[world.room_id]
     object.__setattr__(room, "password", Secret(CANARIES[0]))
     ada = world.owner("Ada")
     wrong = world.guest("Eve")

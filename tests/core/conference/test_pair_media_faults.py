@@ -193,7 +193,7 @@ def test_whose_permission_was_denied() -> None:
     world = World()
     _ada, bob = world.joined("Ada", "Bob")
     publish = bob.publish()
-    mute = bob.do(lambda c, now: c.command(media.ModeratorMute(targets=None, force=False), now))
+    mute = bob.do(lambda c, now: c.command(media.ModeratorMute(targets=(), force=False), now))
     world.sleep(0.3)
     assert bob.done[publish].error is None
     assert isinstance(bob.done[mute].error, CallRefused)

@@ -13,6 +13,7 @@ from m3core.controller import store
 from m3core.controller.api import Api
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
+from m3core.controller.features import FeatureLevel
 from m3core.io import HttpReply, HttpResponse, RequestId
 from m3core.rest.routes import ENDPOINTS
 from m3core.rest.turn import TurnServer
@@ -99,7 +100,7 @@ def test_the_flow_of_the_capture() -> None:
     assert rest.ask("POST", "/turn", {}).body == b"[]"
     for spelling in (code, code.upper()):
         verified = json.loads(rest.ask("POST", "/invite/verify", {"invite_code": spelling}).body)
-        assert verified == {"room_id": room, "password_required": True}
+        assert verified == {"room_id": room}  # S; later servers say more
         body = {"breakout_room": None, "invite_code": spelling, "password": "s3cret"}
         started = json.loads(rest.ask("POST", f"/rooms/{room}/start_invited", body).body)
         assert len(started["ticket"]) == len(started["resumption"]) == 64
@@ -143,6 +144,19 @@ def test_start_checks_in_the_order_of_the_protocol() -> None:
     assert "access token is invalid" in challenge
 
 
+def test_an_operator_may_open_all_rooms_to_all_users() -> None:
+    """To start in them; nothing else there is theirs (rest.md § 4)."""
+    rest = Rest(ControllerConfig(web_url="https://meet.example", open_rooms=True))
+    room, _ = rest.room()
+    other = f"Bearer {OTHER_TOKEN.reveal()}"
+    assert problem(rest.ask("POST", f"/rooms/{room}/start", {}, other)) == (401, "unknown_sub")
+    rest.ask("POST", "/auth/login", {"id_token": OTHER_TOKEN.reveal()})
+    assert rest.ask("POST", f"/rooms/{room}/start", {}, other).status == 200
+    assert problem(rest.ask("POST", f"/rooms/{NOWHERE}/start", {}, other)) == (404, "not_found")
+    assert problem(rest.ask("GET", f"/rooms/{room}", None, other)) == (403, "")
+    assert problem(rest.ask("POST", f"/rooms/{room}/invites", {}, other)) == (403, "")
+
+
 def test_start_invited_checks_in_the_order_of_the_protocol() -> None:
     rest = Rest()
     room, code = rest.room(password="s3cret")
@@ -172,13 +186,26 @@ def test_an_expiration_is_looked_at_by_verify_alone() -> None:
     assert problem(rest.ask("POST", "/invite/verify", {"invite_code": NOWHERE})) == (404, "not_found")
 
 
+def test_later_servers_tell_whether_a_password_is_needed() -> None:
+    rest = Rest(ControllerConfig(web_url="https://meet.example", feature_level=FeatureLevel.V0_3))
+    for password in (None, "s3cret"):
+        room, code = rest.room(password=password)
+        verified = json.loads(rest.ask("POST", "/invite/verify", {"invite_code": code}).body)
+        assert verified == {"room_id": room, "password_required": password is not None}
+
+
+def test_a_room_with_a_waiting_room() -> None:
+    rest = Rest()
+    room, _ = rest.room(waiting_room=True)
+    assert json.loads(rest.owner("GET", f"/rooms/{room}").body)["waiting_room"] is True
+
+
 def test_errors() -> None:
     rest = Rest()
     room, _ = rest.room()
     refused = rest.ask("POST", "/auth/login", {"id_token": "forged"})
     assert problem(refused) == (401, "unauthorized")
     assert "id token" in dict(refused.headers)["www-authenticate"]
-    assert problem(rest.owner("POST", "/events", {**EVENT, "waiting_room": True})) == (400, "bad_request")
     assert problem(rest.owner("POST", "/events", {**EVENT, "is_time_independent": False})) == (400, "bad_request")
     assert problem(rest.owner("POST", "/events", {**EVENT, "title": "x" * 256})) == (422, "validation_failed")
     assert problem(rest.owner("GET", f"/events/{NOWHERE}")) == (403, "")
@@ -217,6 +244,15 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "MAX_REST_OBJECTS", 1)
     assert problem(rest.owner("POST", "/events", EVENT)) == (500, "internal_server_error")
     assert problem(rest.owner("POST", f"/rooms/{room}/invites", {})) == (500, "internal_server_error")
+
+
+def test_users_have_worlds_too() -> None:
+    cyd = User(id=OTHER.id, email=OTHER.email, display_name="Cyd")
+    world = World(ControllerConfig(web_url="http://127.0.0.1:8080", open_rooms=True), users=[cyd])
+    client = world.user("Cyd")
+    world.run()
+    assert client.conference.own is not None
+    assert client.conference.own.role.value == "user"
 
 
 def test_every_endpoint_has_a_handler() -> None:

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 
 import pytest
-from worlds import close, deadline, errors, link, published, say_raw, settle, subscribed
+from worlds import NOBODY, close, deadline, errors, link, published, say_raw, settle, subscribed
 
-from m3core.conference.events import Ended, ParticipantLeft
-from m3core.conference.state import EndReason, Phase
-from m3core.controller import control as control_module
+from m3core.conference.events import ConnectionLost, ParticipantLeft
+from m3core.conference.state import Phase
+from m3core.controller import joining as joining_module
 from m3core.controller import room as room_module
 from m3core.controller.config import User
 from m3core.controller.engine import HEARTBEAT
@@ -30,7 +30,7 @@ ROOM = StoredRoom(
 
 
 def ticket(world: World) -> StartResponse:
-    room = world.controller._api.store.rooms[world.room_id]
+    room = world.controller.store.rooms[world.room_id]
     return world.controller._tickets.issue(room, None, world.now)
 
 
@@ -91,7 +91,8 @@ def test_tickets() -> None:
 def test_tickets_take_what_random_bytes_are_fit() -> None:
     """Bytes that would favour some letters are thrown away, so that one batch may not be enough."""
     batches = iter([b"\xff" * 96, b"\x00" * 96, b"\x01" * 96])
-    answer = Tickets(lambda _: next(batches)).issue(ROOM, None, 0.0)
+    tickets = Tickets(lambda _: next(batches))
+    answer = tickets.issue(ROOM, None, 0.0, participant_id=NOBODY)
     assert answer.ticket.reveal() == "A" * 64
     assert answer.resumption.reveal() == "B" * 64
 
@@ -142,7 +143,7 @@ def test_those_who_do_not_answer_leave_for_the_others() -> None:
         world.controller.pong(connection, payload, world.now) if connection != server else None
     )
     world.sleep(31.0)
-    assert bob.of(Ended)[0].reason is EndReason.LOST
+    assert bob.of(ConnectionLost)[0].detail == "no close frame"
     assert [event.participant.id for event in ada.of(ParticipantLeft)] == [bob.id]
     settle(world)
 
@@ -160,7 +161,7 @@ def test_heartbeats_of_those_who_left_wake_nobody() -> None:
     assert list(world.controller.outputs()) == [Ping(link(world, carol)[0], HEARTBEAT)]
     world.cut(carol)
     assert deadline(world.controller) is None
-    assert world.controller._ticks == []
+    assert world.controller._heartbeats == {}
 
 
 def test_a_second_input_before_the_drain_is_an_error() -> None:
@@ -202,7 +203,7 @@ def test_shutting_down() -> None:
     assert deadline(world.controller) is None
     assert world.sfu.peers == {}
     for client in (ada, bob):
-        assert [event.detail for event in client.of(Ended)] == ["close code 1001"]
+        assert [event.detail for event in client.of(ConnectionLost)] == ["close code 1001"]
     settle(world)
 
 
@@ -212,7 +213,7 @@ def test_only_limits_end_a_connection(data: bytes) -> None:
     ada, bob = world.joined("Ada", "Bob")
     assert errors(say_raw(world, bob, b"\xff")) == ["invalid_json"]
     say_raw(world, bob, data)
-    assert bob.of(Ended)[0].detail == "no close frame"
+    assert bob.of(ConnectionLost)[0].detail == "no close frame"
     assert ada.of(ParticipantLeft)
 
 
@@ -221,18 +222,17 @@ def test_a_room_is_forgotten_with_the_last_who_leaves() -> None:
     ada, bob = world.joined("Ada", "Bob")
     world.cut(bob)
     world.run()
-    room = world.controller.live_room(world.room_id)
-    assert room is not None
+    room = world.controller.rooms.live[world.room_id].rooms[None]
     assert list(room.gone) == [bob.id]
     world.cut(ada)
-    assert world.controller.live_room(world.room_id) is None
+    assert world.controller.rooms.live == {}
     carol = world.guest("Carol")
     world.run()
     assert dict(carol.conference.state.participants) == {}
 
 
 def test_a_full_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control_module, "MAX_PARTICIPANTS", 2)
+    monkeypatch.setattr(joining_module, "MAX_PARTICIPANTS", 2)
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     carol = world.guest("Carol")
@@ -246,7 +246,7 @@ def test_a_full_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_those_who_left_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room_module, "MAX_PARTICIPANTS", 2)
+    monkeypatch.setattr(room_module, "MAX_LEAVERS", 2)
     world = World()
     world.joined("Ada")
     ids = []
@@ -256,15 +256,14 @@ def test_those_who_left_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         ids.append(guest.id)
         world.cut(guest)
         world.run()
-    room = world.controller.live_room(world.room_id)
-    assert room is not None
+    room = world.controller.rooms.live[world.room_id].rooms[None]
     assert list(room.gone) == ids[1:]
 
 
 def test_comings_and_goings_leave_nothing() -> None:
     world = World()
     world.joined("Ada")
-    room = world.controller._api.store.rooms[world.room_id]
+    room = world.controller.store.rooms[world.room_id]
     for number in range(200):
         connection = ConnectionId(10_000 + number)
         admitted = world.controller._tickets.issue(room, None, 0.0).ticket.reveal()
@@ -282,7 +281,7 @@ def test_comings_and_goings_leave_nothing() -> None:
     assert world.controller.streams.peers == {}
     world.controller.advance(HEARTBEAT_INTERVAL)
     list(world.controller.outputs())
-    assert len(world.controller._ticks) == 1
+    assert len(world.controller._heartbeats) == 1
 
 
 def test_users_with_an_account_who_do_not_own_the_room() -> None:
@@ -292,7 +291,7 @@ def test_users_with_an_account_who_do_not_own_the_room() -> None:
     eve = User(
         id=UserId("2c1b3d9a-6a05-4bb5-9a5e-54c4ef2f2a31"), email="e@x", display_name="Eve", avatar_url="https://a/"
     )
-    room = world.controller._api.store.rooms[world.room_id]
+    room = world.controller.store.rooms[world.room_id]
     admitted = world.controller._tickets.issue(room, eve, 0.0).ticket.reveal()
     connection = ConnectionId(77)
     header = ("sec-websocket-protocol", f"ticket#{admitted}, k3k-signaling-json-v1.0")
@@ -328,9 +327,10 @@ def test_fan_out_is_encoded_once() -> None:
     assert set(output.connections) == {link(world, bob)[0], link(world, carol)[0]}
 
 
-def test_namespaces_that_are_not_served_are_ignored() -> None:
+def test_namespaces_that_are_not_served_are_refused() -> None:
     world = World()
     (ada,) = world.joined("Ada")
-    assert say_raw(world, ada, b'{"namespace":"chat","payload":{"action":"clear_history"}}') == []
-    assert errors(say_raw(world, ada, b'{"namespace":"livekit","payload":{"action":"x"}}')) == ["invalid_namespace"]
+    for namespace in ("livekit", "whiteboard", "legal_vote", "automod", "shared_folder", "elsewhere"):
+        said = json.dumps({"namespace": namespace, "payload": {"action": "start"}}).encode()
+        assert errors(say_raw(world, ada, said)) == ["invalid_namespace"]
     close(world, ada, 1000)

@@ -18,6 +18,7 @@ from m3core.messages import (
     Event,
     UnknownCommand,
     UnknownEvent,
+    breakout,
     control,
     decode_command,
     decode_event,
@@ -322,6 +323,41 @@ def test_nothing_recorded_is_not_no_module(wire: dict[str, Any], typed: object, 
     assert json.loads(encode(success)) == text
     assert decode_event(encode(attrs.evolve(success))) == success
     assert _EVENTS.structure(strict_json.parse(json.dumps(text))) == success
+
+
+def test_an_unknown_enum_value_of_a_module_does_not_hide_who_is_there() -> None:
+    text = example("join_success")
+    text["payload"] |= {"recording": {"state": "melting"}}
+    success = decode_event(json.dumps(text))
+    assert isinstance(success, control.JoinSuccess)
+    assert success.recording is None
+    text["payload"]["recording"] = {"state": 1}
+    with pytest.raises(MalformedMessage):
+        decode_event(json.dumps(text))
+    left = event("control", "update", id=ADA, waiting_room_state="asleep", media={"is_presenter": True})
+    update = control.Update(id=ADA, media=MediaState(is_presenter=True), timestamp=NOW)
+    assert decode_event(left) == update
+
+
+@pytest.mark.parametrize("later", [{}, {"later_field": 1}])
+@pytest.mark.parametrize("time", [{}, {"left_at": None}, {"left_at": NOW.text}])
+@pytest.mark.parametrize("avatar", [{}, {"avatar_url": None}, {"avatar_url": "https://x.example"}])
+def test_what_later_servers_omit_is_remembered(
+    avatar: dict[str, Any], time: dict[str, Any], later: dict[str, Any]
+) -> None:
+    somebody = {"id": ADA, "display_name": "Ada", "role": "user", "participation_kind": "user", "joined_at": NOW.text}
+    payload = {"message": "joined", "breakout_room": None, **somebody, **avatar, **time}
+    text = {"namespace": "breakout", "payload": payload}
+    joined = decode_event(json.dumps(text | {"payload": payload | later}))
+    assert isinstance(joined, breakout.Joined)
+    assert joined.is_short is not (bool(avatar) and bool(time))
+    assert (joined.avatar_url is None) is (avatar.get("avatar_url") is None)
+    careful = _EVENTS.structure(strict_json.parse(json.dumps(text)))
+    assert (careful, careful.is_short) == (joined, joined.is_short)
+    omitted = {key for key in ("avatar_url", "left_at") if joined.is_short and payload.get(key) is None}
+    sent = json.loads(encode(joined))["payload"]
+    nulls = {"avatar_url": None, "left_at": None}
+    assert sent == {key: value for key, value in (nulls | payload).items() if key not in omitted}
 
 
 def test_deep_modules_are_measured_where_they_stand() -> None:

@@ -6,14 +6,16 @@ import contextlib
 import json
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from message_vectors import NAMES, load
 
 from m3core import strict_json
 from m3core.errors import LimitExceeded, MalformedMessage
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, decode_command, decode_event, encode
-from m3core.messages.codec import _COMMANDS, _EVENTS
+from m3core.messages.base import NAMESPACES
+from m3core.messages.codec import _COMMANDS, _EVENTS, classes
 from m3core.testing import strategies
 
 TREES = [vector["json"] for name in NAMES for vector in load(name) if vector["json"] is not None]
@@ -32,6 +34,19 @@ def test_events_come_back(event: Event) -> None:
     data = encode(event)
     assert decode_event(data) == event
     assert hash(type(event)) == hash(type(decode_event(data.decode())))
+
+
+EVERY = [cls for base in (Command, Event) for namespace in NAMESPACES for cls in classes(namespace, base).values()]
+
+
+@pytest.mark.parametrize("cls", EVERY, ids=lambda cls: f"{cls.NAMESPACE}.{cls.__name__}")
+@given(data=st.data())
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_each_kind_of_message_comes_back(cls: type[Any], data: st.DataObject) -> None:
+    message = data.draw(strategies.instances(cls))
+    again = decode_command(encode(message)) if issubclass(cls, Command) else decode_event(encode(message))
+    assert again == message
+    assert type(again) is cls
 
 
 @given(strategies.unknown_events(), strategies.unknown_commands())

@@ -52,7 +52,8 @@ def test_a_vector_round_trips(vector: dict[str, Any]) -> None:
     assert isinstance(message, Command | Event) is (namespace in NAMESPACES)
 
 
-@pytest.mark.parametrize("vector", TYPED)
+# The payload of an echo is whole, whatever it has: test_an_echo_may_be_anything.
+@pytest.mark.parametrize("vector", [one for one in TYPED if "-ping-" not in str(one.id)])
 def test_unknown_fields_are_ignored_everywhere(vector: dict[str, Any]) -> None:
     def grow(value: Any) -> Any:
         if isinstance(value, dict):
@@ -82,10 +83,10 @@ def test_the_malformed_table(vector: dict[str, Any]) -> None:
         assert not refused or isinstance(command, UnknownCommand)
 
 
-@pytest.mark.parametrize("payload", [{}, {"x": [1]}, {"action": 5}, {"action": "pong", "x": 1}, {"message": "ping"}])
+@pytest.mark.parametrize("payload", [{}, {"x": [1]}, {"action": 5}, {"action": "ping", "x": 1}, {"message": "ping"}])
 def test_an_echo_may_be_anything(payload: dict[str, Any]) -> None:
     text = json.dumps({"namespace": "echo", "payload": payload})
-    name = "pong" if "x" in payload and "action" in payload else ""
+    name = "ping" if "x" in payload and "action" in payload else ""
     assert decode_command(text) == UnknownCommand("echo", name, payload)
     assert decode_event(text) == UnknownEvent("echo", name, payload)
     assert json.loads(encode(decode_event(text))) == json.loads(encode(decode_command(text))) == json.loads(text)

@@ -1,0 +1,78 @@
+"""Carries out lines of JSON: `m3 join --commands`. One line at a time, each end told as an object."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+
+from m3asyncio.cli.catalogue import people_of
+from m3asyncio.cli.from_json import WrongArgument
+from m3asyncio.cli.jsonl import Plain, error_value, plain
+from m3asyncio.cli.script import Heard, Script
+from m3core.client.conference import Conference
+from m3core.errors import M3Error
+
+
+class Bot:
+    """Reads ``lines``; ``tell`` gets the end of each: ``{"done": ..., "ok": ..., ...}``."""
+
+    def __init__(self, conference: Conference, heard: Heard, tell: Callable[[Mapping[str, object]], None]) -> None:
+        self._catalogue = Script(conference, heard).catalogue
+        self._people = people_of(lambda: conference.state)
+        self._tell = tell
+        self.failed = 0
+        """How many lines did not do what they ask for."""
+
+    async def run(self, lines: AsyncIterator[str]) -> None:
+        """Until the end of the lines, and of what they began. Empty lines and those with ``#`` say nothing."""
+        number = 0
+        async with asyncio.TaskGroup() as begun:
+            async for text in lines:
+                number += 1
+                if not text.strip() or text.lstrip().startswith("#"):
+                    continue
+                done: Plain = number
+                try:
+                    line = _object(text)
+                    done = plain(line.get("id", number))
+                    in_background = line.get("background", False)
+                    if not isinstance(in_background, bool):
+                        raise WrongArgument("has to be true or false", "background")
+                except WrongArgument as error:
+                    self._failed(done, number, error)
+                    continue
+                task = begun.create_task(self._carry_out(done, number, line))
+                if not in_background:
+                    await task
+
+    async def _carry_out(self, done: Plain, number: int, line: Mapping[str, object]) -> None:
+        try:
+            result = await self._catalogue.of_line(line).call(line, self._people)
+        except (M3Error, OSError) as error:  # OSError: a file that cannot be read, a TimeoutError
+            self._failed(done, number, error)
+        else:
+            self._tell({"done": done, "ok": True, "result": plain(result)})
+
+    def _failed(self, done: Plain, number: int, error: Exception) -> None:
+        self.failed += 1
+        told = error_value(error)
+        if isinstance(error, WrongArgument):
+            told = {"type": "WrongArgument", "line": number, "argument": error.argument, "message": str(error)}
+        self._tell({"done": done, "ok": False, "error": told})
+
+
+def _object(text: str) -> dict[str, object]:
+    try:
+        line = json.loads(text, parse_constant=_no_number)
+    except ValueError as error:
+        raise WrongArgument(f"the line is not JSON: {error}") from None
+    except RecursionError:
+        raise WrongArgument("the line is nested too deep") from None
+    if not isinstance(line, dict):
+        raise WrongArgument("the line is not an object")
+    return line
+
+
+def _no_number(_: str) -> object:
+    raise ValueError("a number that JSON does not have")

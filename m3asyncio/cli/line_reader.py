@@ -1,0 +1,98 @@
+"""Lines of standard input, or of a file, for an event loop: read by a thread that nobody waits for.
+
+A thread, because no other way serves terminals, pipes, files and Windows alike, and leaves the terminal blocking for
+those who share it. It reads only when a line is wanted. It is a daemon, and reads the descriptor itself, not
+`sys.stdin`, whose lock would keep the interpreter from ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import deque
+from typing import Final
+
+MAX_LINE: Final = 1 << 20
+"""Bytes of a line; what is beyond is dropped."""
+_CHUNK: Final = 1 << 16
+
+
+class LineReader:
+    """An async iterator of lines without their ends; it ends with the input, or after `close`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._loop = asyncio.get_running_loop()
+        self._lines: deque[str] = deque()
+        self._rest = bytearray()
+        self._ready = asyncio.Event()
+        self._is_over = False
+        self._is_reading = False
+        self._wanted = threading.Semaphore(0)
+        self._thread: threading.Thread | None = None
+
+    def __aiter__(self) -> LineReader:
+        return self
+
+    async def __anext__(self) -> str:
+        while not self._lines:
+            if self._is_over:
+                raise StopAsyncIteration
+            self._ready.clear()
+            self._read()
+            await self._ready.wait()
+        return self._lines.popleft()
+
+    def close(self) -> None:
+        """Give out no more lines; what is being read then is lost."""
+        self._is_over = True
+        self._lines.clear()
+        self._wanted.release()
+        self._ready.set()
+
+    def _read(self) -> None:
+        if self._is_reading:
+            return
+        self._is_reading = True
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="m3-lines", daemon=True)
+            self._thread.start()
+        self._wanted.release()
+
+    def _work(self) -> None:
+        chunk = b"-"
+        while chunk:
+            self._wanted.acquire()
+            if self._is_over:
+                return
+            try:
+                chunk = os.read(self._descriptor, _CHUNK)
+            except OSError:  # the terminal has gone
+                chunk = b""
+            try:
+                self._loop.call_soon_threadsafe(self._take, chunk)
+            except RuntimeError:  # the loop is closed: nobody wants to know
+                return
+
+    def _take(self, chunk: bytes) -> None:
+        self._is_reading = False
+        if self._is_over:
+            return
+        *whole, rest = chunk.split(b"\n")
+        for part in whole:
+            self._grow(part)
+            self._end_line()
+        self._grow(rest)
+        if not chunk:
+            self._is_over = True
+            if self._rest:
+                self._end_line()
+        self._ready.set()
+
+    def _grow(self, part: bytes) -> None:
+        self._rest += part[: MAX_LINE - len(self._rest)]
+
+    def _end_line(self) -> None:
+        self._lines.append(self._rest.decode("utf-8", "replace").removesuffix("\r"))
+        self._rest.clear()

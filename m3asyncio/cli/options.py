@@ -1,0 +1,199 @@
+"""The commands of `m3`, their options and their help."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Any, Final
+
+from m3core.controller.features import FeatureLevel
+from m3core.limits import MAX_PARTICIPANTS
+
+EXIT_CODES: Final = """\
+exit codes:
+  0    all went well
+  1    it failed; one line on stderr says why (--debug: all that is known)
+  2    wrong usage, or an optional part is not installed
+  130  ended by Ctrl-C{stop}
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = _parser(
+        None,
+        prog="m3",
+        description="M3 video conferences from the terminal: see one happen, run a server, join one.",
+        epilog="examples:\n"
+        "  m3 demo                    hold a whole conference on this machine and check it\n"
+        "  m3 serve                   run a controller here; prints an invitation URL\n"
+        "  m3 join URL --publish pattern\n\n" + EXIT_CODES.format(stop=" (serve and join: 0, that is how they end)"),
+    )
+    parser.add_argument("--version", action="version", version=f"m3 {_version()}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_serve(commands)
+    _add_join(commands)
+    return parser
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options; ends the process with status 2 if they are wrong. The token of `M3_TOKEN` becomes one of them."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    options.token = os.environ.get("M3_TOKEN") or None
+    if options.command == "join" and options.account:
+        if options.controller is None:
+            parser.error("--account needs --controller URL: your token goes nowhere else")
+        if options.token is None:
+            parser.error("--account needs your access token in the environment variable M3_TOKEN")
+    return options
+
+
+def _version() -> str:
+    try:
+        return metadata.version("m3-conference")
+    except metadata.PackageNotFoundError:
+        return "(not installed: run from its sources)"
+
+
+_Commands = Any  # argparse gives its sub-parsers a private type
+
+
+def _parser(commands: _Commands, **arguments: Any) -> argparse.ArgumentParser:
+    make: Callable[..., argparse.ArgumentParser] = commands.add_parser if commands else argparse.ArgumentParser
+    return make(formatter_class=argparse.RawDescriptionHelpFormatter, **arguments)
+
+
+def _add_demo(commands: _Commands) -> None:
+    parser = _parser(
+        commands,
+        name="demo",
+        help="hold a real conference on this machine, and check it",
+        description="Holds a real conference on this machine: a controller with its media server on a free loopback\n"
+        "port, the owner Ada and her guest Bob, over real HTTP, WebSocket and WebRTC. Shows what happens,\n"
+        "checks every picture that arrives, and draws what the two saw into a picture.",
+        epilog="examples:\n"
+        "  m3 demo\n"
+        "  m3 demo --seconds 10 --picture seen.png\n"
+        "  m3 demo --file clip.mp4      Ada publishes the clip instead of a test pattern\n"
+        "  m3 demo --json | tail -1     for programs\n\n" + EXIT_CODES.format(stop=""),
+    )
+    parser.add_argument(
+        "--seconds", type=_seconds, default=4.0, metavar="N", help="how long each stream is received (4)"
+    )
+    parser.add_argument("--file", metavar="FILE", help="a media file that Ada publishes instead of the pattern")
+    parser.add_argument("--picture", default="demo.png", metavar="PATH", help="where the picture goes (demo.png)")
+    parser.add_argument("--no-picture", dest="picture", action="store_const", const=None, help="draw no picture")
+    parser.add_argument(
+        "--json", action="store_true", help="the last line of stdout is one JSON object; the rest: stderr"
+    )
+    _add_debug(parser)
+
+
+def _add_serve(commands: _Commands) -> None:
+    parser = _parser(
+        commands,
+        name="serve",
+        help="run a controller with its media server until stopped",
+        description="Runs a controller with its media server until you stop it (Ctrl-C), creates a meeting, and\n"
+        "prints an invitation URL that others join with `m3 join URL`.",
+        epilog="examples:\n"
+        "  m3 serve                     for this machine alone\n"
+        "  m3 serve --port 8080 --title 'Stand-up'\n"
+        "  m3 serve --port 8080 --public-url https://meet.example.org   for others, behind a TLS proxy\n"
+        "  M3_TOKEN=... m3 serve --waiting-room   you moderate: m3 join URL --account with the same token\n\n"
+        + EXIT_CODES.format(stop=" before it served; afterwards Ctrl-C is its proper end: 0"),
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
+    parser.add_argument("--port", type=_port, default=0, help="the TCP port (0: a free one)")
+    parser.add_argument("--title", default="Meeting", help="the title of the meeting")
+    parser.add_argument("--public-url", metavar="URL", help="how guests reach it, if not at host and port")
+    parser.add_argument(
+        "--feature-level",
+        choices=[level.value for level in FeatureLevel],
+        default=FeatureLevel.CAPTURE.value,
+        metavar="LEVEL",
+        help="the version of the server to behave like: capture (the default, about 0.1), 0.3 ... "
+        f"{list(FeatureLevel)[-1].value}",
+    )
+    parser.add_argument("--waiting-room", action="store_true", help="guests wait until a moderator lets them in")
+    parser.add_argument("--participant-limit", type=_count, metavar="N", help="how many may be in (from level 0.3 on)")
+    parser.add_argument("--time-limit", type=_seconds, metavar="N", help="seconds that it lasts (from level 0.3 on)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of text")
+    _add_debug(parser)
+
+
+def _add_join(commands: _Commands) -> None:
+    parser = _parser(
+        commands,
+        name="join",
+        help="join a conference with its invitation URL",
+        description="Joins a conference, receives all its streams, and prints what happens: who comes and goes,\n"
+        "talks, writes, shares a screen or raises a hand, polls and timers. What you type is said to all; /help lists\n"
+        "what else can be typed. Ends with Ctrl-C, Ctrl-D, or the conference.",
+        epilog="examples:\n"
+        "  m3 join http://127.0.0.1:8080/invite/95e0...\n"
+        "  m3 join URL --name Ada --publish pattern --screen slides.mp4\n"
+        "  m3 join URL --save-frames frames --seconds 60     a picture a second of each stream\n"
+        "  m3 join URL --json | jq .event                    for programs\n"
+        "  M3_TOKEN=... m3 join URL --account --controller http://127.0.0.1:8080\n\n"
+        "a bot is a program that reads events and writes commands, one JSON object a line\n"
+        "(docs/scripting.md; examples/bot.sh):\n"
+        "  m3 join URL --no-receive --events jsonl --commands -\n"
+        '  {"do": "chat", "text": "hello"}           {"do": "wait", "event": "ChatMessage", "timeout": 10}\n'
+        '  {"do": "moderation.kick", "target": "Bob"}  {"do": "help"}\n\n'
+        + EXIT_CODES.format(stop=" before it had joined; afterwards Ctrl-C is its proper end: 0"),
+    )
+    parser.add_argument("url", metavar="URL", help="the invitation URL (m3 serve prints one)")
+    parser.add_argument("--name", help="your name, as the others see it (your login name)")
+    parser.add_argument("--publish", metavar="pattern|FILE", help="publish a test pattern with a tone, or a media file")
+    parser.add_argument("--screen", metavar="pattern|FILE", help="share a test pattern or a media file as your screen")
+    parser.add_argument("--save-frames", metavar="DIR", help="write one PNG a second of each stream into DIR")
+    parser.add_argument("--no-receive", dest="receive", action="store_false", help="receive no streams: for bots")
+    parser.add_argument("--controller", metavar="URL", help="the controller, if it cannot be told from the link")
+    parser.add_argument("--password", help="the password of the room")
+    parser.add_argument(
+        "--account", action="store_true", help="join with your account, its access token in M3_TOKEN, at --controller"
+    )
+    parser.add_argument("--seconds", type=_seconds, metavar="N", help="leave after N seconds")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--json", action="store_true", help="print each event, and at the end a summary, as JSON lines")
+    told.add_argument("--events", choices=("jsonl",), help="print each event with all its fields as a JSON line")
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument(
+        "--chat",
+        action=argparse.BooleanOptionalAction,
+        help="take what is typed, or piped in (by default if it comes from a terminal and text is printed)",
+    )
+    given.add_argument("--commands", metavar="-|FILE", help="carry out JSON lines of standard input or a file")
+    parser.add_argument("--stay", action="store_true", help="stay when the input ends")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a line of --commands failed")
+    _add_debug(parser)
+
+
+def _add_debug(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--debug", action="store_true", help="show where errors come from (a traceback)")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 86_400:
+        raise argparse.ArgumentTypeError("seconds are above 0 and at most 86400")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 0 < value <= MAX_PARTICIPANTS:
+        raise argparse.ArgumentTypeError(f"participants are 1 to {MAX_PARTICIPANTS}")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65_535:
+        raise argparse.ArgumentTypeError("a port is 0 to 65535")
+    return value

@@ -1,0 +1,153 @@
+"""What lines of `--commands` can ask for beyond the commands of the protocol: waiting, publishing, leaving."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import typing
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from m3asyncio.cli.catalogue import Catalogue
+from m3asyncio.cli.from_json import WrongArgument
+from m3asyncio.cli.jsonl import Plain, event_line, plain
+from m3asyncio.cli.publishing import camera, screen
+from m3core.client.conference import Conference
+from m3core.client.publication import Publication
+from m3core.conference.events import ConferenceEvent
+from m3core.conference.state import ConferenceState
+from m3core.errors import ConferenceEnded, LocalProtocolError
+from m3core.values import MediaSessionType
+
+MAX_HEARD: Final = 1_000
+"""Events that are kept for the next `wait`; the oldest are dropped."""
+
+
+class Heard:
+    """The events that no `wait` has seen yet."""
+
+    def __init__(self, elapsed: Callable[[], float]) -> None:
+        self._elapsed = elapsed
+        self._events: deque[dict[str, Plain]] = deque(maxlen=MAX_HEARD)
+        self._more = asyncio.Event()
+        self.is_over = asyncio.Event()
+        """Set when the conference has ended."""
+
+    def put(self, event: ConferenceEvent) -> None:
+        """Something happened."""
+        self._events.append(event_line(event, self._elapsed()))
+        self._more.set()
+
+    def end(self) -> None:
+        """Nothing will happen any more."""
+        self.is_over.set()
+        self._more.set()
+
+    async def next(self, name: str, where: Mapping[str, object]) -> dict[str, Plain]:
+        """The first event that fits; it and all before it are forgotten. Raises `ConferenceEnded`."""
+        while True:
+            while self._events:
+                event = self._events.popleft()
+                if event["event"] == name and all(_at(event, path) == value for path, value in where.items()):
+                    return event
+            if self.is_over.is_set():
+                raise ConferenceEnded("closed")
+            self._more.clear()
+            await self._more.wait()
+
+
+class Script:
+    """Each public method is a command; its parameters are checked like those of all others."""
+
+    def __init__(self, conference: Conference, heard: Heard) -> None:
+        self._conference = conference
+        self._heard = heard
+        self._publications: dict[MediaSessionType, Publication] = {}
+        self.catalogue = Catalogue(conference, self)
+
+    async def wait(
+        self,
+        event: str,
+        where: Mapping[str, object] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - an argument of the line
+    ) -> dict[str, Plain]:
+        """Wait for an event of a class, with fields as in ``where``; what came since the last `wait` counts."""
+        names = event_names()
+        if event not in names:
+            near = difflib.get_close_matches(event, names) or names
+            raise WrongArgument(f"there is no such event; there is: {', '.join(near)}", "event")
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._heard.next(event, where or {})
+        except TimeoutError:
+            raise TimeoutError(f"no {event} within {timeout:g} s") from None
+
+    async def sleep(self, seconds: float) -> None:
+        """Do nothing for so long, or until the conference ends."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._heard.is_over.wait()
+        except TimeoutError:
+            return
+
+    async def publish(self, source: str = "pattern") -> None:
+        """Publish camera and microphone: a test pattern with a tone, or a media file."""
+        video, audio = camera(source, self._conference.own.display_name)
+        publication = await self._conference.publish(video=video, audio=audio)
+        self._publications[MediaSessionType.VIDEO] = publication
+
+    async def share_screen(self, source: str = "pattern") -> None:
+        """Share the screen: a test pattern, or a media file."""
+        publication = await self._conference.share_screen(screen(source, self._conference.own.display_name))
+        self._publications[MediaSessionType.SCREEN] = publication
+
+    async def set_sending(
+        self, audio: bool, video: bool, media_session_type: MediaSessionType = MediaSessionType.VIDEO
+    ) -> None:
+        """Mute or unmute the own tracks."""
+        publication = self._publication(media_session_type)
+        await publication.unmute(audio=audio, video=video)
+        await publication.mute(audio=not audio, video=not video)
+
+    async def unpublish(self, media_session_type: MediaSessionType = MediaSessionType.VIDEO) -> None:
+        """Stop publishing, or sharing the screen."""
+        await self._publication(media_session_type).stop()
+        del self._publications[media_session_type]
+
+    async def state(self) -> ConferenceState:
+        """Everything that is known now: who is there, what was said, which poll runs."""
+        return self._conference.state
+
+    async def help(self) -> dict[str, str]:
+        """Every command with its arguments."""
+        return {name: known.usage for name, known in self.catalogue.items()}
+
+    async def leave(self) -> None:
+        """Leave the conference."""
+        await self._conference.leave()
+
+    def _publication(self, kind: MediaSessionType) -> Publication:
+        if kind not in self._publications:
+            raise LocalProtocolError(f"no {kind.value} was published here")
+        return self._publications[kind]
+
+
+def event_names() -> list[str]:
+    """The classes of all events."""
+    return sorted(kind.__name__ for kind in _classes(ConferenceEvent))
+
+
+def _classes(union: object) -> Iterator[type]:
+    if isinstance(union, type):
+        yield union
+    for one in typing.get_args(union):
+        yield from _classes(one)
+
+
+def _at(event: Mapping[str, Plain], path: str) -> Plain:
+    """What ``path``, e.g. ``participant.display_name``, leads to; None if to nothing."""
+    found: Plain = plain(event)
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found

@@ -1,0 +1,87 @@
+"""What goes into `m3 join` while it runs: lines that are typed, or lines of commands."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Final
+
+from m3asyncio.cli.bot import Bot
+from m3asyncio.cli.line_reader import LineReader
+from m3asyncio.cli.script import Heard
+from m3asyncio.cli.telling import Teller
+from m3asyncio.cli.trouble import error_line
+from m3asyncio.cli.typed_lines import TypedLines
+from m3core.client.conference import Conference
+from m3core.errors import M3Error
+
+STDIN: Final = 0
+
+
+@contextlib.contextmanager
+def opened(options: argparse.Namespace) -> Iterator[int | None]:
+    """The descriptor that lines come from; None if nothing is to be read. Raises `OSError`."""
+    if options.commands not in (None, "-"):
+        with open(options.commands, "rb", buffering=0) as file:  # noqa: PTH123 - the path may be a pipe: /dev/fd/3
+            yield file.fileno()
+    elif options.commands == "-" or _is_typed(options):
+        yield STDIN
+    else:
+        yield None
+
+
+def _is_typed(options: argparse.Namespace) -> bool:
+    """Whether somebody types, or lines are piped in as if: asked for, or text from and to a terminal."""
+    if options.chat is not None:
+        return bool(options.chat)
+    if options.json or options.events or options.commands or not os.isatty(STDIN):
+        return False
+    with contextlib.suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is in the background
+        return os.tcgetpgrp(STDIN) == os.getpgrp()  # who reads a terminal in the background is stopped
+    return True
+
+
+class Taking:
+    """Reads lines from a descriptor and does what they ask for, until their end or that of the conference."""
+
+    def __init__(self, conference: Conference, descriptor: int, teller: Teller, heard: Heard) -> None:
+        self._conference = conference
+        self._teller = teller
+        self._lines = LineReader(descriptor)
+        self._bot = Bot(conference, heard, teller.output.object)
+
+    @property
+    def failed(self) -> int:
+        """How many commands failed."""
+        return self._bot.failed
+
+    async def run(self, *, commands: bool, stay: bool) -> None:
+        """Take lines; then leave, unless ``stay``."""
+        if commands:
+            await self._bot.run(self._lines)
+        else:
+            await self._type()
+        if not stay:
+            await self._conference.leave()
+
+    def close(self) -> None:
+        """The conference is over."""
+        self._lines.close()
+
+    async def _type(self) -> None:
+        typed = TypedLines(self._conference, self._say)
+        async with asyncio.TaskGroup() as begun:
+            async for text in self._lines:
+                begun.create_task(self._enter(typed, text))
+
+    async def _enter(self, typed: TypedLines, text: str) -> None:
+        try:
+            await typed.enter(text)
+        except M3Error as error:
+            self._say(f"not done: {error_line(error)}")
+
+    def _say(self, text: str) -> None:
+        self._teller.output.line(" " * 10, (text, "dim"))

@@ -1,0 +1,154 @@
+"""One legal vote as users see it, and how the server's words become one (signaling.md § 17)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import evolve, field, frozen
+
+from m3core.errors import MalformedMessage
+from m3core.messages import legal_vote
+from m3core.messages.legal_vote import StopKind, SummaryReason, VoteKind, VoteOption, VoteState
+from m3core.values import LegalVoteId, ParticipantId, Secret, Timestamp
+
+
+@frozen(kw_only=True)
+class Tally:
+    """How many voted what; ``abstain``: None where that is not enabled."""
+
+    yes: int
+    no: int
+    abstain: int | None = None
+
+
+@frozen(kw_only=True)
+class LegalVote:
+    """One vote: what is asked of whom, our part in it, and how it ended."""
+
+    id: LegalVoteId
+    initiator_id: ParticipantId
+    kind: VoteKind
+    """Whether votes have names, and whether they show before the end."""
+    name: str
+    subtitle: str | None = None
+    topic: str | None = None
+    allowed_participants: tuple[ParticipantId, ...]
+    max_votes: int
+    enable_abstain: bool
+    auto_close: bool
+    """It ends when all have voted."""
+    create_pdf: bool
+    started_at: Timestamp
+    duration: int | None = None
+    """Seconds; None: until somebody stops it."""
+    ends_at: Timestamp | None = None
+    token: Secret | None = None
+    """What we vote with; None if we may not vote."""
+    own_vote: VoteOption | None = None
+    """What we voted, if we did."""
+    tally: Tally | None = None
+    """None until the server tells: at the end, in `VoteKind.LIVE_ROLL_CALL` all the time."""
+    voting_record: Mapping[str, VoteOption] = field(factory=lambda: MappingProxyType({}), repr=False)
+    """What was voted, by participant id, or by token in pseudonymous votes."""
+    state: VoteState = VoteState.STARTED
+    """`FINISHED` has a result, `CANCELED` and `INVALID` have a ``reason``."""
+    stop_kind: StopKind | None = None
+    """What finished it; `StopKind.BY_PARTICIPANT` and `BY_USER` mean the same."""
+    ended_by: ParticipantId | None = None
+    """Who stopped or canceled it, if the server told."""
+    ended_at: Timestamp | None = None
+    reason: SummaryReason | None = None
+    custom_reason: str | None = None
+    """The text of `SummaryReason.CUSTOM`."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether one can vote now."""
+        return self.state is VoteState.STARTED
+
+    @property
+    def may_vote(self) -> bool:
+        """Whether our vote is still awaited."""
+        return self.is_running and self.token is not None and self.own_vote is None
+
+    def remaining(self, now_utc: dt.datetime) -> dt.timedelta | None:
+        """How long one may still vote at ``now_utc`` (aware), at least zero; None: until somebody stops it."""
+        return None if self.ends_at is None else max(self.ends_at.datetime - now_utc, dt.timedelta())
+
+
+def started(told: legal_vote.Started | legal_vote.VoteSummary) -> LegalVote:
+    """A vote that began. Raises `MalformedMessage` for instants that are none: `LegalVote.remaining` must not."""
+    ends_at = None
+    if told.duration is not None:
+        try:
+            ends_at = Timestamp.of(told.start_time.datetime + dt.timedelta(seconds=told.duration))
+        except OverflowError:
+            raise MalformedMessage("out of range", "$.payload.duration") from None
+    return LegalVote(
+        id=told.legal_vote_id,
+        initiator_id=told.initiator_id,
+        kind=told.kind,
+        name=told.name,
+        subtitle=told.subtitle,
+        topic=told.topic,
+        allowed_participants=told.allowed_participants,
+        max_votes=told.max_votes,
+        enable_abstain=told.enable_abstain,
+        auto_close=told.auto_close,
+        create_pdf=told.create_pdf,
+        started_at=told.start_time,
+        duration=told.duration,
+        ends_at=ends_at,
+        token=told.token,
+    )
+
+
+def summed_up(told: legal_vote.VoteSummary, own: ParticipantId) -> LegalVote:
+    """A vote of which `join_success` tells. Raises as `started`."""
+    return evolve(
+        counted(started(told), told, own),
+        state=told.state,
+        stop_kind=told.stop_kind,
+        ended_by=told.stopped_by or told.issuer,
+        ended_at=told.end_time,
+        reason=told.reason,
+        custom_reason=told.custom,
+    )
+
+
+def counted(
+    vote: LegalVote, told: legal_vote.Updated | legal_vote.Stopped | legal_vote.VoteSummary, own: ParticipantId
+) -> LegalVote:
+    """``vote`` with the counts that ``told`` has, which show what we voted as well."""
+    record = vote.voting_record if told.voting_record is None else MappingProxyType(dict(told.voting_record))
+    tally = vote.tally
+    if told.yes is not None and told.no is not None:
+        tally = Tally(yes=told.yes, no=told.no, abstain=told.abstain)
+    own_vote = record.get(own) or (None if vote.token is None else record.get(vote.token.reveal()))
+    return evolve(vote, tally=tally, voting_record=record, own_vote=own_vote or vote.own_vote)
+
+
+def stopped(vote: LegalVote, told: legal_vote.Stopped, own: ParticipantId) -> LegalVote:
+    """``vote``, which is over."""
+    is_valid = told.results is legal_vote.VoteResults.VALID
+    return evolve(
+        counted(vote, told, own),
+        state=VoteState.FINISHED if is_valid else VoteState.INVALID,
+        stop_kind=told.kind,
+        ended_by=told.issuer,
+        ended_at=told.end_time,
+        reason=None if told.reason is None else SummaryReason(told.reason.value),
+    )
+
+
+def canceled(vote: LegalVote, told: legal_vote.Canceled) -> LegalVote:
+    """``vote``, which has no result."""
+    return evolve(
+        vote,
+        state=VoteState.CANCELED,
+        ended_at=told.end_time,
+        reason=SummaryReason(told.reason.value),
+        custom_reason=told.custom,
+    )

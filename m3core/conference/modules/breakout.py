@@ -1,0 +1,233 @@
+"""Namespace `breakout`: rooms beside the main room, and who is in which (signaling.md § 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from attrs import evolve, field, frozen
+
+from m3core.conference.common import Participant
+from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
+from m3core.errors import LimitExceeded, LocalProtocolError
+from m3core.limits import MAX_PARTICIPANTS
+from m3core.messages import Event, breakout
+from m3core.messages.breakout import BreakoutRoom
+from m3core.messages.control import JoinSuccess
+from m3core.values import BreakoutRoomId, ParticipantId, Timestamp
+
+if TYPE_CHECKING:
+    from m3core.conference.events import ConferenceEvent
+
+
+# -- state ---
+@frozen(kw_only=True)
+class BreakoutMember:
+    """Somebody who is in another room than we."""
+
+    participant: Participant
+    room_id: BreakoutRoomId | None
+    """None is the main room."""
+
+
+@frozen(kw_only=True)
+class BreakoutState:
+    """The breakout rooms, and who is in which. Who is with us is in `ConferenceState.participants`."""
+
+    rooms: tuple[BreakoutRoom, ...] = ()
+    """Empty while none are open."""
+    current: BreakoutRoomId | None = None
+    """Where we are; None is the main room."""
+    assignment: BreakoutRoomId | None = None
+    """Where we are meant to go; nothing forces us."""
+    expires: Timestamp | None = None
+    """None: open end."""
+    is_closing: bool = False
+    """The rooms were closed: whoever is in one has 5 minutes to leave it."""
+    elsewhere: Mapping[ParticipantId, BreakoutMember] = field(factory=lambda: MappingProxyType({}))
+    """Who is in another room; at most `MAX_PARTICIPANTS`, further ones are not kept."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether breakout rooms are open."""
+        return bool(self.rooms)
+
+    def room(self, room_id: BreakoutRoomId) -> BreakoutRoom:
+        """The room of that id; one that we were not told of has no name."""
+        return next((room for room in self.rooms if room.id == room_id), BreakoutRoom(id=room_id, name=""))
+
+    def members(self, room_id: BreakoutRoomId | None) -> tuple[Participant, ...]:
+        """Who is in another room; None is the main room."""
+        return tuple(member.participant for member in self.elsewhere.values() if member.room_id == room_id)
+
+
+# -- events ---
+@frozen(kw_only=True)
+class BreakoutStarted:
+    """Breakout rooms are open, perhaps instead of others; ``assignment``: where we are meant to go, if anywhere."""
+
+    rooms: tuple[BreakoutRoom, ...]
+    assignment: BreakoutRoom | None = None
+    expires: Timestamp | None = None
+
+
+@frozen(kw_only=True)
+class BreakoutStopped:
+    """The breakout rooms are closed, and will be empty in 5 minutes; ``expired``: nobody closed them, time did."""
+
+    expired: bool
+
+
+@frozen(kw_only=True)
+class BreakoutRoomJoined:
+    """Somebody is in another room than we; ``room``: None is the main room."""
+
+    participant: Participant
+    room: BreakoutRoom | None
+
+
+@frozen(kw_only=True)
+class BreakoutRoomLeft:
+    """Somebody left another room, and perhaps comes to ours; ``room``: None is the main room."""
+
+    participant: Participant
+    room: BreakoutRoom | None
+
+
+BreakoutEvent: TypeAlias = BreakoutStarted | BreakoutStopped | BreakoutRoomJoined | BreakoutRoomLeft
+
+
+# -- folding ---
+class BreakoutModule(ClientModule[BreakoutState]):
+    """The rooms, and who is elsewhere."""
+
+    NAMESPACE = "breakout"
+    RULES: ClassVar[Rules] = MappingProxyType(
+        {
+            breakout.Start: rule("insufficient_permissions", answered=True),
+            breakout.Stop: rule("insufficient_permissions", "inactive", answered=True),
+        }
+    )
+    _state = BreakoutState()
+
+    def build(self) -> BreakoutState:
+        """The snapshot."""
+        return self._state
+
+    def handlers(self) -> Mapping[type[Event], Handler]:
+        """Every event of `breakout`."""
+        return {
+            breakout.Started: self._started,
+            breakout.Stopped: lambda _: self._close(expired=False),
+            breakout.Expired: lambda _: self._close(expired=True),
+            breakout.Joined: self._joined,
+            breakout.Left: self._left_room,
+            breakout.Error: lambda event: self._refuse(event.error.value),
+        }
+
+    def entered(self, join: JoinSuccess) -> None:
+        """The rooms, and who is elsewhere. Our assignment stands if we knew it before a connection was lost."""
+        before, self._state = self._state, BreakoutState()
+        told = join.breakout
+        if told is None:
+            return
+        assignment = before.assignment if any(room.id == before.assignment for room in told.rooms) else None
+        self._state = BreakoutState(rooms=told.rooms, current=told.current, assignment=assignment, expires=told.expires)
+        elsewhere = {one.id: _member(one) for one in told.participants if one.left_at is None}
+        _check(len(elsewhere))
+        self._state = evolve(self._state, elsewhere=MappingProxyType(elsewhere))
+
+    def left(self) -> None:
+        """Whoever waits is in no room."""
+        self._state = BreakoutState()
+
+    def present_events(self) -> tuple[ConferenceEvent, ...]:
+        """The rooms, and who is elsewhere."""
+        if not self._state.is_active:
+            return ()
+        others = self._state.elsewhere.values()
+        joined = [BreakoutRoomJoined(participant=one.participant, room=self._room(one.room_id)) for one in others]
+        return (self._news(), *joined)
+
+    def _started(self, event: breakout.Started) -> None:
+        self._state = evolve(
+            self._state, rooms=event.rooms, assignment=event.assignment, expires=event.expires, is_closing=False
+        )
+        self._notify(self._news())
+        names = sorted(room.name for room in event.rooms)
+        self._acknowledge(
+            breakout.Start, lambda command: sorted(room.name for room in command.rooms) == names, result=event.rooms
+        )
+
+    def _close(self, *, expired: bool) -> None:
+        was_active = self._state.is_active
+        self._state = BreakoutState(current=self._state.current, is_closing=True)
+        if was_active:
+            self._notify(BreakoutStopped(expired=expired))
+        self._acknowledge(breakout.Stop)
+
+    def _joined(self, event: breakout.Joined) -> None:
+        others = {who: one for who, one in self._state.elsewhere.items() if who != event.id}
+        if event.left_at is None:
+            _check(len(others) + 1)
+            others[event.id] = _member(event)
+        self._state = evolve(self._state, elsewhere=MappingProxyType(others))
+        if event.left_at is None:
+            self._notify(
+                BreakoutRoomJoined(participant=others[event.id].participant, room=self._room(event.breakout_room))
+            )
+
+    def _left_room(self, event: breakout.Left) -> None:
+        gone = self._state.elsewhere.get(event.id)
+        if gone is None or gone.room_id != event.breakout_room:  # they are in yet another room already
+            return
+        others = {who: one for who, one in self._state.elsewhere.items() if who != event.id}
+        self._state = evolve(self._state, elsewhere=MappingProxyType(others))
+        self._notify(BreakoutRoomLeft(participant=gone.participant, room=self._room(gone.room_id)))
+
+    def _room(self, room_id: BreakoutRoomId | None) -> BreakoutRoom | None:
+        return None if room_id is None else self._state.room(room_id)
+
+    def _news(self) -> BreakoutStarted:
+        state = self._state
+        return BreakoutStarted(rooms=state.rooms, assignment=self._room(state.assignment), expires=state.expires)
+
+
+def _member(told: breakout.Joined | breakout.BreakoutParticipant) -> BreakoutMember:
+    participant = Participant(
+        id=told.id,
+        display_name=told.display_name,
+        role=told.role,
+        kind=told.participation_kind,
+        avatar_url=told.avatar_url,
+        joined_at=told.joined_at,
+    )
+    return BreakoutMember(participant=participant, room_id=told.breakout_room)
+
+
+def _check(members: int) -> None:
+    if members > MAX_PARTICIPANTS:
+        raise LimitExceeded("participants of breakout rooms", MAX_PARTICIPANTS, members, "participants")
+
+
+# -- commands ---
+class BreakoutCommands(CommandGroup[T]):
+    """For moderators."""
+
+    def start(self, rooms: Mapping[str, Iterable[Someone]], duration: int | None = None) -> T:
+        """Open rooms, instead of those that are open, for ``duration`` seconds or until they are stopped.
+
+        ``rooms``: by name, who is meant to go there. Done with a tuple of `BreakoutRoom`. Raises `LocalProtocolError`
+        for no room. Refused: `insufficient_permissions`.
+        """
+        plans = tuple(
+            breakout.RoomPlan(name=name, assignments=tuple(map(id_of, members))) for name, members in rooms.items()
+        )
+        if not plans:
+            raise LocalProtocolError("name at least one room: servers ignore the command otherwise")
+        return self._perform(breakout.Start(rooms=plans, duration=duration))
+
+    def stop(self) -> T:
+        """Close all rooms, in 5 minutes. Refused: `inactive`, `insufficient_permissions`."""
+        return self._perform(breakout.Stop())

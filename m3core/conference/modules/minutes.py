@@ -1,0 +1,190 @@
+"""Namespaces `protocol` and `meeting_notes`, its later name: the minutes of the meeting, a pad (signaling.md § 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
+
+from attrs import evolve, field, frozen
+
+from m3core.conference.modules.assets import AssetReady
+from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
+from m3core.errors import LocalProtocolError
+from m3core.messages import Event, meeting_notes, minutes, protocol
+from m3core.messages.base import hide
+from m3core.messages.control import JoinSuccess
+from m3core.values import ParticipantId
+
+if TYPE_CHECKING:
+    from m3core.conference.events import ConferenceEvent
+
+
+# -- state ---
+@frozen(kw_only=True)
+class MinutesState:
+    """Our session at the pad. Which of the others may write: `Participant.may_write_minutes`, our own too."""
+
+    namespace: str = "protocol"
+    """What the server calls the minutes; `meeting_notes` once it did."""
+    write_url: str | None = field(default=None, repr=hide)
+    read_url: str | None = field(default=None, repr=hide)
+    """Of the two, at most one is there: our personal way to the pad, a secret."""
+
+    @property
+    def url(self) -> str | None:
+        """Where the minutes are; None while there are none."""
+        return self.write_url or self.read_url
+
+    @property
+    def may_write(self) -> bool:
+        """Whether we may write them."""
+        return self.write_url is not None
+
+
+# -- events ---
+@frozen(kw_only=True)
+class MinutesWritable:
+    """We may write the minutes, at ``url``, which is ours alone."""
+
+    url: str = field(repr=hide)
+
+
+@frozen(kw_only=True)
+class MinutesReadable:
+    """There are minutes, and we may read them, no more; ``url`` is ours alone."""
+
+    url: str = field(repr=hide)
+
+
+MinutesEvent: TypeAlias = MinutesWritable | MinutesReadable | AssetReady
+
+
+# -- folding ---
+_NEW_NAME: Final = "meeting_notes"
+_SELECT = rule(
+    "insufficient_permissions", "invalid_participant_selection", "currently_initializing", "failed_initialization"
+)
+_DESELECT = rule(
+    "insufficient_permissions", "invalid_participant_selection", "currently_initializing", "not_initialized"
+)
+_PDF = rule("insufficient_permissions", "not_initialized", "storage_exceeded", answered=True)
+
+
+class MinutesModule(ClientModule[MinutesState]):
+    """The minutes, under either name."""
+
+    NAMESPACE = "protocol"
+    RULES: ClassVar[Rules] = MappingProxyType(
+        {
+            protocol.SelectWriter: _SELECT,
+            meeting_notes.SelectWriter: _SELECT,
+            protocol.DeselectWriter: _DESELECT,
+            meeting_notes.DeselectWriter: _DESELECT,
+            protocol.GeneratePdf: _PDF,
+            meeting_notes.GeneratePdf: _PDF,
+        }
+    )
+    _state = MinutesState()
+
+    def build(self) -> MinutesState:
+        """The snapshot."""
+        return self._state
+
+    def handlers(self) -> Mapping[type[Event], Handler]:
+        """Every event of both names."""
+        return {
+            protocol.WriteUrl: self._write_url,
+            meeting_notes.WriteUrl: self._write_url,
+            protocol.ReadUrl: self._read_url,
+            meeting_notes.ReadUrl: self._read_url,
+            protocol.PdfAsset: self._pdf_asset,
+            meeting_notes.PdfAsset: self._pdf_asset,
+            protocol.Error: self._error,
+            meeting_notes.Error: self._error,
+        }
+
+    def entered(self, join: JoinSuccess) -> None:
+        """Which name the server uses, as far as it shows; our URL follows at once if there is a pad."""
+        names = set[str]()
+        if join.tariff is not None:
+            names |= {*(join.tariff.enabled_modules or ()), *(join.tariff.modules or ())}
+        is_new = _NEW_NAME in names or any(one.meeting_notes is not None for one in join.participants)
+        self._state = MinutesState(namespace=_NEW_NAME if is_new else self.NAMESPACE)
+
+    def left(self) -> None:
+        """They were the room's."""
+        self._state = MinutesState(namespace=self._state.namespace)
+
+    def present_events(self) -> tuple[ConferenceEvent, ...]:
+        """Our way to the pad."""
+        if self._state.write_url is not None:
+            return (MinutesWritable(url=self._state.write_url),)
+        return () if self._state.read_url is None else (MinutesReadable(url=self._state.read_url),)
+
+    def _write_url(self, event: minutes.WriteUrl) -> None:
+        is_first = self._access(event, write_url=event.url)
+        self._notify(MinutesWritable(url=event.url))
+        own = self._own().id
+        self._acknowledge(minutes.SelectWriter, lambda command: is_first or own in command.participant_ids)
+
+    def _read_url(self, event: minutes.ReadUrl) -> None:
+        is_first = self._access(event, read_url=event.url)
+        self._notify(MinutesReadable(url=event.url))
+        if is_first:  # the pad was made
+            self._acknowledge(minutes.SelectWriter)
+        else:
+            own = self._own().id
+            self._acknowledge(minutes.DeselectWriter, lambda command: own in command.participant_ids)
+
+    def _access(self, event: Event, *, write_url: str | None = None, read_url: str | None = None) -> bool:
+        """Our session at the pad from now on; whether it is the first."""
+        is_first = self._state.url is None
+        self._conference.own = evolve(self._own(), may_write_minutes=write_url is not None)
+        self._state = MinutesState(namespace=event.NAMESPACE, write_url=write_url, read_url=read_url)
+        return is_first
+
+    def _pdf_asset(self, event: minutes.PdfAsset) -> None:
+        self._state = evolve(self._state, namespace=event.NAMESPACE)
+        ready = AssetReady(namespace=event.NAMESPACE, asset_id=event.asset_id, filename=event.filename)
+        self._notify(ready)
+        self._acknowledge(minutes.GeneratePdf, result=ready)
+
+    def _error(self, event: minutes.Error) -> None:
+        self._conference.dispatcher.refuse(event.NAMESPACE, event.error.value)
+
+
+# -- commands ---
+class MinutesCommands(CommandGroup[T]):
+    """For moderators. Sent in the namespace that the server showed, else in `protocol`."""
+
+    def select_writer(self, *participants: Someone) -> T:
+        """Let participants write; the first time, this makes the pad, and everybody gets a URL.
+
+        Raises `LocalProtocolError` if nobody is named. Refused: `invalid_participant_selection`,
+        `currently_initializing`, `failed_initialization`, `insufficient_permissions`.
+        """
+        command = meeting_notes.SelectWriter if self._has_new_name else protocol.SelectWriter
+        return self._perform(command(participant_ids=_ids(participants)))
+
+    def deselect_writer(self, *participants: Someone) -> T:
+        """Let participants only read. Raises as above. Refused: `not_initialized` as well."""
+        command = meeting_notes.DeselectWriter if self._has_new_name else protocol.DeselectWriter
+        return self._perform(command(participant_ids=_ids(participants)))
+
+    def generate_pdf(self) -> T:
+        """Make a PDF of the minutes; done with an `AssetReady`.
+
+        Refused: `not_initialized`, `storage_exceeded` (L), `insufficient_permissions`.
+        """
+        return self._perform((meeting_notes.GeneratePdf if self._has_new_name else protocol.GeneratePdf)())
+
+    @property
+    def _has_new_name(self) -> bool:
+        return self._state().minutes.namespace == _NEW_NAME
+
+
+def _ids(participants: tuple[Someone, ...]) -> tuple[ParticipantId, ...]:
+    if not participants:
+        raise LocalProtocolError("name at least one participant")
+    return tuple(map(id_of, participants))

@@ -1,0 +1,276 @@
+"""Namespace `polls`: one question at a time, live results, and what came out (signaling.md § 9)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import deque
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from attrs import evolve, frozen
+
+from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, T, known, rule
+from m3core.errors import LocalProtocolError, MalformedMessage
+from m3core.limits import MAX_PAST_POLLS
+from m3core.messages import Command, Event, polls
+from m3core.messages.control import JoinSuccess
+from m3core.values import PollId, Timestamp
+
+if TYPE_CHECKING:
+    from m3core.conference.engine import Conference
+    from m3core.conference.events import ConferenceEvent
+
+
+# -- state ---
+@frozen(kw_only=True)
+class PollChoice:
+    """What can be voted for. ``count``: how many did; None while the server does not tell."""
+
+    id: int
+    content: str
+    count: int | None = None
+
+
+@frozen(kw_only=True)
+class Poll:
+    """A question with choices."""
+
+    id: PollId
+    topic: str
+    choices: tuple[PollChoice, ...]
+    live: bool
+    """Whether counts are told while it runs."""
+    multiple_choice: bool
+    duration: int
+    """Seconds."""
+    started_at: Timestamp | None
+    ends_at: Timestamp | None
+    own_choices: frozenset[int] = frozenset()
+    """The ids of the choices that we voted for."""
+    is_done: bool = False
+
+    def remaining(self, now_utc: dt.datetime) -> dt.timedelta | None:
+        """How long one may still vote at ``now_utc`` (aware), at least zero; None if the server did not tell."""
+        return None if self.ends_at is None else max(self.ends_at.datetime - now_utc, dt.timedelta())
+
+
+@frozen(kw_only=True)
+class PollsState:
+    """The poll that runs, and those that are done."""
+
+    running: Poll | None = None
+    past: tuple[Poll, ...] = ()
+    """Those that ended while we were here, with results, the newest last; at most `MAX_PAST_POLLS`."""
+    dropped: int = 0
+    """How many older ones were dropped."""
+
+
+# -- events ---
+@frozen(kw_only=True)
+class PollStarted:
+    """One can vote."""
+
+    poll: Poll
+
+
+@frozen(kw_only=True)
+class PollUpdated:
+    """Somebody voted in a live poll."""
+
+    poll: Poll
+
+
+@frozen(kw_only=True)
+class PollDone:
+    """The results."""
+
+    poll: Poll
+
+
+PollsEvent: TypeAlias = PollStarted | PollUpdated | PollDone
+
+
+# -- folding ---
+class PollsModule(ClientModule[PollsState]):
+    """The poll that runs and those that are done."""
+
+    NAMESPACE = "polls"
+    RULES: ClassVar[Rules] = MappingProxyType(
+        {
+            polls.Start: rule(
+                "insufficient_permissions",
+                "still_running",
+                "invalid_duration",
+                "invalid_topic_length",
+                "invalid_choice_count",
+                "invalid_choice_description",
+                answered=True,
+            ),
+            polls.Vote: rule("invalid_poll_id", "voted_already", "invalid_choice_id", "multiple_choices_not_allowed"),
+            polls.Finish: rule("insufficient_permissions", "invalid_poll_id", answered=True),
+        }
+    )
+
+    def __init__(self, conference: Conference) -> None:
+        super().__init__(conference)
+        self._running: Poll | None = None
+        self._past: deque[Poll] = deque()
+        self._dropped = 0
+        self._missed = False
+        """A poll began that we were not told of."""
+        self._voted_before: frozenset[int] = frozenset()
+        """What stands if our last vote is refused."""
+
+    def build(self) -> PollsState:
+        """The snapshot."""
+        return PollsState(running=self._running, past=tuple(self._past), dropped=self._dropped)
+
+    def handlers(self) -> Mapping[type[Event], Handler]:
+        """Every event of `polls`."""
+        return {
+            polls.Started: self._started,
+            polls.LiveUpdate: self._live_update,
+            polls.Done: self._done,
+            polls.Error: lambda event: self._refuse(event.error.value),
+        }
+
+    def entered(self, join: JoinSuccess) -> None:
+        """The poll that runs; our own vote is known if we cast it before a connection was lost."""
+        before, self._running = self._running, None
+        self._missed = False
+        if join.polls is not None:
+            running = _poll(join.polls, join.polls.started)
+            if before is not None and before.id == running.id:
+                running = evolve(running, choices=before.choices, own_choices=before.own_choices)
+            else:
+                self._missed = True
+            self._running = running
+
+    def left(self) -> None:
+        """Polls belong to the room."""
+        self._running = None
+        self._past.clear()
+        self._dropped = 0
+
+    def present_events(self) -> tuple[ConferenceEvent, ...]:
+        """The poll that runs."""
+        return () if self._running is None else (PollStarted(poll=self._running),)
+
+    def missed_events(self) -> tuple[ConferenceEvent, ...]:
+        """A poll that began meanwhile."""
+        return self.present_events() if self._missed else ()
+
+    def sent(self, command: Command) -> None:
+        """Most servers do not answer a vote."""
+        if isinstance(command, polls.Vote) and self._running is not None:
+            self._voted_before = self._running.own_choices
+            chosen = command.choice_ids if command.choice_id is None else (command.choice_id,)
+            self._running = evolve(self._running, own_choices=frozenset(chosen or ()))
+
+    def refused(self, command: Command) -> None:
+        """The vote before it stands."""
+        running = self._running
+        if isinstance(command, polls.Vote) and running is not None and running.id == command.poll_id:
+            self._running = evolve(running, own_choices=self._voted_before)
+
+    def _started(self, event: polls.Started) -> None:
+        running = self._running = _poll(event, event.timestamp)
+        self._notify(PollStarted(poll=running))
+        self._acknowledge(polls.Start, lambda command: command.topic.strip() == running.topic.strip(), result=running)
+
+    def _live_update(self, event: polls.LiveUpdate) -> None:
+        if self._running is not None and self._running.id == event.id:
+            self._running = _counted(self._running, event.results)
+            self._notify(PollUpdated(poll=self._running))
+
+    def _done(self, event: polls.Done) -> None:
+        if self._running is None or self._running.id != event.id:
+            return
+        done = evolve(_counted(self._running, event.results), is_done=True)
+        self._running = None
+        if len(self._past) == MAX_PAST_POLLS:
+            self._past.popleft()
+            self._dropped += 1
+        self._past.append(done)
+        self._notify(PollDone(poll=done))
+        self._acknowledge(polls.Finish, lambda command: command.id == done.id, result=done)
+
+
+def _poll(told: polls.Started | polls.JoinData, started: Timestamp | None) -> Poll:
+    """Raises `MalformedMessage` for instants that are none: `Poll.remaining` must not."""
+    ends_at = None
+    if started is not None:
+        try:
+            ends_at = Timestamp.of(started.datetime + dt.timedelta(seconds=told.duration))
+        except OverflowError:
+            raise MalformedMessage("out of range", "$.payload.duration") from None
+    return Poll(
+        id=told.id,
+        topic=told.topic,
+        choices=tuple(PollChoice(id=one.id, content=one.content) for one in told.choices),
+        live=told.live,
+        multiple_choice=told.multiple_choice,
+        duration=told.duration,
+        started_at=started,
+        ends_at=ends_at,
+    )
+
+
+def _counted(poll: Poll, results: Iterable[polls.ChoiceResult]) -> Poll:
+    counts = {result.id: result.count for result in results}
+    choices = tuple(evolve(choice, count=counts.get(choice.id, choice.count)) for choice in poll.choices)
+    return evolve(poll, choices=choices)
+
+
+# -- commands ---
+class PollsCommands(CommandGroup[T]):
+    """Starting and finishing is for moderators."""
+
+    def start(
+        self,
+        topic: str,
+        choices: Iterable[str],
+        *,
+        duration: int,
+        live: bool = True,
+        multiple_choice: bool = False,
+    ) -> T:
+        """Ask for ``duration`` seconds (2 to 3600); done with the `Poll`.
+
+        ``topic``: 2 to 100 bytes; ``choices``: 2 to 64 of 1 to 100 bytes; ``multiple_choice``: L 0.7. Refused:
+        `still_running`, `invalid_duration`, `invalid_topic_length`, `invalid_choice_count`,
+        `invalid_choice_description`, `insufficient_permissions`.
+        """
+        return self._perform(
+            polls.Start(
+                topic=topic, choices=tuple(choices), duration=duration, live=live, multiple_choice=multiple_choice
+            )
+        )
+
+    def vote(self, *choices: str | int | PollChoice) -> T:
+        """Vote, in the poll that runs, for one choice, named by its text, id or itself.
+
+        Several, or none to take the vote back, need L 0.7. Raises `LocalProtocolError` if no poll runs or it has no
+        such choice. Refused: `voted_already` (capture era), `multiple_choices_not_allowed`, `invalid_poll_id` (over).
+        """
+        poll = self._running()
+        ids = tuple(_choice_id(poll, choice) for choice in choices)
+        if len(ids) == 1:
+            return self._perform(polls.Vote(poll_id=poll.id, choice_id=ids[0]))
+        return self._perform(polls.Vote(poll_id=poll.id, choice_ids=ids))
+
+    def finish(self) -> T:
+        """End the poll that runs; done with the `Poll` and its results. Raises `LocalProtocolError` if none runs."""
+        return self._perform(polls.Finish(id=self._running().id))
+
+    def _running(self) -> Poll:
+        return known(self._state().polls.running, "poll that runs")
+
+
+def _choice_id(poll: Poll, named: str | int | PollChoice) -> int:
+    wanted = named.id if isinstance(named, PollChoice) else named
+    for choice in poll.choices:
+        if wanted in (choice.id, choice.content):
+            return choice.id
+    raise LocalProtocolError("the poll has no such choice")

@@ -1,0 +1,253 @@
+"""Namespace `recording`: whether the room is recorded, and where it is streamed to (signaling.md § 11).
+
+Two models: capture-era servers know one recording (`RecordingState.status`), later ones any number of targets
+(`RecordingState.targets`), of which a recording is one. `RecordingCommands.start` and ``stop`` serve both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
+
+from attrs import evolve, field, frozen
+
+from m3core.conference.modules.base import ClientModule, CommandGroup, CommandT, Handler, Rules, T, known, rule
+from m3core.errors import LocalProtocolError
+from m3core.messages import Command, Event, recording
+from m3core.messages.control import JoinSuccess
+from m3core.messages.recording import (
+    RecorderErrorCode,
+    StreamErrorReason,
+    StreamingKind,
+    StreamingTarget,
+    StreamStatus,
+)
+from m3core.messages.recording import RecordingState as RecordingStatus
+from m3core.values import ParticipantId, StreamingTargetId
+
+if TYPE_CHECKING:
+    from m3core.conference.events import ConferenceEvent
+
+_RUNS = frozenset({StreamStatus.STARTING, StreamStatus.ACTIVE})
+
+
+# -- state ---
+@frozen(kw_only=True)
+class RecordingState:
+    """Whether the room is recorded or streamed. Who agrees to it: `Participant.consents_recording`, our own too."""
+
+    status: RecordingStatus | None = None
+    """None: no recorder is here or on its way."""
+    recording_id: ParticipantId | None = None
+    """The recorder's participant id, while it records; nobody sees it otherwise."""
+    targets: Mapping[StreamingTargetId, StreamingTarget] = field(factory=lambda: MappingProxyType({}))
+    """Where the room may be sent to (L): files and live streams, and what they do."""
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the room is being recorded now, in either model."""
+        return self.status is RecordingStatus.RECORDING or any(
+            target.streaming_kind is StreamingKind.RECORDING and target.status is StreamStatus.ACTIVE
+            for target in self.targets.values()
+        )
+
+
+# -- events ---
+@frozen(kw_only=True)
+class RecordingStarted:
+    """The room is recorded. ``recording_id``: the recorder; None if the server did not tell."""
+
+    recording_id: ParticipantId | None
+
+
+@frozen(kw_only=True)
+class RecordingStopped:
+    """The room is no longer recorded."""
+
+    recording_id: ParticipantId
+
+
+@frozen(kw_only=True)
+class StreamingChanged:
+    """A target, a recording or a live stream, does something else now (L). ``target``: None if unknown here."""
+
+    target_id: StreamingTargetId
+    status: StreamStatus
+    target: StreamingTarget | None
+    reason: StreamErrorReason | None = None
+    """With `StreamStatus.ERROR`."""
+
+
+@frozen(kw_only=True)
+class RecorderFailed:
+    """No recorder came (L)."""
+
+    error: RecorderErrorCode
+
+
+RecordingEvent: TypeAlias = RecordingStarted | RecordingStopped | StreamingChanged | RecorderFailed
+
+
+# -- folding ---
+_STREAM_ERRORS = rule("insufficient_permissions", "invalid_streaming_id", "recorder_not_started")
+
+
+class RecordingModule(ClientModule[RecordingState]):
+    """The recording, the targets, and our own consent."""
+
+    NAMESPACE = "recording"
+    RULES: ClassVar[Rules] = MappingProxyType(
+        {
+            recording.Start: rule("insufficient_permissions", "already_recording"),
+            recording.Stop: rule("insufficient_permissions", "invalid_recording_id"),
+            recording.StartStream: _STREAM_ERRORS,
+            recording.PauseStream: _STREAM_ERRORS,
+            recording.StopStream: _STREAM_ERRORS,
+        }
+    )
+    _state = RecordingState()
+    _status_before: RecordingStatus | None = None
+    """What stands if our `Start` is refused."""
+
+    def build(self) -> RecordingState:
+        """The snapshot."""
+        return self._state
+
+    def handlers(self) -> Mapping[type[Event], Handler]:
+        """Every event of `recording`."""
+        return {
+            recording.Started: self._started,
+            recording.Stopped: self._stopped,
+            recording.StreamUpdated: self._stream_updated,
+            recording.RecorderError: self._recorder_error,
+            recording.Error: lambda event: self._refuse(event.error.value),
+        }
+
+    def entered(self, join: JoinSuccess) -> None:
+        """What is recorded and streamed. Our own consent has to be given again: the server forgot it."""
+        told = join.recording or recording.JoinData()
+        targets = cast("Mapping[StreamingTargetId, StreamingTarget]", told.targets or {})
+        self._state = RecordingState(
+            status=told.state or told.status,
+            recording_id=told.recording_id,
+            targets=MappingProxyType(dict(targets)),
+        )
+
+    def left(self) -> None:
+        """It was about the room."""
+        self._state = RecordingState()
+
+    def present_events(self) -> tuple[ConferenceEvent, ...]:
+        """What is recorded and streamed."""
+        state, events = self._state, list[RecordingEvent]()
+        if state.status is RecordingStatus.RECORDING:
+            events.append(RecordingStarted(recording_id=state.recording_id))
+        for target_id, target in state.targets.items():
+            if target.status is not StreamStatus.INACTIVE:
+                events.append(
+                    StreamingChanged(target_id=target_id, status=target.status, target=target, reason=target.reason)
+                )
+        return tuple(events)
+
+    def sent(self, command: Command) -> None:
+        """Nobody tells us that a recorder was asked to come, nor of our own consent."""
+        if isinstance(command, recording.SetConsent):
+            self._conference.own = evolve(self._own(), consents_recording=command.consent)
+        elif isinstance(command, recording.Start):
+            self._status_before = self._state.status
+            self._state = evolve(self._state, status=self._state.status or RecordingStatus.INITIALIZING)
+
+    def refused(self, command: Command) -> None:
+        """No recorder was asked to come."""
+        if isinstance(command, recording.Start) and self._state.status is RecordingStatus.INITIALIZING:
+            self._state = evolve(self._state, status=self._status_before)
+
+    def _started(self, event: recording.Started) -> None:
+        self._state = evolve(self._state, status=RecordingStatus.RECORDING, recording_id=event.recording_id)
+        self._notify(RecordingStarted(recording_id=event.recording_id))
+        self._acknowledge(recording.Start, result=event.recording_id)
+
+    def _stopped(self, event: recording.Stopped) -> None:
+        if self._state.status is not None and self._state.recording_id in {None, event.recording_id}:
+            self._state = evolve(self._state, status=None, recording_id=None)
+            self._notify(RecordingStopped(recording_id=event.recording_id))
+        self._acknowledge(recording.Stop, lambda command: command.recording_id == event.recording_id)
+
+    def _stream_updated(self, event: recording.StreamUpdated) -> None:
+        target = self._state.targets.get(event.target_id)
+        if target is not None:
+            target = evolve(target, status=event.status, reason=event.reason)
+            self._state = evolve(
+                self._state, targets=MappingProxyType({**self._state.targets, event.target_id: target})
+            )
+        self._notify(
+            StreamingChanged(target_id=event.target_id, status=event.status, target=target, reason=event.reason)
+        )
+        if event.status in _RUNS:
+            self._reached(recording.StartStream, event.target_id)
+        elif event.status is StreamStatus.PAUSED:
+            self._reached(recording.PauseStream, event.target_id)
+        elif event.status is StreamStatus.INACTIVE:
+            self._reached(recording.StopStream, event.target_id)
+
+    def _reached(self, command: type[CommandT], target_id: StreamingTargetId) -> None:
+        """A command for several targets ends by silence: the next word may be that one of them is refused."""
+        self._acknowledge(command, lambda asked: getattr(asked, "target_ids", ()) == (target_id,))
+
+    def _recorder_error(self, event: recording.RecorderError) -> None:
+        if self._state.status is RecordingStatus.INITIALIZING:
+            self._state = evolve(self._state, status=None)
+        self._notify(RecorderFailed(error=event.error))
+
+
+# -- commands ---
+class RecordingCommands(CommandGroup[T]):
+    """All but the own consent is for moderators."""
+
+    def start(self) -> T:
+        """Record the room: ask a recorder to come, or start the targets that are recordings (L).
+
+        `RecordingStarted` or `StreamingChanged` tell when it records; if no recorder comes, nothing does. Refused:
+        `already_recording`, `recorder_not_started` (L), `insufficient_permissions`.
+        """
+        files = self._files()
+        return self._perform(recording.StartStream(target_ids=files) if files else recording.Start())
+
+    def stop(self) -> T:
+        """Record the room no more. Raises `LocalProtocolError` if nothing is recorded."""
+        recorder = self._state().recording.recording_id
+        files = self._files()
+        if recorder is None and files:
+            return self._perform(recording.StopStream(target_ids=files))
+        return self._perform(recording.Stop(recording_id=known(recorder, "recording")))
+
+    def set_consent(self, consent: bool = True) -> T:
+        """Agree to be recorded, or not; the others see it as `Participant.consents_recording`."""
+        return self._perform(recording.SetConsent(consent=consent))
+
+    def start_stream(self, *targets: StreamingTargetId) -> T:
+        """Start targets, or go on with them; none named means all (L).
+
+        Raises `LocalProtocolError` if there are none. Refused, as the two below: `invalid_streaming_id`,
+        `recorder_not_started`, `insufficient_permissions`.
+        """
+        return self._perform(recording.StartStream(target_ids=self._targets(targets)))
+
+    def pause_stream(self, *targets: StreamingTargetId) -> T:
+        """Pause targets; none named means all (L). Raises as `start_stream`."""
+        return self._perform(recording.PauseStream(target_ids=self._targets(targets)))
+
+    def stop_stream(self, *targets: StreamingTargetId) -> T:
+        """Stop targets; none named means all (L). Raises as `start_stream`."""
+        return self._perform(recording.StopStream(target_ids=self._targets(targets)))
+
+    def _targets(self, named: tuple[StreamingTargetId, ...]) -> tuple[StreamingTargetId, ...]:
+        targets = named or tuple(self._state().recording.targets)
+        if not targets:
+            raise LocalProtocolError("there is nowhere to stream to")
+        return targets
+
+    def _files(self) -> tuple[StreamingTargetId, ...]:
+        targets = self._state().recording.targets
+        return tuple(one for one, target in targets.items() if target.streaming_kind is StreamingKind.RECORDING)

@@ -1,0 +1,67 @@
+"""Namespace `shared_folder`: a folder that belongs to the event (signaling.md § 16; L 0.5). There are no commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from m3core.conference.modules.base import ClientModule, Handler
+from m3core.messages import Event, shared_folder
+from m3core.messages.control import JoinSuccess
+from m3core.messages.shared_folder import FolderAccess
+
+if TYPE_CHECKING:
+    from m3core.conference.events import ConferenceEvent
+
+
+# -- state: `ConferenceState.shared_folder` is a `SharedFolder`, or None ---
+@frozen(kw_only=True)
+class SharedFolder:
+    """The ways into the folder."""
+
+    read: FolderAccess
+    read_write: FolderAccess | None = None
+    """Only moderators get it."""
+
+
+# -- events ---
+@frozen(kw_only=True)
+class SharedFolderChanged:
+    """There is a folder, or the ways into it changed, as they do with our role."""
+
+    folder: SharedFolder
+
+
+# -- folding ---
+class SharedFolderModule(ClientModule[SharedFolder | None]):
+    """The ways into the folder."""
+
+    NAMESPACE = "shared_folder"
+    _folder: SharedFolder | None = None
+
+    def build(self) -> SharedFolder | None:
+        """The snapshot."""
+        return self._folder
+
+    def handlers(self) -> Mapping[type[Event], Handler]:
+        """Every event of `shared_folder`: one."""
+        return {shared_folder.Updated: self._updated}
+
+    def entered(self, join: JoinSuccess) -> None:
+        """The ways into the folder, if there is one."""
+        told = join.shared_folder
+        self._folder = None if told is None else SharedFolder(read=told.read, read_write=told.read_write)
+
+    def left(self) -> None:
+        """Whoever waits may not look."""
+        self._folder = None
+
+    def present_events(self) -> tuple[ConferenceEvent, ...]:
+        """There is a folder."""
+        return () if self._folder is None else (SharedFolderChanged(folder=self._folder),)
+
+    def _updated(self, event: shared_folder.Updated) -> None:
+        self._folder = SharedFolder(read=event.read, read_write=event.read_write)
+        self._notify(SharedFolderChanged(folder=self._folder))

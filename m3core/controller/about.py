@@ -1,0 +1,72 @@
+"""What later versions tell a joiner about the room: quotas, the calendar entry, the owner (signaling.md § 5.1)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from m3core.controller.features import Feature
+from m3core.controller.participant import Participant
+from m3core.controller.store import StoredEvent
+from m3core.controller.surroundings import Surroundings
+from m3core.messages.room import EventInfo, MeetingDetails, RoomInfo, RoomOwner, Tariff, TariffModule
+
+_TARIFF_ID: Final = "3f1c0a52-6a0e-4c5f-8f0b-0d3f9a7b5e10"
+"""There is one tariff; nobody looks it up."""
+
+
+class About:
+    """Makes the keys of `join_success` that no namespace owns."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+
+    def meeting(self, joiner: Participant) -> dict[str, Any]:
+        """Those that the feature level has."""
+        has, room = self._around.has, joiner.session.admission.room
+        keys: dict[str, Any] = {}
+        if has(Feature.QUOTAS):
+            keys |= {"tariff": self._tariff(), "closes_at": joiner.room.meeting.closes_at}
+        event = self._around.store.event_of(room.id)
+        if has(Feature.EVENT_INFO) and event is not None:
+            keys["event_info"] = self._event_info(event)
+        if has(Feature.ROOM_INFO):
+            keys["room_info"] = RoomInfo(id=room.id, password=room.password, created_by=self._owner(joiner))
+            keys["is_room_owner"] = joiner.is_owner
+        return keys
+
+    def _tariff(self) -> Tariff:
+        config = self._around.config
+        quotas = {"room_participant_limit": config.participant_limit, "room_time_limit_secs": config.time_limit}
+        names = tuple(sorted(self._around.namespaces))
+        modules = None
+        if self._around.has(Feature.TARIFF_MODULES):
+            modules = {name: TariffModule(features=()) for name in names}
+        return Tariff(
+            id=_TARIFF_ID,
+            name="m3",
+            quotas={name: int(value) for name, value in quotas.items() if value is not None},
+            enabled_modules=names,
+            modules=modules,
+        )
+
+    def _event_info(self, event: StoredEvent) -> EventInfo:
+        return EventInfo(
+            id=event.id,
+            room_id=event.room.id,
+            title=event.request.title,
+            is_adhoc=bool(event.request.is_adhoc) if self._around.has(Feature.IS_ADHOC) else None,
+            meeting_details=MeetingDetails(streaming_links=()) if self._around.has(Feature.MEETING_DETAILS) else None,
+            e2e_encryption=False if self._around.has(Feature.ROOM_INFO) else None,
+        )
+
+    def _owner(self, joiner: Participant) -> RoomOwner | None:
+        owner = self._around.store.users.get(joiner.session.admission.room.owner)
+        if owner is None:
+            return None
+        return RoomOwner(
+            title=owner.title,
+            firstname=owner.firstname,
+            lastname=owner.lastname,
+            display_name=owner.display_name,
+            avatar_url=owner.avatar_url,
+        )

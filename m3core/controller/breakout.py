@@ -1,0 +1,170 @@
+"""The server's side of namespace `breakout`: rooms beside the main room (signaling.md § 8).
+
+The rooms themselves are the meeting's (`room.Breakouts`), who may enter is decided in `joining` and `api`. Moving is
+leaving one room and joining another with a resumption token, so that this module only tells the other rooms of it.
+"""
+
+from __future__ import annotations
+
+from m3core.controller.features import Feature
+from m3core.controller.joining import NORMAL_CLOSURE
+from m3core.controller.module import Module
+from m3core.controller.participant import Participant
+from m3core.controller.room import Breakouts, Meeting
+from m3core.controller.surroundings import Surroundings
+from m3core.limits import BREAKOUT_GRACE, MAX_BREAKOUT_DURATION, MAX_BREAKOUT_NAME, MAX_BREAKOUT_ROOMS
+from m3core.messages import breakout
+from m3core.messages.breakout import BreakoutErrorCode
+from m3core.values import BreakoutRoomId, ParticipantId
+
+
+class BreakoutModule(Module):
+    """Handles the commands of moderators, and tells of comings and goings in the other rooms."""
+
+    NAMESPACE = "breakout"
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
+        self._handlers = {
+            breakout.Start: self._start,
+            breakout.Stop: lambda sender, _: self._stop(sender),
+        }
+
+    def join_data(self, joiner: Participant) -> breakout.JoinData | None:
+        """Where the joiner is and who is elsewhere now, while breakout rooms are active."""
+        room = joiner.room
+        breakouts = _active(room.meeting)
+        if breakouts is None:
+            return None
+        return breakout.JoinData(
+            current=room.breakout,
+            expires=breakouts.expires,
+            rooms=_rooms(breakouts),
+            participants=tuple(self._participant(one) for one in room.meeting.elsewhere(room) if one.is_visible),
+        )
+
+    def entered(self, participant: Participant) -> None:
+        """The other rooms hear who joined which room."""
+        room = participant.room
+        if participant.is_visible and _active(room.meeting) is not None:
+            event = breakout.Joined(
+                breakout_room=room.breakout,
+                id=participant.id,
+                display_name=participant.display_name,
+                role=participant.role,
+                avatar_url=participant.avatar_url,
+                participation_kind=participant.kind,
+                joined_at=participant.joined_at,
+                is_short=self._around.has(Feature.BREAKOUT_OMITS_NULLS),
+                timestamp=self._around.relayed(),
+            )
+            self._around.tell_all(room.meeting.elsewhere(room), event)
+
+    def left(self, participant: Participant) -> None:
+        """The other rooms hear who left which room."""
+        room = participant.room
+        if participant.is_visible and _active(room.meeting) is not None:
+            event = breakout.Left(breakout_room=room.breakout, id=participant.id, timestamp=self._around.relayed())
+            self._around.tell_all(room.meeting.elsewhere(room), event)
+
+    # -- commands ---
+    def _start(self, sender: Participant, command: breakout.Start) -> None:
+        """Set rooms up, in place of those that are. Those inside of the latter stay until the new ones end."""
+        if not sender.is_moderator:
+            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)
+            return
+        if not _is_sensible(command):
+            return
+        around, meeting = self._around, sender.room.meeting
+        seconds = command.duration
+        rooms = [(BreakoutRoomId(around.new_id()), plan) for plan in command.rooms]
+        breakouts = Breakouts(
+            names={room_id: plan.name for room_id, plan in rooms},
+            expires=None if seconds is None else around.in_utc(seconds),
+        )
+        self._cancel(meeting)
+        meeting.breakouts = breakouts
+        if seconds is not None:
+            breakouts.alarm = around.after(seconds, lambda: self._expire(meeting, breakouts))
+        assigned = {one: room_id for room_id, plan in rooms for one in plan.assignments}
+        self._tell_started(meeting, breakouts, assigned)
+
+    def _tell_started(
+        self, meeting: Meeting, breakouts: Breakouts, assigned: dict[ParticipantId, BreakoutRoomId]
+    ) -> None:
+        """Everybody hears its own assignment; encoded once for all who have the same."""
+        audiences: dict[BreakoutRoomId | None, list[Participant]] = {}
+        for participant in meeting.joined():
+            audiences.setdefault(assigned.get(participant.id), []).append(participant)
+        for assignment, audience in audiences.items():
+            event = breakout.Started(
+                rooms=_rooms(breakouts),
+                expires=breakouts.expires,
+                assignment=assignment,
+                timestamp=self._around.relayed(),
+            )
+            self._around.tell_all(audience, event)
+
+    def _stop(self, sender: Participant) -> None:
+        meeting = sender.room.meeting
+        breakouts = _active(meeting)
+        if not sender.is_moderator:
+            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)
+        elif breakouts is None:
+            self._refuse(sender, BreakoutErrorCode.INACTIVE)
+        else:
+            self._around.tell_all(meeting.joined(), breakout.Stopped(timestamp=self._around.relayed()))
+            self._wind_up(meeting, breakouts)
+
+    # -- the end ---
+    def _expire(self, meeting: Meeting, breakouts: Breakouts) -> None:
+        self._around.tell_all(meeting.joined(), breakout.Expired(timestamp=self._around.direct()))
+        self._wind_up(meeting, breakouts)
+
+    def _wind_up(self, meeting: Meeting, breakouts: Breakouts) -> None:
+        """Nobody enters any more; those inside have some minutes left."""
+        self._cancel(meeting)
+        breakouts.is_over = True
+        breakouts.alarm = self._around.after(BREAKOUT_GRACE, lambda: self._put_out(meeting))
+
+    def _put_out(self, meeting: Meeting) -> None:
+        meeting.breakouts = None
+        inside = [one.session for one in meeting.joined() if one.room.breakout is not None]
+        self._around.dismiss(inside, NORMAL_CLOSURE)
+
+    def _cancel(self, meeting: Meeting) -> None:
+        if meeting.breakouts is not None and meeting.breakouts.alarm is not None:
+            meeting.breakouts.alarm.cancel()
+
+    # -- helpers ---
+    def _participant(self, participant: Participant) -> breakout.BreakoutParticipant:
+        return breakout.BreakoutParticipant(
+            breakout_room=participant.room.breakout,
+            id=participant.id,
+            display_name=participant.display_name,
+            role=participant.role,
+            avatar_url=participant.avatar_url,
+            participation_kind=participant.kind,
+            joined_at=participant.joined_at,
+            is_short=self._around.has(Feature.BREAKOUT_OMITS_NULLS),
+        )
+
+    def _refuse(self, sender: Participant, code: BreakoutErrorCode) -> None:
+        self._around.tell(sender.session, breakout.Error(error=code, timestamp=self._around.direct()))
+
+
+def _active(meeting: Meeting) -> Breakouts | None:
+    breakouts = meeting.breakouts
+    return None if breakouts is None or breakouts.is_over else breakouts
+
+
+def _rooms(breakouts: Breakouts) -> tuple[breakout.BreakoutRoom, ...]:
+    return tuple(breakout.BreakoutRoom(id=room_id, name=name) for room_id, name in breakouts.names.items())
+
+
+def _is_sensible(command: breakout.Start) -> bool:
+    return (
+        0 < len(command.rooms) <= MAX_BREAKOUT_ROOMS
+        and all(len(plan.name.encode()) <= MAX_BREAKOUT_NAME for plan in command.rooms)
+        and (command.duration is None or 0 <= command.duration <= MAX_BREAKOUT_DURATION)
+    )

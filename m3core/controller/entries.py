@@ -1,0 +1,88 @@
+"""How participants and rooms look on the wire: entries, and what the modules put into `join_success`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from m3core.controller.module import Module, Occasion
+from m3core.controller.participant import Participant
+from m3core.messages import control
+from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
+from m3core.values import MediaSessionType, Timestamp
+
+
+class Entries:
+    """Makes entries. ``tells_owner``: they say who owns the room (L 0.16)."""
+
+    def __init__(self, modules: Iterable[Module], *, tells_owner: bool) -> None:
+        self._modules = tuple(modules)
+        self._tells_owner = tells_owner
+
+    def others(self, joiner: Participant) -> tuple[ParticipantEntry, ...]:
+        """The `participants` of a `join_success`: those who left included."""
+        room = joiner.room
+        visible = [other for other in room.others(joiner) if other.is_visible]
+        return tuple(self._entry(other, joiner) for other in (*visible, *room.gone.values()))
+
+    def join_data(self, joiner: Participant) -> dict[str, Any]:
+        """The keys of the namespaces in `join_success`."""
+        data = {module.NAMESPACE: module.join_data(joiner) for module in self._modules}
+        return {namespace: value for namespace, value in data.items() if value is not None}
+
+    def joined(self, participant: Participant, receiver: Participant, timestamp: Timestamp) -> control.Joined:
+        """What others, of the same groups as ``receiver``, are told of a joiner."""
+        return control.Joined(
+            id=participant.id,
+            control=control_state(participant, tells_owner=self._tells_owner),
+            media=media_state(participant),
+            timestamp=timestamp,
+            **self._peer_data(participant, Occasion.JOINED, receiver),
+        )
+
+    def update(self, participant: Participant, timestamp: Timestamp) -> control.Update:
+        """What the others are told of a change: complete, not a delta."""
+        return control.Update(
+            id=participant.id,
+            control=control_state(participant, tells_owner=self._tells_owner),
+            media=media_state(participant),
+            timestamp=timestamp,
+            **self._peer_data(participant, Occasion.UPDATE, None),
+        )
+
+    def _entry(self, participant: Participant, receiver: Participant) -> ParticipantEntry:
+        return ParticipantEntry(
+            id=participant.id,
+            control=control_state(participant, tells_owner=self._tells_owner),
+            media=media_state(participant),
+            **self._peer_data(participant, Occasion.JOIN_SUCCESS, receiver),
+        )
+
+    def _peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> dict[str, Any]:
+        data = {module.NAMESPACE: module.peer_data(peer, occasion, receiver) for module in self._modules}
+        return {namespace: value for namespace, value in data.items() if value is not None}
+
+
+def control_state(participant: Participant, *, tells_owner: bool) -> ControlState:
+    """The `control` key of an entry (signaling.md § 5.2)."""
+    return ControlState(
+        display_name=participant.display_name,
+        role=participant.role,
+        avatar_url=participant.avatar_url,
+        participation_kind=participant.kind,
+        hand_is_up=participant.hand_is_up,
+        hand_updated_at=participant.hand_updated_at,
+        joined_at=participant.joined_at,
+        left_at=participant.left_at,
+        is_room_owner=participant.is_owner if tells_owner else None,
+    )
+
+
+def media_state(participant: Participant) -> MediaState:
+    """The `media` key of an entry: a stream is there only once it was announced."""
+    states = {kind: publisher.state for kind, publisher in participant.publishers.items()}
+    return MediaState(
+        is_presenter=participant.is_presenter,
+        video=states.get(MediaSessionType.VIDEO),
+        screen=states.get(MediaSessionType.SCREEN),
+    )

@@ -1,0 +1,106 @@
+"""Feature levels: what later versions of the server added to the wire, as one table (protocol/README.md).
+
+What clients send is understood at every level; a level decides what the server emits, and which later commands it
+obeys. Where a version could not be verified, the table says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+
+class FeatureLevel(Enum):
+    """The version that the server behaves like; `CAPTURE` is about 0.1."""
+
+    CAPTURE = "capture"
+    V0_3 = "0.3"
+    V0_4 = "0.4"
+    V0_5 = "0.5"
+    V0_6 = "0.6"
+    V0_7 = "0.7"
+    V0_9 = "0.9"
+    V0_11 = "0.11"
+    V0_12 = "0.12"
+    V0_13 = "0.13"
+    V0_14 = "0.14"
+    V0_15 = "0.15"
+    V0_16 = "0.16"
+
+    def has(self, feature: Feature) -> bool:
+        """Whether ``feature`` belongs to this level."""
+        return _ORDER[FEATURES[feature]] <= _ORDER[self]
+
+
+_ORDER: Final = {level: index for index, level in enumerate(FeatureLevel)}
+
+
+class Feature(Enum):
+    """One thing that a later version added."""
+
+    QUOTAS = "participant and time limits: `tariff`, `closes_at`, `join_blocked`, `time_limit_quota_elapsed`"
+    VERIFY_SAYS_MORE = "`password_required` in the answer of `POST /invite/verify`"
+    WAITING_ROOM_FOR_MODERATORS = "only moderators hear who waits; every joiner learns the switch of the hands"
+    BREAKOUT_OMITS_NULLS = "`breakout.joined` without the keys that would be null"
+    OPENTALK_SUBPROTOCOL = "the sub-protocol name `opentalk-signaling-json-v1.0`"
+    DEBRIEF = "`moderation.debrief`"
+    ROOM_DELETED = "`control.room_deleted`"
+    PRIVATE_HISTORY = "private chat is stored: `private_history`"
+    MODERATOR_ALWAYS_ENTERS = "one moderator may enter a full room"
+    EVENT_INFO = "`event_info` in `join_success`"
+    TARIFF_MODULES = "the modules of the tariff with their features"
+    IS_ADHOC = "`event_info.is_adhoc`"
+    VOTE_AGAIN = "voting again in a poll replaces the vote"
+    HAND_ACKNOWLEDGED = "`hand_raised` and `hand_lowered` for oneself"
+    STREAMING_TARGETS = "recording as streaming to targets"
+    SPEAKING_STATE = "`speaker_updated` instead of `focus_update`"
+    STORAGE_QUOTA = "files of a room count: `storage_exceeded`"
+    SEND_TO_WAITING_ROOM = "`moderation.send_to_waiting_room`"
+    CHANGE_DISPLAY_NAME = "`moderation.change_display_name`"
+    LEFT_REASON = "`reason` of `control.left`"
+    MEETING_DETAILS = "`event_info.meeting_details`"
+    MULTIPLE_CHOICE = "polls with several choices"
+    MODERATION_REFUSES = "`moderation` answers `insufficient_permissions`"
+    RESET_ONE_HAND = "`reset_raised_hands` of some participants; only those whose hand was up are told"
+    STAYS_CONNECTED = "the socket stays open when somebody is sent to the waiting room"
+    ROOM_INFO = "`room_info` and `is_room_owner` in `join_success`"
+    FORCE_MUTE = "force mute; `moderator_mute` without targets"
+    ROOM_IN_TICKET = "tickets begin with the id of the room"
+
+
+_L = FeatureLevel
+FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
+    {
+        Feature.QUOTAS: _L.V0_3,
+        Feature.VERIFY_SAYS_MORE: _L.V0_3,
+        Feature.WAITING_ROOM_FOR_MODERATORS: _L.V0_3,  # the version is not verified
+        Feature.BREAKOUT_OMITS_NULLS: _L.V0_3,  # the version is not verified
+        Feature.OPENTALK_SUBPROTOCOL: _L.V0_4,
+        Feature.DEBRIEF: _L.V0_4,
+        Feature.ROOM_DELETED: _L.V0_4,
+        Feature.PRIVATE_HISTORY: _L.V0_4,
+        Feature.MODERATOR_ALWAYS_ENTERS: _L.V0_4,
+        Feature.EVENT_INFO: _L.V0_5,
+        Feature.TARIFF_MODULES: _L.V0_6,
+        Feature.IS_ADHOC: _L.V0_7,
+        Feature.VOTE_AGAIN: _L.V0_7,
+        Feature.HAND_ACKNOWLEDGED: _L.V0_9,
+        Feature.STREAMING_TARGETS: _L.V0_9,
+        Feature.SPEAKING_STATE: _L.V0_9,
+        Feature.STORAGE_QUOTA: _L.V0_11,
+        Feature.SEND_TO_WAITING_ROOM: _L.V0_12,
+        Feature.CHANGE_DISPLAY_NAME: _L.V0_12,
+        Feature.LEFT_REASON: _L.V0_13,
+        Feature.MEETING_DETAILS: _L.V0_13,
+        Feature.MULTIPLE_CHOICE: _L.V0_14,
+        Feature.MODERATION_REFUSES: _L.V0_15,
+        Feature.RESET_ONE_HAND: _L.V0_15,
+        Feature.STAYS_CONNECTED: _L.V0_15,
+        Feature.ROOM_INFO: _L.V0_16,  # the version is not verified
+        Feature.FORCE_MUTE: _L.V0_16,
+        Feature.ROOM_IN_TICKET: _L.V0_16,
+    }
+)
+"""Each feature and the first level that has it."""

@@ -1,0 +1,254 @@
+"""Into a room, out of it, and the waiting room between (signaling.md § 5, 5.3, 5.4 and the flow of § 6).
+
+Owns the order in which everybody is told. What else a namespace does at these moments is in its module's hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from m3core.controller.about import About
+from m3core.controller.entries import Entries, control_state
+from m3core.controller.features import Feature
+from m3core.controller.module import Module
+from m3core.controller.participant import Participant, Session
+from m3core.controller.room import LiveRoom, Meeting
+from m3core.controller.surroundings import Surroundings
+from m3core.limits import MAX_DISPLAY_NAME, MAX_PARTICIPANTS
+from m3core.messages import control, moderation
+from m3core.values import ParticipationKind, Role
+
+NORMAL_CLOSURE = 1000
+INTERNAL_ERROR = 1011
+"""RFC 6455 s.7.4.1."""
+
+
+def normalised_name(text: str) -> str | None:
+    """Trimmed, inner blanks collapsed; None if it is empty or longer than 100 bytes (signaling.md § 5)."""
+    name = " ".join(text.split())
+    return name if 0 < len(name.encode()) <= MAX_DISPLAY_NAME else None
+
+
+class Joining:
+    """Lets participants in and out."""
+
+    def __init__(self, around: Surroundings, modules: Iterable[Module], entries: Entries) -> None:
+        self._around = around
+        self._modules = tuple(modules)
+        self._entries = entries
+        self._about = About(around)
+
+    # -- in ---
+    def join(self, session: Session, given: str | None) -> None:
+        """`control.join`."""
+        around, admission = self._around, session.admission
+        if given is None:
+            given = "" if admission.user is None else admission.user.display_name
+        name = normalised_name(given)
+        if name is None:
+            around.refuse(session, "invalid_username")
+            return
+        meeting = around.rooms.open(admission.room)
+        if (code := _dead_end(meeting, session)) is not None:
+            around.dismiss((session,), code)
+        elif self._is_full(meeting, session):
+            reason = control.JoinBlockedReason.PARTICIPANT_LIMIT_REACHED
+            around.tell(session, control.JoinBlocked(reason=reason, timestamp=around.direct()))
+        else:
+            participant = self._newcomer(session, meeting, name)
+            session.participant = participant
+            if self._must_wait(meeting, participant):
+                self._wait(participant)
+            else:
+                self._enter(participant)
+        self._discard_empty(meeting)
+
+    def enter_room(self, participant: Participant) -> None:
+        """`control.enter_room` of somebody whom a moderator has let in."""
+        if (code := _dead_end(participant.room.meeting, participant.session)) is not None:
+            self._around.dismiss((participant.session,), code)
+            return
+        del participant.room.meeting.waiting[participant.id]
+        participant.is_waiting = False
+        self._tell_left_waiting(participant)
+        self._enter(participant)
+
+    def send_back(self, participant: Participant) -> None:
+        """Somebody in the room has to wait again, by the same connection."""
+        self._leave_room(participant, control.LeftReason.SENT_TO_WAITING_ROOM)
+        participant.left_at = None
+        participant.was_inside = True
+        del participant.room.gone[participant.id]
+        self._wait(participant)
+
+    def _wait(self, participant: Participant) -> None:
+        """Put somebody who is not in the room into the waiting room, and tell who may know."""
+        participant.is_waiting = True
+        participant.room.meeting.waiting[participant.id] = participant
+        self._around.tell(participant.session, moderation.InWaitingRoom(timestamp=self._around.direct()))
+        joined = moderation.JoinedWaitingRoom(
+            id=participant.id,
+            control=control_state(participant, tells_owner=self._around.has(Feature.ROOM_INFO)),
+            timestamp=self._around.relayed(),
+        )
+        self._tell_of_waiting(participant, joined)
+
+    def _is_full(self, meeting: Meeting, session: Session) -> bool:
+        """Counted over all rooms and the waiting room; moderators count, too."""
+        limit = min(self._around.config.participant_limit or MAX_PARTICIPANTS, MAX_PARTICIPANTS)
+        there = sum(participant.is_visible for participant in meeting.everyone())
+        if session.admission.kind is ParticipationKind.RECORDER or there < limit:
+            return False
+        may_enter = self._around.has(Feature.MODERATOR_ALWAYS_ENTERS) and there < MAX_PARTICIPANTS
+        return not (may_enter and _owns(session) and not any(other.is_moderator for other in meeting.joined()))
+
+    def _must_wait(self, meeting: Meeting, participant: Participant) -> bool:
+        """Moderators, recorders and who was let in before do not wait (signaling.md § 6)."""
+        participant.is_accepted = meeting.was_accepted(participant.id, self._around.now)
+        skips = participant.is_moderator or not participant.is_visible or participant.is_accepted
+        return meeting.waiting_room_enabled and not skips
+
+    def _newcomer(self, session: Session, meeting: Meeting, name: str) -> Participant:
+        admission, now = session.admission, self._around.relayed()
+        role = Role.GUEST
+        if admission.user is not None:
+            role = Role.MODERATOR if _owns(session) else Role.USER
+        return Participant(
+            id=admission.participant_id,
+            session=session,
+            room=meeting.room_for(admission.breakout_room),
+            display_name=name,
+            role=role,
+            kind=admission.kind,
+            avatar_url=(admission.user.avatar_url or None) if admission.user is not None else None,
+            joined_at=now,
+            hand_updated_at=now,
+            is_presenter=role is Role.MODERATOR or not self._around.config.screen_needs_permission,
+        )
+
+    def _enter(self, participant: Participant) -> None:
+        around = self._around
+        participant.room = participant.room.meeting.room_for(participant.session.admission.breakout_room)
+        before = None if participant.was_inside else participant.room.meeting.last_seen(participant.id)
+        participant.room.enter(participant)
+        if before is not None:
+            participant.is_presenter = before.is_presenter
+            for module in self._modules:
+                module.resumed(participant, before)
+        self._begin(participant.room.meeting)
+        success = control.JoinSuccess(
+            id=participant.id,
+            display_name=participant.display_name,
+            avatar_url=participant.avatar_url,
+            role=participant.role,
+            participants=self._entries.others(participant),
+            timestamp=around.direct(),
+            **self._about.meeting(participant),
+            **self._entries.join_data(participant),
+        )
+        around.tell(participant.session, success)
+        if participant.is_visible:
+            self._tell_joined(participant)
+        for module in self._modules:
+            module.entered(participant)
+
+    def _tell_joined(self, participant: Participant) -> None:
+        """The entry names the groups that both are in: encoded once for all who are in the same ones."""
+        audiences: dict[tuple[str, ...] | None, list[Participant]] = {}
+        for other in participant.room.others(participant):
+            audiences.setdefault(other.groups, []).append(other)
+        for audience in audiences.values():
+            event = self._entries.joined(participant, audience[0], self._around.relayed())
+            self._around.tell_all(audience, event)
+
+    # -- out ---
+    def leave(self, participant: Participant, reason: control.LeftReason) -> None:
+        """A connection is gone, or somebody is sent out: tell the others."""
+        meeting = participant.room.meeting
+        if participant.is_waiting:
+            del meeting.waiting[participant.id]
+            self._tell_left_waiting(participant)
+        else:
+            self._leave_room(participant, reason)
+        self._discard_empty(meeting)
+
+    def _leave_room(self, participant: Participant, reason: control.LeftReason) -> None:
+        around, room = self._around, participant.room
+        for module in self._modules:
+            module.leaving(participant)
+        participant.left_at = around.relayed()
+        participant.hand_is_up = False
+        room.leave(participant)
+        if participant.is_visible:
+            told = reason if around.has(Feature.LEFT_REASON) else None
+            around.tell_all(
+                room.present.values(), control.Left(id=participant.id, reason=told, timestamp=around.relayed())
+            )
+        for module in self._modules:
+            module.left(participant)
+        if not room.present and room.breakout is not None:
+            self._close(room)
+
+    def _discard_empty(self, meeting: Meeting) -> None:
+        """The main room lasts as long as its breakout rooms, and as somebody waits (signaling.md § 5.4)."""
+        if not meeting.is_empty:
+            return
+        for room in list(meeting.rooms.values()):
+            self._close(room)
+        for alarm in (meeting.time_limit, None if meeting.breakouts is None else meeting.breakouts.alarm):
+            if alarm is not None:
+                alarm.cancel()
+        self._around.rooms.discard(meeting)
+
+    def _close(self, room: LiveRoom) -> None:
+        for module in self._modules:
+            module.closing(room)
+        del room.meeting.rooms[room.breakout]
+
+    # -- the meeting ---
+    def _begin(self, meeting: Meeting) -> None:
+        """The time limit runs from the first join."""
+        seconds = self._around.config.time_limit
+        if seconds is not None and meeting.time_limit is None:
+            meeting.closes_at = self._around.in_utc(seconds)
+            elapsed = control.TimeLimitQuotaElapsed
+            meeting.time_limit = self._around.after(
+                seconds, lambda: self.end(meeting, elapsed(timestamp=self._around.direct()))
+            )
+
+    def end(self, meeting: Meeting, event: control.TimeLimitQuotaElapsed | control.RoomDeleted | None) -> None:
+        """Tell the whole room, and close it."""
+        everyone = list(meeting.everyone())
+        if event is not None:
+            self._around.tell_all(everyone, event)
+        self._around.dismiss([participant.session for participant in everyone], NORMAL_CLOSURE)
+
+    def _tell_left_waiting(self, participant: Participant) -> None:
+        event = moderation.LeftWaitingRoom(id=participant.id, timestamp=self._around.relayed())
+        self._tell_of_waiting(participant, event)
+
+    def _tell_of_waiting(
+        self, participant: Participant, event: moderation.JoinedWaitingRoom | moderation.LeftWaitingRoom
+    ) -> None:
+        """R: everybody in the whole room hears who waits; later versions: its moderators."""
+        only_moderators = self._around.has(Feature.WAITING_ROOM_FOR_MODERATORS)
+        joined = participant.room.meeting.joined()
+        self._around.tell_all((other for other in joined if other.is_moderator or not only_moderators), event)
+
+
+def _dead_end(meeting: Meeting, session: Session) -> int | None:
+    """With what code to close the connection of who wants into a breakout room that is gone; None: it may enter.
+
+    signaling.md § 2: a breakout room that expired is a normal end; that there are none at all is our trouble.
+    """
+    room, breakouts = session.admission.breakout_room, meeting.breakouts
+    if room is None:
+        return None
+    if breakouts is None:
+        return INTERNAL_ERROR
+    return NORMAL_CLOSURE if breakouts.is_over or room not in breakouts.names else None
+
+
+def _owns(session: Session) -> bool:
+    user = session.admission.user
+    return user is not None and user.id == session.admission.room.owner

@@ -1,0 +1,216 @@
+"""The server's side of namespace `moderation`: kick, ban, the waiting room, hands, names (signaling.md § 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from m3core.controller.control import ControlModule
+from m3core.controller.entries import control_state
+from m3core.controller.features import Feature
+from m3core.controller.joining import NORMAL_CLOSURE, normalised_name
+from m3core.controller.module import Module
+from m3core.controller.participant import Participant
+from m3core.controller.surroundings import Surroundings
+from m3core.messages import Command, UnknownCommand, moderation
+from m3core.messages.moderation import KickScope, ModerationErrorCode
+from m3core.messages.participants import ParticipantEntry, WaitingRoomState
+from m3core.values import ParticipationKind
+
+SERVICE_RESTART = 1012
+"""Clients reconnect after it (signaling.md § 2); of the IANA registry of close codes."""
+
+_LATER: Final[Mapping[type[Command], Feature]] = MappingProxyType(
+    {
+        moderation.SendToWaitingRoom: Feature.SEND_TO_WAITING_ROOM,
+        moderation.Debrief: Feature.DEBRIEF,
+        moderation.ChangeDisplayName: Feature.CHANGE_DISPLAY_NAME,
+    }
+)
+"""Commands that earlier servers do not know, and so ignore."""
+_WITHOUT_ACCOUNT: Final = frozenset({ParticipationKind.GUEST, ParticipationKind.SIP})
+
+
+class ModerationModule(Module):
+    """Handles the commands of moderators. All of them are for moderators only."""
+
+    NAMESPACE = "moderation"
+
+    def __init__(self, around: Surroundings, control: ControlModule) -> None:
+        super().__init__(around)
+        self._control = control
+        self._handlers = {
+            moderation.Kick: self._kick,
+            moderation.Ban: self._ban,
+            moderation.EnableWaitingRoom: lambda sender, _: self._switch_waiting_room(sender, enabled=True),
+            moderation.DisableWaitingRoom: lambda sender, _: self._switch_waiting_room(sender, enabled=False),
+            moderation.EnableRaiseHands: lambda sender, _: self._enable_raise_hands(sender),
+            moderation.DisableRaiseHands: lambda sender, _: self._disable_raise_hands(sender),
+            moderation.Accept: self._accept,
+            moderation.ResetRaisedHands: self._reset_raised_hands,
+            moderation.SendToWaitingRoom: self._send_to_waiting_room,
+            moderation.Debrief: self._debrief,
+            moderation.ChangeDisplayName: self._change_display_name,
+        }
+
+    def handle(self, sender: Participant, command: Command | UnknownCommand) -> None:
+        """Others than moderators hear nothing (R), or that they may not (0.15)."""
+        feature = _LATER.get(type(command)) if isinstance(command, Command) else None
+        if feature is not None and not self._around.has(feature):
+            return
+        if sender.is_moderator:
+            super().handle(sender, command)
+        elif self._around.has(Feature.MODERATION_REFUSES):
+            self._refuse(sender, ModerationErrorCode.INSUFFICIENT_PERMISSIONS)
+
+    def join_data(self, joiner: Participant) -> moderation.JoinData | None:
+        """Moderators learn the switches and who waits; later, all learn whether hands may be raised."""
+        meeting = joiner.room.meeting
+        if joiner.is_moderator:
+            return moderation.JoinData(
+                raise_hands_enabled=meeting.raise_hands_enabled,
+                waiting_room_enabled=meeting.waiting_room_enabled,
+                waiting_room_participants=tuple(self._waiting(one) for one in meeting.waiting.values()),
+            )
+        if self._around.has(Feature.WAITING_ROOM_FOR_MODERATORS):
+            return moderation.JoinData(raise_hands_enabled=meeting.raise_hands_enabled)
+        return None
+
+    def _waiting(self, participant: Participant) -> ParticipantEntry:
+        state = WaitingRoomState.ACCEPTED if participant.is_accepted else WaitingRoomState.WAITING
+        control = control_state(participant, tells_owner=self._around.has(Feature.ROOM_INFO))
+        return ParticipantEntry(id=participant.id, control=control, waiting_room_state=state)
+
+    # -- out of the room ---
+    def _kick(self, sender: Participant, command: moderation.Kick) -> None:
+        target = sender.room.meeting.find(command.target)
+        if target is not None:
+            self._send_off((target,), moderation.Kicked(timestamp=self._around.relayed()))
+
+    def _ban(self, sender: Participant, command: moderation.Ban) -> None:
+        """The user is banned, with every session there is of it."""
+        meeting = sender.room.meeting
+        target = meeting.find(command.target)
+        user = None if target is None else target.session.admission.user
+        if user is None:
+            self._refuse(sender, ModerationErrorCode.CANNOT_BAN_GUEST)
+            return
+        meeting.banned.add(user.id)
+        theirs = [one for one in meeting.everyone() if one.session.admission.user == user]
+        self._send_off(theirs, moderation.Banned(timestamp=self._around.relayed()))
+
+    def _debrief(self, sender: Participant, command: moderation.Debrief) -> None:
+        meeting = sender.room.meeting
+        self._enable_waiting_room(sender)
+        leaves: Callable[[Participant], bool]
+        match command.kick_scope:
+            case KickScope.GUESTS:
+                leaves = _is_guest
+            case KickScope.USERS_AND_GUESTS:
+                leaves = _is_not_moderator
+            case KickScope.ALL:
+                leaves = _is_anybody
+        going = [one for one in meeting.joined() if leaves(one)]
+        staying = [one for one in meeting.joined() if not leaves(one)]
+        now = self._around.relayed()
+        self._around.tell_all(staying, moderation.DebriefingStarted(issued_by=sender.id, timestamp=now))
+        self._send_off(going, moderation.SessionEnded(issued_by=sender.id, timestamp=now))
+
+    def _send_off(self, participants: Iterable[Participant], event: Any) -> None:
+        going = list(participants)
+        self._around.tell_all(going, event)
+        self._around.dismiss([participant.session for participant in going], NORMAL_CLOSURE)
+
+    # -- the waiting room ---
+    def _switch_waiting_room(self, sender: Participant, *, enabled: bool) -> None:
+        """Those who wait go on waiting when it is switched off."""
+        meeting = sender.room.meeting
+        meeting.waiting_room_enabled = enabled
+        event = moderation.WaitingRoomEnabled if enabled else moderation.WaitingRoomDisabled
+        self._around.tell_all(meeting.everyone(), event(timestamp=self._around.relayed()))
+
+    def _enable_waiting_room(self, sender: Participant) -> None:
+        if not sender.room.meeting.waiting_room_enabled:
+            self._switch_waiting_room(sender, enabled=True)
+
+    def _accept(self, sender: Participant, command: moderation.Accept) -> None:
+        """The participant enters by its own `enter_room`."""
+        target = sender.room.meeting.waiting.get(command.target)
+        if target is not None and not target.is_accepted:
+            target.is_accepted = True
+            self._around.tell(target.session, moderation.Accepted(timestamp=self._around.relayed()))
+
+    def _send_to_waiting_room(self, sender: Participant, command: moderation.SendToWaitingRoom) -> None:
+        around = self._around
+        target = sender.room.meeting.find(command.target)
+        if target is None or not target.is_visible:
+            return
+        if target.is_owner:
+            self._refuse(sender, ModerationErrorCode.CANNOT_SEND_ROOM_OWNER_TO_WAITING_ROOM)
+            return
+        self._enable_waiting_room(sender)
+        target.is_accepted = False
+        around.tell(target.session, moderation.SentToWaitingRoom(timestamp=around.relayed()))
+        if around.has(Feature.STAYS_CONNECTED):
+            around.send_back(target)
+        else:
+            around.dismiss((target.session,), SERVICE_RESTART)
+
+    # -- hands and names ---
+    def _enable_raise_hands(self, sender: Participant) -> None:
+        sender.room.meeting.raise_hands_enabled = True
+        event = moderation.RaiseHandsEnabled(issued_by=sender.id, timestamp=self._around.relayed())
+        self._around.tell_all(sender.room.meeting.everyone(), event)
+
+    def _disable_raise_hands(self, sender: Participant) -> None:
+        meeting = sender.room.meeting
+        meeting.raise_hands_enabled = False
+        event = moderation.RaiseHandsDisabled(issued_by=sender.id, timestamp=self._around.relayed())
+        self._around.tell_all(meeting.everyone(), event)
+        for participant in [one for one in meeting.joined() if one.hand_is_up]:
+            self._control.lower_hand(participant)
+
+    def _reset_raised_hands(self, sender: Participant, command: moderation.ResetRaisedHands) -> None:
+        """R resets all hands and tells everybody; later versions those that were up, and their owners."""
+        around, room = self._around, sender.room
+        wanted = (command.target,) if isinstance(command.target, str) else command.target
+        if not around.has(Feature.RESET_ONE_HAND):
+            wanted = None
+        lowered = [one for one in room.present.values() if one.hand_is_up and (wanted is None or one.id in wanted)]
+        told = lowered if around.has(Feature.RESET_ONE_HAND) else list(room.present.values())
+        event = moderation.RaisedHandResetByModerator(issued_by=sender.id, timestamp=around.relayed())
+        around.tell_all(told, event)
+        for participant in lowered:
+            self._control.lower_hand(participant)
+
+    def _change_display_name(self, sender: Participant, command: moderation.ChangeDisplayName) -> None:
+        target = sender.room.present.get(command.target)
+        name = normalised_name(command.new_name)
+        if target is None:
+            return
+        if target.kind not in _WITHOUT_ACCOUNT:
+            self._refuse(sender, ModerationErrorCode.CANNOT_CHANGE_NAME_OF_REGISTERED_USERS)
+        elif name is None:
+            self._refuse(sender, ModerationErrorCode.INVALID_DISPLAY_NAME)
+        else:
+            old, target.display_name = target.display_name, name
+            event = moderation.DisplayNameChanged(
+                target=target.id, issued_by=sender.id, old_name=old, new_name=name, timestamp=self._around.relayed()
+            )
+            self._around.tell_all(sender.room.present.values(), event)
+
+    def _refuse(self, sender: Participant, code: ModerationErrorCode) -> None:
+        self._around.tell(sender.session, moderation.Error(error=code, timestamp=self._around.direct()))
+
+
+def _is_guest(participant: Participant) -> bool:
+    return participant.kind in _WITHOUT_ACCOUNT and not participant.is_moderator
+
+
+def _is_not_moderator(participant: Participant) -> bool:
+    return not participant.is_moderator
+
+
+def _is_anybody(_: Participant) -> bool:
+    return True

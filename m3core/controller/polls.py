@@ -1,0 +1,172 @@
+"""The server's side of namespace `polls`: one question at a time in each room (signaling.md § 9)."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from m3core.controller.alarms import Alarm
+from m3core.controller.features import Feature
+from m3core.controller.module import Module
+from m3core.controller.participant import Participant
+from m3core.controller.room import LiveRoom
+from m3core.controller.surroundings import Surroundings
+from m3core.limits import (
+    MAX_POLL_CHOICE,
+    MAX_POLL_CHOICES,
+    MAX_POLL_DURATION,
+    MAX_POLL_TOPIC,
+    MIN_POLL_CHOICE,
+    MIN_POLL_CHOICES,
+    MIN_POLL_DURATION,
+    MIN_POLL_TOPIC,
+)
+from m3core.messages import polls
+from m3core.messages.polls import PollsErrorCode
+from m3core.values import PollId
+
+
+@define(eq=False)
+class _Poll:
+    """Of a room: the poll that runs. Who voted for what stands with the voters: so it grows no more than they do."""
+
+    told: polls.JoinData
+    counts: list[int]
+    """By choice."""
+    alarm: Alarm
+
+    def results(self) -> tuple[polls.ChoiceResult, ...]:
+        """Of every choice."""
+        return tuple(polls.ChoiceResult(id=index, count=count) for index, count in enumerate(self.counts))
+
+
+@define(eq=False)
+class _Ballot:
+    """Of a participant: what it voted for the last time."""
+
+    poll: PollId | None = None
+    choices: frozenset[int] = field(default=frozenset())
+
+
+class PollsModule(Module):
+    """Handles polls and votes."""
+
+    NAMESPACE = "polls"
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
+        self._handlers = {polls.Start: self._start, polls.Vote: self._vote, polls.Finish: self._finish}
+
+    def join_data(self, joiner: Participant) -> polls.JoinData | None:
+        """The poll that runs."""
+        poll = joiner.room.states.find(_Poll)
+        return None if poll is None else poll.told
+
+    def resumed(self, participant: Participant, before: Participant) -> None:
+        """Nobody votes twice by coming back."""
+        participant.states.put(before.states.of(_Ballot))
+
+    def closing(self, room: LiveRoom) -> None:
+        """Nobody is there who could be told."""
+        poll = room.states.find(_Poll)
+        if poll is not None:
+            poll.alarm.cancel()
+
+    def _start(self, sender: Participant, command: polls.Start) -> None:
+        room, around = sender.room, self._around
+        code = self._refusal(sender, command)
+        if code is not None:
+            self._refuse(sender, code)
+            return
+        poll_id, started = PollId(around.new_id()), around.direct()
+        choices = tuple(polls.Choice(id=index, content=text) for index, text in enumerate(command.choices))
+        is_multiple = command.multiple_choice and around.has(Feature.MULTIPLE_CHOICE)
+        told = polls.JoinData(
+            id=poll_id,
+            topic=command.topic,
+            live=bool(command.live),
+            choices=choices,
+            duration=command.duration,
+            started=started,
+            multiple_choice=is_multiple,
+        )
+        alarm = around.after(command.duration, lambda: self._end(room, poll))
+        poll = _Poll(told, [0] * len(choices), alarm)
+        room.states.put(poll)
+        event = polls.Started(
+            id=poll_id,
+            topic=told.topic,
+            live=told.live,
+            choices=choices,
+            duration=told.duration,
+            multiple_choice=is_multiple,
+            timestamp=started,
+        )
+        around.tell_all(room.present.values(), event)
+
+    def _refusal(self, sender: Participant, command: polls.Start) -> PollsErrorCode | None:
+        """Why not; the checks in the order of signaling.md § 9. Texts are measured in bytes."""
+        if not sender.is_moderator:
+            return PollsErrorCode.INSUFFICIENT_PERMISSIONS
+        if sender.room.states.find(_Poll) is not None:
+            return PollsErrorCode.STILL_RUNNING
+        if not MIN_POLL_DURATION <= command.duration <= MAX_POLL_DURATION:
+            return PollsErrorCode.INVALID_DURATION
+        if not MIN_POLL_TOPIC <= len(command.topic.encode()) <= MAX_POLL_TOPIC:
+            return PollsErrorCode.INVALID_TOPIC_LENGTH
+        if not MIN_POLL_CHOICES <= len(command.choices) <= MAX_POLL_CHOICES:
+            return PollsErrorCode.INVALID_CHOICE_COUNT
+        if not all(MIN_POLL_CHOICE <= len(text.encode()) <= MAX_POLL_CHOICE for text in command.choices):
+            return PollsErrorCode.INVALID_CHOICE_DESCRIPTION
+        return None
+
+    def _vote(self, sender: Participant, command: polls.Vote) -> None:
+        """A vote gets no answer, unless it is wrong; in a live poll all hear how it stands."""
+        if command.choice_id is not None:
+            choices = frozenset({command.choice_id})
+        elif command.choice_ids is not None:
+            choices = frozenset(command.choice_ids)
+        else:
+            return
+        poll, ballot = sender.room.states.find(_Poll), sender.states.of(_Ballot)
+        if poll is None or poll.told.id != command.poll_id:
+            self._refuse(sender, PollsErrorCode.INVALID_POLL_ID)
+        elif ballot.poll == poll.told.id and not self._around.has(Feature.VOTE_AGAIN):
+            self._refuse(sender, PollsErrorCode.VOTED_ALREADY)
+        elif not choices <= set(range(len(poll.counts))):
+            self._refuse(sender, PollsErrorCode.INVALID_CHOICE_ID)
+        elif len(choices) > 1 and not poll.told.multiple_choice:
+            self._refuse(sender, PollsErrorCode.MULTIPLE_CHOICES_NOT_ALLOWED)
+        else:
+            self._count(sender, poll, choices)
+
+    def _count(self, sender: Participant, poll: _Poll, choices: frozenset[int]) -> None:
+        """The vote takes the place of an earlier one of the same poll."""
+        ballot = sender.states.of(_Ballot)
+        if ballot.poll == poll.told.id:
+            for choice in ballot.choices:
+                poll.counts[choice] -= 1
+        for choice in choices:
+            poll.counts[choice] += 1
+        ballot.poll, ballot.choices = poll.told.id, choices
+        if poll.told.live:
+            event = polls.LiveUpdate(id=poll.told.id, results=poll.results(), timestamp=self._around.relayed())
+            self._around.tell_all(sender.room.present.values(), event)
+
+    def _finish(self, sender: Participant, command: polls.Finish) -> None:
+        poll = sender.room.states.find(_Poll)
+        if not sender.is_moderator:
+            self._refuse(sender, PollsErrorCode.INSUFFICIENT_PERMISSIONS)
+        elif poll is None or poll.told.id != command.id:
+            self._refuse(sender, PollsErrorCode.INVALID_POLL_ID)
+        else:
+            self._end(sender.room, poll)
+
+    def _end(self, room: LiveRoom, poll: _Poll) -> None:
+        """A moderator finished it, or its time is over."""
+        poll.alarm.cancel()
+        room.states.drop(_Poll)
+        event = polls.Done(id=poll.told.id, results=poll.results(), timestamp=self._around.relayed())
+        self._around.tell_all(room.present.values(), event)
+
+    def _refuse(self, sender: Participant, code: PollsErrorCode) -> None:
+        self._around.tell(sender.session, polls.Error(error=code, timestamp=self._around.direct()))

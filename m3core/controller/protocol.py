@@ -1,0 +1,129 @@
+"""The server's side of namespace `protocol`: the minutes of the meeting, a pad (signaling.md § 13).
+
+The pad is a port, `config.Pads`; it makes addresses at once, so that nobody hears `currently_initializing` or
+`failed_initialization`. What is written there never comes through here.
+"""
+
+from __future__ import annotations
+
+from attrs import define, frozen
+
+from m3core.controller.config import Pads
+from m3core.controller.features import Feature
+from m3core.controller.module import Module, Occasion
+from m3core.controller.participant import Participant
+from m3core.controller.room import LiveRoom
+from m3core.controller.surroundings import Surroundings
+from m3core.messages import protocol
+from m3core.messages.protocol import ProtocolErrorCode
+
+
+@define
+class _Pad:
+    """The pad of a room."""
+
+    is_made: bool = False
+    """Whether a moderator has selected a writer: then everybody has a session there."""
+
+
+@frozen
+class _PadSession:
+    """What a participant may do there."""
+
+    readonly: bool
+
+
+class ProtocolModule(Module):
+    """Handles the commands of moderators, and lets everybody read."""
+
+    NAMESPACE = "protocol"
+
+    def __init__(self, around: Surroundings, pads: Pads) -> None:
+        super().__init__(around)
+        self._pads = pads
+        self._handlers = {
+            protocol.SelectWriter: self._select,
+            protocol.DeselectWriter: self._deselect,
+            protocol.GeneratePdf: lambda sender, _: self._generate_pdf(sender),
+        }
+
+    def peer_data(
+        self, peer: Participant, occasion: Occasion, receiver: Participant | None
+    ) -> protocol.PeerData | None:
+        """Whether the participant may only read, if it has a session."""
+        del occasion, receiver
+        session = peer.states.find(_PadSession)
+        return None if session is None else protocol.PeerData(readonly=session.readonly)
+
+    def entered(self, participant: Participant) -> None:
+        """Who comes late, or comes back, reads."""
+        if participant.room.states.of(_Pad).is_made:
+            self._hand_out(participant, readonly=True)
+
+    def left(self, participant: Participant) -> None:
+        """Its session ends with it."""
+        participant.states.drop(_PadSession)
+
+    # -- commands ---
+    def _select(self, sender: Participant, command: protocol.SelectWriter) -> None:
+        """The first time everybody gets an address; later those who are selected, be they writers or not.
+
+        Of a wrong selection the sender hears, and the right ones of it are selected (R).
+        """
+        if not sender.is_moderator:
+            self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)
+            return
+        room, pad = sender.room, sender.room.states.of(_Pad)
+        wanted = set(command.participant_ids)
+        if not wanted <= room.present.keys():
+            self._refuse(sender, ProtocolErrorCode.INVALID_PARTICIPANT_SELECTION)
+        told = self._selected(room, command) if pad.is_made else list(room.present.values())
+        pad.is_made = True
+        for participant in told:
+            self._hand_out(participant, readonly=participant.id not in wanted)
+
+    def _deselect(self, sender: Participant, command: protocol.DeselectWriter) -> None:
+        """Those of the selected who write get an address where they may only read."""
+        room = sender.room
+        if not sender.is_moderator:
+            self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)
+        elif not room.states.of(_Pad).is_made:
+            self._refuse(sender, ProtocolErrorCode.NOT_INITIALIZED)
+        elif not set(command.participant_ids) <= room.present.keys():
+            self._refuse(sender, ProtocolErrorCode.INVALID_PARTICIPANT_SELECTION)
+        else:
+            for participant in self._selected(room, command):
+                session = participant.states.find(_PadSession)
+                if session is not None and not session.readonly:
+                    self._hand_out(participant, readonly=True)
+
+    def _generate_pdf(self, sender: Participant) -> None:
+        """A controller without a store for files has no room for one: from 0.11 on there is a word for that."""
+        if not sender.is_moderator:
+            self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)
+        elif not sender.room.states.of(_Pad).is_made:
+            self._refuse(sender, ProtocolErrorCode.NOT_INITIALIZED)
+        elif self._around.has(Feature.STORAGE_QUOTA):
+            self._refuse(sender, ProtocolErrorCode.STORAGE_EXCEEDED)
+
+    # -- helpers ---
+    def _selected(self, room: LiveRoom, command: protocol.SelectWriter | protocol.DeselectWriter) -> list[Participant]:
+        ids = dict.fromkeys(command.participant_ids)
+        return [room.present[one] for one in ids if one in room.present]
+
+    def _hand_out(self, participant: Participant, *, readonly: bool) -> None:
+        """Every address is followed by an `update` for the others."""
+        room = participant.room
+        participant.states.put(_PadSession(readonly))
+        place = room.meeting.room.id, room.breakout, participant.id
+        now = self._around.direct()
+        event = (
+            protocol.ReadUrl(url=self._pads.read_url(*place), timestamp=now)
+            if readonly
+            else protocol.WriteUrl(url=self._pads.write_url(*place), timestamp=now)
+        )
+        self._around.tell(participant.session, event)
+        self._around.announce(participant)
+
+    def _refuse(self, sender: Participant, code: ProtocolErrorCode) -> None:
+        self._around.tell(sender.session, protocol.Error(error=code, timestamp=self._around.direct()))

@@ -1,0 +1,118 @@
+"""The server's side of namespace `recording`: the state of a room's recording (signaling.md § 11, first table).
+
+A recorder is a participant that nobody sees. `start` asks one to come: whoever runs recorders is told by other means,
+and the recorder gets its ticket over REST (`services`). From 0.9 on `streaming` takes the place of this module.
+"""
+
+from __future__ import annotations
+
+from attrs import define, frozen
+
+from m3core.controller.joining import NORMAL_CLOSURE
+from m3core.controller.module import Module, Occasion
+from m3core.controller.participant import Participant
+from m3core.controller.surroundings import Surroundings
+from m3core.messages import recording
+from m3core.messages.recording import RecordingErrorCode, RecordingState
+
+
+@define
+class _Recording:
+    """The recording of one room. Neither of the two: nothing is recorded."""
+
+    is_initializing: bool = False
+    """A recorder was asked to come; that none comes is noticed by nobody (R)."""
+    recorder: Participant | None = None
+
+
+@frozen
+class _Consent:
+    """What a participant said to being recorded."""
+
+    is_given: bool
+
+
+class Consents(Module):
+    """What the recording of every version has: participants agree to be recorded, or do not."""
+
+    NAMESPACE = "recording"
+
+    def peer_data(
+        self, peer: Participant, occasion: Occasion, receiver: Participant | None
+    ) -> recording.PeerData | None:
+        """What the participant said, if it said something."""
+        del occasion, receiver
+        consent = peer.states.find(_Consent)
+        return None if consent is None else recording.PeerData(consents_recording=consent.is_given)
+
+    def left(self, participant: Participant) -> None:
+        """Who comes back is asked again."""
+        participant.states.drop(_Consent)
+
+    def set_consent(self, sender: Participant, command: recording.SetConsent) -> None:
+        """`set_consent`."""
+        sender.states.put(_Consent(command.consent))
+        self._around.announce(sender)
+
+    def refuse(self, sender: Participant, code: RecordingErrorCode) -> None:
+        """Answer `recording.error`."""
+        self._around.tell(sender.session, recording.Error(error=code, timestamp=self._around.direct()))
+
+
+class RecordingModule(Consents):
+    """Handles the commands up to 0.8, and tells of the recorder's coming and going."""
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
+        self._handlers = {
+            recording.Start: lambda sender, _: self._start(sender),
+            recording.Stop: self._stop,
+            recording.SetConsent: self.set_consent,
+        }
+
+    def join_data(self, joiner: Participant) -> recording.JoinData | None:
+        """What is recorded; nothing set: nothing (`null` on the wire). Recorders get no key."""
+        if not joiner.is_visible:
+            return None
+        state = joiner.room.states.of(_Recording)
+        if state.recorder is not None:
+            return recording.JoinData(state=RecordingState.RECORDING, recording_id=state.recorder.id)
+        return recording.JoinData(state=RecordingState.INITIALIZING if state.is_initializing else None)
+
+    def entered(self, participant: Participant) -> None:
+        """A recorder came, asked for or not. A second one records for itself."""
+        state = participant.room.states.of(_Recording)
+        if not participant.is_visible and state.recorder is None:
+            state.is_initializing, state.recorder = False, participant
+            self._tell_others(participant, recording.Started)
+
+    def left(self, participant: Participant) -> None:
+        """The recorder went."""
+        super().left(participant)
+        state = participant.room.states.of(_Recording)
+        if state.recorder is participant:
+            state.recorder = None
+            self._tell_others(participant, recording.Stopped)
+
+    def _tell_others(self, recorder: Participant, event: type[recording.Started | recording.Stopped]) -> None:
+        told = event(recording_id=recorder.id, timestamp=self._around.relayed())
+        self._around.tell_all(recorder.room.others(recorder), told)
+
+    def _start(self, sender: Participant) -> None:
+        state = sender.room.states.of(_Recording)
+        if not sender.is_moderator:
+            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)
+        elif state.is_initializing or state.recorder is not None:
+            self.refuse(sender, RecordingErrorCode.ALREADY_RECORDING)
+        else:
+            state.is_initializing = True
+
+    def _stop(self, sender: Participant, command: recording.Stop) -> None:
+        """The recorder is put out; that it goes is what the others hear."""
+        recorder = sender.room.states.of(_Recording).recorder
+        if not sender.is_moderator:
+            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)
+        elif recorder is None or recorder.id != command.recording_id:
+            self.refuse(sender, RecordingErrorCode.INVALID_RECORDING_ID)
+        else:
+            self._around.dismiss((recorder.session,), NORMAL_CLOSURE)

@@ -1,0 +1,72 @@
+"""Commands that run while a test talks to them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cli_helpers import M3, TIMEOUT, environment
+
+
+class Command:
+    """One `m3` command in a process of its own."""
+
+    def __init__(self, folder: Path, *arguments: str, stdin: int = subprocess.DEVNULL, **more: str) -> None:
+        self.process = subprocess.Popen(
+            [*M3, *arguments],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env=environment(**{"NO_COLOR": "1", **more}),
+        )
+        self.lines: list[str] = []
+        self._watchdog = threading.Timer(TIMEOUT, self.process.kill)  # reading its lines has no time-out of its own
+        self._watchdog.start()
+
+    def until(self, found: Callable[[str], bool]) -> str:
+        """The first line of stdout that is wanted; reading ends with the process at the latest."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if found(line):
+                return line
+        raise AssertionError(f"ended before it said so: {''.join(self.lines)}")
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The first JSON line about ``name``."""
+        told: dict[str, Any] = json.loads(self.until(lambda line: json.loads(line)["event"] == name))
+        return told
+
+    def interrupt(self) -> tuple[int, str, str]:
+        """Ctrl-C, then status, all of stdout, and stderr."""
+        self.process.send_signal(signal.SIGINT)
+        return self.end()
+
+    def end(self) -> tuple[int, str, str]:
+        """Status, all of stdout, and stderr, once the process has ended."""
+        out, err = self.process.communicate()
+        return self.process.returncode, "".join(self.lines) + out, err
+
+    def kill(self) -> None:
+        """The end, however the test went."""
+        self._watchdog.cancel()
+        self.process.kill()
+        self.process.communicate()
+
+
+@contextmanager
+def m3(folder: Path, *arguments: str, stdin: int = subprocess.DEVNULL, **more: str) -> Iterator[Command]:
+    """A command that is killed in the end, if it still runs; ``more`` is in its environment."""
+    command = Command(folder, *arguments, stdin=stdin, **more)
+    try:
+        yield command
+    finally:
+        command.kill()

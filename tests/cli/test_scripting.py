@@ -1,0 +1,212 @@
+"""`m3 join --commands --events jsonl` against the real controller, in this process: lines in, lines out."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import m3asyncio as m3
+from m3asyncio.cli import join
+from m3asyncio.cli.options import parse
+from m3core.conference.events import ChatMessage, WaitingRoomJoined
+from m3core.controller.config import ControllerConfig
+from m3core.controller.features import FeatureLevel
+from m3core.errors import ConferenceEnded
+
+TOKEN = "sesame"
+LATEST = ControllerConfig(web_url="", feature_level=FeatureLevel.V0_16)
+
+
+@pytest.fixture(autouse=True)
+def _token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("M3_TOKEN", TOKEN)
+
+
+@asynccontextmanager
+async def meeting(*, waiting_room: bool = False) -> AsyncIterator[tuple[m3.Server, m3.Meeting, str]]:
+    async with m3.serve(owner_token=TOKEN, config=LATEST) as server, server.account() as account:
+        held = await account.create_meeting(title="Bots", waiting_room=waiting_room)
+        yield server, held, await held.invite()
+
+
+def options(folder: Path, link: str, *lines: str | Mapping[str, object], more: str = "") -> argparse.Namespace:
+    """Of a bot that carries out ``lines``."""
+    path = folder / "commands"
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    given = ("--no-receive", "--events", "jsonl", "--commands", str(path))
+    return parse(["join", link, "--name", "Bot", *given, *more.split()])
+
+
+class Printed:
+    """What a bot printed, which is nothing but JSON lines."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.text = capsys.readouterr()
+        self.lines: list[dict[str, Any]] = [json.loads(line) for line in self.text.out.splitlines()]
+        self.done = {line["done"]: line for line in self.lines if "done" in line}
+        self.events = [line["event"] for line in self.lines if "event" in line]
+
+    def error(self, done: object) -> dict[str, Any]:
+        assert not self.done[done]["ok"]
+        found: dict[str, Any] = self.done[done]["error"]
+        return found
+
+
+def test_a_moderator_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> int:
+        async with meeting(waiting_room=True) as (server, _, link):
+            owner = options(
+                tmp_path,
+                link,
+                {"do": "wait", "event": "WaitingRoomJoined", "timeout": 30},
+                {"do": "moderation.accept", "target": "Bob"},
+                {"do": "wait", "event": "ParticipantJoined", "where": {"participant.display_name": "Bob"}},
+                {"do": "chat", "text": "hello", "id": "greeting"},
+                {"do": "polls.start", "topic": "Lunch?", "choices": ["Pizza", "Pasta"], "duration": 60, "id": "poll"},
+                {"do": "polls.vote", "choices": "Pasta"},
+                {"do": "polls.finish"},
+                {"do": "wait", "event": "PollDone", "id": "done"},
+                {"do": "moderation.kick", "target": "Bob"},
+                {"do": "wait", "event": "ParticipantLeft", "id": "left"},
+                more=f"--account --controller {server.base_url} --strict",
+            )
+            bot = asyncio.create_task(join.run(owner))
+            with pytest.raises(ConferenceEnded, match="kicked"):
+                async with m3.join(link, display_name="Bob") as bob:
+                    async for _event in bob.events():
+                        pass
+            return await bot
+
+    assert asyncio.run(main()) == 0
+    printed = Printed(capsys)
+    assert [line["ok"] for line in printed.done.values()] == [True] * 10
+    assert printed.done["greeting"]["result"]["content"] == "hello"
+    assert [choice["count"] for choice in printed.done["done"]["result"]["poll"]["choices"]] == [0, 1]
+    assert printed.done["left"]["result"]["participant"]["display_name"] == "Bob"
+    assert printed.events[0] == "ConferenceJoined"
+    assert printed.events[-1] == "Ended"
+    assert "you: hello" in printed.text.err
+    assert "2  Pasta  [####################] 1" in printed.text.err
+
+
+@pytest.mark.parametrize(("more", "status"), [("", 0), ("--strict", 1)])
+def test_mistakes_are_told_and_the_bot_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, status: int
+) -> None:
+    async def main() -> int:
+        async with meeting() as (_server, _, link):
+            return await join.run(
+                options(
+                    tmp_path,
+                    link,
+                    "# what does not work",
+                    "nonsense",
+                    "[1]",
+                    '{"do": "sleep", "seconds": NaN}',
+                    "[" * 100_000,
+                    {"do": "dance"},
+                    "",
+                    {"do": "chat", "txt": "hello"},
+                    {"do": "raise_hand", "background": 1},
+                    {"do": "polls.start", "topic": "a?", "choices": ["b", "c"], "duration": 60, "id": "refused"},
+                    {"do": "polls.finish", "id": "impossible"},
+                    {"do": "wait", "event": "Dance", "id": "event"},
+                    {"do": "wait", "event": "PollDone", "timeout": 0.001, "id": "timeout"},
+                    {"do": "publish", "source": str(tmp_path / "missing.mp4"), "id": "file"},
+                    {"do": "unpublish", "id": "unpublish"},
+                    {"do": "chat", "text": "I am still here", "id": {"my": "own"}},
+                    more=more,
+                )
+            )
+
+    assert asyncio.run(main()) == status
+    printed = Printed(capsys) if more else Printed(capsys)
+    lines = [line for line in printed.lines if "done" in line]
+    assert [line["done"] for line in lines[:7]] == [2, 3, 4, 5, 6, 8, 9]
+    messages = [line["error"]["message"] for line in lines[:7]]
+    assert [line["error"]["line"] for line in lines[:7]] == [2, 3, 4, 5, 6, 8, 9]
+    assert [line["error"]["argument"] for line in lines[:7]] == ["", "", "", "", "do", "txt", "background"]
+    assert "not JSON" in messages[0]
+    assert "not an object" in messages[1]
+    errors = {line["done"]: line["error"] for line in lines[7:-1]}
+    assert (errors["refused"]["type"], errors["refused"]["code"]) == ("CallRefused", "insufficient_permissions")
+    assert errors["impossible"]["type"] == "LocalProtocolError"
+    assert "PollDone" in errors["event"]["message"]
+    assert (errors["timeout"]["type"], errors["timeout"]["message"]) == ("TimeoutError", "no PollDone within 0.001 s")
+    assert errors["file"]["type"] == "MediaError"
+    assert "no video was published" in errors["unpublish"]["message"]
+    assert (lines[-1]["done"], lines[-1]["ok"]) == ({"my": "own"}, True)
+
+
+def test_streams_and_what_ends_with_the_conference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> int:
+        async with meeting() as (_server, _, link):
+            return await join.run(
+                options(
+                    tmp_path,
+                    link,
+                    {"do": "publish", "id": "publish"},
+                    {"do": "set_sending", "audio": True, "video": False, "id": "mute"},
+                    {"do": "share_screen", "id": "share"},
+                    {"do": "state", "id": "state"},
+                    {"do": "unpublish", "id": "stop"},
+                    {"do": "help", "id": "help"},
+                    {"do": "sleep", "seconds": 0.001, "id": "nap"},
+                    {"do": "wait", "event": "PollDone", "background": True, "id": "never"},
+                    {"do": "sleep", "seconds": 3600, "background": True, "id": "night"},
+                    {"do": "leave", "id": "leave"},
+                )
+            )
+
+    assert asyncio.run(main()) == 0
+    printed = Printed(capsys)
+    for name in ("publish", "mute", "share", "stop", "nap", "night", "leave"):
+        assert printed.done[name]["ok"], printed.done[name]
+    publications = {one["media_session_type"]: one for one in printed.done["state"]["result"]["publications"]}
+    assert (publications["video"]["audio"], publications["video"]["video"]) == (True, False)
+    assert publications["screen"]["is_live"]
+    assert "text: a text" in printed.done["help"]["result"]["chat"]
+    assert printed.error("never")["type"] == "ConferenceEnded"
+
+
+def test_who_stays_stays_when_the_lines_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> None:
+        async with meeting() as (_server, held, link):
+            async with held.start(display_name="Ada") as ada, ada.events(ChatMessage) as said:
+                bot = asyncio.create_task(
+                    join.run(options(tmp_path, link, {"do": "chat", "text": "hello"}, more="--stay"))
+                )
+                message = await anext(said)
+                await ada.chat("still there?", to=message.source)
+                await ada.moderation.kick(message.source)
+                with pytest.raises(ConferenceEnded, match="kicked"):
+                    await bot
+
+    asyncio.run(main())
+    assert Printed(capsys).events[-2:] == ["ChatMessage", "Ended"]
+
+
+def test_the_waiting_room_is_told_before_one_is_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def main() -> int:
+        async with meeting(waiting_room=True) as (_server, held, link), held.start(display_name="Ada") as ada:
+            bot = asyncio.create_task(join.run(options(tmp_path, link)))
+            waiting = await ada.wait_for(WaitingRoomJoined)
+            await ada.moderation.accept(waiting.participant)
+            return await bot
+
+    assert asyncio.run(main()) == 0
+    printed = Printed(capsys)
+    assert printed.events[:2] == ["WaitingRoomEntered", "ConferenceJoined"]
+    assert "you are in the waiting room" in printed.text.err
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(join.run(parse(["join", "http://127.0.0.1:1/invite/x", "--commands", str(tmp_path / "none")])))

@@ -1,0 +1,225 @@
+"""Namespace `moderation` in the client engine (signaling.md § 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rooms import BOB, EVE, OWN, Room, entry
+
+from m3core.conference.commands import Commands
+from m3core.conference.events import (
+    DebriefingStarted,
+    DisplayNameChanged,
+    HandLowered,
+    HandsReset,
+    PeerMisbehaved,
+    RaiseHandsSwitched,
+    WaitingRoomEntered,
+    WaitingRoomJoined,
+    WaitingRoomLeft,
+    WaitingRoomSwitched,
+)
+from m3core.conference.modules import moderation
+from m3core.conference.modules.moderation import ModerationState
+from m3core.conference.state import Phase
+from m3core.io import CallId
+from m3core.messages.moderation import KickScope
+from m3core.values import ParticipantId
+
+Command = Callable[[Commands[CallId]], CallId]
+BOB_ID, EVE_ID, OWN_ID = ParticipantId(BOB), ParticipantId(EVE), ParticipantId(OWN)
+
+
+def waiting(participant_id: str = EVE, name: str = "Eve") -> dict[str, Any]:
+    """What `joined_waiting_room` tells."""
+    return {key: value for key, value in entry(participant_id, name).items() if key != "media"}
+
+
+@pytest.mark.parametrize(
+    ("command", "payload"),
+    [
+        (lambda commands: commands.moderation.kick(BOB_ID), {"action": "kick", "target": BOB}),
+        (lambda commands: commands.moderation.ban(BOB_ID), {"action": "ban", "target": BOB}),
+        (lambda commands: commands.moderation.accept(EVE_ID), {"action": "accept", "target": EVE}),
+        (lambda commands: commands.moderation.enable_waiting_room(), {"action": "enable_waiting_room"}),
+        (lambda commands: commands.moderation.disable_waiting_room(), {"action": "disable_waiting_room"}),
+        (lambda commands: commands.moderation.enable_raise_hands(), {"action": "enable_raise_hands"}),
+        (lambda commands: commands.moderation.disable_raise_hands(), {"action": "disable_raise_hands"}),
+        (lambda commands: commands.moderation.reset_raised_hands(), {"action": "reset_raised_hands"}),
+        (
+            lambda commands: commands.moderation.reset_raised_hands(BOB_ID, EVE_ID),
+            {"action": "reset_raised_hands", "target": [BOB, EVE]},
+        ),
+        (
+            lambda commands: commands.moderation.send_to_waiting_room(BOB_ID),
+            {"action": "send_to_waiting_room", "target": BOB},
+        ),
+        (
+            lambda commands: commands.moderation.debrief(KickScope.GUESTS),
+            {"action": "debrief", "kick_scope": "guests"},
+        ),
+        (
+            lambda commands: commands.moderation.change_display_name(BOB_ID, "Robert"),
+            {"action": "change_display_name", "target": BOB, "new_name": "Robert"},
+        ),
+    ],
+)
+def test_a_command_is_sent_and_done_by_silence_or_refused(command: Command, payload: dict[str, Any]) -> None:
+    room = Room()
+    call = room.do(command)
+    assert room.sent[-1] == {"namespace": "moderation", **payload}
+    room.done_by_silence(call)
+    room.refused(room.do(command), "moderation", "insufficient_permissions")
+
+
+@pytest.mark.parametrize(
+    ("command", "slug"),
+    [
+        (lambda commands: commands.moderation.ban(BOB_ID), "cannot_ban_guest"),
+        (lambda commands: commands.moderation.send_to_waiting_room(BOB_ID), "cannot_send_room_owner_to_waiting_room"),
+        (
+            lambda commands: commands.moderation.change_display_name(BOB_ID, "x"),
+            "cannot_change_name_of_registered_users",
+        ),
+        (lambda commands: commands.moderation.change_display_name(BOB_ID, ""), "invalid_display_name"),
+    ],
+)
+def test_particular_refusals_find_their_command(command: Command, slug: str) -> None:
+    room = Room()
+    other = room.do(lambda commands: commands.moderation.kick(BOB_ID))
+    room.refused(room.do(command), "moderation", slug)
+    assert room.end(other) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "message", "fields"),
+    [
+        (lambda commands: commands.moderation.enable_waiting_room(), "waiting_room_enabled", {}),
+        (lambda commands: commands.moderation.disable_waiting_room(), "waiting_room_disabled", {}),
+        (lambda commands: commands.moderation.enable_raise_hands(), "raise_hands_enabled", {"issued_by": OWN}),
+        (lambda commands: commands.moderation.disable_raise_hands(), "raise_hands_disabled", {"issued_by": OWN}),
+        (
+            lambda commands: commands.moderation.reset_raised_hands(),
+            "raised_hand_reset_by_moderator",
+            {"issued_by": OWN},
+        ),
+        (
+            lambda commands: commands.moderation.send_to_waiting_room(BOB_ID),
+            "joined_waiting_room",
+            waiting(BOB, "Bob"),
+        ),
+        (lambda commands: commands.moderation.debrief(KickScope.ALL), "debriefing_started", {"issued_by": OWN}),
+        (
+            lambda commands: commands.moderation.change_display_name(BOB_ID, "Robert"),
+            "display_name_changed",
+            {"target": BOB, "issued_by": OWN, "old_name": "Bob", "new_name": "Robert"},
+        ),
+    ],
+)
+def test_an_acknowledgement_ends_a_command_at_once(command: Command, message: str, fields: dict[str, Any]) -> None:
+    room = Room()
+    call = room.do(command)
+    room.hear("moderation", message, **fields)
+    assert room.result(call) is None
+
+
+def test_who_waits() -> None:
+    room = Room(
+        moderation={
+            "raise_hands_enabled": False,
+            "waiting_room_enabled": True,
+            "waiting_room_participants": [{**waiting(), "waiting_room_state": "accepted"}],
+        }
+    )
+    state = room.state().moderation
+    assert (state.raise_hands_enabled, state.waiting_room_enabled) == (False, True)
+    assert state.waiting[EVE_ID].display_name == "Eve"
+    assert state.accepted == {EVE}
+    assert [event.participant.id for event in room.client.of(WaitingRoomJoined)] == [EVE]
+    assert WaitingRoomJoined(participant=state.waiting[EVE_ID]) in room.client.conference.present_events()
+    room.hear("moderation", "joined_waiting_room", **waiting(BOB, "Bob"))
+    assert room.last(WaitingRoomJoined).participant.display_name == "Bob"
+    accept = room.do(lambda commands: commands.moderation.accept(BOB_ID))
+    assert room.state().moderation.accepted == {BOB, EVE}
+    room.refused(accept, "moderation", "insufficient_permissions")
+    assert room.state().moderation.accepted == {EVE}
+    room.hear("moderation", "left_waiting_room", id=EVE)
+    assert room.last(WaitingRoomLeft).participant.display_name == "Eve"
+    assert list(room.state().moderation.waiting) == [BOB]
+    assert room.state().moderation.accepted == set()
+    room.quietly(lambda: room.hear("moderation", "left_waiting_room", id=EVE))
+    room.hear("moderation", "joined_waiting_room", **waiting(), waiting_room_state="accepted")
+    assert room.state().moderation.accepted == {EVE}
+    room.hear("moderation", "joined_waiting_room", **waiting(), waiting_room_state="waiting")
+    assert room.state().moderation.accepted == set()
+
+
+def test_nobody_waits_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moderation, "MAX_PARTICIPANTS", 1)
+    room = Room()
+    room.hear("moderation", "joined_waiting_room", **waiting())
+    room.hear("moderation", "joined_waiting_room", **waiting())
+    room.hear("moderation", "joined_waiting_room", **waiting(BOB, "Bob"))
+    assert "waiting participants" in str(room.last(PeerMisbehaved).error)
+    assert list(room.state().moderation.waiting) == [EVE]
+
+
+def test_switches() -> None:
+    room = Room()
+    assert room.state().moderation == ModerationState()
+    room.hear("moderation", "waiting_room_enabled")
+    assert room.last(WaitingRoomSwitched).is_enabled
+    assert room.state().moderation.waiting_room_enabled is True
+    room.hear("moderation", "waiting_room_disabled")
+    assert not room.last(WaitingRoomSwitched).is_enabled
+    assert room.state().moderation.waiting_room_enabled is False
+    room.hear("moderation", "raise_hands_disabled", issued_by=BOB)
+    assert room.last(RaiseHandsSwitched) == RaiseHandsSwitched(is_enabled=False, issued_by=BOB_ID)
+    assert not room.state().moderation.raise_hands_enabled
+    room.hear("moderation", "raise_hands_enabled", issued_by=BOB)
+    assert room.state().moderation.raise_hands_enabled
+
+
+@pytest.mark.parametrize("message", ["raise_hands_disabled", "raised_hand_reset_by_moderator"])
+def test_our_own_hand_is_lowered_with_the_others(message: str) -> None:
+    room = Room()
+    room.do(lambda commands: commands.raise_hand())
+    room.hear("moderation", message, issued_by=BOB)
+    assert room.last(HandLowered).participant == room.own()
+    assert not room.own().hand_is_up
+    assert len(room.client.of(HandsReset)) == (message == "raised_hand_reset_by_moderator")
+
+
+def test_names_change() -> None:
+    room = Room()
+    for who, name in ((OWN, "Ada B"), (BOB, "Robert"), (EVE, "Mallory")):
+        room.hear("moderation", "display_name_changed", target=who, issued_by=BOB, old_name="?", new_name=name)
+        event = room.last(DisplayNameChanged)
+        assert (event.old_name, event.new_name, event.issued_by) == ("?", name, BOB)
+        assert (event.participant is None) == (who == EVE)
+    assert room.own().display_name == "Ada B"
+    assert room.state().participants[BOB_ID].display_name == "Robert"
+
+
+def test_debriefing_and_the_way_back_to_the_waiting_room() -> None:
+    room = Room()
+    room.hear("moderation", "debriefing_started", issued_by=BOB)
+    assert room.last(DebriefingStarted).issued_by == BOB
+    room.quietly(lambda: room.hear("moderation", "sent_to_waiting_room"))
+    room.hear("moderation", "in_waiting_room")
+    assert room.last(WaitingRoomEntered).sent_back
+    assert room.state().phase is Phase.WAITING
+    room.hear("moderation", "accepted")
+    room.join()
+    assert room.client.conference.state.phase is Phase.JOINED
+
+
+def test_a_waiting_room_that_is_told_of_while_we_enter_changes_nothing() -> None:
+    room = Room()
+    room.hear("moderation", "in_waiting_room")
+    room.hear("moderation", "accepted")
+    room.quietly(lambda: room.hear("moderation", "in_waiting_room"))
+    room.join()
+    assert room.state().phase is Phase.JOINED

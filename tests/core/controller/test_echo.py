@@ -1,0 +1,59 @@
+"""Namespace `echo` on the server: any payload comes back to its sender (signaling.md § 15)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from stage import Stage
+
+from m3core.limits import MAX_MESSAGE
+
+
+def send(stage: Stage, who: str, data: bytes) -> list[dict[str, Any]]:
+    """Let ``who`` send any bytes; the messages that it hears, envelopes and all."""
+    stage.controller.receive_text(stage.connections[who], data, stage.now)
+    stage.drain()
+    return stage.inbox.pop(who, [])
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"action": "ping"},
+        {"action": "ping", "id": 7},
+        {"action": "pong", "x": [1, 2.5, None, "é"]},
+        {"action": 5},
+        {"message": "ping"},
+        {"message": "error", "error": "chat_disabled"},
+        {"namespace": "control"},
+        {"timestamp": "yesterday"},
+        {},
+    ],
+)
+def test_any_payload_comes_back_to_its_sender(payload: dict[str, Any]) -> None:
+    stage = Stage()
+    stage.joined("ada", "bob")
+    stage.now = 1.5
+    heard = send(stage, "bob", json.dumps({"namespace": "echo", "payload": payload}).encode())
+    assert heard == [{"namespace": "echo", "timestamp": "2024-03-05T09:30:01.500000000Z", "payload": payload}]
+    assert not stage.inbox
+
+
+def test_only_those_who_joined_hear_their_echo() -> None:
+    stage = Stage(waiting_room=True)
+    stage.connect("bob")
+    assert stage.say("bob", "echo", "ping") == []
+    stage.join("ada")
+    stage.say("bob", "control", "join", display_name="Bob")
+    assert stage.say("bob", "echo", "ping") == []
+
+
+def test_what_would_be_too_long_does_not_come_back() -> None:
+    stage = Stage()
+    stage.joined("ada")
+    numbers = b'{"namespace":"echo","payload":{"x":[%s]}}' % b",".join([b"1e15"] * 100_000)
+    assert len(numbers) < MAX_MESSAGE
+    assert send(stage, "ada", numbers) == []
+    assert len(send(stage, "ada", b'{"namespace":"echo","payload":{"action":"ping"}}')) == 1

@@ -1,0 +1,201 @@
+"""Coming back as the same participant, quotas and the end of a room (signaling.md § 3, 5, 5.4)."""
+
+from __future__ import annotations
+
+import pytest
+from stage import K3K, Stage
+
+from m3core.controller import resumptions
+from m3core.controller.config import ControllerConfig
+from m3core.controller.features import FEATURES, Feature, FeatureLevel
+from m3core.errors import LocalProtocolError
+from m3core.limits import MESSAGE_BURST, MESSAGE_RATE
+
+
+def test_a_lost_session_comes_back_as_the_same_participant() -> None:
+    stage = Stage()
+    stage.joined("ada", "bob")
+    bob, token = stage.ids["bob"], stage.resumption["bob"]
+    stage.say("ada", "media", "revoke_presenter_role", participant_ids=[bob])
+    stage.say("bob", "control", "raise_hand")
+    stage.say("ada", "control", "grant_moderator_role", target=bob)
+    stage.lose("bob")
+    stage.inbox.clear()
+    (success,) = stage.join("bob", resumption=token)
+    assert success["id"] == bob
+    assert success["role"] == "guest"  # a granted role is not kept
+    assert success["media"] == {"is_presenter": False}  # the presenter flag is
+    assert [entry["id"] for entry in success["participants"]] == [stage.ids["ada"]]
+    (joined,) = stage.heard("ada")
+    assert (joined["message"], joined["id"], joined["control"]["hand_is_up"]) == ("joined", bob, False)
+
+
+def test_a_token_works_once() -> None:
+    stage = Stage()
+    stage.joined("ada", "bob")
+    bob, token = stage.ids["bob"], stage.resumption["bob"]
+    stage.lose("bob")
+    assert stage.start("bob", resumption=token)[0] == 200
+    assert stage.join("bob", resumption=token)[0]["id"] != bob
+
+
+def test_a_session_that_is_connected_is_running() -> None:
+    stage = Stage()
+    stage.joined("ada", "bob")
+    status, body = stage.start("bob", resumption=stage.resumption["bob"])
+    assert (status, body["code"]) == (400, "session_running")
+    stage.lose("bob")
+    bob = stage.ids["bob"]
+    assert stage.join("bob", resumption=stage.resumption["bob"])[0]["id"] == bob
+
+
+def test_a_token_is_of_no_use_before_its_ticket_was() -> None:
+    stage = Stage()
+    stage.joined("ada")
+    _, answer = stage.start("bob")
+    assert stage.knock("bob", answer["ticket"]) == 101
+    stage.lose("bob")
+    _, unused = stage.start("cyd")
+    first = stage.join("cyd", resumption=unused["resumption"])[0]["id"]
+    assert stage.join("dee", resumption=unused["resumption"])[0]["id"] != first
+
+
+@pytest.mark.parametrize(("wait", "resumes"), [(60.9, True), (61.0, False)])
+def test_the_token_lives_on_from_its_last_refresh(wait: float, *, resumes: bool) -> None:
+    """Refreshed at 60 s; lost at 119 s, it lives until 180 s."""
+    stage = Stage()
+    stage.joined("ada", "bob")
+    stage.sleep(119.0)
+    stage.lose("bob")
+    stage.sleep(wait)
+    bob = stage.ids["bob"]
+    assert (stage.join("bob", resumption=stage.resumption["bob"])[0]["id"] == bob) is resumes
+
+
+def test_a_token_is_bound_to_room_and_identity() -> None:
+    stage = Stage()
+    stage.joined("ada", "bob")
+    ada = stage.ids["ada"]
+    stage.lose("ada")
+    guest = stage.join("eve", resumption=stage.resumption["ada"])[0]
+    assert guest["id"] != ada
+    assert guest["role"] == "guest"
+    other = Stage()
+    assert other.join("bob", resumption=stage.resumption["bob"])[0]["id"] != stage.ids["bob"]
+    (success,) = stage.join("ada", resumption=stage.resumption["ada"])  # the attempt of another used nothing up
+    assert success["id"] == ada
+
+
+def test_who_was_let_in_does_not_wait_again() -> None:
+    stage = Stage(waiting_room=True)
+    stage.join("ada")
+    stage.join("bob")
+    bob = stage.heard("ada")[-1]["id"]
+    stage.say("ada", "moderation", "accept", target=bob)
+    stage.lose("bob")  # before it entered
+    stage.inbox.clear()
+    assert stage.join("bob", resumption=stage.resumption["bob"])[0]["message"] == "join_success"
+    stage.lose("bob")
+    stage.sleep(121.0)
+    assert stage.join("bob", resumption=stage.resumption["bob"]) == [{"message": "in_waiting_room"}]
+
+
+def test_sessions_that_can_be_resumed_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resumptions, "MAX_LEAVERS", 2)
+    stage = Stage()
+    stage.joined("ada")
+    for name in ("bob", "cyd", "dee"):
+        stage.join(name)
+        stage.lose(name)
+    bob, dee = stage.ids["bob"], stage.ids["dee"]
+    assert stage.join("bob", resumption=stage.resumption["bob"])[0]["id"] != bob
+    assert stage.join("dee", resumption=stage.resumption["dee"])[0]["id"] == dee
+
+
+def test_too_many_messages_close_the_connection() -> None:
+    stage = Stage()
+    stage.joined("ada", "bob")
+    for _ in range(MESSAGE_BURST - 1):
+        stage.say("bob", "control", "lower_hand")
+    assert stage.closed == {}
+    stage.sleep(1.0)
+    for _ in range(int(MESSAGE_RATE)):
+        stage.say("bob", "control", "lower_hand")
+    assert stage.closed == {}
+    stage.say("bob", "control", "lower_hand")
+    assert stage.closed == {"bob": 1008}
+
+
+def test_quotas() -> None:
+    stage = Stage(FeatureLevel.V0_3, participant_limit=2, time_limit=60.0)
+    (success,) = stage.join("bob")
+    assert success["closes_at"] == "2024-03-05T09:31:00.000000000Z"
+    assert success["tariff"]["quotas"] == {"room_participant_limit": 2, "room_time_limit_secs": 60}
+    assert {"control", "media", "moderation"} <= set(success["tariff"]["enabled_modules"])
+    stage.join("cyd")
+    assert stage.join("ada") == [{"message": "join_blocked", "reason": "participant_limit_reached"}]
+    stage.lose("cyd")
+    assert stage.say("ada", "control", "join", display_name="Ada")[0]["message"] == "join_success"
+    stage.inbox.clear()
+    stage.sleep(60.0)
+    assert stage.heard("ada") == stage.heard("bob") == [{"message": "time_limit_quota_elapsed"}]
+    assert stage.closed == {"ada": 1000, "bob": 1000}
+    assert stage.controller.rooms.live == {}
+
+
+def test_later_one_moderator_may_always_enter() -> None:
+    stage = Stage(FeatureLevel.V0_4, participant_limit=1)
+    stage.join("bob")
+    assert stage.join("ada")[0]["message"] == "join_success"
+    assert stage.join("ada")[0]["message"] == "join_blocked"
+
+
+def test_quotas_are_of_later_servers() -> None:
+    with pytest.raises(LocalProtocolError, match=r"0\.3"):
+        ControllerConfig(web_url="https://meet.example", participant_limit=2)
+
+
+def test_a_deleted_room() -> None:
+    for level, expected in ((FeatureLevel.CAPTURE, []), (FeatureLevel.V0_4, [{"message": "room_deleted"}])):
+        stage = Stage(level)
+        stage.joined("ada", "bob")
+        (room,) = stage.controller.store.rooms
+        stage.controller.delete_room(room, stage.now)
+        stage.drain()
+        assert stage.heard("bob") == expected
+        assert stage.closed == {"ada": 1000, "bob": 1000}
+        assert stage.start("bob")[0] == 404
+        stage.controller.delete_room(room, stage.now)
+
+
+def test_what_the_latest_server_tells_of_the_room() -> None:
+    stage = Stage(FeatureLevel.V0_16)
+    (success,) = stage.join("ada")
+    assert success["is_room_owner"] is True
+    assert success["room_info"]["id"] == stage.room
+    assert success["room_info"]["created_by"]["display_name"] == "Ada Lovell"
+    assert success["event_info"]["title"] == "T"
+    assert success["event_info"]["meeting_details"] == {"streaming_links": []}
+    assert stage.join("bob")[0]["is_room_owner"] is False
+    assert stage.heard("ada")[-1]["control"]["is_room_owner"] is False
+    stage.lose("bob")
+    assert stage.heard("ada") == [{"message": "left", "id": stage.ids["bob"], "reason": "quit"}]
+    _, answer = stage.start("cyd")
+    assert answer["ticket"].startswith(f"{stage.room}#")
+    assert len(answer["ticket"]) == 64
+    assert stage.knock("cyd", answer["ticket"]) == 101
+
+
+def test_sub_protocols() -> None:
+    for level, status in ((FeatureLevel.CAPTURE, 400), (FeatureLevel.V0_4, 101)):
+        stage = Stage(level)
+        _, answer = stage.start("bob")
+        assert stage.knock("bob", answer["ticket"], "opentalk-signaling-json-v1.0") == status
+        _, answer = stage.start("bob")
+        assert stage.knock("bob", answer["ticket"], f"opentalk-signaling-json-v1.0, {K3K}") == 101
+
+
+def test_every_feature_has_a_level() -> None:
+    assert set(FEATURES) == set(Feature)
+    assert all(FeatureLevel.V0_16.has(feature) for feature in Feature)
+    assert not any(FeatureLevel.CAPTURE.has(feature) for feature in Feature)

@@ -1,0 +1,99 @@
+"""100,000 comings and goings leave every container, and the memory, as they were (reliability row 23)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from containers import blocks, growth, sizes
+from rawroom import SUBPROTOCOL, RawRoom
+from worlds import link
+
+from m3core.conference import roster as roster_module
+from m3core.controller import resumptions as resumptions_module
+from m3core.controller import room as room_module
+from m3core.io import ConnectionId
+from m3core.testing.pair import World
+from m3core.values import ParticipantId
+
+WARM, CYCLES = 10_000, 100_000
+SLACK = 100
+"""What containers may differ by: cancelled alarms lie about for a while."""
+BLOCKS = 2_000
+"""The same for memory; one block that is lost in each cycle would be 90,000."""
+KEPT = 2
+"""So many who left are remembered here, so that a cycle does not send hundreds of them."""
+JOIN = b'{"namespace":"control","payload":{"action":"join","display_name":"Bob"}}'
+
+
+class _Door:
+    """One room where somebody stays, and others come and go by raw inputs."""
+
+    def __init__(self) -> None:
+        self.room = RawRoom()
+        self.ada = self.room.join("Ada")
+        self.controller = self.room.controller
+        self.stored = self.controller.store.rooms[self.room.world.room_id]
+        self.now, self.last = 0.0, 10_000
+
+    def cycle(self) -> None:
+        """Ticket, handshake, join, leave."""
+        controller, self.last = self.controller, self.last + 1
+        self.now += 0.01
+        if controller.deadline is not None and controller.deadline <= self.now:
+            controller.pong(self.ada.connection, b"heartbeat", self.now)
+            controller.advance(self.now)
+            self._drain()
+        ticket = controller._tickets.issue(self.stored, None, self.now).ticket.reveal()
+        connection = ConnectionId(self.last)
+        headers = (("sec-websocket-protocol", f"ticket#{ticket}, {SUBPROTOCOL}"),)
+        controller.websocket_requested(connection, "/signaling", headers, self.now)
+        self._drain()
+        controller.receive_text(connection, JOIN, self.now)
+        self._drain()
+        controller.connection_lost(connection, self.now)
+        self._drain()
+
+    def _drain(self) -> None:
+        for _ in self.controller.outputs():
+            pass
+
+
+def test_a_controller_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_module, "MAX_LEAVERS", KEPT)
+    monkeypatch.setattr(resumptions_module, "MAX_LEAVERS", KEPT)
+    door = _Door()
+    for _ in range(WARM):
+        door.cycle()
+    before, memory = sizes(door.controller), blocks()
+    for _ in range(CYCLES - WARM):
+        door.cycle()
+    after = sizes(door.controller)
+    assert len(door.controller._sessions) == 1
+    assert {path: by for path, by in growth(before, after).items() if by > SLACK} == {}
+    assert blocks() - memory < BLOCKS
+
+
+def test_a_conference_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_module, "MAX_PARTICIPANTS", KEPT)
+    world = World()
+    (ada,) = world.joined("Ada")
+    connection = link(world, ada)[1]
+    control = {"display_name": "Bob", "role": "guest", "participation_kind": "guest", "hand_is_up": False}
+
+    def cycles(first: int, end: int) -> None:
+        for number in range(first, end):
+            identity = ParticipantId(f"00000000-0000-4000-8000-{number:012x}")
+            joined = {"message": "joined", "id": identity, "control": {**control, "left_at": None}}
+            for payload in (joined, {"message": "left", "id": identity}):
+                text = json.dumps({"namespace": "control", "payload": payload})
+                ada.conference.receive_text(connection, text.encode(), 0.0)
+                for _ in ada.conference.outputs():
+                    pass
+
+    cycles(0, WARM)
+    before, memory = sizes(ada.conference), blocks()
+    cycles(WARM, CYCLES)
+    assert {path: by for path, by in growth(before, sizes(ada.conference)).items() if by > SLACK} == {}
+    assert blocks() - memory < BLOCKS
+    assert len(ada.conference.state.participants) == KEPT

@@ -1,0 +1,222 @@
+"""A client that ignores all rules: the controller acts for nobody else, raises nothing and grows without bound nowhere
+(reliability row 42)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from containers import growth, sizes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rawroom import CYD, Line, RawRoom
+from tables import permissions as table
+
+from m3core.controller.features import FeatureLevel
+from m3core.limits import MESSAGE_BURST, MESSAGE_RATE
+from m3core.messages import Command, UnknownCommand, UnknownEvent, decode_event, encode
+from m3core.testing.descriptions import make_offer
+from m3core.testing.strategies import commands, unknown_commands
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+CANDIDATE = "candidate:7 1 udp 2113937151 192.0.2.7 50007 typ host"
+WHO = ("owner", "moderator", "user", "guest", "dan", "waiting", "nobody", "recorder")
+_WORDS = ("", "global", "team", "Dana", "x" * 120)
+_NUMBERS = (-1, 0, 1, 2, 60, 3600)
+_ABOUT_ONE = frozenset(
+    {"control.joined", "control.update", "control.left", "breakout.joined", "breakout.left",
+     "moderation.joined_waiting_room", "moderation.left_waiting_room"}
+)  # fmt: skip
+"""What others hear of somebody: from no moderator's command but about the sender."""
+_AUTHORS = {
+    "chat.message_sent": "source",
+    "timer.updated_ready_status": "participant_id",
+    "media.speaker_updated": "participant",
+}
+
+
+class Stage:
+    """A room with everybody, who say whatever they like."""
+
+    def __init__(self, level: FeatureLevel) -> None:
+        self.room = RawRoom(feature_level=level)
+        room = self.room
+        self.lines: dict[str, Line] = {"owner": room.join("Ada"), "moderator": room.join(called="Mo")}
+        granted = {"action": "grant_moderator_role", "target": self.lines["moderator"].id}
+        room.say(self.lines["owner"], "control", granted)
+        self.lines |= {"user": room.join(CYD.display_name), "guest": room.join(), "dan": room.join(called="Dan")}
+        room.say(self.lines["owner"], "moderation", {"action": "enable_waiting_room"})
+        self.lines |= {"waiting": room.join(called="Wes"), "nobody": room.open(), "recorder": room.open_recorder()}
+        self.started: list[str] = []
+
+    def ids(self) -> list[str]:
+        sessions = self.room.controller._sessions.values()
+        return [NOWHERE, *(session.admission.participant_id for session in sessions), *self.started[-6:]]
+
+    def say(self, who: str, command: Command | UnknownCommand, seed: int) -> None:
+        """Send a command, with words of this room in it, and look at what everybody hears."""
+        line = self.lines[who]
+        if not line.is_open:
+            self.lines[who] = line = self._back(who)
+        random = Random(seed)
+        message = self._localised(json.loads(encode(command)), random)
+        before = {one: len(one.heard) for one in self.lines.values()}
+        session = self.room.controller._sessions[line.connection]
+        standing = self._standing(session.admission.participant_id)
+        self.room.send(line, json.dumps(message).encode())
+        me = session.admission.participant_id
+        moderates = session.participant is not None and session.participant.is_moderator
+        for other, since in before.items():
+            for heard in other.heard[since:]:
+                self._check(heard, me, is_mine=other is line, moderates=moderates)
+        if not moderates and who not in {"owner", "moderator"}:
+            assert self._standing(me) == standing
+
+    def _back(self, who: str) -> Line:
+        name = {"owner": "Ada", "user": CYD.display_name}.get(who)
+        if who == "recorder":
+            return self.room.open_recorder()
+        status, _ = self.room.start(name)
+        return self.room.join(name) if status == 200 else self.room.join(called=who)
+
+    def _standing(self, me: str) -> object:
+        """What nobody but the participant or a moderator may change, of all others."""
+        meeting = self.room.controller.rooms.live.get(self.room.world.room_id)
+        return meeting and [
+            (one.id, one.display_name, one.role, one.hand_is_up, one.is_presenter, one.is_waiting, one.is_accepted,
+             sorted(map(repr, one.publishers)), sorted(map(repr, one.subscriptions)))
+            for one in meeting.everyone() if one.id != me
+        ]  # fmt: skip
+
+    def _check(self, message: dict[str, Any], me: str, *, is_mine: bool, moderates: bool) -> None:
+        namespace, payload = message["namespace"], message["payload"]
+        event = decode_event(json.dumps(message))
+        assert namespace == "echo" or not isinstance(event, UnknownEvent), message
+        kind = f"{namespace}.{payload.get('message')}"
+        if kind.endswith(".started"):
+            self.started += [payload[key] for key in ("id", "timer_id") if key in payload]
+            self.started += [one["id"] for one in payload.get("rooms", ())]
+        for key in ("issued_by", "issuer", _AUTHORS.get(kind, "")):
+            assert payload.get(key, me) == me, message
+        if not moderates and kind in _ABOUT_ONE:
+            assert payload["id"] == me, message
+        if not moderates and namespace == "media" and not is_mine:
+            assert payload.get("source", me) == me, message
+
+    def _localised(self, value: Any, random: Random) -> Any:
+        """Ids of this room, descriptions and numbers that make sense: most, not all."""
+        if isinstance(value, dict):
+            return {key: self._field(key, one, random) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self._localised(one, random) for one in value]
+        if isinstance(value, str) and _UUID.fullmatch(value):
+            return random.choice(self.ids())
+        if isinstance(value, int) and not isinstance(value, bool) and random.random() < 0.8:
+            return random.choice(_NUMBERS)
+        return value
+
+    def _field(self, key: str, value: Any, random: Random) -> Any:
+        if not isinstance(value, str) or random.random() < 0.2:
+            return self._localised(value, random)
+        if key == "sdp":
+            return make_offer(["audio", "video"], random.randrange(9))
+        if key == "candidate":
+            return CANDIDATE
+        if key in {"content", "topic", "display_name", "new_name", "name"}:
+            return random.choice(_WORDS)
+        if key == "target" and not _UUID.fullmatch(value):
+            return random.choice([*self.ids(), "team"])
+        return self._localised(value, random)
+
+
+_STEPS = st.lists(
+    st.tuples(st.sampled_from(WHO), commands() | unknown_commands(), st.integers(0, 2**32 - 1)), max_size=40
+)
+
+
+@pytest.mark.parametrize(
+    "level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9, FeatureLevel.V0_16], ids=lambda one: one.value
+)
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(steps=_STEPS)
+def test_nobody_acts_for_another(level: FeatureLevel, steps: list[tuple[str, Command | UnknownCommand, int]]) -> None:
+    stage = Stage(level)
+    for who, command, seed in steps:
+        stage.say(who, command, seed)
+        if seed % 7 == 0:
+            stage.room.sleep(5.0)
+    stage.room.sleep(400.0)
+    for line in list(stage.lines.values()):
+        if line.is_open:
+            stage.room.leave(line)
+    assert stage.room.controller.rooms.live == {}
+    assert stage.room.controller.streams.peers == {}
+    assert stage.room.controller.deadline is None
+
+
+def _flood(level: str, ids: Iterator[str], sender: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every command that the table knows for a moderator, with other ids and words each time."""
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [filled(one) for one in value[:64]]
+        if isinstance(value, str) and value.startswith("$"):
+            return {"$self": sender, "$offer": make_offer(["video"], 1)}.get(value) or next(ids)
+        return next(ids) if value in {"hi", "Tea?", "One", "team"} and isinstance(value, str) else value
+
+    seen = set()
+    for row in table.ROWS:
+        key = (row.command, repr(row.fields))
+        if "owner" in row.roles and key not in seen and row.command != "moderation.debrief":
+            seen.add(key)
+            namespace, _, action = row.command.partition(".")
+            name = "message" if namespace == "recording_service" else "action"
+            yield namespace, {name: action, **filled(dict(row.fields))}
+
+
+@pytest.mark.parametrize("level", ["capture", "0.16"])
+def test_whatever_is_said_again_and_again_is_bounded(level: str) -> None:
+    """What has been remembered of 600 rounds does not grow by 200 more; a slow sender, so that no rate stops it."""
+    room = RawRoom(feature_level=FeatureLevel(level))
+    ada, bob = room.join("Ada"), room.join()
+    random = Random(1)
+    ids = iter(lambda: f"{random.getrandbits(32):08x}-0000-4000-8000-{random.getrandbits(48):012x}", "")
+
+    def rounds(count: int) -> None:
+        for _ in range(count):
+            for line in (ada, bob):
+                for namespace, payload in _flood(level, ids, line.id):
+                    room.now += 0.02
+                    room.say(line, namespace, payload)
+                line.heard[1:] = []  # the first is join_success
+            room.sleep(0.5)
+
+    rounds(600)
+    before = sizes(room.controller)
+    rounds(200)
+    assert (ada.is_open, bob.is_open) == (True, True)
+    assert {path: by for path, by in growth(before, sizes(room.controller)).items() if by > 50} == {}
+
+
+def test_who_talks_too_much_is_put_out() -> None:
+    """A burst, then a rate; bytes that mean nothing count as well."""
+    room = RawRoom()
+    ada, bob = room.join("Ada"), room.join()
+    for _ in range(MESSAGE_BURST - 1):
+        room.send(bob, b"{")
+    assert bob.is_open
+    room.now += 10 / MESSAGE_RATE
+    for _ in range(10):
+        room.send(bob, b"{")
+    assert bob.is_open
+    room.send(bob, b"{")
+    assert bob.closed == 1008
+    assert ada.payloads[-1] == {"message": "left", "id": bob.id}
+    assert ada.is_open
