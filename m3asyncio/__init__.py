@@ -8,7 +8,7 @@
         async for event in conference.events(m3.ParticipantJoined):
             print(event.participant.display_name)
 
-`m3trio` has the same names for trio. Most of them are those of `m3core.client.public`. Nothing is imported before it is
+`m3trio` has the same names for trio. Most of them are those of `m3core.public`. Nothing is imported before it is
 named; media (aiortc) when the first stream is published or received.
 """
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from m3asyncio.audio_output import AudioOutput
     from m3asyncio.client import Account, join
     from m3asyncio.server import serve
-    from m3core.client import public
-    from m3core.client.public import *  # noqa: F403 - the same list for both adapters
+    from m3core import public
+    from m3core.public import *  # noqa: F403 - the same list for both adapters
 
     __all__ = ["Account", "AudioOutput", "join", "serve", "sources"]
     __all__ += public.__all__
@@ -36,7 +36,7 @@ _OWN = {
 
 def __getattr__(name: str) -> object:
     """Import what is named for the first time."""
-    from m3core.client import public
+    from m3core import public
 
     value: object = [*_OWN, *public.__all__] if name == "__all__" else public.find(name, __name__, _OWN)
     globals()[name] = value
