@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from m3core.client.account import Meeting
     from m3core.client.conference import AUDIO, VIDEO, Conference, Receive
     from m3core.client.joining import Joining
+    from m3core.client.publication import Publication, Subscription
     from m3core.client.streams import EventStream, FrameStream
     from m3core.conference.events import (
         ChatCleared,
@@ -84,7 +85,6 @@ if TYPE_CHECKING:
     )
     from m3core.media import AudioFrame, VideoFrame
     from m3core.messages.moderation import KickScope
-    from m3core.publication import Publication, Subscription
     from m3core.serving import Server
     from m3core.values import MediaKind, MediaSessionType, ParticipantId, Role, Secret
 
@@ -98,7 +98,7 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "VIDEO",
     ),
     "m3core.client.joining": ("Joining",),
-    "m3core.publication": (
+    "m3core.client.publication": (
         "Publication",
         "Subscription",
     ),

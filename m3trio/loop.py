@@ -141,9 +141,10 @@ class TrioBackend(Backend):
 
     async def shielded(self, work: Awaitable[T]) -> T:
         """In a shielded scope; who was cancelled meanwhile is told at the next checkpoint."""
+        done: list[T] = []
         with trio.CancelScope(shield=True):
-            result = await work
-        return result
+            done.append(await work)
+        return done[0]
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """In a thread of trio's."""

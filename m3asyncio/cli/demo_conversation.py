@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from attrs import define, field
-from m3core.publication import Publication
 
 from m3asyncio import sources
 from m3asyncio.cli.demo_probe import StreamProbe
 from m3asyncio.cli.demo_stage import PATIENCE, Seat, Stage
 from m3asyncio.source_base import Source
+from m3core.client.publication import Publication
 from m3core.conference.events import (
     FocusChanged,
     HandLowered,

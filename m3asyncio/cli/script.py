@@ -9,13 +9,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from m3core.publication import Publication
-
 from m3asyncio.cli.catalogue import Catalogue
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import Plain, event_line, plain
 from m3asyncio.cli.publishing import camera, screen
 from m3core.client.conference import Conference
+from m3core.client.publication import Publication
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import ConferenceState
 from m3core.errors import ConferenceEnded, LocalProtocolError

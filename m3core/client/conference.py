@@ -8,6 +8,7 @@ from enum import Flag, auto
 from typing import Any, TypeVar, overload
 
 from m3core.client.media import MediaEngine, Source
+from m3core.client.publication import Publication, Subscription
 from m3core.client.session import Session
 from m3core.client.streams import EventStream
 from m3core.conference.commands import Commands
@@ -16,7 +17,6 @@ from m3core.conference.state import ConferenceState, EndReason, Participant
 from m3core.errors import ConferenceEnded, LocalProtocolError, M3Error
 from m3core.io import PeerId
 from m3core.messages import Command, UnknownCommand
-from m3core.publication import Publication, Subscription
 from m3core.values import MediaSessionType, ParticipantId
 
 EventT = TypeVar("EventT")
