@@ -1,4 +1,4 @@
-"""HTTP by httpx (see `transports.HttpTransport`)."""
+"""HTTP by httpx (see `m3core.client.transports`)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from m3asyncio import aiortc_private
 from m3asyncio.av_frames import audio_frame, video_frame
 from m3asyncio.inputs import Opened
 from m3asyncio.peers import Connection, PeerHost, Report, prefer_codecs
-from m3asyncio.received import KindStats, PeerStats, ReceivedMedia
+from m3asyncio.received import ReceivedMedia
 from m3asyncio.sources import Source
 from m3asyncio.tracks import AudioTrack, SendTrack, VideoTrack
 from m3core.errors import LocalProtocolError, M3Error, MediaError
@@ -34,6 +34,7 @@ from m3core.io import (
     PeerId,
     SetSending,
 )
+from m3core.media import KindStats, PeerStats
 
 STATS_INTERVAL: Final = 1.0
 """Seconds between two readings of the counters that aiortc keeps."""

@@ -7,11 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from attrs import frozen
-
 from m3core.limits import MAX_FRAMES
 from m3core.media import AudioFrame, FrameQueue, VideoFrame
-from m3core.values import MediaKind
 
 T = TypeVar("T")
 
@@ -130,26 +127,3 @@ class ReceivedMedia:
         """The peer is gone."""
         self.video.end()
         self.audio.end()
-
-
-@frozen
-class KindStats:
-    """Counters of one kind of media of one peer, since it was opened. Bytes are RTP payload."""
-
-    frames_sent: int = 0
-    bytes_sent: int = 0
-    frames_received: int = 0
-    bytes_received: int = 0
-    frames_dropped: int = 0
-
-
-@frozen
-class PeerStats:
-    """Counters of one peer. Those of sent bytes are up to a second old."""
-
-    video: KindStats = KindStats()
-    audio: KindStats = KindStats()
-
-    def of(self, kind: MediaKind) -> KindStats:
-        """The counters of ``kind``."""
-        return self.video if kind is MediaKind.VIDEO else self.audio

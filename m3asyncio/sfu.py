@@ -16,7 +16,6 @@ from aiortc import MediaStreamTrack
 
 from m3asyncio import aiortc_private
 from m3asyncio.peers import Connection, PeerHost, Report, prefer_codecs
-from m3asyncio.received import KindStats, PeerStats
 from m3asyncio.sfu_streams import RelaySource, RelayTrack
 from m3core.controller.sfu import (
     AcceptPublisher,
@@ -38,7 +37,7 @@ from m3core.io import (
     Slow,
     Talking,
 )
-from m3core.media import ArrivalMonitor, TalkDetector
+from m3core.media import ArrivalMonitor, KindStats, PeerStats, TalkDetector
 from m3core.values import MediaKind, SlowDirection
 
 TICK: Final = 0.25

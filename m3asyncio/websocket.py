@@ -1,19 +1,18 @@
-"""WebSockets by the `websockets` library (see `transports.WebSocket`)."""
+"""WebSockets by the `websockets` library (see `m3core.client.transports`)."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from m3asyncio.transports import WebSocketRefused
+from m3core.client.transports import WebSocketRefused
 from m3core.errors import TransportError
 from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
+from m3core.rest.link import is_local
 
 # The library prints the handshake at DEBUG, and with it the ticket: it gets a logger that no handler hears.
 _SILENT = logging.Logger("m3.websocket", level=logging.CRITICAL + 1)
@@ -25,15 +24,6 @@ class _ConnectOnce(connect):
     def process_redirect(self, exc: Exception) -> Exception | str:
         """Every redirect is a refusal."""
         return exc
-
-
-def is_local(url: str) -> bool:
-    """Whether the host of ``url`` is this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class LibraryWebSocket:

@@ -42,9 +42,13 @@ class Tokens:
 
 @frozen
 class Perform:
-    """Send this request, signed already; answer with `http_response` or `http_failed`."""
+    """Send this request, signed already; answer with `http_response` or `http_failed`.
+
+    ``of`` is the request that came in by `Account.request`; None for the login, which is everybody's.
+    """
 
     request: HttpRequest
+    of: RequestId | None = None
 
 
 @frozen
@@ -218,7 +222,8 @@ class Account:
         headers = (*request.headers, ("authorization", f"Bearer {token.reveal()}"))
         performed = self._new_id()
         self._sent[performed] = (request, token)
-        self._queue.append(Perform(evolve(request, id=performed, headers=headers, authorization=Authorization.NONE)))
+        signed = evolve(request, id=performed, headers=headers, authorization=Authorization.NONE)
+        self._queue.append(Perform(signed, request.id))
 
     def _new_id(self) -> RequestId:
         self._last += 1

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from m3core.values import MediaKind
+
 SAMPLE_RATE: Final = 48_000
 """Samples a second of all audio that is sent; opus knows no other clock (RFC 7587 s.4.1)."""
 AUDIO_FRAME_SAMPLES: Final = 960
@@ -349,3 +351,26 @@ class ArrivalMonitor:
             return False
         self.receiving = False
         return True
+
+
+@frozen
+class KindStats:
+    """Counters of one kind of media of one peer, since it was opened. Bytes are RTP payload."""
+
+    frames_sent: int = 0
+    bytes_sent: int = 0
+    frames_received: int = 0
+    bytes_received: int = 0
+    frames_dropped: int = 0
+
+
+@frozen
+class PeerStats:
+    """Counters of one peer. Those of sent bytes are up to a second old."""
+
+    video: KindStats = KindStats()
+    audio: KindStats = KindStats()
+
+    def of(self, kind: MediaKind) -> KindStats:
+        """The counters of ``kind``."""
+        return self.video if kind.value == "video" else self.audio

@@ -10,7 +10,7 @@ from m3asyncio.cli.catalogue import people_of
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import error_value, plain
 from m3asyncio.cli.script import Heard, Script
-from m3asyncio.client import Conference
+from m3core.client.conference import Conference
 from m3core.errors import M3Error
 
 

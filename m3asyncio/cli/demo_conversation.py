@@ -14,9 +14,8 @@ from attrs import define, field
 from m3asyncio import sources
 from m3asyncio.cli.demo_probe import StreamProbe
 from m3asyncio.cli.demo_stage import PATIENCE, Seat, Stage
-from m3asyncio.client import Publication
-from m3asyncio.received import PeerStats
 from m3asyncio.source_base import Source
+from m3core.client.publication import Publication
 from m3core.conference.events import (
     FocusChanged,
     HandLowered,
@@ -26,6 +25,7 @@ from m3core.conference.events import (
     StreamStarted,
     StreamStopped,
 )
+from m3core.media import PeerStats
 from m3core.values import MediaSessionType
 
 VIDEO, SCREEN = MediaSessionType.VIDEO, MediaSessionType.SCREEN

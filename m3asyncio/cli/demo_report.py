@@ -6,7 +6,7 @@ from m3asyncio.cli.demo_conversation import GUEST, OWNER, Played
 from m3asyncio.cli.demo_probe import StreamProbe
 from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.output import Output
-from m3asyncio.received import PeerStats
+from m3core.media import PeerStats
 
 COLUMNS = ("stream", "video sent", "received", "audio sent", "received", "bytes sent", "received", "first frame")
 

@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
-from m3asyncio.account import Account
 from m3asyncio.cli.demo_conversation import GUEST, OWNER, Clip, Conversation, Played
 from m3asyncio.cli.demo_stage import Seat, Stage
 from m3asyncio.cli.demo_steps import missing_steps
 from m3asyncio.cli.demo_wire import NotingHttp, noting_connect
-from m3asyncio.client import Joining, join
+from m3asyncio.client import Account, join
 from m3asyncio.server import serve
-from m3core.conference.entrance import MemberEntrance
+from m3core.client.joining import Joining
 from m3core.conference.events import ParticipantJoined, ParticipantLeft
 
 
@@ -31,11 +30,8 @@ async def play(stage: Stage, played: Played, seconds: float, clip: Clip | None) 
             meeting = await account.create_meeting(title="Demo")
         async with stage.step(OWNER, "invites"):
             link = await meeting.invite()
-        entrance = MemberEntrance(base_url=account.base_url, room_id=meeting.event.room.id)
-        owner_joins = Joining(
-            OWNER,
-            entrance=entrance,
-            account=account,
+        owner_joins = meeting.start(
+            display_name=OWNER,
             http=owner_http,
             connect=noting_connect(stage.log, OWNER),
         )

@@ -15,7 +15,8 @@ from m3asyncio.cli.demo_probe import StreamProbe
 from m3asyncio.cli.demo_wire import RECEIVED, SENT, Note, WireLog
 from m3asyncio.cli.output import STYLES, Output
 from m3asyncio.cli.wording import sentence
-from m3asyncio.client import Conference, Publication
+from m3core.client.conference import Conference
+from m3core.client.publication import Publication
 from m3core.conference.events import ConferenceEvent, ConferenceJoined, Ended
 
 EventT = TypeVar("EventT")

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from m3asyncio.http import HttpxTransport
-from m3asyncio.transports import WebSocket, WebSocketConnect
 from m3asyncio.websocket import connect_websocket
+from m3core.client.transports import WebSocket, WebSocketConnect
 from m3core.io import HttpRequest, HttpResponse
 
 SENT: Final = "→"

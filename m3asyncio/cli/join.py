@@ -9,15 +9,14 @@ import getpass
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from m3asyncio.account import Account
 from m3asyncio.cli.output import Output
 from m3asyncio.cli.publishing import camera, screen
 from m3asyncio.cli.receiver import ReceivedStream, Receiver
 from m3asyncio.cli.script import Heard
 from m3asyncio.cli.taking import Taking, opened
 from m3asyncio.cli.telling import Teller
-from m3asyncio.client import Conference, Joining, join
-from m3core.conference.entrance import MemberEntrance
+from m3asyncio.client import Account, join
+from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, StreamStarted, WaitingRoomEntered
 from m3core.conference.state import Participant
 from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
@@ -59,8 +58,7 @@ async def _entered(options: argparse.Namespace, teller: Teller) -> AsyncIterator
             account = await stack.enter_async_context(Account(options.controller, options.token))
             link = InviteLink.parse(options.url, controller=options.controller, allow_private=True)
             invite = await account.ask(VERIFY_INVITE, VerifyInvite(invite_code=link.invite_code))
-            entrance = MemberEntrance(base_url=account.base_url, room_id=invite.room_id)
-            joining = Joining(name, entrance=entrance, account=account, observe=observe)
+            joining = account.join(invite.room_id, display_name=name, observe=observe)
         else:
             joining = join(
                 options.url,

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from m3asyncio.client import Conference, Subscription
+from m3core.client.conference import Conference
+from m3core.client.publication import Subscription
 from m3core.conference.state import Participant
 from m3core.errors import CallError, LocalProtocolError, MediaError
 from m3core.media import VideoFrame

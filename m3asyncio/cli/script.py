@@ -13,7 +13,8 @@ from m3asyncio.cli.catalogue import Catalogue
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import Plain, event_line, plain
 from m3asyncio.cli.publishing import camera, screen
-from m3asyncio.client import Conference, Publication
+from m3core.client.conference import Conference
+from m3core.client.publication import Publication
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import ConferenceState
 from m3core.errors import ConferenceEnded, LocalProtocolError

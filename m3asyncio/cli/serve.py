@@ -7,10 +7,10 @@ import asyncio
 
 from m3asyncio.cli.output import Output
 from m3asyncio.server import serve
-from m3asyncio.websocket import is_local
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
 from m3core.errors import TransportError
+from m3core.rest.link import is_local
 
 
 async def run(options: argparse.Namespace) -> int:

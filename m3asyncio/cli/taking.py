@@ -15,7 +15,7 @@ from m3asyncio.cli.script import Heard
 from m3asyncio.cli.telling import Teller
 from m3asyncio.cli.trouble import error_line
 from m3asyncio.cli.typed_lines import TypedLines
-from m3asyncio.client import Conference
+from m3core.client.conference import Conference
 from m3core.errors import M3Error
 
 STDIN: Final = 0

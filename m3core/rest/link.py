@@ -215,3 +215,12 @@ def signaling_url(base_url: str) -> str:
     """The WebSocket URL of the controller at ``base_url`` (signaling.md § 1). Raises `LinkError`."""
     checked = parse_controller_url(base_url, allow_private=True)
     return f"ws{checked.removeprefix('http')}/signaling"
+
+
+def is_local(url: str) -> bool:
+    """Whether the host of ``url`` (http, https, ws or wss) is this machine; False for what is no URL."""
+    try:
+        origin, _, _ = _split(url.replace("ws", "http", 1) if url.startswith("ws") else url, allow_private=True)
+    except LinkError:
+        return False
+    return origin.is_loopback

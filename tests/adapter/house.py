@@ -10,9 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ParamSpec
 
 import m3asyncio as m3
-from m3asyncio.account import Meeting
-from m3asyncio.client import Conference
-from m3asyncio.server import Server
+from m3core.client.account import Meeting
+from m3core.client.conference import Conference
+from m3core.serving import Server
 
 PATIENCE = 10.0
 """Seconds after which something that should have happened never will."""

@@ -9,8 +9,8 @@ import pytest
 from house import PATIENCE, house, in_loop
 
 import m3asyncio as m3
-from m3asyncio.client import Conference
-from m3asyncio.streams import EventStream
+from m3core.client.conference import Conference
+from m3core.client.streams import EventStream
 from m3core.conference.state import EndReason, Phase
 from m3core.messages import control
 from m3core.values import ParticipantId, Role

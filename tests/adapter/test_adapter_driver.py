@@ -10,9 +10,10 @@ import pytest
 from house import house, in_loop
 
 import m3asyncio as m3
-from m3asyncio.driver import Driver, unbroken
-from m3asyncio.transports import WebSocket, WebSocketRefused
+from m3asyncio.loop import BACKEND, AsyncioTasks, unbroken
 from m3asyncio.websocket import LibraryWebSocket, connect_websocket
+from m3core.client.driver import Driver
+from m3core.client.transports import WebSocket, WebSocketRefused
 from m3core.conference.engine import Conference as Engine
 from m3core.errors import AuthError, CallCancelled, MediaError, TransportError
 from m3core.io import (
@@ -128,6 +129,8 @@ def make(puppet: Puppet, line: WebSocket | Exception | None = None, events: list
 
     return Driver(
         cast(Engine, puppet),
+        BACKEND,
+        AsyncioTasks(),
         http=Silent(),
         connect=connect,
         sign=None,
@@ -202,7 +205,7 @@ async def test_an_abort_drops_what_waits(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @in_loop
 async def test_a_full_queue_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("m3asyncio.driver.MAX_WRITE_QUEUE", 10)
+    monkeypatch.setattr("m3core.client.driver.MAX_WRITE_QUEUE", 10)
     puppet, line = Puppet(), Line()
     driver = make(puppet, line)
     line.may_send.clear()
@@ -319,7 +322,7 @@ async def test_nothing_is_begun_after_the_end() -> None:
     )
     assert await driver.finished(CallId(1)) == "result"
     assert events == ["an event"]
-    assert driver._tasks == set()
+    assert cast(AsyncioTasks, driver._tasks)._tasks == set()
 
 
 @in_loop

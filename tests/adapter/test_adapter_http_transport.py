@@ -11,9 +11,9 @@ from house import in_loop
 
 import m3asyncio as m3
 from m3asyncio.http import HttpxTransport
-from m3asyncio.websocket import is_local
 from m3core.io import HttpRequest, RequestId
 from m3core.limits import MAX_HTTP_BODY
+from m3core.rest.link import is_local
 
 
 @asynccontextmanager
@@ -75,8 +75,8 @@ async def test_redirects_are_answers() -> None:
 @pytest.mark.parametrize("status", [301, 302, 307])
 @in_loop
 async def test_a_ticket_does_not_follow_a_redirect(status: int) -> None:
-    from m3asyncio.transports import WebSocketRefused
     from m3asyncio.websocket import connect_websocket
+    from m3core.client.transports import WebSocketRefused
 
     async with (
         answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n") as (elsewhere, stolen),

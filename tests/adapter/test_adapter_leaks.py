@@ -17,11 +17,12 @@ from house import PATIENCE, House, house, in_loop
 
 import m3asyncio as m3
 from m3asyncio import received as m3_received
-from m3asyncio.client import Conference
-from m3asyncio.driver import unbroken
-from m3asyncio.server import Server, _Protocol
+from m3asyncio.loop import unbroken
+from m3asyncio.server import _Protocol
+from m3core.client.conference import Conference
 from m3core.conference.state import EndReason
 from m3core.io import MediaCommand, MediaReport, PeerId
+from m3core.serving import Server
 from m3core.testing.fakes import FakeMedia, FakeSfu
 
 
@@ -310,12 +311,12 @@ async def test_leaving_is_bounded_when_the_server_says_nothing_any_more(monkeypa
     monkeypatch.setattr("m3core.conference.life.LEAVE_TIMEOUT", 0.05)
     async with house() as here, nothing_left():
         async with m3.join(here.link, display_name="Gus") as guest:
-            for protocol in here.server._protocols.values():
-                if protocol.transport is not None:
+            for protocol in here.server._peers.values():
+                if isinstance(protocol, _Protocol) and protocol.transport is not None:
                     protocol.transport.pause_reading()
         assert guest.ended is EndReason.LEFT
-        for protocol in here.server._protocols.values():
-            if protocol.transport is not None:
+        for protocol in here.server._peers.values():
+            if isinstance(protocol, _Protocol) and protocol.transport is not None:
                 protocol.transport.resume_reading()
         while here.server._controller._sessions:
             await asyncio.sleep(0)
@@ -372,7 +373,7 @@ async def test_who_comes_while_the_server_leaves_is_sent_away() -> None:
     assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
-    while server._protocols:
+    while server._peers:
         await asyncio.sleep(0)
 
 

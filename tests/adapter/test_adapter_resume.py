@@ -8,8 +8,8 @@ import pytest
 from house import PATIENCE, house, in_loop
 
 import m3asyncio as m3
-from m3asyncio.transports import WebSocket
 from m3asyncio.websocket import connect_websocket
+from m3core.client.transports import WebSocket
 from m3core.conference.state import Phase
 from m3core.values import MediaSessionType
 

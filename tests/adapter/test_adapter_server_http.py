@@ -162,12 +162,11 @@ async def test_the_server_takes_its_leave_from_idle_and_half_finished_connection
             if b"\r\n\r\n" in beginning:
                 await reader.readuntil(b"}}")
         server = here.server
-    assert server._protocols == {}
+    assert server._peers == {}
     for writer in writers:
         writer.close()
         await writer.wait_closed()
     await server.aclose()  # a second time
-    assert server._timer is None or server._timer.cancelled()
 
 
 @in_loop

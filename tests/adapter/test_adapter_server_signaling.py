@@ -13,6 +13,7 @@ from raw import exchange, heard, join, ticket, upgrade, websocket
 from websockets.exceptions import ConnectionClosedError
 
 import m3asyncio as m3
+from m3asyncio.server import _Protocol
 from m3core.conference.engine import Conference as Engine
 from m3core.limits import MAX_MESSAGE
 
@@ -150,7 +151,7 @@ async def test_an_answered_heartbeat_counts(monkeypatch: pytest.MonkeyPatch) -> 
 
 @in_loop
 async def test_a_client_that_reads_nothing_is_dropped_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("m3asyncio.server.MAX_WRITE_QUEUE", 20_000)
+    monkeypatch.setattr("m3core.serving.MAX_WRITE_QUEUE", 20_000)
     async with house() as here, here.two() as (owner, guest):
         left = owner.events(m3.ParticipantLeft)
         lazy = socket.socket()
@@ -163,8 +164,8 @@ async def test_a_client_that_reads_nothing_is_dropped_and_the_others_go_on(monke
         frame = bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text
         await loop.sock_sendall(lazy, upgrade("/signaling", given) + frame)
         joined = await owner.wait_for(m3.ParticipantJoined, where=lambda event: event.participant.display_name == "Raw")
-        for protocol in here.server._protocols.values():
-            if protocol.transport is not None:
+        for protocol in here.server._peers.values():
+            if isinstance(protocol, _Protocol) and protocol.transport is not None:
                 protocol.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         while owner.state.participants[joined.participant.id].is_here:
             is_up = guest.own.hand_is_up

@@ -8,14 +8,15 @@ import threading
 import pytest
 from house import in_loop
 
+from m3asyncio.loop import BACKEND
 from m3asyncio.received import ReceivedTrack
-from m3asyncio.streams import FrameStream
+from m3core.client.streams import FrameStream
 
 
 @in_loop
 async def test_frames_from_another_thread() -> None:
     track: ReceivedTrack[int] = ReceivedTrack()
-    stream = FrameStream(track)
+    stream = FrameStream(BACKEND, track)
     frames = aiter(stream)
     assert aiter(stream) is frames
 
@@ -38,7 +39,7 @@ async def test_frames_from_another_thread() -> None:
 @in_loop
 async def test_who_waits_for_a_frame_is_told_of_the_detaching() -> None:
     track: ReceivedTrack[int] = ReceivedTrack()
-    stream = FrameStream(track)
+    stream = FrameStream(BACKEND, track)
     waiting = asyncio.create_task(anext(stream))  # without `aiter`: it listens all the same
     await asyncio.sleep(0)
     stream.detach()
@@ -52,7 +53,7 @@ def test_a_frame_for_a_loop_that_is_gone() -> None:
     track: ReceivedTrack[int] = ReceivedTrack()
 
     async def listen() -> None:
-        aiter(FrameStream(track))
+        aiter(FrameStream(BACKEND, track))
 
     asyncio.run(listen())
     track.put(1)
@@ -62,7 +63,7 @@ def test_a_frame_for_a_loop_that_is_gone() -> None:
 @in_loop
 async def test_who_reads_a_full_queue_lets_others_run() -> None:
     track: ReceivedTrack[int] = ReceivedTrack()
-    stream = FrameStream(track)
+    stream = FrameStream(BACKEND, track)
     iterator = aiter(stream)
     for number in range(3):
         track.put(number)

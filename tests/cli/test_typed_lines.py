@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from m3asyncio.cli.typed_lines import TypedLines
-from m3asyncio.client import Conference
+from m3core.client.conference import Conference
 from m3core.conference.commands import Commands
 from m3core.conference.modules.chat import ChatState
 from m3core.conference.modules.conversations import Conversation

@@ -13,7 +13,7 @@ import pytest
 from cli_processes import Command, m3
 
 from m3asyncio import serve
-from m3asyncio.client import Conference
+from m3core.client.conference import Conference
 from m3core.conference.events import ChatMessage, HandRaised
 
 Act = Callable[[Command, Conference], Awaitable[None]]

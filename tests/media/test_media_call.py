@@ -14,7 +14,7 @@ from media_helpers import Reader, call
 from m3asyncio import aiortc_private, sources
 from m3asyncio.pattern import PatternReading, draw, read_pattern, sender_code
 from m3asyncio.peers import Connection
-from m3asyncio.received import PeerStats, ReceivedMedia
+from m3asyncio.received import ReceivedMedia
 from m3asyncio.sfu import SLOW_LOST
 from m3core.controller.sfu import (
     AcceptPublisher,
@@ -37,7 +37,7 @@ from m3core.io import (
     Up,
 )
 from m3core.limits import KEYFRAME_INTERVAL
-from m3core.media import VideoFrame
+from m3core.media import PeerStats, VideoFrame
 from m3core.values import MediaKind, SlowDirection
 
 ADA = sources.pattern("Ada", 320, 240)

@@ -22,8 +22,8 @@ import pytest
 
 import m3asyncio as m3
 from m3asyncio.http import HttpxTransport
-from m3asyncio.transports import WebSocket
 from m3asyncio.websocket import LibraryWebSocket, connect_websocket
+from m3core.client.transports import WebSocket
 from m3core.conference.entrance import GuestEntrance
 from m3core.errors import M3Error
 from m3core.io import HttpRequest, HttpResponse

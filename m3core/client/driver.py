@@ -6,13 +6,16 @@ request, the media engine's own queues) and hands back what came of it. Draining
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from m3asyncio.transports import HttpTransport, WebSocket, WebSocketConnect, WebSocketRefused
+from m3core.client.alarm import Alarm
+from m3core.client.loop import Backend, Event, Signal, Task, Tasks
+from m3core.client.media import MediaPort
+from m3core.client.transports import HttpTransport, WebSocket, WebSocketConnect, WebSocketRefused
 from m3core.conference.engine import Conference
 from m3core.conference.outbox import Output
 from m3core.errors import AuthError, CallCancelled, ConferenceEnded, M3Error, MediaError, TransportError
@@ -37,38 +40,41 @@ from m3core.limits import MAX_WRITE_QUEUE
 T = TypeVar("T")
 
 
-async def unbroken(work: Awaitable[T]) -> T:
-    """Finish ``work`` even if we are cancelled meanwhile, however often; then be cancelled."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        if not task.cancelled():
-            task.exception()  # seen: being cancelled is what matters now
-        raise cancelled
-    return task.result()
-
-
-class MediaPort(Protocol):
-    """What a driver needs of a media engine."""
-
-    def submit(self, command: MediaCommand) -> None:
-        """Carry out a command; never blocks."""
-        ...
-
-
 class _Connection:
-    """One WebSocket on its way out: what waits to be written, in order."""
+    """One WebSocket on its way out: what waits to be written, in order, and the tasks that it has."""
 
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[SendText | Ping | Close] = asyncio.Queue()
+    def __init__(self, backend: Backend) -> None:
+        self.queue: deque[SendText | Ping | Close] = deque()
+        self.changed = Signal(backend)
         self.waiting = 0
         """Bytes."""
-        self.task: asyncio.Task[None] | None = None
+        self.reader: Task | None = None
+        self.writer: Task | None = None
+        self.pings: dict[int, Task] = {}
+
+    def put(self, output: SendText | Ping | Close) -> None:
+        """Let it be written after all that waits."""
+        self.queue.append(output)
+        self.changed.set()
+
+    def cancel_others(self) -> None:
+        """Stop all tasks but the reader's, which calls this at its end."""
+        for task in (self.writer, *self.pings.values()):
+            if task is not None:
+                task.cancel()
+
+
+class _Call:
+    """Somebody waits for the end of a call."""
+
+    def __init__(self, ended: Event) -> None:
+        self.ended = ended
+        self.done: CallDone | None = None
+
+    def end(self, done: CallDone) -> None:
+        """Tell them."""
+        self.done = done
+        self.ended.set()
 
 
 class Driver:
@@ -77,6 +83,8 @@ class Driver:
     def __init__(
         self,
         engine: Conference,
+        backend: Backend,
+        tasks: Tasks,
         *,
         http: HttpTransport,
         connect: WebSocketConnect,
@@ -85,31 +93,36 @@ class Driver:
         notify: Callable[[object], None],
     ) -> None:
         self.engine = engine
+        self._backend = backend
+        self._tasks = tasks
         self._http = http
         self._connect = connect
         self._sign = sign
         self._media = media
         self._notify = notify
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._portal = backend.portal()
+        self._alarm = Alarm(backend, tasks, self._deadline, self._advance)
+        self._late: deque[Callable[[float], None]] = deque()
+        """Inputs that came of performing outputs."""
         self._connections: dict[ConnectionId, _Connection] = {}
-        self._calls: dict[CallId, asyncio.Future[object]] = {}
+        self._calls: dict[CallId, _Call] = {}
         self._early: dict[CallId, CallDone] = {}
         self._closed = False
 
     def now(self) -> float:
         """The engine's clock: monotonic seconds."""
-        return self._loop.time()
+        return self._backend.now()
 
     def feed(self, give: Callable[[float], T]) -> T:
         """One input, then the drain."""
         try:
             return give(self.now())
         finally:
-            for output in self.engine.outputs():
-                self._perform(output)
-            self._arm()
+            self._drain()
+            while self._late:
+                self._late.popleft()(self.now())
+                self._drain()
+            self._alarm.arm()
 
     async def finished(self, call: CallId) -> object:
         """Wait for the end of a call; its result, or its error raised. Cancelling cancels the call."""
@@ -117,38 +130,38 @@ class Driver:
         if done is None:
             if self._closed:
                 raise ConferenceEnded("closed")
-            future: asyncio.Future[object] = self._loop.create_future()
-            self._calls[call] = future
+            waiting = self._calls[call] = _Call(self._backend.event())
             try:
-                return await future
-            except asyncio.CancelledError:
+                await waiting.ended.wait()
+            except BaseException:
                 if self._calls.pop(call, None) is not None and not self._closed:
                     self.feed(lambda now: self.engine.cancel(call, now))
                 self._early.pop(call, None)
                 raise
+            done = waiting.done
+        if done is None:
+            raise CallCancelled("the conference was closed")
         if done.error is not None:
             raise done.error
         return done.result
 
     def media_report(self, report: MediaReport) -> None:
         """The media engine says something, in its own thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to hear it
-            self._loop.call_soon_threadsafe(self._take_report, report)
+        self._portal(lambda: self._take_report(report))
 
     async def aclose(self) -> None:
         """Stop all tasks; the engine gets no more inputs."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.close()
         calls, self._calls = self._calls, {}
-        for future in calls.values():
-            future.set_exception(CallCancelled("the conference was closed"))
+        for waiting in calls.values():
+            waiting.ended.set()
 
     # -- performing ---
+    def _drain(self) -> None:
+        for output in self.engine.outputs():
+            self._perform(output)
+
     def _perform(self, output: Output) -> None:
         if self._closed and not isinstance(output, CallDone | Notify):
             return  # nothing is begun that nobody would end
@@ -163,10 +176,10 @@ class Driver:
             case MediaCommand():
                 self._submit(output)
             case HttpRequest():
-                self._spawn(self._request(output))
+                self._tasks.spawn(self._request(output))
             case Connect():
-                entry = self._connections[output.connection] = _Connection()
-                entry.task = self._spawn(self._run(output, entry))
+                entry = self._connections[output.connection] = _Connection(self._backend)
+                entry.reader = self._tasks.spawn(self._run(output, entry))
             case Ping() | Close():
                 self._enqueue(output.connection, output)
 
@@ -181,44 +194,29 @@ class Driver:
             entry.waiting += len(output.data)
         if entry.waiting > MAX_WRITE_QUEUE:
             self._drop(connection, entry)
-            self._loop.call_soon(self._lost, connection, None)
+            self._late.append(lambda now: self.engine.connection_lost(connection, now, code=None))
         else:
-            entry.queue.put_nowait(output)
+            entry.put(output)
 
     def _submit(self, command: MediaCommand) -> None:
         try:
             self._media().submit(command)
         except MediaError as error:  # its thread is gone: the engine hears it as an input of its own
-            self._loop.call_soon(self._take_report, Failed(command.id, command.peer, str(error)))
+            failed = Failed(command.id, command.peer, str(error))
+            self._late.append(lambda now: self.engine.media_report(failed, now))
 
     def _finish(self, done: CallDone) -> None:
-        future = self._calls.pop(done.call, None)
-        if future is None:
+        waiting = self._calls.pop(done.call, None)
+        if waiting is None:
             self._early[done.call] = done
-        elif future.cancelled():
-            pass  # its caller has been cancelled, and has not yet had a turn to say so
-        elif done.error is not None:
-            future.set_exception(done.error)
         else:
-            future.set_result(done.result)
+            waiting.end(done)
 
-    def _arm(self) -> None:
-        deadline = None if self._closed else self.engine.deadline
-        if self._timer is not None:
-            if self._timer.when() == deadline:
-                return
-            self._timer.cancel()
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._advance)
+    def _deadline(self) -> float | None:
+        return None if self._closed else self.engine.deadline
 
     def _advance(self) -> None:
-        self._timer = None
         self.feed(self.engine.advance)
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     def _take_report(self, report: MediaReport) -> None:
         if not self._closed:
@@ -251,43 +249,48 @@ class Driver:
         except TransportError:
             self._lost(connection, None)
             return
-        writer = self._spawn(self._write(entry, socket))
+        entry.writer = self._tasks.spawn(self._write(entry, socket))
         try:
             self.feed(lambda now: self.engine.connected(connection, now))
             async for data in socket.messages():
                 self.feed(partial(self.engine.receive_text, connection, data))
         finally:
-            writer.cancel()
+            entry.cancel_others()
             try:
                 self._lost(connection, socket.close_code)
             finally:
-                with contextlib.suppress(TransportError):
-                    await socket.close(None)
+                with suppress(TransportError):
+                    await self._backend.shielded(socket.close(None))
 
     async def _write(self, entry: _Connection, socket: WebSocket) -> None:
-        with contextlib.suppress(TransportError):  # the reader notices the loss
+        number = 0
+        with suppress(TransportError):  # the reader notices the loss
             while True:
-                output = await entry.queue.get()
+                while not entry.queue:
+                    await entry.changed.wait()
+                output = entry.queue.popleft()
                 match output:
                     case SendText(data=data):
                         await socket.send(data)
                         entry.waiting -= len(data)
-                    case Ping(connection=connection, payload=payload):
-                        self._spawn(self._ping(connection, socket, payload))
+                    case Ping():
+                        number += 1
+                        entry.pings[number] = self._tasks.spawn(self._ping(entry, number, socket, output))
                     case Close(code=code):
                         await socket.close(code)
                         return
 
-    async def _ping(self, connection: ConnectionId, socket: WebSocket, payload: bytes) -> None:
-        with contextlib.suppress(TransportError):
-            await socket.ping(payload)
-            self.feed(lambda now: self.engine.pong(connection, payload, now))
+    async def _ping(self, entry: _Connection, number: int, socket: WebSocket, ping: Ping) -> None:
+        with suppress(TransportError):
+            await socket.ping(ping.payload)
+            self.feed(lambda now: self.engine.pong(ping.connection, ping.payload, now))
+        del entry.pings[number]
 
     def _drop(self, connection: ConnectionId, entry: _Connection) -> None:
         """Abort: what waits is not written, and the engine is not told, because it knows."""
         del self._connections[connection]
-        if entry.task is not None:
-            entry.task.cancel()
+        if entry.reader is not None:
+            entry.reader.cancel()
 
     def _lost(self, connection: ConnectionId, code: int | None) -> None:
         self._connections.pop(connection, None)

@@ -1,6 +1,7 @@
 """The two small protocols behind which HTTP and WebSocket libraries stand, so that users can bring their own.
 
-Both raise `TransportError` for network trouble, and nothing else; both are cancelled as any asyncio call.
+Both raise `TransportError` for network trouble, and nothing else; both are cancelled as anything in their event loop.
+The same protocols serve asyncio and trio; `m3core.testing` has transports that record, replay and fail.
 """
 
 from __future__ import annotations

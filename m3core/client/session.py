@@ -5,14 +5,15 @@ Not public. Owns the life of all four: whatever a conference started ends in `cl
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
-from m3asyncio.driver import Driver
-from m3asyncio.streams import EventStream
-from m3asyncio.transports import HttpTransport, WebSocketConnect
+from m3core.client.driver import Driver
+from m3core.client.loop import Backend, Tasks
+from m3core.client.media import MediaEngine
+from m3core.client.streams import EventStream
+from m3core.client.transports import HttpTransport, WebSocketConnect
 from m3core.conference.engine import Conference as Engine
 from m3core.conference.events import Ended
 from m3core.errors import LocalProtocolError
@@ -20,8 +21,7 @@ from m3core.io import CallId
 from m3core.messages import Command, UnknownCommand
 
 if TYPE_CHECKING:
-    from m3asyncio.account import Account
-    from m3asyncio.media import MediaEngine
+    from m3core.client.account import Account
 
 T = TypeVar("T")
 
@@ -32,14 +32,17 @@ class Session:
     def __init__(
         self,
         engine: Engine,
+        backend: Backend,
+        tasks: Tasks,
         *,
         http: HttpTransport,
-        connect: WebSocketConnect,
+        connect: WebSocketConnect | None,
         account: Account | None,
         loopback: bool,
         observe: Callable[[Any], None] | None = None,
     ) -> None:
         self.engine = engine
+        self.backend = backend
         self._observe = observe
         self.ended_detail = ""
         self._loopback = loopback
@@ -48,8 +51,10 @@ class Session:
         self._media_engine: MediaEngine | None = None
         self._driver = Driver(
             engine,
+            backend,
+            tasks,
             http=http,
-            connect=connect,
+            connect=connect or tasks.connect,
             sign=None if account is None else account.perform,
             media=self.media,
             notify=self._notify,
@@ -69,7 +74,7 @@ class Session:
 
     def listen(self, kinds: tuple[type, ...]) -> EventStream[Any]:
         """A new consumer of events; it begins with what is there already."""
-        stream: EventStream[Any] = EventStream(self._streams, kinds)
+        stream: EventStream[Any] = EventStream(self.backend, self._streams, kinds)
         for event in self.engine.present_events():
             stream.put(event)
         if self.engine.state.ended is not None:
@@ -81,19 +86,17 @@ class Session:
         if self._media_engine is None:
             if self._closed:
                 raise LocalProtocolError("the conference is over")
-            from m3asyncio.media import MediaEngine
-
-            self._media_engine = MediaEngine(self._driver.media_report, loopback=self._loopback)
+            self._media_engine = self.backend.media_factory()(self._driver.media_report, loopback=self._loopback)
             self._media_engine.start()
         return self._media_engine
 
     async def start_media(self) -> MediaEngine:
         """The media engine, imported in a thread: aiortc takes a fifth of a second."""
-        await asyncio.to_thread(_import_media)
+        await self.backend.in_thread(self.backend.media_factory)
         return self.media()
 
     async def close(self) -> None:
-        """Leave, and leave nothing behind."""
+        """Leave, and leave nothing behind. To be shielded."""
         try:
             if self.engine.state.ended is None:
                 await self.call(lambda engine, now: engine.leave(now))
@@ -103,7 +106,7 @@ class Session:
             for stream in tuple(self._streams):
                 stream.end()
             if self._media_engine is not None:
-                await asyncio.to_thread(self._media_engine.close)
+                await self.backend.in_thread(self._media_engine.close)
 
     def _notify(self, event: object) -> None:
         if isinstance(event, Ended):
@@ -114,11 +117,3 @@ class Session:
             stream.put(event)
             if isinstance(event, Ended):
                 stream.end()
-
-
-def _import_media() -> None:
-    try:
-        import m3asyncio.media
-    except ModuleNotFoundError as error:
-        raise LocalProtocolError(f"media needs the extra m3-conference[media] (no module {error.name})") from None
-    del m3asyncio

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from m3asyncio.received import PeerStats, ReceivedMedia
-from m3asyncio.session import Session
-from m3asyncio.streams import FrameStream
+from m3core.client.media import ReceivedMedia, Source
+from m3core.client.session import Session
+from m3core.client.streams import FrameStream
 from m3core.conference.engine import Conference as Engine
 from m3core.errors import LocalProtocolError
 from m3core.io import CallId, PeerId
-from m3core.media import AudioFrame, VideoFrame
+from m3core.media import AudioFrame, PeerStats, VideoFrame
 from m3core.values import MediaSessionType, ParticipantId
-
-if TYPE_CHECKING:
-    from m3asyncio.source_base import Source
 
 T = TypeVar("T")
 
@@ -41,7 +37,7 @@ class Publication:
     async def replace(self, *, video: Source | None = None, audio: Source | None = None) -> None:
         """Send from other sources from now on."""
         media = self._session.media()
-        await asyncio.to_thread(media.replace_source, self._peer, video, audio)
+        await self._session.backend.in_thread(lambda: media.replace_source(self._peer, video, audio))
 
     async def stop(self) -> None:
         """End the stream."""
@@ -93,13 +89,15 @@ class Subscription:
             )
             self._peer = peer
             self._received = media.received(peer)
-            self._video = FrameStream(self._received.video)
-            self._audio = FrameStream(self._received.audio)
+            self._video = FrameStream(self._session.backend, self._received.video)
+            self._audio = FrameStream(self._session.backend, self._received.audio)
             return call
 
         try:
             await self._session.call(subscribe)
-        except asyncio.CancelledError:
+        except Exception:
+            raise
+        except BaseException:  # cancelled
             self._park()
             raise
         return self

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections import deque
 from collections.abc import MutableSet
 from typing import Generic, TypeVar
 
-from m3asyncio.received import ReceivedTrack
+from m3core.client.loop import Backend, Signal
+from m3core.client.media import ReceivedTrack
 from m3core.errors import EventsOverflow
 from m3core.limits import MAX_EVENTS
 
@@ -21,12 +20,18 @@ class EventStream(Generic[T]):
     An async iterator, and a context manager that stops listening at once when left.
     """
 
-    def __init__(self, streams: MutableSet[EventStream[T]], kinds: tuple[type, ...], limit: int = MAX_EVENTS) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        streams: MutableSet[EventStream[T]],
+        kinds: tuple[type, ...],
+        limit: int = MAX_EVENTS,
+    ) -> None:
         self._streams = streams
         self._kinds = kinds
         self._limit = limit
         self._waiting: deque[T] = deque()
-        self._ready = asyncio.Event()
+        self._changed = Signal(backend)
         self._overflown = False
         self._ended = False
         streams.add(self)
@@ -40,12 +45,12 @@ class EventStream(Generic[T]):
             self._streams.discard(self)
         else:
             self._waiting.append(event)
-        self._ready.set()
+        self._changed.set()
 
     def end(self) -> None:
         """No event will follow."""
         self._ended = True
-        self._ready.set()
+        self._changed.set()
 
     def close(self) -> None:
         """Listen no more."""
@@ -63,8 +68,7 @@ class EventStream(Generic[T]):
             if self._ended:
                 self._streams.discard(self)
                 raise StopAsyncIteration
-            self._ready.clear()
-            await self._ready.wait()
+            await self._changed.wait()
         return self._waiting.popleft()
 
     async def __aenter__(self) -> EventStream[T]:
@@ -80,10 +84,11 @@ class FrameStream(Generic[T]):
     Frames that nobody took in time were dropped, the oldest first; ``dropped`` counts them.
     """
 
-    def __init__(self, track: ReceivedTrack[T]) -> None:
+    def __init__(self, backend: Backend, track: ReceivedTrack[T]) -> None:
+        self._backend = backend
         self._track = track
-        self._loop = asyncio.get_running_loop()
-        self._ready = asyncio.Event()
+        self._portal = backend.portal()
+        self._changed = Signal(backend)
         self._attached = False
         self._detached = False
 
@@ -99,31 +104,25 @@ class FrameStream(Generic[T]):
     def _attach(self) -> None:
         if not self._attached and not self._detached:
             self._attached = True
-            self._track.attach(self._wake)
+            self._track.attach(lambda: self._portal(self._changed.set))
 
     async def __anext__(self) -> T:
         self._attach()
         # On a busy machine the next frame is always there: without this nobody else would get to run. It comes first,
         # so that a cancellation loses no frame.
-        await asyncio.sleep(0)
+        await self._backend.checkpoint()
         while not self._detached:
-            self._ready.clear()
             ended = self._track.ended  # asked first: a last frame may come between the two
             frame = self._track.pop()
             if frame is not None:
                 return frame
             if ended:
                 break
-            await self._ready.wait()
+            await self._changed.wait()
         raise StopAsyncIteration
 
     def detach(self) -> None:
         """Nobody takes frames any more; whoever waits for one is told so."""
         self._track.attach(None)
         self._detached = True
-        self._ready.set()
-
-    def _wake(self) -> None:
-        """Called in the engine's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._ready.set)
+        self._changed.set()

@@ -1,0 +1,257 @@
+"""Accounts and meetings: the `m3core.account` engine with a transport around it.
+
+No task works for an account: whoever waits for an answer does what has to be done. What is everybody's (the login,
+fresh tokens) is done by one who waits; if they are cancelled, another one does it again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import ClassVar, Self, TypeAlias, TypeVar
+
+from attrs import evolve
+
+from m3core import account as core
+from m3core.account import Tokens
+from m3core.client.conference import Receive
+from m3core.client.joining import Joining
+from m3core.client.loop import Backend, Signal, Timeout
+from m3core.client.transports import HttpTransport, WebSocketConnect
+from m3core.conference.entrance import MemberEntrance
+from m3core.conference.events import ConferenceEvent
+from m3core.errors import AuthError, LocalProtocolError, M3Error
+from m3core.io import HttpRequest, HttpResponse, RequestId
+from m3core.rest.endpoint import Endpoint
+from m3core.rest.events import CREATE_EVENT, CreateEvent, Event
+from m3core.rest.invites import CREATE_INVITE, CreateInvite
+from m3core.rest.link import is_local, parse_controller_url
+from m3core.rest.users import GET_ME, PrivateUser
+from m3core.values import RoomId, Secret
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+Refresh = Callable[[], Awaitable[Tokens]]
+_Job: TypeAlias = core.Perform | core.RefreshTokens
+
+
+class _Answer:
+    """Somebody waits for the answer to their request."""
+
+    def __init__(self, timeout: Timeout) -> None:
+        self.timeout = timeout
+        self.done: core.Answered | None = None
+
+
+class Account:
+    """A user at a controller.
+
+    ``tokens`` are those of the identity provider; a plain string is an access token. ``refresh`` gets fresh ones when
+    the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. Use it as
+    an async context manager, or close it with `aclose`.
+    """
+
+    backend: ClassVar[Backend]
+    """Set by the adapter."""
+
+    def __init__(
+        self,
+        controller_url: str,
+        tokens: Tokens | str,
+        *,
+        refresh: Refresh | None = None,
+        http: HttpTransport | None = None,
+    ) -> None:
+        self.base_url = parse_controller_url(controller_url, allow_private=True)
+        if isinstance(tokens, str):
+            tokens = Tokens(Secret(tokens))
+        self._engine = core.Account(self.base_url, tokens, can_refresh=refresh is not None)
+        self._refresh = refresh
+        self._http: HttpTransport = http if http is not None else self.backend.http(local=is_local(self.base_url))
+        self._owns_http = http is None
+        self._answers: dict[RequestId, _Answer] = {}
+        self._jobs: deque[_Job] = deque()
+        self._changed = Signal(self.backend)
+        self._last = 0
+        self._closed = False
+
+    async def me(self) -> PrivateUser:
+        """Who the tokens belong to."""
+        return await self.ask(GET_ME, None)
+
+    async def create_meeting(
+        self, *, title: str, description: str = "", password: str | None = None, waiting_room: bool = False
+    ) -> Meeting:
+        """An ad-hoc event and its room. ``waiting_room``: guests wait until a moderator lets them in."""
+        request = CreateEvent(
+            title=title,
+            description=description,
+            password=None if password is None else Secret(password),
+            waiting_room=waiting_room,
+            is_time_independent=True,
+            recurrence_pattern=(),
+            is_adhoc=True,
+        )
+        return Meeting(self, await self.ask(CREATE_EVENT, request))
+
+    def join(
+        self,
+        room_id: RoomId,
+        *,
+        display_name: str,
+        receive: Receive = Receive.AUDIO | Receive.VIDEO,
+        http: HttpTransport | None = None,
+        connect: WebSocketConnect | None = None,
+        observe: Callable[[ConferenceEvent], None] | None = None,
+    ) -> Joining:
+        """Join any room as this user; the rest as in `join` for guests."""
+        return Joining(
+            self.backend,
+            display_name,
+            entrance=MemberEntrance(base_url=self.base_url, room_id=room_id),
+            account=self,
+            receive=receive,
+            http=http,
+            connect=connect,
+            observe=observe,
+        )
+
+    async def perform(self, request: HttpRequest) -> HttpResponse:
+        """Sign a request (`Authorization.ACCOUNT`) and send it; raises `TransportError` or `AuthError`."""
+        if self._closed:
+            raise LocalProtocolError("the account is closed")
+        self._last += 1
+        number = RequestId(self._last)
+        try:
+            async with self.backend.timeout(None) as timeout:
+                answer = self._answers[number] = _Answer(timeout)
+                self._feed(lambda: self._engine.request(evolve(request, id=number)))
+                done = await self._answered(number, answer)
+        except TimeoutError:
+            if not self._closed:
+                raise
+            raise LocalProtocolError("the account was closed") from None
+        finally:
+            self._answers.pop(number, None)
+            self._engine.cancel(number)
+            self._jobs = deque(job for job in self._jobs if _owner(job) != number)
+            self._changed.set()
+        if done.response is not None:
+            return done.response
+        error = done.error or AuthError("no answer")
+        raise error.with_traceback(None)  # one error may go to many callers
+
+    async def aclose(self) -> None:
+        """End what is under way, its callers are told, and close all connections (of a transport of our own)."""
+        await self.backend.shielded(self._close())
+
+    async def _close(self) -> None:
+        self._closed = True
+        for answer in self._answers.values():
+            answer.timeout.expire()
+        while self._answers:
+            await self._changed.wait()
+        if self._owns_http:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
+        """Call any endpoint of `m3core.rest` as this user."""
+        request = endpoint.request(RequestId(0), self.base_url, body, invite=None, **ids)
+        return endpoint.read(await self.perform(request))
+
+    # -- the engine ---
+    def _feed(self, give: Callable[[], None]) -> None:
+        give()
+        for output in self._engine.outputs():
+            if not isinstance(output, core.Answered):
+                self._jobs.append(output)
+            elif (answer := self._answers.get(output.id)) is not None:
+                answer.done = output
+        self._changed.set()
+
+    async def _answered(self, number: RequestId, answer: _Answer) -> core.Answered:
+        """Wait for an answer, and do meanwhile what has to be done for it."""
+        while answer.done is None:
+            job = next((job for job in self._jobs if _owner(job) in (None, number)), None)
+            if job is None:
+                await self._changed.wait()
+                continue
+            self._jobs.remove(job)
+            try:
+                await self._do(job)
+            except BaseException:
+                self._jobs.appendleft(job)  # for somebody else, unless it was for us alone
+                raise
+        return answer.done
+
+    async def _do(self, job: _Job) -> None:
+        match job:
+            case core.Perform(request=request):
+                try:
+                    response = await self._http.request(request)
+                except M3Error as error:
+                    failure = error
+                    self._feed(lambda: self._engine.http_failed(request.id, failure))
+                else:
+                    self._feed(lambda: self._engine.http_response(request.id, response))
+            case core.RefreshTokens() if self._refresh is not None:
+                await self._refresh_tokens(self._refresh)
+
+    async def _refresh_tokens(self, refresh: Refresh) -> None:
+        try:
+            tokens = await refresh()
+        except M3Error as error:
+            failure = error
+            self._feed(lambda: self._engine.refresh_failed(failure))
+        except Exception as error:  # noqa: BLE001 - the user's function; those who wait for it must not wait for ever
+            unknown = AuthError(f"the refresh of the tokens raised {type(error).__name__}")
+            unknown.__cause__ = error
+            self._feed(lambda: self._engine.refresh_failed(unknown))
+        else:
+            self._feed(lambda: self._engine.refreshed(tokens))
+
+
+def _owner(job: _Job) -> RequestId | None:
+    """Whose answer it is for; None: everybody's."""
+    return job.of if isinstance(job, core.Perform) else None
+
+
+class Meeting:
+    """An event of an account, and its room."""
+
+    def __init__(self, account: Account, event: Event) -> None:
+        self._account = account
+        self.event = event
+
+    async def invite(self, *, web_url: str | None = None) -> str:
+        """A new invitation link for guests. ``web_url``: where the web client is, if not beside the controller."""
+        invite = await self._account.ask(CREATE_INVITE, CreateInvite(), room_id=self.event.room.id)
+        return f"{(web_url or self._account.base_url).rstrip('/')}/invite/{invite.invite_code}"
+
+    def start(
+        self,
+        *,
+        display_name: str,
+        receive: Receive = Receive.AUDIO | Receive.VIDEO,
+        http: HttpTransport | None = None,
+        connect: WebSocketConnect | None = None,
+        observe: Callable[[ConferenceEvent], None] | None = None,
+    ) -> Joining:
+        """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``. The rest as in `join`."""
+        return self._account.join(
+            self.event.room.id,
+            display_name=display_name,
+            receive=receive,
+            http=http,
+            connect=connect,
+            observe=observe,
+        )

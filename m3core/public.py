@@ -1,0 +1,486 @@
+"""The public names that all adapters share, and where they are.
+
+They are imported when they are first named, so that a missing extra is one clear error, signalling alone needs neither
+av nor numpy, and the command `m3` starts at once. Adding one takes a line in each of the three lists.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from m3core.account import (
+        Tokens,
+    )
+    from m3core.client.account import (
+        Meeting,
+    )
+    from m3core.client.conference import (
+        AUDIO,
+        VIDEO,
+        Conference,
+        Receive,
+    )
+    from m3core.client.joining import (
+        Joining,
+    )
+    from m3core.client.publication import (
+        Publication,
+        Subscription,
+    )
+    from m3core.client.streams import (
+        EventStream,
+        FrameStream,
+    )
+    from m3core.conference.events import (
+        AssetReady,
+        AutomodStarted,
+        AutomodStopped,
+        BreakoutRoomJoined,
+        BreakoutRoomLeft,
+        BreakoutStarted,
+        BreakoutStopped,
+        ChatCleared,
+        ChatMessage,
+        ChatSwitched,
+        ConferenceEvent,
+        ConferenceJoined,
+        ConnectionLost,
+        ConnectionSlow,
+        DebriefingStarted,
+        DisplayNameChanged,
+        Ended,
+        FocusChanged,
+        ForceMuteChanged,
+        HandLowered,
+        HandRaised,
+        HandsReset,
+        LegalVoteCast,
+        LegalVoteEnded,
+        LegalVoteIssueReported,
+        LegalVoteNotCounted,
+        LegalVoteStarted,
+        LegalVoteUpdated,
+        MinutesReadable,
+        MinutesWritable,
+        MuteRequested,
+        ParticipantChanged,
+        ParticipantJoined,
+        ParticipantLeft,
+        PeerMisbehaved,
+        PollDone,
+        PollStarted,
+        PollUpdated,
+        PresenterChanged,
+        PublicationStarted,
+        PublicationStopped,
+        RaiseHandsSwitched,
+        ReceivingChanged,
+        RecorderFailed,
+        RecordingStarted,
+        RecordingStopped,
+        RemainingSpeakersChanged,
+        Resumed,
+        RoleChanged,
+        RoomChanged,
+        ServerRefused,
+        SharedFolderChanged,
+        SpeakerChanged,
+        SpeakerDrawn,
+        SpeakerSelected,
+        StreamChanged,
+        StreamingChanged,
+        StreamsPauseRequested,
+        StreamsStartRequested,
+        StreamsStopRequested,
+        StreamStarted,
+        StreamStopped,
+        SubscriptionStopped,
+        TimerReadyChanged,
+        TimerStarted,
+        TimerStopped,
+        UnknownMessage,
+        WaitingRoomEntered,
+        WaitingRoomJoined,
+        WaitingRoomLeft,
+        WaitingRoomSwitched,
+        WhiteboardOpened,
+    )
+    from m3core.conference.modules.automod import (
+        Automod,
+    )
+    from m3core.conference.modules.ballots import (
+        LegalVote,
+    )
+    from m3core.conference.modules.conversations import (
+        Conversation,
+    )
+    from m3core.conference.modules.polls import (
+        Poll,
+        PollChoice,
+    )
+    from m3core.conference.modules.shared_folder import (
+        SharedFolder,
+    )
+    from m3core.conference.modules.timer import (
+        Timer,
+    )
+    from m3core.conference.state import (
+        ConferenceState,
+        EndReason,
+        Participant,
+        Stream,
+    )
+    from m3core.errors import (
+        ApiError,
+        AuthError,
+        CallCancelled,
+        CallError,
+        CallRefused,
+        CallTimedOut,
+        ConferenceEnded,
+        EventsOverflow,
+        LinkError,
+        LocalProtocolError,
+        M3Error,
+        MediaError,
+        RemoteProtocolError,
+        TransportError,
+        UnsupportedServer,
+    )
+    from m3core.media import (
+        AudioFrame,
+        VideoFrame,
+    )
+    from m3core.messages.automod import (
+        SelectHow,
+        SelectionStrategy,
+    )
+    from m3core.messages.breakout import (
+        BreakoutRoom,
+    )
+    from m3core.messages.legal_vote import (
+        IssueKind,
+        VoteKind,
+        VoteOption,
+    )
+    from m3core.messages.moderation import (
+        KickScope,
+    )
+    from m3core.messages.recording import (
+        StreamStatus,
+    )
+    from m3core.serving import (
+        Server,
+    )
+    from m3core.values import (
+        BreakoutRoomId,
+        MediaKind,
+        MediaSessionType,
+        ParticipantId,
+        Role,
+        Secret,
+    )
+
+_HOMES: Final[dict[str, tuple[str, ...]]] = {
+    "m3core.account": ("Tokens",),
+    "m3core.client.account": ("Meeting",),
+    "m3core.client.conference": (
+        "AUDIO",
+        "Conference",
+        "Receive",
+        "VIDEO",
+    ),
+    "m3core.client.joining": ("Joining",),
+    "m3core.client.publication": (
+        "Publication",
+        "Subscription",
+    ),
+    "m3core.client.streams": (
+        "EventStream",
+        "FrameStream",
+    ),
+    "m3core.conference.events": (
+        "AssetReady",
+        "AutomodStarted",
+        "AutomodStopped",
+        "BreakoutRoomJoined",
+        "BreakoutRoomLeft",
+        "BreakoutStarted",
+        "BreakoutStopped",
+        "ChatCleared",
+        "ChatMessage",
+        "ChatSwitched",
+        "ConferenceEvent",
+        "ConferenceJoined",
+        "ConnectionLost",
+        "ConnectionSlow",
+        "DebriefingStarted",
+        "DisplayNameChanged",
+        "Ended",
+        "FocusChanged",
+        "ForceMuteChanged",
+        "HandLowered",
+        "HandRaised",
+        "HandsReset",
+        "LegalVoteCast",
+        "LegalVoteEnded",
+        "LegalVoteIssueReported",
+        "LegalVoteNotCounted",
+        "LegalVoteStarted",
+        "LegalVoteUpdated",
+        "MinutesReadable",
+        "MinutesWritable",
+        "MuteRequested",
+        "ParticipantChanged",
+        "ParticipantJoined",
+        "ParticipantLeft",
+        "PeerMisbehaved",
+        "PollDone",
+        "PollStarted",
+        "PollUpdated",
+        "PresenterChanged",
+        "PublicationStarted",
+        "PublicationStopped",
+        "RaiseHandsSwitched",
+        "ReceivingChanged",
+        "RecorderFailed",
+        "RecordingStarted",
+        "RecordingStopped",
+        "RemainingSpeakersChanged",
+        "Resumed",
+        "RoleChanged",
+        "RoomChanged",
+        "ServerRefused",
+        "SharedFolderChanged",
+        "SpeakerChanged",
+        "SpeakerDrawn",
+        "SpeakerSelected",
+        "StreamChanged",
+        "StreamStarted",
+        "StreamStopped",
+        "StreamingChanged",
+        "StreamsPauseRequested",
+        "StreamsStartRequested",
+        "StreamsStopRequested",
+        "SubscriptionStopped",
+        "TimerReadyChanged",
+        "TimerStarted",
+        "TimerStopped",
+        "UnknownMessage",
+        "WaitingRoomEntered",
+        "WaitingRoomJoined",
+        "WaitingRoomLeft",
+        "WaitingRoomSwitched",
+        "WhiteboardOpened",
+    ),
+    "m3core.conference.modules.automod": ("Automod",),
+    "m3core.conference.modules.ballots": ("LegalVote",),
+    "m3core.conference.modules.conversations": ("Conversation",),
+    "m3core.conference.modules.polls": (
+        "Poll",
+        "PollChoice",
+    ),
+    "m3core.conference.modules.shared_folder": ("SharedFolder",),
+    "m3core.conference.modules.timer": ("Timer",),
+    "m3core.conference.state": (
+        "ConferenceState",
+        "EndReason",
+        "Participant",
+        "Stream",
+    ),
+    "m3core.errors": (
+        "ApiError",
+        "AuthError",
+        "CallCancelled",
+        "CallError",
+        "CallRefused",
+        "CallTimedOut",
+        "ConferenceEnded",
+        "EventsOverflow",
+        "LinkError",
+        "LocalProtocolError",
+        "M3Error",
+        "MediaError",
+        "RemoteProtocolError",
+        "TransportError",
+        "UnsupportedServer",
+    ),
+    "m3core.media": (
+        "AudioFrame",
+        "VideoFrame",
+    ),
+    "m3core.messages.automod": (
+        "SelectHow",
+        "SelectionStrategy",
+    ),
+    "m3core.messages.breakout": ("BreakoutRoom",),
+    "m3core.messages.legal_vote": (
+        "IssueKind",
+        "VoteKind",
+        "VoteOption",
+    ),
+    "m3core.messages.moderation": ("KickScope",),
+    "m3core.messages.recording": ("StreamStatus",),
+    "m3core.serving": ("Server",),
+    "m3core.values": (
+        "BreakoutRoomId",
+        "MediaKind",
+        "MediaSessionType",
+        "ParticipantId",
+        "Role",
+        "Secret",
+    ),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def find(name: str, package: str, own: dict[str, str]) -> object:
+    """The public ``name`` of an adapter, imported now; ``own`` says where those are that it does not share.
+
+    A value is `module` or `extra: module`. Raises `AttributeError` for a name that there is not, and
+    `LocalProtocolError`, which names the extra, if that is not installed.
+    """
+    extra, _, home = own.get(name, "").rpartition(":")
+    home = home or _HOME_OF.get(name, "")
+    if not home:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    try:
+        module = importlib.import_module(home)
+    except ModuleNotFoundError as error:
+        from m3core.errors import LocalProtocolError
+
+        extra = extra or ("controller" if home == "m3core.serving" else package.removeprefix("m3"))
+        raise LocalProtocolError(f"{package}.{name} needs m3-conference[{extra}] (no module {error.name})") from None
+    return getattr(module, name, module)
+
+
+__all__ = [
+    "AUDIO",
+    "VIDEO",
+    "ApiError",
+    "AssetReady",
+    "AudioFrame",
+    "AuthError",
+    "Automod",
+    "AutomodStarted",
+    "AutomodStopped",
+    "BreakoutRoom",
+    "BreakoutRoomId",
+    "BreakoutRoomJoined",
+    "BreakoutRoomLeft",
+    "BreakoutStarted",
+    "BreakoutStopped",
+    "CallCancelled",
+    "CallError",
+    "CallRefused",
+    "CallTimedOut",
+    "ChatCleared",
+    "ChatMessage",
+    "ChatSwitched",
+    "Conference",
+    "ConferenceEnded",
+    "ConferenceEvent",
+    "ConferenceJoined",
+    "ConferenceState",
+    "ConnectionLost",
+    "ConnectionSlow",
+    "Conversation",
+    "DebriefingStarted",
+    "DisplayNameChanged",
+    "EndReason",
+    "Ended",
+    "EventStream",
+    "EventsOverflow",
+    "FocusChanged",
+    "ForceMuteChanged",
+    "FrameStream",
+    "HandLowered",
+    "HandRaised",
+    "HandsReset",
+    "IssueKind",
+    "Joining",
+    "KickScope",
+    "LegalVote",
+    "LegalVoteCast",
+    "LegalVoteEnded",
+    "LegalVoteIssueReported",
+    "LegalVoteNotCounted",
+    "LegalVoteStarted",
+    "LegalVoteUpdated",
+    "LinkError",
+    "LocalProtocolError",
+    "M3Error",
+    "MediaError",
+    "MediaKind",
+    "MediaSessionType",
+    "Meeting",
+    "MinutesReadable",
+    "MinutesWritable",
+    "MuteRequested",
+    "Participant",
+    "ParticipantChanged",
+    "ParticipantId",
+    "ParticipantJoined",
+    "ParticipantLeft",
+    "PeerMisbehaved",
+    "Poll",
+    "PollChoice",
+    "PollDone",
+    "PollStarted",
+    "PollUpdated",
+    "PresenterChanged",
+    "Publication",
+    "PublicationStarted",
+    "PublicationStopped",
+    "RaiseHandsSwitched",
+    "Receive",
+    "ReceivingChanged",
+    "RecorderFailed",
+    "RecordingStarted",
+    "RecordingStopped",
+    "RemainingSpeakersChanged",
+    "RemoteProtocolError",
+    "Resumed",
+    "Role",
+    "RoleChanged",
+    "RoomChanged",
+    "Secret",
+    "SelectHow",
+    "SelectionStrategy",
+    "Server",
+    "ServerRefused",
+    "SharedFolder",
+    "SharedFolderChanged",
+    "SpeakerChanged",
+    "SpeakerDrawn",
+    "SpeakerSelected",
+    "Stream",
+    "StreamChanged",
+    "StreamStarted",
+    "StreamStatus",
+    "StreamStopped",
+    "StreamingChanged",
+    "StreamsPauseRequested",
+    "StreamsStartRequested",
+    "StreamsStopRequested",
+    "Subscription",
+    "SubscriptionStopped",
+    "Timer",
+    "TimerReadyChanged",
+    "TimerStarted",
+    "TimerStopped",
+    "Tokens",
+    "TransportError",
+    "UnknownMessage",
+    "UnsupportedServer",
+    "VideoFrame",
+    "VoteKind",
+    "VoteOption",
+    "WaitingRoomEntered",
+    "WaitingRoomJoined",
+    "WaitingRoomLeft",
+    "WaitingRoomSwitched",
+    "WhiteboardOpened",
+]

@@ -1,0 +1,14 @@
+"""What is bound to trio of the names that users import; all others are in `m3core.client`."""
+
+from __future__ import annotations
+
+from m3core.client import account
+from m3core.client.joining import Door
+from m3trio.loop import BACKEND
+
+join = Door(BACKEND).join
+
+
+class Account(account.Account):
+    __doc__ = account.Account.__doc__
+    backend = BACKEND

@@ -1,0 +1,148 @@
+"""The embedded controller on trio sockets: bytes in and out of `m3core.serving`, and nothing else."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+import trio
+
+from m3core.client.loop import Tasks
+from m3core.io import ConnectionId, MediaReport
+from m3core.limits import CLOSE_TIMEOUT
+from m3core.serving import Host, MediaServer, Server
+from m3trio.client import Account
+from m3trio.loop import BACKEND
+
+_RECEIVE = 1 << 16
+_FULL = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
+"""The system has no room for another connection now."""
+_PAUSE = 0.1
+"""Seconds until it is asked again."""
+
+
+class _Peer:
+    """One TCP connection."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._waiting = bytearray()
+        self._sending = 0
+        self._changed = trio.Event()
+        self._is_closing = False
+        self._scope = trio.CancelScope()
+
+    # -- for the server ---
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait to be sent."""
+        return len(self._waiting) + self._sending
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        if not self._is_closing:
+            self._waiting += data
+            self._changed.set()
+
+    def close(self) -> None:
+        """Close when all is sent."""
+        self._is_closing = True
+        self._scope.deadline = trio.current_time() + CLOSE_TIMEOUT
+        self._changed.set()
+
+    def abort(self) -> None:
+        """Close now."""
+        self._is_closing = True
+        self._scope.cancel()
+
+    # -- its tasks ---
+    async def run(self, server: Server, connection: ConnectionId) -> None:
+        """Read and write until it is closed, by whomever."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._read, server, connection)
+                    nursery.start_soon(self._write)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.aclose_forcefully(self._stream)
+            server.lost(connection)
+
+    async def _read(self, server: Server, connection: ConnectionId) -> None:
+        try:
+            while data := await self._stream.receive_some(_RECEIVE):
+                server.received(connection, bytes(data))
+        except trio.BrokenResourceError:
+            self._scope.cancel()
+        else:
+            server.received(connection, b"")  # the front decides when to close
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting or not self._is_closing:
+                if self._waiting:
+                    data, self._waiting = self._waiting, bytearray()
+                    self._sending = len(data)
+                    await self._stream.send_all(data)
+                    self._sending = 0
+                else:
+                    self._changed = trio.Event()
+                    await self._changed.wait()
+        except trio.BrokenResourceError:
+            pass
+        self._scope.cancel()
+
+
+class _Listener:
+    """Listening sockets."""
+
+    def __init__(self, tasks: Tasks, listeners: list[trio.SocketListener]) -> None:
+        self._tasks = tasks
+        self._listeners = listeners
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the first is bound."""
+        address, port, *_ = self._listeners[0].socket.getsockname()
+        return str(address), int(port)
+
+    async def start(self, server: Server) -> None:
+        """Take connections."""
+        for listener in self._listeners:
+            self._tasks.spawn(self._accept(listener, server))
+        await trio.lowlevel.checkpoint()
+
+    def close(self) -> None:
+        """Take no more."""
+        for listener in self._listeners:
+            listener.socket.close()
+
+    async def _accept(self, listener: trio.SocketListener, server: Server) -> None:
+        while True:
+            try:
+                peer = _Peer(await listener.accept())
+            except trio.ClosedResourceError:
+                return
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                await trio.sleep(_PAUSE)
+                continue
+            self._tasks.spawn(peer.run(server, server.opened(peer)))
+
+
+class _Host(Host):
+    """trio's sockets."""
+
+    async def listen(self, tasks: Tasks, host: str, port: int) -> _Listener:
+        """Bind."""
+        return _Listener(tasks, await trio.open_tcp_listeners(port, host=host))
+
+    def media_server(self, report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
+        """The SFU for any event loop."""
+        from m3asyncio.sfu import EmbeddedSfu
+
+        return EmbeddedSfu(report, loopback=loopback)
+
+
+serve = _Host(BACKEND, Account).serve
