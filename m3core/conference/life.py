@@ -90,7 +90,9 @@ class Life:
         self.breakout: BreakoutRoomId | None = None
         """The room that we are in, or on the way into; None: the main room."""
         self._left_breakout: BreakoutRoomId | None = None
-        """Where we came from, in case the other room does not take us."""
+        """Where we came from, in case the other room does not take us ..."""
+        self._not_moved: M3Error | None = None
+        """... and why it did not. The call ends when we are back."""
         self._step = Phase.IDLE
         self.is_resuming = False
         """From the loss of a connection until we are in the room again."""
@@ -155,7 +157,7 @@ class Life:
         call = conference.calls.open(CallKind.MOVE, "switch_room", conference.now, math.inf)
         self._left_breakout, self.breakout = self.breakout, breakout
         self._loss = "the room was left for another one"
-        self.is_moving = True
+        self.is_moving, self._not_moved = True, None
         self._suspend("we are on the way into another room")
         self._step = Phase.RECONNECTING
         self._step_deadline = conference.now + LEAVE_TIMEOUT
@@ -246,7 +248,7 @@ class Life:
         self._inside()
         self.is_resuming = self.is_moving = False
         if (move := self._conference.calls.find(CallKind.MOVE)) is not None:
-            self._conference.calls.finish(move.id)
+            self._conference.calls.finish(move.id, error=self._not_moved)
         self._ask_turn_if_due()
         self._finish_start()
 
@@ -352,9 +354,7 @@ class Life:
 
     def _stay(self, error: M3Error) -> None:
         """The other room does not take us, and the token is not used up by that: go back where we were."""
-        move = self._conference.calls.find(CallKind.MOVE)
-        if move is not None:
-            self._conference.calls.finish(move.id, error=error)
+        self._not_moved = error
         self.is_moving = False
         self.breakout = self._left_breakout
         self._attempt()
