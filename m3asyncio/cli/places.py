@@ -21,6 +21,6 @@ def breakout_room(state: BreakoutState, named: str | None) -> BreakoutRoomId | N
     if is_uuid(named):
         return BreakoutRoomId(named)
     if found:
-        raise WrongArgument(f"{len(found)} rooms have this name: {', '.join(found)}", "room")
+        raise WrongArgument(f"{len(found)} rooms have this name: {', '.join(found)}")
     names = ", ".join(f'"{room.name}"' for room in state.rooms)
-    raise WrongArgument(f"there is no such breakout room; there are: {names or 'none'}", "room")
+    raise WrongArgument(f"there is no such breakout room; there are: {names or 'none'}")

@@ -127,7 +127,11 @@ class Script:
 
     async def switch_room(self, room: str | None = None) -> None:
         """Go into a breakout room, named by its name or id, or back into the main room (null)."""
-        await self._conference.switch_room(breakout_room(self._conference.state.breakout, room))
+        try:
+            found = breakout_room(self._conference.state.breakout, room)
+        except WrongArgument as error:
+            raise error.within("room") from None
+        await self._conference.switch_room(found)
 
     async def leave(self) -> None:
         """Leave the conference."""
