@@ -141,10 +141,12 @@ class MediaEngine(PeerHost[MediaCommand]):
         self._report(Described(command.id, command.peer, sdp))
 
     async def _publish(self, peer_id: PeerId, peer: _Peer, operation: OpenPublisher, before: _Peer | None) -> str:
+        kept = (None, None) if before is None else peer.follow(before)
         with self._shared:
-            video, audio = self._sources.pop(peer_id, (None, None))
-        if before is not None:
-            video, audio = peer.follow(before)
+            given = self._sources.pop(peer_id, None)
+        if given is not None:
+            _close_all(*kept)
+        video, audio = given or kept
 
         def failed(error: M3Error) -> None:
             self._report(Failed(None, peer_id, str(error)))
@@ -231,13 +233,15 @@ async def _shut(peer: _Peer) -> None:
 
 async def _drain(track: MediaStreamTrack, received: ReceivedMedia) -> None:
     """Take every frame, wanted or not: what is left in aiortc's queue grows without bound."""
+    timeline = (received.video if track.kind == "video" else received.audio).timeline
+    timeline.begin()
     try:
         while True:
             frame = await track.recv()
             if isinstance(frame, av.VideoFrame):
-                received.video.put(video_frame(frame, frame.time or 0.0))
+                received.video.put(video_frame(frame, timeline.at(frame.time or 0.0)))
             elif isinstance(frame, av.AudioFrame):
-                received.audio.put(audio_frame(frame, frame.time or 0.0))
+                received.audio.put(audio_frame(frame, timeline.at(frame.time or 0.0)))
     except MediaStreamError:
         pass  # the peer may be begun anew: the queues end with `ClosePeer`
 

@@ -13,6 +13,30 @@ from m3core.media import AudioFrame, FrameQueue, VideoFrame
 T = TypeVar("T")
 
 
+class Timeline:
+    """Media time in seconds that goes on when a peer begins anew, though the clock of its frames begins at 0 again."""
+
+    def __init__(self) -> None:
+        self._shift: float | None = 0.0
+        self._last: tuple[float, float] | None = None
+        """The latest time, and when it was told by `time.monotonic`."""
+
+    def begin(self) -> None:
+        """Frames of another peer connection follow."""
+        if self._last is not None:
+            self._shift = None
+
+    def at(self, frame_time: float) -> float:
+        """The time of the next frame, whose own clock says ``frame_time``."""
+        now = time.monotonic()
+        if self._shift is None and self._last is not None:
+            told, when = self._last
+            self._shift = told + (now - when) - frame_time
+        told = frame_time + (self._shift or 0.0)
+        self._last = (told, now)
+        return told
+
+
 class ReceivedTrack(Generic[T]):
     """Decoded frames of one kind. All methods can be called from any thread.
 
@@ -25,6 +49,7 @@ class ReceivedTrack(Generic[T]):
         self._queue: FrameQueue[T] = FrameQueue(1)
         self._wake: Callable[[], None] | None = None
         self._dropped = 0
+        self.timeline = Timeline()
         self.frames = 0
         """Frames decoded."""
         self.bytes = 0

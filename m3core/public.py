@@ -10,13 +10,37 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from m3core.account import Tokens
-    from m3core.client.account import Meeting
-    from m3core.client.conference import AUDIO, VIDEO, Conference, Receive
-    from m3core.client.joining import Joining
-    from m3core.client.publication import Publication, Subscription
-    from m3core.client.streams import EventStream, FrameStream
+    from m3core.account import (
+        Tokens,
+    )
+    from m3core.client.account import (
+        Meeting,
+    )
+    from m3core.client.conference import (
+        AUDIO,
+        VIDEO,
+        Conference,
+        Receive,
+    )
+    from m3core.client.joining import (
+        Joining,
+    )
+    from m3core.client.publication import (
+        Publication,
+        Subscription,
+    )
+    from m3core.client.streams import (
+        EventStream,
+        FrameStream,
+    )
     from m3core.conference.events import (
+        AssetReady,
+        AutomodStarted,
+        AutomodStopped,
+        BreakoutRoomJoined,
+        BreakoutRoomLeft,
+        BreakoutStarted,
+        BreakoutStopped,
         ChatCleared,
         ChatMessage,
         ChatSwitched,
@@ -32,6 +56,14 @@ if TYPE_CHECKING:
         HandLowered,
         HandRaised,
         HandsReset,
+        LegalVoteCast,
+        LegalVoteEnded,
+        LegalVoteIssueReported,
+        LegalVoteNotCounted,
+        LegalVoteStarted,
+        LegalVoteUpdated,
+        MinutesReadable,
+        MinutesWritable,
         MuteRequested,
         ParticipantChanged,
         ParticipantJoined,
@@ -45,11 +77,23 @@ if TYPE_CHECKING:
         PublicationStopped,
         RaiseHandsSwitched,
         ReceivingChanged,
+        RecorderFailed,
+        RecordingStarted,
+        RecordingStopped,
+        RemainingSpeakersChanged,
         Resumed,
         RoleChanged,
+        RoomChanged,
         ServerRefused,
+        SharedFolderChanged,
         SpeakerChanged,
+        SpeakerDrawn,
+        SpeakerSelected,
         StreamChanged,
+        StreamingChanged,
+        StreamsPauseRequested,
+        StreamsStartRequested,
+        StreamsStopRequested,
         StreamStarted,
         StreamStopped,
         SubscriptionStopped,
@@ -61,11 +105,33 @@ if TYPE_CHECKING:
         WaitingRoomJoined,
         WaitingRoomLeft,
         WaitingRoomSwitched,
+        WhiteboardOpened,
     )
-    from m3core.conference.modules.conversations import Conversation
-    from m3core.conference.modules.polls import Poll, PollChoice
-    from m3core.conference.modules.timer import Timer
-    from m3core.conference.state import ConferenceState, EndReason, Participant, Stream
+    from m3core.conference.modules.automod import (
+        Automod,
+    )
+    from m3core.conference.modules.ballots import (
+        LegalVote,
+    )
+    from m3core.conference.modules.conversations import (
+        Conversation,
+    )
+    from m3core.conference.modules.polls import (
+        Poll,
+        PollChoice,
+    )
+    from m3core.conference.modules.shared_folder import (
+        SharedFolder,
+    )
+    from m3core.conference.modules.timer import (
+        Timer,
+    )
+    from m3core.conference.state import (
+        ConferenceState,
+        EndReason,
+        Participant,
+        Stream,
+    )
     from m3core.errors import (
         ApiError,
         AuthError,
@@ -83,10 +149,39 @@ if TYPE_CHECKING:
         TransportError,
         UnsupportedServer,
     )
-    from m3core.media import AudioFrame, VideoFrame
-    from m3core.messages.moderation import KickScope
-    from m3core.serving import Server
-    from m3core.values import MediaKind, MediaSessionType, ParticipantId, Role, Secret
+    from m3core.media import (
+        AudioFrame,
+        VideoFrame,
+    )
+    from m3core.messages.automod import (
+        SelectHow,
+        SelectionStrategy,
+    )
+    from m3core.messages.breakout import (
+        BreakoutRoom,
+    )
+    from m3core.messages.legal_vote import (
+        IssueKind,
+        VoteKind,
+        VoteOption,
+    )
+    from m3core.messages.moderation import (
+        KickScope,
+    )
+    from m3core.messages.recording import (
+        StreamStatus,
+    )
+    from m3core.serving import (
+        Server,
+    )
+    from m3core.values import (
+        BreakoutRoomId,
+        MediaKind,
+        MediaSessionType,
+        ParticipantId,
+        Role,
+        Secret,
+    )
 
 _HOMES: Final[dict[str, tuple[str, ...]]] = {
     "m3core.account": ("Tokens",),
@@ -107,6 +202,13 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "FrameStream",
     ),
     "m3core.conference.events": (
+        "AssetReady",
+        "AutomodStarted",
+        "AutomodStopped",
+        "BreakoutRoomJoined",
+        "BreakoutRoomLeft",
+        "BreakoutStarted",
+        "BreakoutStopped",
         "ChatCleared",
         "ChatMessage",
         "ChatSwitched",
@@ -122,6 +224,14 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "HandLowered",
         "HandRaised",
         "HandsReset",
+        "LegalVoteCast",
+        "LegalVoteEnded",
+        "LegalVoteIssueReported",
+        "LegalVoteNotCounted",
+        "LegalVoteStarted",
+        "LegalVoteUpdated",
+        "MinutesReadable",
+        "MinutesWritable",
         "MuteRequested",
         "ParticipantChanged",
         "ParticipantJoined",
@@ -135,13 +245,25 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "PublicationStopped",
         "RaiseHandsSwitched",
         "ReceivingChanged",
+        "RecorderFailed",
+        "RecordingStarted",
+        "RecordingStopped",
+        "RemainingSpeakersChanged",
         "Resumed",
         "RoleChanged",
+        "RoomChanged",
         "ServerRefused",
+        "SharedFolderChanged",
         "SpeakerChanged",
+        "SpeakerDrawn",
+        "SpeakerSelected",
         "StreamChanged",
         "StreamStarted",
         "StreamStopped",
+        "StreamingChanged",
+        "StreamsPauseRequested",
+        "StreamsStartRequested",
+        "StreamsStopRequested",
         "SubscriptionStopped",
         "TimerReadyChanged",
         "TimerStarted",
@@ -151,12 +273,16 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "WaitingRoomJoined",
         "WaitingRoomLeft",
         "WaitingRoomSwitched",
+        "WhiteboardOpened",
     ),
+    "m3core.conference.modules.automod": ("Automod",),
+    "m3core.conference.modules.ballots": ("LegalVote",),
     "m3core.conference.modules.conversations": ("Conversation",),
     "m3core.conference.modules.polls": (
         "Poll",
         "PollChoice",
     ),
+    "m3core.conference.modules.shared_folder": ("SharedFolder",),
     "m3core.conference.modules.timer": ("Timer",),
     "m3core.conference.state": (
         "ConferenceState",
@@ -185,9 +311,21 @@ _HOMES: Final[dict[str, tuple[str, ...]]] = {
         "AudioFrame",
         "VideoFrame",
     ),
+    "m3core.messages.automod": (
+        "SelectHow",
+        "SelectionStrategy",
+    ),
+    "m3core.messages.breakout": ("BreakoutRoom",),
+    "m3core.messages.legal_vote": (
+        "IssueKind",
+        "VoteKind",
+        "VoteOption",
+    ),
     "m3core.messages.moderation": ("KickScope",),
+    "m3core.messages.recording": ("StreamStatus",),
     "m3core.serving": ("Server",),
     "m3core.values": (
+        "BreakoutRoomId",
         "MediaKind",
         "MediaSessionType",
         "ParticipantId",
@@ -222,8 +360,18 @@ __all__ = [
     "AUDIO",
     "VIDEO",
     "ApiError",
+    "AssetReady",
     "AudioFrame",
     "AuthError",
+    "Automod",
+    "AutomodStarted",
+    "AutomodStopped",
+    "BreakoutRoom",
+    "BreakoutRoomId",
+    "BreakoutRoomJoined",
+    "BreakoutRoomLeft",
+    "BreakoutStarted",
+    "BreakoutStopped",
     "CallCancelled",
     "CallError",
     "CallRefused",
@@ -251,8 +399,16 @@ __all__ = [
     "HandLowered",
     "HandRaised",
     "HandsReset",
+    "IssueKind",
     "Joining",
     "KickScope",
+    "LegalVote",
+    "LegalVoteCast",
+    "LegalVoteEnded",
+    "LegalVoteIssueReported",
+    "LegalVoteNotCounted",
+    "LegalVoteStarted",
+    "LegalVoteUpdated",
     "LinkError",
     "LocalProtocolError",
     "M3Error",
@@ -260,6 +416,8 @@ __all__ = [
     "MediaKind",
     "MediaSessionType",
     "Meeting",
+    "MinutesReadable",
+    "MinutesWritable",
     "MuteRequested",
     "Participant",
     "ParticipantChanged",
@@ -279,18 +437,34 @@ __all__ = [
     "RaiseHandsSwitched",
     "Receive",
     "ReceivingChanged",
+    "RecorderFailed",
+    "RecordingStarted",
+    "RecordingStopped",
+    "RemainingSpeakersChanged",
     "RemoteProtocolError",
     "Resumed",
     "Role",
     "RoleChanged",
+    "RoomChanged",
     "Secret",
+    "SelectHow",
+    "SelectionStrategy",
     "Server",
     "ServerRefused",
+    "SharedFolder",
+    "SharedFolderChanged",
     "SpeakerChanged",
+    "SpeakerDrawn",
+    "SpeakerSelected",
     "Stream",
     "StreamChanged",
     "StreamStarted",
+    "StreamStatus",
     "StreamStopped",
+    "StreamingChanged",
+    "StreamsPauseRequested",
+    "StreamsStartRequested",
+    "StreamsStopRequested",
     "Subscription",
     "SubscriptionStopped",
     "Timer",
@@ -302,8 +476,11 @@ __all__ = [
     "UnknownMessage",
     "UnsupportedServer",
     "VideoFrame",
+    "VoteKind",
+    "VoteOption",
     "WaitingRoomEntered",
     "WaitingRoomJoined",
     "WaitingRoomLeft",
     "WaitingRoomSwitched",
+    "WhiteboardOpened",
 ]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 from m3asyncio.cli.catalogue import people_of
 from m3asyncio.cli.from_json import WrongArgument
-from m3asyncio.cli.jsonl import Plain, error_value, plain
+from m3asyncio.cli.jsonl import error_value, plain
 from m3asyncio.cli.script import Heard, Script
 from m3core.client.conference import Conference
 from m3core.errors import M3Error
@@ -32,10 +32,10 @@ class Bot:
                 number += 1
                 if not text.strip() or text.lstrip().startswith("#"):
                     continue
-                done: Plain = number
+                done: str | int = number
                 try:
                     line = _object(text)
-                    done = plain(line.get("id", number))
+                    done = _id(line.get("id", number))
                     in_background = line.get("background", False)
                     if not isinstance(in_background, bool):
                         raise WrongArgument("has to be true or false", "background")
@@ -46,7 +46,7 @@ class Bot:
                 if not in_background:
                     await task
 
-    async def _carry_out(self, done: Plain, number: int, line: Mapping[str, object]) -> None:
+    async def _carry_out(self, done: str | int, number: int, line: Mapping[str, object]) -> None:
         try:
             result = await self._catalogue.of_line(line).call(line, self._people)
         except (M3Error, OSError) as error:  # OSError: a file that cannot be read, a TimeoutError
@@ -54,12 +54,18 @@ class Bot:
         else:
             self._tell({"done": done, "ok": True, "result": plain(result)})
 
-    def _failed(self, done: Plain, number: int, error: Exception) -> None:
+    def _failed(self, done: str | int, number: int, error: Exception) -> None:
         self.failed += 1
         told = error_value(error)
         if isinstance(error, WrongArgument):
             told = {"type": "WrongArgument", "line": number, "argument": error.argument, "message": str(error)}
         self._tell({"done": done, "ok": False, "error": told})
+
+
+def _id(given: object) -> str | int:
+    if not isinstance(given, str | int):
+        raise WrongArgument("has to be a text or a whole number", "id")
+    return given
 
 
 def _object(text: str) -> dict[str, object]:

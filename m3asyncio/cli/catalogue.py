@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import frozen
 
-from m3asyncio.cli.from_json import People, WrongArgument, expected, value_of
+from m3asyncio.cli.from_json import People, WrongArgument, expected, is_someone, value_of
 from m3core.conference.commands import Commands
 from m3core.conference.modules.base import CommandGroup
 from m3core.conference.state import ConferenceState
@@ -72,7 +72,7 @@ class Known:
     def _name(self, name: str) -> str:
         """`target` names the one parameter that takes participants."""
         if name in _ALIASES and name not in self.parameters:
-            return next((one for one in ("participant", "participants", "to") if one in self.parameters), name)
+            return next((one for one in self.parameters if is_someone(self.hints[one])), name)
         return name
 
     def _expected(self, name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,8 +46,9 @@ def expected(hint: object) -> str:
     """What fits ``hint``, for people; raises `TypeError` for a type that has no JSON form."""
     hint = _bare(hint)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if _is_someone(hint):
-        return "the id or name of a participant" + (", or null" if type(None) in inner else "")
+    if is_someone(hint):
+        others = [one for one in inner if one is not ParticipantId and not _is_class(one)]
+        return ", or ".join(["the id or name of a participant", *map(expected, others)])
     if origin in _UNIONS:
         plainer = [one for one in inner if not _is_class(one)]  # what a text or number can name as well
         return ", or ".join(expected(one) for one in (inner if plainer in ([], [type(None)]) else plainer))
@@ -73,10 +76,10 @@ def value_of(hint: object, given: object, people: People) -> object:
     """``given`` as what ``hint`` says; raises `WrongArgument`, which never repeats what was given."""
     hint = _bare(hint)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in _UNIONS and not (_is_someone(hint) and given is not None):
+    if origin in _UNIONS and not is_someone(hint):
         return _one_of(inner, hint, given, people)
-    if _is_someone(hint):
-        return people(_checked(str, given, hint))
+    if is_someone(hint):
+        return _someone(inner, hint, given, people)
     if hint in _SCALARS:
         return _checked_scalar(hint, given)
     if hint is object or hint is Any:
@@ -95,6 +98,14 @@ def value_of(hint: object, given: object, people: People) -> object:
     return _object(hint, given, people)
 
 
+def _someone(inner: Iterable[object], whole: object, given: object, people: People) -> object:
+    for other in inner:  # a word of the protocol comes before a name
+        if other is type(None) or (isinstance(other, type) and issubclass(other, Enum)):
+            with contextlib.suppress(WrongArgument):
+                return value_of(other, given, people)
+    return people(_checked(str, given, whole))
+
+
 def _one_of(hints: Iterable[object], whole: object, given: object, people: People) -> object:
     wrong = WrongArgument(f"has to be {expected(whole)}")
     for hint in hints:
@@ -110,7 +121,16 @@ def _checked_scalar(hint: object, given: object) -> object:
     what, classes = _SCALARS[hint]
     if not isinstance(given, classes) or (isinstance(given, bool) and hint is not bool):
         raise WrongArgument(f"has to be {what}")
+    if hint is float:
+        return _finite(given)
     return given
+
+
+def _finite(given: Any) -> float:
+    with contextlib.suppress(OverflowError):
+        if math.isfinite(number := float(given)):
+            return number
+    raise WrongArgument("has to be a smaller number")
 
 
 def _checked(wanted: type[Any], given: object, hint: object) -> Any:
@@ -160,7 +180,8 @@ def _bare(hint: object) -> object:
     return hint
 
 
-def _is_someone(hint: object) -> bool:
+def is_someone(hint: object) -> bool:
+    """Whether ``hint`` is for a participant."""
     return hint is ParticipantId or (typing.get_origin(hint) in _UNIONS and ParticipantId in typing.get_args(hint))
 
 

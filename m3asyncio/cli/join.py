@@ -17,9 +17,11 @@ from m3asyncio.cli.taking import Taking, opened
 from m3asyncio.cli.telling import Teller
 from m3asyncio.client import Account, join
 from m3core.client.conference import Conference
-from m3core.conference.events import ConferenceEvent, ConferenceJoined, StreamStarted, WaitingRoomEntered
+from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, StreamStarted, WaitingRoomEntered
+from m3core.conference.state import Participant
 from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
 from m3core.rest.link import InviteLink
+from m3core.values import MediaSessionKey, MediaSessionType
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -27,18 +29,17 @@ async def run(options: argparse.Namespace) -> int:
     output = Output(json=bool(options.json or options.events or options.commands))
     teller = Teller(output, with_events=bool(options.json or options.events), is_full=bool(options.events))
     folder = _folder(options.save_frames)
-    with opened(options) as descriptor:
-        async with _entered(options, teller) as conference:
-            visit = _Visit(conference, teller, folder, descriptor)
-            try:
-                async with asyncio.timeout(options.seconds):
-                    await visit.be_there(options)
-            except TimeoutError:
-                pass
-            except BaseExceptionGroup as group:
-                raise _only(group) from None
-            finally:
-                visit.sum_up()
+    async with opened(options) as descriptor, _entered(options, teller) as conference:
+        visit = _Visit(conference, teller, folder, descriptor)
+        try:
+            async with asyncio.timeout(options.seconds):
+                await visit.be_there(options)
+        except TimeoutError:
+            pass
+        except BaseExceptionGroup as group:
+            raise _only(group) from None
+        finally:
+            visit.sum_up()
     return 1 if options.strict and visit.failed else 0
 
 
@@ -95,14 +96,15 @@ class _Visit:
                 if options.commands is None:
                     self._teller.output.line(("what you type is said to all; /help lists what else there is", "dim"))
                 tasks.create_task(self._taking.run(commands=options.commands is not None, stay=options.stay))
-            receiving: set[asyncio.Task[None]] = set()
+            receiving: dict[asyncio.Task[None], MediaSessionKey] = {}
             async for event in self._conference.events():
                 self._tell(event)
-                if options.receive and isinstance(event, StreamStarted):
-                    work = self._receiver.receive(event.participant, event.media_session_type)
-                    task = tasks.create_task(work)
-                    receiving.add(task)
-                    task.add_done_callback(receiving.discard)
+                for participant, kind in _new_streams(event) if options.receive else []:
+                    key = MediaSessionKey(participant.id, kind)
+                    if key not in receiving.values():
+                        task = tasks.create_task(self._receiver.receive(participant, kind))
+                        receiving[task] = key
+                        task.add_done_callback(receiving.pop)
             self._heard.end()
             if self._taking is not None:
                 self._taking.close()
@@ -171,6 +173,17 @@ class _Visit:
                     for stream in streams
                 ),
             )
+
+
+def _new_streams(event: ConferenceEvent) -> list[tuple[Participant, MediaSessionType]]:
+    """What ``event`` says is published; after a lost connection that may be known already."""
+    match event:
+        case StreamStarted(participant=participant, media_session_type=kind):
+            return [(participant, kind)]
+        case Resumed(joined=joined, changed=changed):
+            return [(participant, kind) for participant in (*joined, *changed) for kind in participant.streams]
+        case _:
+            return []
 
 
 def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -33,7 +33,10 @@ _EXTRAS: Final = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
     options = parse(arguments)
-    if line := missing_extra(_EXTRAS[options.command]):
+    needed = _EXTRAS[options.command]
+    if options.command == "join" and not (options.receive or options.publish or options.screen):
+        needed = tuple(extra for extra in needed if extra != "media")
+    if line := missing_extra(needed):
         return _fail(f"m3 {options.command}: {line}", USAGE)
     try:
         module = importlib.import_module(f"m3asyncio.cli.{options.command}")

@@ -132,8 +132,8 @@ def _add_join(commands: _Commands) -> None:
         name="join",
         help="join a conference with its invitation URL",
         description="Joins a conference, receives all its streams, and prints what happens: who comes and goes,\n"
-        "talks, writes, shares a screen or raises a hand, polls and timers. What you type is said to all; /help lists\n"
-        "what else can be typed. Ends with Ctrl-C, Ctrl-D, or the conference.",
+        "talks, writes, shares a screen or raises a hand, polls and timers. What you type is said to all;\n"
+        "/help lists what else can be typed. Ends with Ctrl-C, Ctrl-D, or the conference.",
         epilog="examples:\n"
         "  m3 join http://127.0.0.1:8080/invite/95e0...\n"
         "  m3 join URL --name Ada --publish pattern --screen slides.mp4\n"

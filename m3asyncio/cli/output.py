@@ -39,7 +39,10 @@ class Output:
     def object(self, value: Mapping[str, object]) -> None:
         """One JSON object on one line of stdout, at once."""
         if self._json:
-            print(json.dumps(value, ensure_ascii=False), flush=True)
+            try:
+                print(json.dumps(value, ensure_ascii=False), flush=True)
+            except UnicodeEncodeError:  # a terminal that has few letters, or half a surrogate pair
+                print(json.dumps(value), flush=True)
 
 
 def _printable(text: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Final
 
 from m3asyncio.cli.bot import Bot
@@ -21,11 +21,11 @@ from m3core.errors import M3Error
 STDIN: Final = 0
 
 
-@contextlib.contextmanager
-def opened(options: argparse.Namespace) -> Iterator[int | None]:
+@contextlib.asynccontextmanager
+async def opened(options: argparse.Namespace) -> AsyncIterator[int | None]:
     """The descriptor that lines come from; None if nothing is to be read. Raises `OSError`."""
     if options.commands not in (None, "-"):
-        with open(options.commands, "rb", buffering=0) as file:  # noqa: PTH123 - the path may be a pipe: /dev/fd/3
+        with await asyncio.to_thread(open, options.commands, "rb", buffering=0) as file:  # a named pipe may take long
             yield file.fileno()
     elif options.commands == "-" or _is_typed(options):
         yield STDIN

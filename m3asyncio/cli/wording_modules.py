@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from m3asyncio.cli.wording_extras import extra_sentence
 from m3core.conference.events import (
     ChatCleared,
     ChatMessage,
@@ -82,7 +83,7 @@ def module_sentence(event: ConferenceEvent) -> str:  # noqa: C901 - one line for
         case PresenterChanged(participant=who):
             return f"{who.display_name} may not share the screen any more"
         case _:
-            return ""
+            return extra_sentence(event)
 
 
 def details(event: ConferenceEvent) -> list[str]:

@@ -17,7 +17,7 @@ from m3core.conference.state import ConferenceState, EndReason, Participant
 from m3core.errors import ConferenceEnded, LocalProtocolError, M3Error
 from m3core.io import PeerId
 from m3core.messages import Command, UnknownCommand
-from m3core.values import MediaSessionType, ParticipantId
+from m3core.values import BreakoutRoomId, MediaSessionType, ParticipantId
 
 EventT = TypeVar("EventT")
 
@@ -139,6 +139,14 @@ class Conference(Commands[Awaitable[object]]):
     async def send(self, command: Command | UnknownCommand) -> object:
         """Send any command of `m3core.messages`; raises `CallRefused` if the server refuses it."""
         return await self._session.command(command)
+
+    async def switch_room(self, room: BreakoutRoomId | None) -> None:
+        """Go into a breakout room of `state.breakout`, or back into the main room (None).
+
+        Our streams are published again there; subscriptions end, because the others are others. Raises `ApiError` if
+        there is no such room: then we are where we were.
+        """
+        await self._session.call(lambda engine, now: engine.switch_room(room, now))
 
     async def leave(self) -> None:
         """Stop all streams and leave; a second time is harmless."""

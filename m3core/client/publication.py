@@ -50,13 +50,18 @@ class Publication:
         return self._session.media().stats(self._peer)
 
     async def _set(self, audio: bool, video: bool, *, sending: bool) -> None:
+        wanted = list(self._sending)
         for index, named in enumerate((audio, video)):
             if named and self._has[index]:
-                self._sending[index] = sending
-        kind, (with_audio, with_video) = self.media_session_type, self._sending
-        await self._session.call(
-            lambda engine, now: engine.set_sending(kind, audio=with_audio, video=with_video, now=now)
-        )
+                wanted[index] = sending
+        kind, (with_audio, with_video) = self.media_session_type, wanted
+
+        def set_sending(engine: Engine, now: float) -> CallId:
+            call = engine.set_sending(kind, audio=with_audio, video=with_video, now=now)
+            self._sending = wanted  # not while reconnecting, which raises
+            return call
+
+        await self._session.call(set_sending)
 
 
 class Subscription:

@@ -8,6 +8,10 @@ from typing import Final
 from m3core.errors import ApiError, AuthError, CallCancelled, CallRefused, M3Error
 from m3core.limits import RECONNECT_CAP, RECONNECT_MIN, RECONNECT_PATIENCE, RECONNECT_STABLE, RECONNECT_WINDOW
 
+NORMAL_CLOSURE: Final = 1000
+"""RFC 6455 s.7.4.1."""
+MESSAGE_TOO_BIG: Final = 1009
+"""RFC 6455 s.7.4.1."""
 BROKEN: Final = frozenset({None, 1001, 1005, 1006, 1007, 1012, 1013, 4999})
 """Close codes after which the web client comes back; any other, and 1000, is for good (signaling.md § 2)."""
 _HEALS: Final = frozenset({"session_running", "invalid_ticket"})

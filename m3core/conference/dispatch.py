@@ -118,6 +118,6 @@ class Dispatcher:
 
     def _unknown(self, event: Event | UnknownEvent) -> None:
         if kind_of(event)[0] == "echo":
-            self._conference.life.echoed()
+            self._conference.life.keepalive.echoed()
         else:
             self._conference.outbox.notify(UnknownMessage(event=event))

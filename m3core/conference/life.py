@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from m3core import handshake
-from m3core.conference.backoff import BROKEN, BackOff, may_pass
+from m3core.conference.backoff import BROKEN, MESSAGE_TOO_BIG, NORMAL_CLOSURE, BackOff, may_pass
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.entrance import Entering, Entrance
 from m3core.conference.events import ConnectionLost, Ended
-from m3core.conference.keepalive import SILENCE, KeepAlive, Pulse
+from m3core.conference.keepalive import SILENCE, KeepAlive
 from m3core.conference.outbox import Outbox
 from m3core.conference.publications import Publications
 from m3core.conference.requests import Requests
@@ -38,18 +38,12 @@ from m3core.errors import (
     TransportError,
 )
 from m3core.io import CallId, HttpResponse, IceServer, RequestId
-from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT, RECONNECT_PATIENCE
-from m3core.messages import control, echo, encode
+from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT
+from m3core.messages import control, encode
 from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
 from m3core.rest.rooms import StartResponse
-from m3core.signaling import State
 from m3core.values import BreakoutRoomId, RoomId, Secret
-
-NORMAL_CLOSURE = 1000
-"""RFC 6455 s.7.4.1."""
-MESSAGE_TOO_BIG = 1009
-"""RFC 6455 s.7.4.1."""
 
 _SURVIVING: Final = frozenset({CallKind.START, CallKind.PUBLISH, CallKind.SUBSCRIBE, CallKind.MOVE, CallKind.LEAVE})
 """Calls that a lost connection does not end: what they want is asked for again."""
@@ -89,15 +83,16 @@ class Life:
         self._step_deadline: float | None = None
         self._turn = TurnSchedule(utc_at_zero)
         self._turn_known = False
-        self._keepalive = KeepAlive()
-        self._has_echo = True
-        self._echo_is_open = False
+        self.keepalive = KeepAlive(conference.outbox)
         self._backoff = BackOff(jitter)
         self._resumption = Secret("")
+        self._loss = ""
         self.breakout: BreakoutRoomId | None = None
         """The room that we are in, or on the way into; None: the main room."""
         self._left_breakout: BreakoutRoomId | None = None
-        """Where we came from, in case the other room does not take us."""
+        """Where we came from, in case the other room does not take us ..."""
+        self._not_moved: M3Error | None = None
+        """... and why it did not. The call ends when we are back."""
         self._step = Phase.IDLE
         self.is_resuming = False
         """From the loss of a connection until we are in the room again."""
@@ -120,7 +115,7 @@ class Life:
         deadlines = (
             self._step_deadline,
             self._requests.deadline,
-            self._keepalive.deadline,
+            self.keepalive.deadline,
             self._backoff.gives_up_at,
             turn,
         )
@@ -152,7 +147,7 @@ class Life:
             self._close_media(CallCancelled("the conference was left"))
             self._step = Phase.LEAVING
             self._step_deadline = conference.now + LEAVE_TIMEOUT
-            self._keepalive.stop()
+            self.keepalive.stop()
             conference.outbox.close(NORMAL_CLOSURE)
         return call
 
@@ -161,7 +156,8 @@ class Life:
         conference = self._conference
         call = conference.calls.open(CallKind.MOVE, "switch_room", conference.now, math.inf)
         self._left_breakout, self.breakout = self.breakout, breakout
-        self.is_moving = True
+        self._loss = "the room was left for another one"
+        self.is_moving, self._not_moved = True, None
         self._suspend("we are on the way into another room")
         self._step = Phase.RECONNECTING
         self._step_deadline = conference.now + LEAVE_TIMEOUT
@@ -204,7 +200,7 @@ class Life:
         outbox = self._conference.outbox
         outbox.connection = None
         outbox.signaling.close()
-        self._keepalive.stop()
+        self.keepalive.stop()
         detail = f"close code {code}" if code else "no close frame"
         if self._step is Phase.LEAVING:
             self._end(EndReason.LEFT)
@@ -222,7 +218,7 @@ class Life:
     def heard(self) -> None:
         """Something came from the server. Before we are in, each step has its own deadline."""
         if self._step in {Phase.JOINED, Phase.WAITING}:
-            self._keepalive.heard(self._conference.now)
+            self.keepalive.heard(self._conference.now)
 
     def flooded(self, error: RemoteProtocolError) -> None:
         """A message passed a limit: that alone ends a connection."""
@@ -235,12 +231,13 @@ class Life:
         gives_up_at = self._backoff.gives_up_at
         if gives_up_at is not None and gives_up_at <= now:
             self._conference.outbox.drop()
-            self._end(EndReason.LOST, f"it could not be opened again within {RECONNECT_PATIENCE:g} s")
+            self._end(EndReason.LOST, f"{self._loss}, and no attempt to come back succeeded")
             return
         self._requests.advance(now)
         if self._step_deadline is not None and self._step_deadline <= now:
             self._step_timed_out()
-        self._beat(self._keepalive.advance(now))
+        if self.keepalive.is_dead(now):
+            self._broken(f"nothing was heard for {SILENCE:g} s")
         if self._step is Phase.JOINED:
             self._ask_turn_if_due()
 
@@ -251,7 +248,7 @@ class Life:
         self._inside()
         self.is_resuming = self.is_moving = False
         if (move := self._conference.calls.find(CallKind.MOVE)) is not None:
-            self._conference.calls.finish(move.id)
+            self._conference.calls.finish(move.id, error=self._not_moved)
         self._ask_turn_if_due()
         self._finish_start()
 
@@ -286,7 +283,7 @@ class Life:
     def _inside(self) -> None:
         self._step_deadline = None
         self._backoff.connected(self._conference.now)
-        self._keepalive.heard(self._conference.now)
+        self.keepalive.heard(self._conference.now)
 
     def _ask_turn(self) -> None:
         self._turn.asked()
@@ -302,8 +299,7 @@ class Life:
         self._turn_known = True
         self._finish_start()
 
-    def _turn_failed(self, error: M3Error) -> None:
-        del error  # the first peers do without, or with the old ones
+    def _turn_failed(self, _error: M3Error) -> None:  # the first peers do without, or with the old ones
         if self._turn_known and self._conference.ice_servers:
             self._turn.failed(self._conference.now)
         self._turn_known = True
@@ -326,28 +322,7 @@ class Life:
             what, seconds = ("connect", CONNECT_TIMEOUT) if self._step is Phase.CONNECTING else ("join", JOIN_TIMEOUT)
             self.give_up(CallTimedOut(what, seconds))
 
-    def echoed(self) -> None:
-        """The server answered our question whether it lives."""
-        self._echo_is_open = False
-
-    def is_echo_refused(self) -> bool:
-        """Whether `invalid_namespace` is about our echo: then this server has none, and is pinged from now on."""
-        if not self._echo_is_open:
-            return False
-        self._echo_is_open = self._has_echo = False
-        return True
-
     # -- a connection that broke ---
-    def _beat(self, pulse: Pulse) -> None:
-        outbox = self._conference.outbox
-        if pulse is Pulse.ASK and outbox.signaling.state is State.JOINED and self._has_echo:
-            outbox.send(echo.Ping())
-            self._echo_is_open = True
-        elif pulse is Pulse.ASK:
-            outbox.ping()  # modules are deaf before the room (signaling.md § 4)
-        elif pulse is Pulse.DEAD:
-            self._broken(f"nothing was heard for {SILENCE:g} s")
-
     def _broken(self, detail: str) -> None:
         """The connection is gone, or what was to become one is: abort what is left of it, and try again later."""
         conference = self._conference
@@ -355,13 +330,14 @@ class Life:
         if not self.is_resuming or self._step is Phase.WAITING:
             self._suspend(f"the connection was lost before the command was done ({detail})")
             conference.outbox.notify(ConnectionLost(detail=detail))
+            self._loss = detail
         self._step = Phase.RECONNECTING
         self._step_deadline = self._backoff.next(conference.now)
 
     def _suspend(self, reason: str) -> None:
         """From now on we are on the way back: streams wait, and what the user waits for is not done."""
         conference = self._conference
-        self._keepalive.stop()
+        self.keepalive.stop()
         self._backoff.lost(conference.now)
         conference.publications.suspend()
         conference.subscriptions.suspend()
@@ -378,9 +354,7 @@ class Life:
 
     def _stay(self, error: M3Error) -> None:
         """The other room does not take us, and the token is not used up by that: go back where we were."""
-        move = self._conference.calls.find(CallKind.MOVE)
-        if move is not None:
-            self._conference.calls.finish(move.id, error=error)
+        self._not_moved = error
         self.is_moving = False
         self.breakout = self._left_breakout
         self._attempt()
@@ -405,7 +379,7 @@ class Life:
         self._step = Phase.ENDED
         self.ended = reason
         self._step_deadline = self._turn.due = self._backoff.gives_up_at = None
-        self._keepalive.stop()
+        self.keepalive.stop()
         self._requests.forget()
         left = reason is EndReason.LEFT
         error: M3Error = CallCancelled("the conference was left") if left else ConferenceEnded(reason.value, detail)

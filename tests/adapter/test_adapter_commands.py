@@ -50,3 +50,20 @@ async def test_what_is_refused_and_what_can_not_be() -> None:
         await owner.moderation.enable_waiting_room()
         assert owner.state.moderation.waiting_room_enabled
         await owner.moderation.disable_waiting_room()
+
+
+@in_loop
+async def test_into_a_breakout_room_and_back() -> None:
+    async with house() as here, here.two() as (owner, guest):
+        await owner.breakout.start({"Red": [guest.own], "Blue": []})
+        started = await guest.wait_for(m3.BreakoutStarted)
+        assert started.assignment is not None
+        me = guest.own.id
+        await guest.switch_room(started.assignment.id)
+        assert guest.state.breakout.current == started.assignment.id
+        assert guest.own.id == me
+        await guest.switch_room(None)
+        assert [one.id for one in guest.state.participants.values() if one.is_here] == [owner.own.id]
+        with pytest.raises(m3.ApiError, match="invalid_breakout_room_id"):
+            await guest.switch_room(m3.BreakoutRoomId(me))
+        await guest.raise_hand()  # still here

@@ -137,7 +137,8 @@ async def test_wait_for_has_a_condition_and_a_deadline() -> None:
 
 
 @in_loop
-async def test_the_end_of_the_server_is_the_end_of_its_conferences() -> None:
+async def test_a_server_that_does_not_come_back_is_the_end_of_its_conferences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m3core.conference.backoff.RECONNECT_PATIENCE", 0.1)
     seen: list[object] = []
 
     async def guest_of(link: str, joined: asyncio.Event) -> None:
@@ -155,11 +156,12 @@ async def test_the_end_of_the_server_is_the_end_of_its_conferences() -> None:
         with pytest.raises(m3.ConferenceEnded, match=r"lost .*1001") as caught:
             await task
         assert caught.value.reason == "lost"
-    assert seen == [m3.Ended(reason=EndReason.LOST, detail="close code 1001")]
+    assert seen == [m3.Ended(reason=EndReason.LOST, detail="close code 1001, and no attempt to come back succeeded")]
 
 
 @in_loop
-async def test_what_the_body_raises_comes_out() -> None:
+async def test_what_the_body_raises_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m3core.conference.backoff.RECONNECT_PATIENCE", 0.1)
     async with house() as here:
         with pytest.raises(ZeroDivisionError):
             async with m3.join(here.link, display_name="Gus"):

@@ -65,9 +65,13 @@ async def test_frames_flow_again_after_the_websocket_was_cut() -> None:
             assert guest.state.phase is Phase.RECONNECTING
             with pytest.raises(m3.LocalProtocolError, match="reconnecting"):
                 await guest.raise_hand()
+            with pytest.raises(m3.LocalProtocolError, match="reconnecting"):
+                await publication.mute()
+            assert publication._sending == [False, True]
             resumed = await anext(told)
             assert isinstance(resumed, m3.Resumed)
             assert resumed.participant == guest.own
+            assert resumed.same_id
             arrived = received.stats.video.frames_received
             while received.stats.video.frames_received < arrived + 5:
                 await frames(received.video, 1)

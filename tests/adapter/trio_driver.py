@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import h11
 import trio
+import wsproto.events as ws
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, CloseConnection, Ping, Request, TextMessage
 
 from m3core.conference.engine import Conference
-from m3core.io import CallDone, CallId, Close, Connect, HttpRequest, HttpResponse, MediaCommand, Notify, SendText
+from m3core.io import CallDone, CallId, Close, Connect, HttpRequest, HttpResponse, MediaCommand, Notify, Ping, SendText
 from m3core.testing.fakes import FakeMedia
 
 
@@ -23,9 +23,7 @@ class TrioDriver:
     def __init__(self, engine: Conference, nursery: trio.Nursery) -> None:
         self.engine, self.nursery, self.media = engine, nursery, FakeMedia()
         self.events, self.done = list[object](), dict[CallId, CallDone]()
-        self.socket, self.changed = WSConnection(ConnectionType.CLIENT), trio.Event()
-        self.scope, self.timer = trio.CancelScope(), trio.CancelScope()
-        self.to_write, self.written = trio.open_memory_channel[bytes](math.inf)
+        self.changed, self.scope, self.timer = trio.Event(), trio.CancelScope(), trio.CancelScope()
 
     async def feed(self, give: Callable[[float], object]) -> None:
         give(trio.current_time())
@@ -34,13 +32,15 @@ class TrioDriver:
                 case HttpRequest():
                     self.nursery.start_soon(self.request, output)
                 case Connect():
+                    self.socket, self.scope = WSConnection(ConnectionType.CLIENT), trio.CancelScope()
+                    self.to_write, self.written = trio.open_memory_channel[bytes](math.inf)
                     self.nursery.start_soon(self.websocket, output)
                 case SendText(data=data):
-                    self.to_write.send_nowait(self.socket.send(TextMessage(data.decode())))
-                case Close(code=None):
-                    self.scope.cancel()
-                case Close(code=int() as code):
-                    self.to_write.send_nowait(self.socket.send(CloseConnection(code)))
+                    self.send(ws.TextMessage(data.decode()))
+                case Ping(payload=payload):
+                    self.send(ws.Ping(payload))
+                case Close(code=code):
+                    self.scope.cancel() if code is None else self.send(ws.CloseConnection(code))
                 case MediaCommand():
                     for report in self.media.perform(output):
                         self.nursery.start_soon(self.feed, partial(self.engine.media_report, report))
@@ -51,6 +51,9 @@ class TrioDriver:
         self.timer.cancel()
         self.changed.set()
         self.changed = trio.Event()
+
+    def send(self, event: ws.Event) -> None:
+        self.to_write.send_nowait(self.socket.send(event))
 
     async def run(self) -> None:
         while True:
@@ -71,27 +74,32 @@ class TrioDriver:
         await self.feed(lambda now: self.engine.http_response(request.id, response, now))
 
     async def websocket(self, wanted: Connect) -> None:
-        url, connection, code, parts = urlsplit(wanted.url), wanted.connection, 1006, list[str]()
-        hello = Request(url.netloc, url.path, subprotocols=list(wanted.subprotocols))
-        async with await trio.open_tcp_stream(str(url.hostname), url.port or 80) as tcp, trio.open_nursery() as tasks:
-            self.scope = tasks.cancel_scope
-            self.to_write.send_nowait(self.socket.send(hello))
-            tasks.start_soon(self.write, tcp)
-            async for data in tcp:
-                self.socket.receive_data(bytes(data))
-                for event in self.socket.events():
-                    if isinstance(event, AcceptConnection):
-                        await self.feed(lambda now: self.engine.connected(connection, now))
-                    elif isinstance(event, TextMessage):
-                        parts.append(event.data)
-                        if event.message_finished:
-                            await self.feed(partial(self.engine.receive_text, connection, "".join(parts)))
-                            parts.clear()
-                    elif isinstance(event, Ping):
-                        self.to_write.send_nowait(self.socket.send(event.response()))
-                    elif isinstance(event, CloseConnection):
-                        code = event.code
-            tasks.cancel_scope.cancel()
+        url, connection, code, parts = urlsplit(wanted.url), wanted.connection, None, list[str]()
+        host, port = str(url.hostname), url.port or 80
+        self.send(ws.Request(url.netloc, url.path, subprotocols=list(wanted.subprotocols)))
+        with self.scope:
+            async with (
+                await trio.open_tcp_stream(host, port) as tcp,
+                trio.open_nursery() as tasks,
+            ):
+                tasks.start_soon(self.write, tcp)
+                async for data in tcp:
+                    self.socket.receive_data(bytes(data))
+                    for event in self.socket.events():
+                        if isinstance(event, ws.AcceptConnection):
+                            await self.feed(lambda now: self.engine.connected(connection, now))
+                        elif isinstance(event, ws.TextMessage):
+                            parts.append(event.data)
+                            if event.message_finished:
+                                await self.feed(partial(self.engine.receive_text, connection, "".join(parts)))
+                                parts.clear()
+                        elif isinstance(event, ws.Ping):
+                            self.send(event.response())
+                        elif isinstance(event, ws.Pong):
+                            await self.feed(partial(self.engine.pong, connection, bytes(event.payload)))
+                        elif isinstance(event, ws.CloseConnection):
+                            code = event.code
+                tasks.cancel_scope.cancel()
         await self.feed(lambda now: self.engine.connection_lost(connection, now, code=code))
 
     async def write(self, stream: trio.SocketStream) -> None:

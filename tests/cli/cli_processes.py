@@ -17,9 +17,16 @@ from cli_helpers import M3, TIMEOUT, environment
 class Command:
     """One `m3` command in a process of its own."""
 
-    def __init__(self, folder: Path, *arguments: str, stdin: int = subprocess.DEVNULL, **more: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        program: tuple[str, ...] = M3,
+        stdin: int = subprocess.DEVNULL,
+        **more: str,
+    ) -> None:
         self.process = subprocess.Popen(
-            [*M3, *arguments],
+            [*program, *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -63,9 +70,11 @@ class Command:
 
 
 @contextmanager
-def m3(folder: Path, *arguments: str, stdin: int = subprocess.DEVNULL, **more: str) -> Iterator[Command]:
+def m3(
+    folder: Path, *arguments: str, program: tuple[str, ...] = M3, stdin: int = subprocess.DEVNULL, **more: str
+) -> Iterator[Command]:
     """A command that is killed in the end, if it still runs; ``more`` is in its environment."""
-    command = Command(folder, *arguments, stdin=stdin, **more)
+    command = Command(folder, *arguments, program=program, stdin=stdin, **more)
     try:
         yield command
     finally:

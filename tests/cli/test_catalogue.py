@@ -13,10 +13,12 @@ from attrs import frozen
 from m3asyncio.cli.catalogue import RESERVED, Catalogue, people_of
 from m3asyncio.cli.from_json import WrongArgument, expected, value_of
 from m3core.conference.commands import Commands
+from m3core.conference.modules.automod import Automod
 from m3core.conference.modules.moderation import ModerationState
 from m3core.conference.modules.polls import Poll, PollChoice, PollsState
 from m3core.conference.state import ConferenceState, Participant
 from m3core.messages import Command
+from m3core.messages.automod import SelectHow, SelectionStrategy
 from m3core.messages.base import Value
 from m3core.messages.moderation import KickScope
 from m3core.values import ParticipantId, PollId, Secret, Timestamp
@@ -46,6 +48,7 @@ STATE = ConferenceState(
     participants=MappingProxyType({one.id: one for one in (BOB, EVE, EVE_TOO)}),
     moderation=ModerationState(waiting=MappingProxyType({TOM.id: TOM})),
     polls=PollsState(running=POLL),
+    automod=Automod(selection_strategy=SelectionStrategy.NONE, issued_by=OWN.id),
 )
 
 
@@ -102,6 +105,11 @@ def test_several_and_one() -> None:
     assert perform({"do": "polls.vote", "choices": [0, "Pasta"]}).choice_ids == (0, 1)
     assert perform({"do": "mute", "participants": ["Bob", TOM.id], "force": True}).targets == (BOB.id, TOM.id)
     assert perform({"do": "mute", "targets": ["Bob"]}).targets == (BOB.id,)
+
+
+def test_words_of_the_protocol_come_before_names() -> None:
+    assert perform({"do": "automod.select", "whom": "random"}).how is SelectHow.RANDOM
+    assert perform({"do": "automod.select", "target": "Bob"}).participant == BOB.id
 
 
 @pytest.mark.parametrize("named", ["Bob", "bob", BOB.id])
@@ -180,6 +188,9 @@ def test_other_types(hint: object, given: object, value: object) -> None:
 @pytest.mark.parametrize(
     ("hint", "given", "argument", "told"),
     [
+        (float, 10**400, "", "a smaller number"),
+        (float, float("inf"), "", "a smaller number"),
+        (float, "5", "", "a number"),
         (Timestamp, "soon", "", "an RFC 3339 timestamp"),
         (Mapping[str, int], [], "", "an object"),
         (Room, 5, "", "an object with name, members"),

@@ -54,11 +54,22 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["demo", "surplus"],
         ["serve", "--port", "65536"],
         ["serve", "--port", "-1"],
+        ["serve", "--feature-level", "0.2"],
+        ["serve", "--participant-limit", "0"],
+        ["serve", "--time-limit", "-1"],
         ["join"],
+        ["join", "URL", "--events", "xml"],
+        ["join", "URL", "--json", "--events", "jsonl"],
+        ["join", "URL", "--chat", "--commands", "-"],
+        ["join", "URL", "--account"],
+        ["join", "URL", "--account", "--controller", "http://127.0.0.1:1"],
     ],
     ids=" ".join,
 )
-def test_wrong_arguments(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_arguments(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("M3_TOKEN", raising=False)
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
@@ -94,6 +105,13 @@ def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path, modules: str,
     assert "pip install" in process.stderr
 
 
+def test_a_bot_without_streams_needs_no_media(tmp_path: Path) -> None:
+    bot = ("join", "http://127.0.0.1:1/invite/00000000-0000-4000-8000-000000000000", "--no-receive")
+    process = run((sys.executable, "-c", WITHOUT, "aiortc av numpy", *bot), tmp_path)
+    assert process.returncode == 1
+    assert "is the controller running" in process.stderr
+
+
 def test_help_needs_no_extra(tmp_path: Path) -> None:
     process = run((sys.executable, "-c", WITHOUT, ALL, "demo", "--help"), tmp_path)
     assert process.returncode == 0, process.stderr
@@ -127,6 +145,20 @@ COLOUR = re.compile(r"\x1b\[(?:\d+;)*[34]\d")
 def test_no_color_means_none(tmp_path: Path) -> None:
     assert COLOUR.search(on_a_terminal(tmp_path))
     assert not COLOUR.search(on_a_terminal(tmp_path, NO_COLOR="1"))
+
+
+HOSTILE = """
+from m3asyncio.cli.output import Output
+output = Output()
+output.line("hi\\n12:00:00  Ada left", ("\\x1b[2Jcleared\\x9b\\u202e", "red"))
+output.table("Title", ["a"], [["\\x1b]0;title\\x07"]])
+"""
+
+
+def test_what_others_wrote_does_nothing_to_the_terminal(tmp_path: Path) -> None:
+    printed = run((sys.executable, "-c", HOSTILE), tmp_path).stdout
+    assert printed.startswith("hi 12:00:00  Ada left\ufffd[2Jcleared\ufffd\ufffd\n")
+    assert not [letter for letter in printed if letter != "\n" and not letter.isprintable()]
 
 
 def test_pipes_get_plain_text(tmp_path: Path) -> None:

@@ -44,6 +44,13 @@ def options(folder: Path, link: str, *lines: str | Mapping[str, object], more: s
     return parse(["join", link, "--name", "Bot", *given, *more.split()])
 
 
+async def guest(link: str) -> None:
+    """Bob, until the conference ends for him."""
+    async with m3.join(link, display_name="Bob") as bob:
+        async for _event in bob.events():
+            pass
+
+
 class Printed:
     """What a bot printed, which is nothing but JSON lines."""
 
@@ -79,9 +86,7 @@ def test_a_moderator_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]
             )
             bot = asyncio.create_task(join.run(owner))
             with pytest.raises(ConferenceEnded, match="kicked"):
-                async with m3.join(link, display_name="Bob") as bob:
-                    async for _event in bob.events():
-                        pass
+                await guest(link)
             return await bot
 
     assert asyncio.run(main()) == 0
@@ -106,13 +111,13 @@ def test_mistakes_are_told_and_the_bot_goes_on(
                 options(
                     tmp_path,
                     link,
-                    "# what does not work",
+                    "# what does not work, and an empty line at the end",
                     "nonsense",
                     "[1]",
                     '{"do": "sleep", "seconds": NaN}',
                     "[" * 100_000,
-                    {"do": "dance"},
-                    "",
+                    {"do": "dance\ud800"},
+                    {"do": "state", "id": [1]},
                     {"do": "chat", "txt": "hello"},
                     {"do": "raise_hand", "background": 1},
                     {"do": "polls.start", "topic": "a?", "choices": ["b", "c"], "duration": 60, "id": "refused"},
@@ -121,28 +126,29 @@ def test_mistakes_are_told_and_the_bot_goes_on(
                     {"do": "wait", "event": "PollDone", "timeout": 0.001, "id": "timeout"},
                     {"do": "publish", "source": str(tmp_path / "missing.mp4"), "id": "file"},
                     {"do": "unpublish", "id": "unpublish"},
-                    {"do": "chat", "text": "I am still here", "id": {"my": "own"}},
+                    {"do": "chat", "text": "I am still here", "id": "last"},
+                    "",
                     more=more,
                 )
             )
 
     assert asyncio.run(main()) == status
-    printed = Printed(capsys) if more else Printed(capsys)
+    printed = Printed(capsys)
     lines = [line for line in printed.lines if "done" in line]
-    assert [line["done"] for line in lines[:7]] == [2, 3, 4, 5, 6, 8, 9]
-    messages = [line["error"]["message"] for line in lines[:7]]
-    assert [line["error"]["line"] for line in lines[:7]] == [2, 3, 4, 5, 6, 8, 9]
-    assert [line["error"]["argument"] for line in lines[:7]] == ["", "", "", "", "do", "txt", "background"]
+    assert [line["done"] for line in lines[:8]] == [2, 3, 4, 5, 6, 7, 8, 9]
+    messages = [line["error"]["message"] for line in lines[:8]]
+    assert [line["error"]["line"] for line in lines[:8]] == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert [line["error"]["argument"] for line in lines[:8]] == ["", "", "", "", "do", "id", "txt", "background"]
     assert "not JSON" in messages[0]
     assert "not an object" in messages[1]
-    errors = {line["done"]: line["error"] for line in lines[7:-1]}
+    errors = {line["done"]: line["error"] for line in lines[8:-1]}
     assert (errors["refused"]["type"], errors["refused"]["code"]) == ("CallRefused", "insufficient_permissions")
     assert errors["impossible"]["type"] == "LocalProtocolError"
     assert "PollDone" in errors["event"]["message"]
     assert (errors["timeout"]["type"], errors["timeout"]["message"]) == ("TimeoutError", "no PollDone within 0.001 s")
     assert errors["file"]["type"] == "MediaError"
     assert "no video was published" in errors["unpublish"]["message"]
-    assert (lines[-1]["done"], lines[-1]["ok"]) == ({"my": "own"}, True)
+    assert (lines[-1]["done"], lines[-1]["ok"]) == ("last", True)
 
 
 def test_streams_and_what_ends_with_the_conference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,16 +184,18 @@ def test_streams_and_what_ends_with_the_conference(tmp_path: Path, capsys: pytes
 
 def test_who_stays_stays_when_the_lines_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
-        async with meeting() as (_server, held, link):
-            async with held.start(display_name="Ada") as ada, ada.events(ChatMessage) as said:
-                bot = asyncio.create_task(
-                    join.run(options(tmp_path, link, {"do": "chat", "text": "hello"}, more="--stay"))
-                )
-                message = await anext(said)
-                await ada.chat("still there?", to=message.source)
-                await ada.moderation.kick(message.source)
-                with pytest.raises(ConferenceEnded, match="kicked"):
-                    await bot
+        async with (
+            meeting() as (_server, held, link),
+            held.start(display_name="Ada") as ada,
+            ada.events(ChatMessage) as said,
+        ):
+            line = {"do": "chat", "text": "hello"}
+            bot = asyncio.create_task(join.run(options(tmp_path, link, line, more="--stay")))
+            message = await anext(said)
+            await ada.chat("still there?", to=message.source)
+            await ada.moderation.kick(message.source)
+            with pytest.raises(ConferenceEnded, match="kicked"):
+                await bot
 
     asyncio.run(main())
     assert Printed(capsys).events[-2:] == ["ChatMessage", "Ended"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -59,15 +60,37 @@ def test_people_see_each_other(tmp_path: Path, invitation: str) -> None:
     assert reading.sender_code == sender_code("Ada")
 
 
-def test_a_server_that_ends_ends_its_guests(tmp_path: Path) -> None:
+_IMPATIENT = """
+import sys, m3core.conference.backoff as backoff
+from m3asyncio.cli.main import main
+backoff.RECONNECT_PATIENCE = 0.1
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_server_that_does_not_come_back_ends_its_guests(tmp_path: Path) -> None:
     with m3(tmp_path, "serve", "--json") as serve:
-        with m3(tmp_path, "join", serve.event("serving")["invitation"], "--name", "Eve", "--json") as eve:
+        link = serve.event("serving")["invitation"]
+        impatient = (sys.executable, "-c", _IMPATIENT)
+        with m3(tmp_path, "join", link, "--name", "Eve", "--json", program=impatient) as eve:
             eve.event("conference_joined")
             assert serve.interrupt()[0] == 0
             status, out, err = eve.end()
         assert status == 1
         assert '"event": "ended"' in out
         assert err.splitlines()[-1].startswith("m3 join: the conference ended")
+        assert "Traceback" not in err
+
+
+def test_guests_wait_for_a_server_that_ends(tmp_path: Path) -> None:
+    with m3(tmp_path, "serve", "--json") as serve:
+        with m3(tmp_path, "join", serve.event("serving")["invitation"], "--name", "Eve", "--json") as eve:
+            eve.event("conference_joined")
+            assert serve.interrupt()[0] == 0
+            assert eve.event("connection_lost")["detail"] == "close code 1001"
+            status, out, err = eve.interrupt()
+        assert status == 0
+        assert '"event": "summary"' in out
         assert "Traceback" not in err
 
 

@@ -8,6 +8,13 @@ from attrs import evolve
 from m3asyncio.cli.wording import sentence
 from m3asyncio.cli.wording_modules import details
 from m3core.conference.events import (
+    AssetReady,
+    AutomodStarted,
+    AutomodStopped,
+    BreakoutRoomJoined,
+    BreakoutRoomLeft,
+    BreakoutStarted,
+    BreakoutStopped,
     ChatCleared,
     ChatMessage,
     ChatSwitched,
@@ -16,25 +23,58 @@ from m3core.conference.events import (
     DisplayNameChanged,
     ForceMuteChanged,
     HandsReset,
+    LegalVoteCast,
+    LegalVoteEnded,
+    LegalVoteIssueReported,
+    LegalVoteNotCounted,
+    LegalVoteStarted,
+    LegalVoteUpdated,
+    MinutesReadable,
+    MinutesWritable,
     PollDone,
     PollStarted,
     PollUpdated,
     PresenterChanged,
     PublicationStarted,
     RaiseHandsSwitched,
+    RecorderFailed,
+    RecordingStarted,
+    RecordingStopped,
+    RoomChanged,
+    SpeakerSelected,
+    StreamingChanged,
     TimerReadyChanged,
     TimerStarted,
     TimerStopped,
     WaitingRoomJoined,
     WaitingRoomLeft,
     WaitingRoomSwitched,
+    WhiteboardOpened,
 )
+from m3core.conference.modules.automod import Automod
+from m3core.conference.modules.ballots import LegalVote, Tally
 from m3core.conference.modules.polls import Poll, PollChoice
 from m3core.conference.modules.timer import Timer
 from m3core.conference.state import Participant
+from m3core.messages.automod import SelectionStrategy, StopReason
+from m3core.messages.breakout import BreakoutRoom
 from m3core.messages.chat import ChatScope
+from m3core.messages.legal_vote import VoteFailedReason, VoteKind, VoteOption, VoteState
+from m3core.messages.recording import RecorderErrorCode, StreamingKind, StreamingTarget, StreamStatus
 from m3core.messages.timer import TimerKind, TimerStopKind
-from m3core.values import MediaSessionType, MessageId, ParticipantId, PollId, TimerId, Timestamp
+from m3core.values import (
+    AssetId,
+    BreakoutRoomId,
+    LegalVoteId,
+    MediaSessionType,
+    MessageId,
+    ParticipantId,
+    PollId,
+    Secret,
+    StreamingTargetId,
+    TimerId,
+    Timestamp,
+)
 
 ADA = Participant(id=ParticipantId("ada"), display_name="Ada")
 HELLO = ChatMessage(id=MessageId("1"), source=ADA.id, participant=ADA, content="hello", scope=ChatScope.GLOBAL)
@@ -110,3 +150,78 @@ def test_a_poll_shows_its_choices_and_then_its_votes() -> None:
     silent = evolve(POLL, choices=tuple(evolve(choice, count=None) for choice in POLL.choices))
     assert details(PollDone(poll=silent))[0] == f"1  Pizza  [{'.' * 20}] 0"
     assert details(HELLO) == []
+
+
+VOTE = LegalVote(
+    id=LegalVoteId("vote"),
+    initiator_id=ADA.id,
+    kind=VoteKind.ROLL_CALL,
+    name="Budget",
+    allowed_participants=(ADA.id,),
+    max_votes=1,
+    enable_abstain=True,
+    auto_close=False,
+    create_pdf=False,
+    started_at=Timestamp("2024-03-05T09:30:01Z"),
+)
+RED = BreakoutRoom(id=BreakoutRoomId("00000000-0000-4000-8000-000000000001"), name="red")
+TARGET = StreamingTarget(name="web", streaming_kind=StreamingKind.LIVESTREAM, status=StreamStatus.ACTIVE)
+SESSION = Automod(selection_strategy=SelectionStrategy.NONE, issued_by=ADA.id)
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (RoomChanged(participant=ADA, breakout_room=None), "you are in the main room now"),
+        (RoomChanged(participant=ADA, breakout_room=RED.id), "you are in a breakout room now"),
+        (BreakoutStarted(rooms=(RED,)), "breakout rooms are open: red"),
+        (BreakoutStarted(rooms=(RED,), assignment=RED), "breakout rooms are open: red; yours is red"),
+        (BreakoutStopped(expired=True), "the breakout rooms are over"),
+        (BreakoutStopped(expired=False), "the breakout rooms were closed"),
+        (BreakoutRoomJoined(participant=ADA, room=RED), "Ada is in breakout room red"),
+        (BreakoutRoomLeft(participant=ADA, room=None), "Ada left the main room"),
+        (RecordingStarted(recording_id=None), "the room is being recorded"),
+        (RecordingStopped(recording_id=ADA.id), "the room is no longer recorded"),
+        (
+            StreamingChanged(target_id=StreamingTargetId("1"), status=StreamStatus.ACTIVE, target=TARGET),
+            'recording or streaming to "web": active',
+        ),
+        (
+            StreamingChanged(target_id=StreamingTargetId("1"), status=StreamStatus.PAUSED, target=None),
+            "recording or streaming to a target: paused",
+        ),
+        (RecorderFailed(error=next(iter(RecorderErrorCode))), "no recorder came"),
+        (MinutesWritable(url="https://pad.example/secret"), "there are minutes, and you may write them"),
+        (MinutesReadable(url="https://pad.example/secret"), "there are minutes to read"),
+        (WhiteboardOpened(url="https://board.example/secret"), "there is a whiteboard"),
+        (AssetReady(namespace="legal_vote", asset_id=AssetId("1"), filename="vote.pdf"), "a file is ready: vote.pdf"),
+        (LegalVoteStarted(vote=VOTE), "legal vote: Budget"),
+        (LegalVoteStarted(vote=evolve(VOTE, token=Secret("t"))), "legal vote: Budget, and you may vote"),
+        (LegalVoteUpdated(vote=evolve(VOTE, tally=Tally(yes=2, no=1))), "legal vote: Budget (2 yes, 1 no)"),
+        (LegalVoteCast(vote=VOTE, option=VoteOption.YES), "your legal vote counts: yes"),
+        (LegalVoteNotCounted(legal_vote_id=VOTE.id, reason=None), "your legal vote does not count"),
+        (
+            LegalVoteNotCounted(legal_vote_id=VOTE.id, reason=VoteFailedReason.INELIGIBLE),
+            "your legal vote does not count: ineligible",
+        ),
+        (
+            LegalVoteEnded(vote=evolve(VOTE, state=VoteState.FINISHED, tally=Tally(yes=2, no=1, abstain=0))),
+            "legal vote is over: Budget (2 yes, 1 no, 0 abstain)",
+        ),
+        (
+            LegalVoteEnded(vote=evolve(VOTE, state=VoteState.CANCELED, custom_reason="fire")),
+            "legal vote without a result: Budget (fire)",
+        ),
+        (
+            LegalVoteIssueReported(legal_vote_id=VOTE.id, participant=None, kind=None, description=None),
+            "somebody has trouble to vote",
+        ),
+        (AutomodStarted(session=SESSION), "automatic moderation begins"),
+        (AutomodStarted(session=SESSION, speaker=ADA), "automatic moderation begins: Ada has the word"),
+        (AutomodStopped(session=SESSION, reason=next(iter(StopReason))), "automatic moderation is over"),
+        (SpeakerSelected(participant=None, session=SESSION), "nobody has the word"),
+        (SpeakerSelected(participant=ADA, session=SESSION), "Ada has the word"),
+    ],
+)
+def test_sentences_of_the_other_modules(event: ConferenceEvent, told: str) -> None:
+    assert sentence(event) == told

@@ -10,8 +10,12 @@ import pytest
 from worlds import hear_raw, link, published, say_raw, settle, subscribed
 
 from m3core.conference.state import Phase
-from m3core.io import ConnectionId
+from m3core.controller.config import ControllerConfig
+from m3core.controller.features import FeatureLevel
+from m3core.controller.tickets import digest
+from m3core.io import Accept, ConnectionId, Reject
 from m3core.testing.pair import Client, World
+from m3core.values import Secret
 
 _VECTORS = Path(__file__).parents[1] / "vectors"
 _MALFORMED: list[dict[str, Any]] = json.loads((_VECTORS / "signaling-malformed.json").read_text())
@@ -39,7 +43,7 @@ def test_malformed_input(vector: dict[str, Any]) -> None:
     assert link(world, sender)  # the connection stays
     if expected is not None:
         envelope = json.loads(sender.received[-1])
-        assert envelope["namespace"] == "control"
+        assert envelope["namespace"] == expected.get("namespace", "control")
         assert len(envelope["timestamp"]) == 30  # direct: nanoseconds
 
 
@@ -95,3 +99,32 @@ def test_a_conference_survives_each_message_alone(entry: dict[str, Any]) -> None
     connection = ConnectionId(link(world, bob)[1])
     bob.tell(lambda c, now: c.receive_text(connection, json.dumps(entry["json"]).encode(), now))
     assert bob.conference.phase in {Phase.JOINING, Phase.WAITING, Phase.JOINED, Phase.ENDED}
+
+
+_HANDSHAKES: list[dict[str, Any]] = json.loads((_VECTORS / "handshake.json").read_text())
+_LATEST = ControllerConfig(web_url="http://127.0.0.1:8080", feature_level=FeatureLevel.V0_16)
+
+
+@pytest.mark.parametrize("vector", _HANDSHAKES, ids=[str(number) for number in range(len(_HANDSHAKES))])
+def test_handshakes(vector: dict[str, Any]) -> None:
+    """Through the controller: status, selected protocol and code exactly; a ticket that was offered is used up."""
+    world = World(_LATEST)
+    offered = vector["headers"].get("Sec-WebSocket-Protocol", "")
+    tickets = [Secret(entry.strip().partition("#")[2]) for entry in offered.split(",") if "ticket#" in entry]
+    issued = world.controller._tickets.issue(world.controller.store.rooms[world.room_id], None, 0.0)
+    admission = world.controller._tickets._out.pop(digest(issued.ticket))
+    expected = vector["expect"]
+    for ticket in tickets if expected["status"] == 101 else ():
+        world.controller._tickets._out[digest(ticket)] = admission
+    headers = tuple((name.lower(), value) for name, value in vector["headers"].items())
+    world.controller.websocket_requested(ConnectionId(900), "/signaling", headers, 0.0)
+    (answer,) = world.controller.outputs()
+    if expected["status"] == 101:
+        assert answer == Accept(ConnectionId(900), expected["headers"]["Sec-WebSocket-Protocol"])
+        world.controller.websocket_requested(ConnectionId(901), "/signaling", headers, 0.0)
+        (answer,) = world.controller.outputs()
+        expected = {"status": 401, "json": {"code": "invalid_ticket"}}
+    assert isinstance(answer, Reject)
+    assert answer.response.status == expected["status"]
+    assert json.loads(answer.response.body).items() >= expected["json"].items()
+    assert {name.lower() for name, _ in answer.response.headers}.isdisjoint({"sec-websocket-protocol"})

@@ -44,7 +44,7 @@ def test_importing_the_core_brings_no_library_that_does_io() -> None:
     import subprocess
     import sys
 
-    code = "import sys, m3core; print(*sys.modules)"
+    code = "import sys, m3core; m3core.SignalingConnection; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "m3core.signaling" in loaded
     heavy = {"asyncio", "aiortc", "av", "numpy", "httpx", "websockets", "trio", "h11", "wsproto"}

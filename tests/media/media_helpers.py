@@ -142,9 +142,12 @@ class Call:
         self, peer: PeerId, video: Source | None, audio: Source | None, server_peer: PeerId | None = None
     ) -> None:
         """Publish as ``peer``, to the SFU as ``server_peer``."""
-        server_peer = server_peer or peer
+        self.connect(peer, self.offer(peer, video, audio), server_peer or peer)
+
+    def connect(self, peer: PeerId, sdp: str, server_peer: PeerId) -> None:
+        """Give the SFU an offer, and the answer to ``peer``, until both are up."""
         mark, sfu_mark = self.client.reports.mark(), self.sfu.reports.mark()
-        offer, offered = split(self.offer(peer, video, audio))
+        offer, offered = split(sdp)
         answer, answered = split(self.sfu.described(server_peer, AcceptPublisher(offer, 1_500_000)))
         self.sfu.do(server_peer, AddCandidates(offered, end=True))
         self.client.do(peer, ApplyAnswer(answer))

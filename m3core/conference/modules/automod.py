@@ -118,6 +118,7 @@ class AutomodModule(ClientModule[Automod | None]):
     _running: Automod | None = None
     _lists_before: tuple[_Ids | None, _Ids | None] = (None, None)
     """What stands if our last `Edit` is refused."""
+    _missed: tuple[ConferenceEvent, ...] = ()
 
     def build(self) -> Automod | None:
         """The snapshot."""
@@ -136,8 +137,13 @@ class AutomodModule(ClientModule[Automod | None]):
 
     def entered(self, join: JoinSuccess) -> None:
         """The session that runs, and who has the stick."""
-        told = join.automod
-        self._running = None if told is None else _session(told.config, told.speaker)
+        before, self._running, self._missed = self._running, None, ()
+        if join.automod is not None:
+            running = self._running = _session(join.automod.config, join.automod.speaker)
+            if before is None:
+                self._missed = self.present_events()
+            elif before.speaker != running.speaker:
+                self._missed = (SpeakerSelected(participant=self._who(running.speaker), session=running),)
 
     def left(self) -> None:
         """It was the room's."""
@@ -147,6 +153,10 @@ class AutomodModule(ClientModule[Automod | None]):
         """It runs."""
         running = self._running
         return () if running is None else (AutomodStarted(session=running, speaker=self._who(running.speaker)),)
+
+    def missed_events(self) -> tuple[ConferenceEvent, ...]:
+        """It began, or somebody else has the stick."""
+        return self._missed
 
     def sent(self, command: Command) -> None:
         """Nobody is told of the lists of an edit, only of what remains."""

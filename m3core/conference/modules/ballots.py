@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import cast
 
 from attrs import evolve, field, frozen
 
@@ -50,8 +51,10 @@ class LegalVote:
     """What we voted, if we did."""
     tally: Tally | None = None
     """None until the server tells: at the end, in `VoteKind.LIVE_ROLL_CALL` all the time."""
-    voting_record: Mapping[str, VoteOption] = field(factory=lambda: MappingProxyType({}), repr=False)
-    """What was voted, by participant id, or by token in pseudonymous votes."""
+    votes: Mapping[ParticipantId, VoteOption] = field(factory=lambda: MappingProxyType({}))
+    """Who voted what, as far as the server told; empty in pseudonymous votes."""
+    pseudonymous_votes: Mapping[str, VoteOption] = field(factory=lambda: MappingProxyType({}), repr=False)
+    """The same of a pseudonymous vote, by token."""
     state: VoteState = VoteState.STARTED
     """`FINISHED` has a result, `CANCELED` and `INVALID` have a ``reason``."""
     stop_kind: StopKind | None = None
@@ -122,12 +125,16 @@ def counted(
     vote: LegalVote, told: legal_vote.Updated | legal_vote.Stopped | legal_vote.VoteSummary, own: ParticipantId
 ) -> LegalVote:
     """``vote`` with the counts that ``told`` has, which show what we voted as well."""
-    record = vote.voting_record if told.voting_record is None else MappingProxyType(dict(told.voting_record))
-    tally = vote.tally
     if told.yes is not None and told.no is not None:
-        tally = Tally(yes=told.yes, no=told.no, abstain=told.abstain)
-    own_vote = record.get(own) or (None if vote.token is None else record.get(vote.token.reveal()))
-    return evolve(vote, tally=tally, voting_record=record, own_vote=own_vote or vote.own_vote)
+        vote = evolve(vote, tally=Tally(yes=told.yes, no=told.no, abstain=told.abstain))
+    if told.voting_record is None:
+        return vote
+    record = MappingProxyType(dict(told.voting_record))
+    if vote.kind is VoteKind.PSEUDONYMOUS:
+        own_vote = None if vote.token is None else record.get(vote.token.reveal())
+        return evolve(vote, pseudonymous_votes=record, own_vote=own_vote or vote.own_vote)
+    by_name = cast("Mapping[ParticipantId, VoteOption]", record)
+    return evolve(vote, votes=by_name, own_vote=record.get(own) or vote.own_vote)
 
 
 def stopped(vote: LegalVote, told: legal_vote.Stopped, own: ParticipantId) -> LegalVote:

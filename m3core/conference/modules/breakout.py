@@ -110,6 +110,9 @@ class BreakoutModule(ClientModule[BreakoutState]):
         }
     )
     _state = BreakoutState()
+    _assigned: BreakoutRoomId | None = None
+    """Where we are meant to go, also while we are on our way: `join_success` does not tell."""
+    _missed: tuple[ConferenceEvent, ...] = ()
 
     def build(self) -> BreakoutState:
         """The snapshot."""
@@ -127,30 +130,38 @@ class BreakoutModule(ClientModule[BreakoutState]):
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """The rooms, and who is elsewhere. Our assignment stands if we knew it before a connection was lost."""
-        before, self._state = self._state, BreakoutState()
+        """The rooms, and who is elsewhere."""
+        before, self._state, self._missed = self._state, BreakoutState(), ()
         told = join.breakout
         if told is None:
             return
-        assignment = before.assignment if any(room.id == before.assignment for room in told.rooms) else None
+        assignment = self._assigned if any(room.id == self._assigned for room in told.rooms) else None
         self._state = BreakoutState(rooms=told.rooms, current=told.current, assignment=assignment, expires=told.expires)
         elsewhere = {one.id: _member(one) for one in told.participants if one.left_at is None}
         _check(len(elsewhere))
         self._state = evolve(self._state, elsewhere=MappingProxyType(elsewhere))
+        if told.rooms != before.rooms:
+            self._missed = self.present_events()
+        else:
+            moved = [one for who, one in elsewhere.items() if one != before.elsewhere.get(who)]
+            self._missed = tuple(self._joined_room(one) for one in moved)
 
     def left(self) -> None:
-        """Whoever waits is in no room."""
+        """Whoever waits, or is on the way to another room, is in none."""
         self._state = BreakoutState()
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """The rooms, and who is elsewhere."""
         if not self._state.is_active:
             return ()
-        others = self._state.elsewhere.values()
-        joined = [BreakoutRoomJoined(participant=one.participant, room=self._room(one.room_id)) for one in others]
-        return (self._news(), *joined)
+        return (self._news(), *map(self._joined_room, self._state.elsewhere.values()))
+
+    def missed_events(self) -> tuple[ConferenceEvent, ...]:
+        """Other rooms, or who moved."""
+        return self._missed
 
     def _started(self, event: breakout.Started) -> None:
+        self._assigned = event.assignment
         self._state = evolve(
             self._state, rooms=event.rooms, assignment=event.assignment, expires=event.expires, is_closing=False
         )
@@ -174,9 +185,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
             others[event.id] = _member(event)
         self._state = evolve(self._state, elsewhere=MappingProxyType(others))
         if event.left_at is None:
-            self._notify(
-                BreakoutRoomJoined(participant=others[event.id].participant, room=self._room(event.breakout_room))
-            )
+            self._notify(self._joined_room(others[event.id]))
 
     def _left_room(self, event: breakout.Left) -> None:
         gone = self._state.elsewhere.get(event.id)
@@ -188,6 +197,9 @@ class BreakoutModule(ClientModule[BreakoutState]):
 
     def _room(self, room_id: BreakoutRoomId | None) -> BreakoutRoom | None:
         return None if room_id is None else self._state.room(room_id)
+
+    def _joined_room(self, member: BreakoutMember) -> BreakoutRoomJoined:
+        return BreakoutRoomJoined(participant=member.participant, room=self._room(member.room_id))
 
     def _news(self) -> BreakoutStarted:
         state = self._state

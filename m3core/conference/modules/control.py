@@ -239,7 +239,7 @@ class ControlModule(ClientModule[ControlState]):
             return
         if conference.outbox.signaling.state is State.WAITING:  # not accepted after all
             conference.life.waiting()
-        if event.error is _NO_NAMESPACE and conference.life.is_echo_refused():
+        if event.error is _NO_NAMESPACE and conference.life.keepalive.is_echo_refused():
             return
         foreign = conference.calls.oldest_of_a_module() if event.error is _NO_NAMESPACE else None
         if foreign is not None:

@@ -138,6 +138,7 @@ class LegalVoteModule(ClientModule[LegalVoteState]):
         super().__init__(conference)
         self._votes: dict[LegalVoteId, LegalVote] = {}
         self._dropped = 0
+        self._missed: list[ConferenceEvent] = []
 
     def build(self) -> LegalVoteState:
         """The snapshot."""
@@ -160,11 +161,14 @@ class LegalVoteModule(ClientModule[LegalVoteState]):
         """All votes; what we voted is known if we did before a connection was lost, or if it shows."""
         before, self._votes = self._votes, {}
         self._dropped = 0
+        self._missed = []
         for summary in () if join.legal_vote is None else join.legal_vote.votes:
             vote = ballots.summed_up(summary, join.id)
-            if (known_before := before.get(vote.id)) is not None and vote.own_vote is None:
+            known_before = before.get(vote.id)
+            if known_before is not None and vote.own_vote is None:
                 vote = evolve(vote, own_vote=known_before.own_vote)
             self._keep(vote)
+            self._compare(known_before, vote)
 
     def left(self) -> None:
         """They were the room's."""
@@ -174,6 +178,18 @@ class LegalVoteModule(ClientModule[LegalVoteState]):
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """The vote that runs."""
         return tuple(LegalVoteStarted(vote=vote) for vote in self._votes.values() if vote.is_running)
+
+    def missed_events(self) -> tuple[ConferenceEvent, ...]:
+        """Votes that began, went on or ended meanwhile; not those that did both."""
+        return tuple(self._missed)
+
+    def _compare(self, before: LegalVote | None, after: LegalVote) -> None:
+        if before is None and after.is_running:
+            self._missed.append(LegalVoteStarted(vote=after))
+        elif before is not None and before.is_running and not after.is_running:
+            self._missed.append(LegalVoteEnded(vote=after))
+        elif before is not None and before.tally != after.tally:
+            self._missed.append(LegalVoteUpdated(vote=after))
 
     def _keep(self, vote: LegalVote) -> None:
         if vote.id not in self._votes and len(self._votes) >= MAX_LEGAL_VOTES:

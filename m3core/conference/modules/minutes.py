@@ -168,7 +168,11 @@ class MinutesCommands(CommandGroup[T]):
         return self._perform(command(participant_ids=_ids(participants)))
 
     def deselect_writer(self, *participants: Someone) -> T:
-        """Let participants only read. Raises as above. Refused: `not_initialized` as well."""
+        """Let participants only read.
+
+        Raises as `select_writer`. Refused: `not_initialized`, `invalid_participant_selection`,
+        `currently_initializing`, `insufficient_permissions`.
+        """
         command = meeting_notes.DeselectWriter if self._has_new_name else protocol.DeselectWriter
         return self._perform(command(participant_ids=_ids(participants)))
 

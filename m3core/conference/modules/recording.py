@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
 
 from attrs import evolve, field, frozen
 
-from m3core.conference.modules.base import ClientModule, CommandGroup, CommandT, Handler, Rules, T, known, rule
+from m3core.conference.modules.base import CommandGroup, CommandT, Handler, Rules, T, known, rule
+from m3core.conference.modules.comparing import ComparingModule
 from m3core.errors import LocalProtocolError
 from m3core.messages import Command, Event, recording
 from m3core.messages.control import JoinSuccess
@@ -93,7 +94,7 @@ RecordingEvent: TypeAlias = RecordingStarted | RecordingStopped | StreamingChang
 _STREAM_ERRORS = rule("insufficient_permissions", "invalid_streaming_id", "recorder_not_started")
 
 
-class RecordingModule(ClientModule[RecordingState]):
+class RecordingModule(ComparingModule[RecordingState]):
     """The recording, the targets, and our own consent."""
 
     NAMESPACE = "recording"
@@ -124,7 +125,7 @@ class RecordingModule(ClientModule[RecordingState]):
             recording.Error: lambda event: self._refuse(event.error.value),
         }
 
-    def entered(self, join: JoinSuccess) -> None:
+    def restore(self, join: JoinSuccess) -> None:
         """What is recorded and streamed. Our own consent has to be given again: the server forgot it."""
         told = join.recording or recording.JoinData()
         targets = cast("Mapping[StreamingTargetId, StreamingTarget]", told.targets or {})

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from attrs import evolve, field, frozen
 
-from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, T
+from m3core.conference.modules.base import CommandGroup, Handler, T
+from m3core.conference.modules.comparing import ComparingModule
 from m3core.errors import LocalProtocolError
 from m3core.messages import Command, Event, recording_service
 from m3core.messages.control import JoinSuccess
@@ -57,7 +58,7 @@ RecordingServiceEvent: TypeAlias = StreamsStartRequested | StreamsPauseRequested
 _Request: TypeAlias = recording_service.StartStreams | recording_service.PauseStreams | recording_service.StopStreams
 
 
-class RecordingServiceModule(ClientModule[RecordingServiceState]):
+class RecordingServiceModule(ComparingModule[RecordingServiceState]):
     """The targets. What is wanted of us is told at once, and done by whoever records."""
 
     NAMESPACE = "recording_service"
@@ -75,7 +76,7 @@ class RecordingServiceModule(ClientModule[RecordingServiceState]):
             recording_service.StopStreams: lambda event: self._ask(StreamsStopRequested, event),
         }
 
-    def entered(self, join: JoinSuccess) -> None:
+    def restore(self, join: JoinSuccess) -> None:
         """The targets."""
         told = {} if join.recording_service is None else join.recording_service.streams
         streams = cast("Mapping[StreamingTargetId, ServiceStream]", told)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from m3core.conference.modules.base import ClientModule, Handler
+from m3core.conference.modules.base import Handler
+from m3core.conference.modules.comparing import ComparingModule
 from m3core.messages import Event, shared_folder
 from m3core.messages.control import JoinSuccess
 from m3core.messages.shared_folder import FolderAccess
@@ -35,7 +36,7 @@ class SharedFolderChanged:
 
 
 # -- folding ---
-class SharedFolderModule(ClientModule[SharedFolder | None]):
+class SharedFolderModule(ComparingModule[SharedFolder | None]):
     """The ways into the folder."""
 
     NAMESPACE = "shared_folder"
@@ -49,7 +50,7 @@ class SharedFolderModule(ClientModule[SharedFolder | None]):
         """Every event of `shared_folder`: one."""
         return {shared_folder.Updated: self._updated}
 
-    def entered(self, join: JoinSuccess) -> None:
+    def restore(self, join: JoinSuccess) -> None:
         """The ways into the folder, if there is one."""
         told = join.shared_folder
         self._folder = None if told is None else SharedFolder(read=told.read, read_write=told.read_write)

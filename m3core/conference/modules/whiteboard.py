@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from attrs import evolve, field, frozen
 
 from m3core.conference.modules.assets import AssetReady
-from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, T, rule
+from m3core.conference.modules.base import CommandGroup, Handler, Rules, T, rule
+from m3core.conference.modules.comparing import ComparingModule
 from m3core.messages import Event, whiteboard
 from m3core.messages.base import hide
 from m3core.messages.control import JoinSuccess
@@ -50,7 +51,7 @@ _STATUS_OF = MappingProxyType(
 """What some errors tell of the board."""
 
 
-class WhiteboardModule(ClientModule[WhiteboardState]):
+class WhiteboardModule(ComparingModule[WhiteboardState]):
     """The board."""
 
     NAMESPACE = "whiteboard"
@@ -80,7 +81,7 @@ class WhiteboardModule(ClientModule[WhiteboardState]):
             whiteboard.Error: self._error,
         }
 
-    def entered(self, join: JoinSuccess) -> None:
+    def restore(self, join: JoinSuccess) -> None:
         """Whether there is a board, and where."""
         told = join.whiteboard
         self._state = WhiteboardState() if told is None else WhiteboardState(status=told.status, url=told.url)

@@ -307,6 +307,7 @@ def test_it_is_given_up_in_the_end() -> None:
             script.fail()
     assert script.now == began + RECONNECT_PATIENCE
     assert script.of(Ended)[0].reason is EndReason.LOST
+    assert "no close frame" in script.of(Ended)[0].detail
     assert script.conference.deadline is None
     assert isinstance(script.done[call].error, CallTimedOut)  # its own deadline was sooner
     assert script.media.peers == {}
@@ -763,6 +764,22 @@ def test_clients_come_back_to_a_restarted_controller() -> None:
     assert phase(ada) is phase(bob) is Phase.JOINED
     assert [one.is_live for one in ada.conference.state.publications] == [True]
     settle(world)
+
+
+def test_a_controller_that_goes_between_the_ticket_and_its_use() -> None:
+    world = World()
+    (ada,) = world.joined("Ada")
+    world.cut(ada)
+    world.now += LONG_ENOUGH
+    ada.tell(lambda c, now: c.advance(now))
+    while not world.channels["up", 0]:  # the answer with the ticket
+        world.deliver(0)
+    world.is_reachable = False
+    world.run()
+    assert phase(ada) is Phase.RECONNECTING
+    world.is_reachable = True
+    world.sleep(RECONNECT_CAP)
+    assert phase(ada) is Phase.JOINED
 
 
 def test_a_controller_that_restarts_is_not_overrun() -> None:

@@ -1,0 +1,158 @@
+"""Namespace `breakout` in the client engine (signaling.md § 8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rooms import BOB, EVE, OWN, STARTED, Room
+
+from m3core.conference.events import (
+    BreakoutRoomJoined,
+    BreakoutRoomLeft,
+    BreakoutStarted,
+    BreakoutStopped,
+    PeerMisbehaved,
+)
+from m3core.conference.modules import breakout as module
+from m3core.errors import LocalProtocolError
+from m3core.messages.breakout import BreakoutRoom
+from m3core.values import BreakoutRoomId, ParticipantId, Role, Timestamp
+
+RED, BLUE = "c89e8ce3-708c-4e3d-80c9-eba5957146e7", "267952fc-2fa3-45a3-965d-248c6ad8aa3e"
+ROOMS = [{"id": RED, "name": "Red"}, {"id": BLUE, "name": "Blue"}]
+RED_ROOM, BLUE_ROOM = (BreakoutRoom(id=BreakoutRoomId(one["id"]), name=one["name"]) for one in ROOMS)
+
+
+def person(participant_id: str = EVE, room: str | None = RED, **more: Any) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "breakout_room": room,
+        "id": participant_id,
+        "display_name": "Eve",
+        "role": "user",
+        "avatar_url": None,
+        "participation_kind": "user",
+        "joined_at": STARTED,
+        "left_at": None,
+    }
+    return told | more
+
+
+def join_data(*participants: dict[str, Any], current: str | None = None, rooms: Any = ROOMS) -> dict[str, Any]:
+    return {"current": current, "expires": None, "rooms": rooms, "participants": list(participants)}
+
+
+def start(room: Room, rooms: Any = ROOMS, assignment: str | None = None) -> None:
+    room.hear("breakout", "started", rooms=rooms, expires="2024-03-05T09:40:00Z", assignment=assignment)
+
+
+def test_rooms_are_opened_and_closed() -> None:
+    room = Room()
+    assert not room.state().breakout.is_active
+    call = room.do(lambda commands: commands.breakout.start({"Red": [ParticipantId(BOB)], "Blue": []}, duration=600))
+    plans = [{"name": "Red", "assignments": [BOB]}, {"name": "Blue", "assignments": []}]
+    assert room.sent[-1] == {"namespace": "breakout", "action": "start", "rooms": plans, "duration": 600}
+    start(room, [{"id": RED, "name": "Somebody else's"}])
+    assert room.end(call) is None
+    start(room, ROOMS[::-1], assignment=RED)  # in any order
+    assert room.result(call) == (BLUE_ROOM, RED_ROOM)
+    expires = Timestamp("2024-03-05T09:40:00Z")
+    assert room.last(BreakoutStarted) == BreakoutStarted(
+        rooms=(BLUE_ROOM, RED_ROOM), assignment=RED_ROOM, expires=expires
+    )
+    state = room.state().breakout
+    assert (state.is_active, state.current, state.assignment, state.expires) == (True, None, RED, expires)
+    assert state.room(RED_ROOM.id) == RED_ROOM
+    stop = room.do(lambda commands: commands.breakout.stop())
+    room.hear("breakout", "stopped")
+    assert room.result(stop) is None
+    assert room.last(BreakoutStopped) == BreakoutStopped(expired=False)
+    assert not room.state().breakout.is_active
+    assert room.state().breakout.is_closing
+    room.quietly(lambda: room.hear("breakout", "expired"))  # each has a timer of its own
+    start(room)
+    assert not room.state().breakout.is_closing
+    room.hear("breakout", "expired")
+    assert room.last(BreakoutStopped).expired
+
+
+def test_what_may_refuse() -> None:
+    room = Room()
+    room.refused(room.do(lambda commands: commands.breakout.stop()), "breakout", "inactive")
+    room.refused(room.do(lambda commands: commands.breakout.stop()), "breakout", "insufficient_permissions")
+    call = room.do(lambda commands: commands.breakout.start({"Red": ()}))
+    assert "duration" not in room.sent[-1]
+    room.refused(call, "breakout", "insufficient_permissions")
+    with pytest.raises(LocalProtocolError, match="at least one room"):
+        room.do(lambda commands: commands.breakout.start({}))
+
+
+def test_others_come_and_go() -> None:
+    room = Room()
+    start(room)
+    room.hear("breakout", "joined", **person())
+    eve = room.last(BreakoutRoomJoined).participant
+    assert (eve.id, eve.display_name, eve.role, eve.is_here) == (EVE, "Eve", Role.USER, True)
+    assert room.last(BreakoutRoomJoined).room == RED_ROOM
+    state = room.state().breakout
+    assert state.members(RED_ROOM.id) == (eve,)
+    assert state.members(None) == state.members(BLUE_ROOM.id) == ()
+    room.hear("breakout", "joined", **person(room=BLUE))  # the leave comes later, or never
+    room.quietly(lambda: room.hear("breakout", "left", breakout_room=RED, id=EVE))
+    assert room.state().breakout.members(BLUE_ROOM.id) == (eve,)
+    room.hear("breakout", "left", breakout_room=BLUE, id=EVE)
+    assert room.last(BreakoutRoomLeft) == BreakoutRoomLeft(participant=eve, room=BLUE_ROOM)
+    assert room.state().breakout.elsewhere == {}
+    room.quietly(lambda: room.hear("breakout", "left", breakout_room=None, id=EVE))
+    room.hear("breakout", "joined", **person(room=None))
+    assert room.last(BreakoutRoomJoined).room is None
+    room.quietly(lambda: room.hear("breakout", "joined", **person(room=None, left_at=STARTED)))
+    assert room.state().breakout.elsewhere == {}
+    room.hear("breakout", "joined", **person(room=OWN))
+    assert room.last(BreakoutRoomJoined).room == BreakoutRoom(id=BreakoutRoomId(OWN), name="")
+
+
+def test_who_joins_later_finds_the_rooms_and_who_is_in_them() -> None:
+    room = Room(breakout=join_data(person(), person(BOB, None, left_at=STARTED), current=BLUE))
+    state = room.state().breakout
+    assert (state.rooms, state.current, list(state.elsewhere)) == ((RED_ROOM, BLUE_ROOM), BLUE, [EVE])
+    started, joined = room.client.events[-2:]
+    assert started == BreakoutStarted(rooms=state.rooms)
+    assert joined == BreakoutRoomJoined(participant=state.elsewhere[ParticipantId(EVE)].participant, room=RED_ROOM)
+    assert room.client.conference.present_events()[-2:] == (started, joined)
+
+
+def test_who_comes_back_knows_the_assignment_and_hears_who_moved() -> None:
+    room = Room()
+    start(room, assignment=RED)
+    room.hear("breakout", "joined", **person())
+    assert room.resume(breakout=join_data(person())) == []
+    assert room.state().breakout.assignment == RED
+    (moved,) = room.resume(breakout=join_data(person(room=BLUE)))
+    assert isinstance(moved, BreakoutRoomJoined)
+    assert moved.room == BLUE_ROOM
+    (started,) = room.resume(breakout=join_data(rooms=ROOMS[1:]))
+    assert isinstance(started, BreakoutStarted)
+    assert room.state().breakout.assignment is None
+    assert room.resume() == []
+    assert not room.state().breakout.is_active
+
+
+def test_the_waiting_room_is_none_of_them() -> None:
+    room = Room(breakout=join_data(person()))
+    room.hear("moderation", "in_waiting_room")
+    assert room.state().breakout == module.BreakoutState()
+
+
+def test_people_elsewhere_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PARTICIPANTS", 1)
+    room = Room(breakout=join_data(person()))
+    room.hear("breakout", "joined", **person(BOB))
+    assert "participants of breakout rooms" in str(room.last(PeerMisbehaved).error)
+    assert list(room.state().breakout.elsewhere) == [EVE]
+    room.hear("breakout", "joined", **person(room=BLUE))
+    assert room.last(BreakoutRoomJoined).room == BLUE_ROOM
+    crowded = Room(breakout=join_data(person(), person(BOB)))
+    assert len(crowded.client.of(PeerMisbehaved)) == 1
+    assert crowded.state().breakout.rooms == (RED_ROOM, BLUE_ROOM)
+    assert crowded.state().breakout.elsewhere == {}
