@@ -11,7 +11,6 @@ from contextlib import suppress
 
 from attrs import frozen
 
-from m3core.client.conference import Conference
 from m3core.client.loop import Backend
 from m3core.client.transports import WebSocket
 from m3core.conference.events import (
@@ -34,8 +33,10 @@ from m3core.errors import (
     TransportError,
 )
 from m3core.media import VideoFrame
+from m3core.testing.checkpoints import cancelled_at
 from m3core.testing.client import Client
-from m3core.testing.stage import MemoryMedia, Stage, cancelled_at
+from m3core.testing.memory_media import MemoryMedia
+from m3core.testing.stage import Stage
 from m3core.testing.transports import Faulty, Recorder, Replay, Transcript
 
 CHECKPOINTS = 400
@@ -341,6 +342,3 @@ async def check_adapter(backend: Backend) -> Outcome:
     for check in CHECKS[1:]:
         await check(backend)
     return await check_visit(backend)
-
-
-__all__ = ["CHECKS", "Conference", "Outcome", "check_adapter", "nothing_left"]

@@ -10,9 +10,9 @@ Everything but the adapter's participants happens at once, in the order in which
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from attrs import evolve
 
@@ -20,119 +20,27 @@ from m3core.account import Tokens
 from m3core.client import account
 from m3core.client.joining import Door, Joining
 from m3core.client.loop import Backend, Event, Portal, Signal, Tasks, Timeout
-from m3core.client.media import MediaFactory, Source
+from m3core.client.media import MediaFactory
 from m3core.client.transports import HttpTransport, WebSocket, WebSocketRefused
 from m3core.controller.config import ControllerConfig
 from m3core.controller.engine import Output as ServerOutput
-from m3core.errors import MediaError, TransportError
+from m3core.errors import TransportError
 from m3core.io import (
     Accept,
     Close,
     ConnectionId,
     HttpRequest,
     HttpResponse,
-    MediaCommand,
     MediaReport,
-    PeerId,
     Ping,
     Reject,
     SendText,
 )
-from m3core.media import AudioFrame, PeerStats, VideoFrame
 from m3core.testing.client import seeded_entropy
-from m3core.testing.fakes import FakeMedia
+from m3core.testing.memory_media import MemoryMedia
 from m3core.testing.pair import BASE_URL, OWNER_TOKEN, World
 
 T = TypeVar("T")
-
-
-class MemoryTrack(Generic[T]):
-    """A received track whose frames the test gives, see `m3core.client.media.ReceivedTrack`."""
-
-    def __init__(self) -> None:
-        self.first_frame_at: float | None = None
-        self.ended = False
-        self.dropped = 0
-        self._frames: list[T] = []
-        self._wake: Callable[[], None] | None = None
-
-    def attach(self, wake: Callable[[], None] | None) -> None:
-        """Be the consumer."""
-        self._wake = wake
-        if wake is not None and (self._frames or self.ended):
-            wake()
-
-    def pop(self) -> T | None:
-        """The oldest frame."""
-        return self._frames.pop(0) if self._frames else None
-
-    def put(self, *frames: T) -> None:
-        """Let frames arrive."""
-        self._frames += frames
-        if self._wake is not None:
-            self._wake()
-
-    def end(self) -> None:
-        """No more will come."""
-        self.ended = True
-        if self._wake is not None:
-            self._wake()
-
-
-class MemoryReceived:
-    """What one subscription receives."""
-
-    def __init__(self) -> None:
-        self.video: MemoryTrack[VideoFrame] = MemoryTrack()
-        self.audio: MemoryTrack[AudioFrame] = MemoryTrack()
-
-
-class MemoryMedia:
-    """A media engine without media: a `FakeMedia` behind the port of a conference."""
-
-    def __init__(self, report: Callable[[MediaReport], None], *, loopback: bool) -> None:
-        del loopback
-        self.fake = FakeMedia()
-        self.sources: dict[PeerId, tuple[Source | None, Source | None]] = {}
-        self.media: dict[PeerId, MemoryReceived] = {}
-        self.is_running = False
-        self._report = report
-
-    def start(self) -> None:
-        """Begin."""
-        self.is_running = True
-
-    def submit(self, command: MediaCommand) -> None:
-        """Carry out a command at once."""
-        if not self.is_running:
-            raise MediaError("the media engine is not running")
-        for report in self.fake.perform(command):
-            self._report(report)
-
-    def set_sources(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
-        """Note them."""
-        if video is None and audio is None:
-            self.sources.pop(peer, None)
-        else:
-            self.sources[peer] = (video, audio)
-
-    def replace_source(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
-        """Note them."""
-        self.sources[peer] = (video, audio)
-
-    def received(self, peer: PeerId) -> MemoryReceived:
-        """What the test lets arrive."""
-        return self.media.setdefault(peer, MemoryReceived())
-
-    def stats(self, peer: PeerId) -> PeerStats:
-        """Nothing is counted."""
-        del peer
-        return PeerStats()
-
-    def close(self) -> None:
-        """End."""
-        self.is_running = False
-        self.fake.peers.clear()
 
 
 class StagedBackend(Backend):
@@ -341,40 +249,3 @@ class MemorySocket:
             self._stage.controller.connection_lost(self.connection, self._stage.now, code)
             self._stage.settle()
         await self._stage.backend.checkpoint()
-
-
-class _Steps:
-    """Work that is watched: ``act`` is called when it waits for the n-th time."""
-
-    def __init__(self, work: Coroutine[Any, Any, None], at: int, act: Callable[[], None]) -> None:
-        self._work = work
-        self._left = at
-        self._act = act
-
-    def __await__(self) -> Any:
-        inner = self._work.__await__()
-        step: Callable[[Any], Any] = inner.send
-        given: Any = None
-        while True:
-            try:
-                wanted = step(given)
-            except StopIteration:
-                return
-            self._left -= 1
-            if self._left == 0:
-                self._act()
-            try:
-                given = yield wanted
-                step = inner.send
-            except BaseException as error:  # noqa: BLE001 - it is for the work
-                given, step = error, inner.throw
-
-
-async def cancelled_at(backend: Backend, checkpoint: int, work: Coroutine[Any, Any, None]) -> bool:
-    """Run ``work``, and cancel it when it waits for the n-th time; whether it was, before it was done."""
-    try:
-        async with backend.timeout(None) as timeout:
-            await _Steps(work, checkpoint, timeout.expire)
-    except TimeoutError:
-        return True
-    return False

@@ -9,7 +9,7 @@ import trio
 from trio_house import PATIENCE, house, in_trio
 
 import m3trio as m3
-from m3core.testing.stage import cancelled_at
+from m3core.testing.checkpoints import cancelled_at
 from m3trio.loop import BACKEND
 
 
