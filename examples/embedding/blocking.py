@@ -2,11 +2,12 @@
 
 import socket
 import ssl
+from contextlib import suppress
 
 from m3core.conference.http import Origin
 
-NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""What a non-blocking socket raises where another would block."""
+not_now = suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""``with not_now:`` do what goes without waiting, on a non-blocking socket."""
 
 
 def connect(origin: Origin, timeout: float) -> socket.socket:

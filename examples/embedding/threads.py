@@ -1,30 +1,26 @@
 """A conference on blocking sockets: each has a thread that reads and one that writes; the main thread is the loop.
 
-Run: python examples/embedding/threads.py INVITATION_URL [SECONDS]
-"""
+Run: python examples/embedding/threads.py INVITATION_URL [SECONDS]"""
 
 import queue
 import socket
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from threading import Thread
 
 from blocking import connect
-from visitor import Visitor
+from visitor import Input, Visitor
 
 from m3core.conference.wire import Open, Shut, SocketId, Wire, Write
 
-inputs = queue.SimpleQueue[Callable[[float], object]]()
-
 
 class Connection:
-    """One TCP connection. What its threads find out is put into the queue of inputs."""
+    """One TCP connection. What its threads find out is put among the inputs."""
 
-    def __init__(self, wire: Wire, wanted: Open) -> None:
-        self.wire, self.number, self.origin = wire, wanted.socket, wanted.origin
+    def __init__(self, wire: Wire, wanted: Open, inputs: queue.SimpleQueue[Input]) -> None:
+        self.inputs, self.wire, self.number, self.origin = inputs, wire, wanted.socket, wanted.origin
         self.tcp: socket.socket | None = None
         self.to_write = queue.SimpleQueue[bytes]()
         self.writer = Thread(target=self.write, daemon=True)
@@ -37,15 +33,14 @@ class Connection:
             Thread(target=self.read, args=(self.tcp,), daemon=True).start()
             while data := self.to_write.get():
                 self.tcp.sendall(data)
-        inputs.put(partial(self.wire.socket_lost, self.number))
+        self.inputs.put(partial(self.wire.socket_lost, self.number))
         self.hang_up()
 
     def read(self, tcp: socket.socket) -> None:
-        """Read to the end."""
         with suppress(OSError):
             while data := tcp.recv(1 << 16):
-                inputs.put(partial(self.wire.data_received, self.number, data))
-        inputs.put(partial(self.wire.data_received, self.number, b""))
+                self.inputs.put(partial(self.wire.data_received, self.number, data))
+        self.inputs.put(partial(self.wire.data_received, self.number, b""))
 
     def hang_up(self) -> None:
         """End both threads, whatever they wait for."""
@@ -57,8 +52,8 @@ class Connection:
 
 def main(visitor: Visitor) -> int:
     """One input, then its outputs, then sleep until the next input or the deadline."""
-    connections: dict[SocketId, Connection] = {}
-    inputs.put(visitor.start)
+    connections, inputs = dict[SocketId, Connection](), queue.SimpleQueue[Input]()
+    inputs.put(visitor.conference.start)
     while not visitor.wire.is_over:
         try:
             give = inputs.get(timeout=visitor.timeout(time.monotonic()))
@@ -68,7 +63,7 @@ def main(visitor: Visitor) -> int:
         for output in visitor.wire.outputs():
             match output:
                 case Open(number):
-                    connections[number] = Connection(visitor.wire, output)
+                    connections[number] = Connection(visitor.wire, output, inputs)
                 case Write(number, data):
                     connections[number].to_write.put(data)
                 case Shut(number, abort):

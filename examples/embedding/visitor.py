@@ -1,12 +1,13 @@
 """The visitor of these examples: says hello, prints who is there and what they say, answers questions, and leaves.
 
-It knows no loop. A loop calls `start`, then drains ``wire.outputs()`` after every input: what concerns sockets it does
-itself, the rest it gives to `tell`; and it calls `advance` when `timeout` is over.
+It knows no loop. A loop gives ``conference.start`` as the first input, and drains ``wire.outputs()`` after every input:
+what concerns sockets it does itself, the rest it gives to `tell`; and it gives `advance` when `timeout` is over.
 """
 
 import math
 import os
 import random
+from collections.abc import Callable
 
 from m3core.conference import Conference, EndReason, GuestEntrance
 from m3core.conference.events import ChatMessage, ConferenceJoined, Ended, ParticipantJoined, ParticipantLeft
@@ -15,9 +16,11 @@ from m3core.errors import M3Error
 from m3core.io import CallDone, Notify
 from m3core.rest.link import InviteLink, controller_candidates
 
+Input = Callable[[float], object]
+
 
 class Visitor:
-    """Joins the conference of ``link``, for ``seconds``."""
+    """Joins the conference of ``link``, and leaves ``seconds`` after it said hello."""
 
     def __init__(self, name: str, link: str, seconds: str = "inf") -> None:
         invitation = InviteLink.parse(link)
@@ -29,11 +32,6 @@ class Visitor:
         self.to_say: list[str] = []
         self.exit_code = 1
 
-    def start(self, now: float) -> None:
-        """The first input. ``now`` is seconds of a clock that never goes back."""
-        self.leave_at = now + self.stay
-        self.conference.start(now)
-
     def timeout(self, now: float) -> float:
         """Seconds until `advance` is due."""
         deadline = -math.inf if self.to_say else self.leave_at
@@ -44,7 +42,8 @@ class Visitor:
     def advance(self, now: float) -> None:
         """One input: what we wanted to say, or that we leave, or that time passed."""
         if self.to_say:
-            line = self.to_say.pop()
+            line = self.to_say.pop(0)
+            self.leave_at = min(self.leave_at, now + self.stay)
             if self.conference.is_inside:
                 self.conference.commands(now).chat(line)
         elif self.leave_at <= now:

@@ -1,21 +1,18 @@
 """A conference in the event loop of Qt: signals are inputs, a timer is the deadline. QtNetwork does TCP and TLS.
 
-Run: python examples/embedding/with_qt.py INVITATION_URL [SECONDS]
-"""
+Run: python examples/embedding/with_qt.py INVITATION_URL [SECONDS]"""
 
 import math
 import sys
-from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QCoreApplication, QElapsedTimer, Qt, QTimer
 from PySide6.QtNetwork import QAbstractSocket, QSslSocket
-from visitor import Visitor
+from visitor import Input, Visitor
 
 from m3core.conference.wire import Open, Shut, SocketId, Write
 
-QUEUED = Qt.ConnectionType.QueuedConnection
-"""Some signals come from within a call of ours; as inputs they have to wait until the outputs are drained."""
+QUEUED = Qt.ConnectionType.QueuedConnection  # what a call of ours signals waits until the outputs are drained
 
 
 class Loop:
@@ -34,7 +31,7 @@ class Loop:
         """Seconds, never going back."""
         return self.clock.nsecsElapsed() / 1e9
 
-    def feed(self, give: Callable[[float], object]) -> None:
+    def feed(self, give: Input) -> None:
         """The only way in."""
         give(self.now())
         for output in self.wire.outputs():
@@ -65,7 +62,7 @@ class Loop:
 
     def read(self, number: SocketId) -> None:
         """Everything that came."""
-        if data := self.sockets[number].readAll().data():
+        if data := bytes(self.sockets[number].readAll().data()):
             self.feed(partial(self.wire.data_received, number, data))
 
     def lost(self, number: SocketId, error: QAbstractSocket.SocketError) -> None:
@@ -78,5 +75,5 @@ class Loop:
 if __name__ == "__main__":
     application = QCoreApplication(sys.argv)
     loop = Loop(Visitor("Quinn", *sys.argv[1:]))
-    QTimer.singleShot(0, lambda: loop.feed(loop.visitor.start))
+    QTimer.singleShot(0, lambda: loop.feed(loop.visitor.conference.start))
     sys.exit(application.exec())
