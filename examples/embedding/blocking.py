@@ -11,8 +11,9 @@ not_now = suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 def connect(origin: Origin, timeout: float) -> socket.socket:
-    """Open a connection; blocks. ``timeout`` is that of the socket from then on, too. Raises `OSError`."""
-    tcp = socket.create_connection((origin.host, origin.port), timeout)
+    """Open a connection, which blocks; afterwards its timeout is ``timeout``. Raises `OSError`."""
+    tcp = socket.create_connection((origin.host, origin.port), timeout=10.0)
     if origin.tls:
         tcp = ssl.create_default_context().wrap_socket(tcp, server_hostname=origin.host)
+    tcp.settimeout(timeout)
     return tcp

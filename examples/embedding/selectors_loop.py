@@ -38,9 +38,10 @@ class Loop:
             self.is_busy = True
 
     def run(self) -> int:
-        """Do what goes without waiting; then sleep, but no longer than to the deadline."""
+        """Sleep, but no longer than to the deadline, and not while there is something to do. Do what goes at once."""
         self.feed(self.visitor.conference.start)
         while self.to_write or not self.wire.is_over:
+            self.selector.select(0.0 if self.is_busy else self.visitor.timeout(time.monotonic()))
             self.is_busy = False
             for number in list(self.to_write):
                 try:
@@ -49,15 +50,12 @@ class Loop:
                     self.close(number)
                     self.feed(partial(self.wire.socket_lost, number))
             self.feed(self.visitor.advance)
-            self.selector.select(0.0 if self.is_busy else self.visitor.timeout(time.monotonic()))
         return self.visitor.exit_code
 
     def transfer(self, number: SocketId) -> None:
-        if number in self.opening:
-            tcp = connect(self.opening.pop(number).origin, timeout=10.0)  # blocks: a server has a thread for it
-            tcp.settimeout(0.0)
-            self.selector.register(tcp, EVENT_READ)
-            self.sockets[number] = tcp
+        if number in self.opening:  # this blocks: a server has a thread for it
+            self.sockets[number] = connect(self.opening.pop(number).origin, timeout=0.0)
+            self.selector.register(self.sockets[number], EVENT_READ)
         tcp = self.sockets[number]
         with not_now:
             while self.to_write[number]:

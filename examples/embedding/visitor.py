@@ -12,7 +12,7 @@ from collections.abc import Callable
 from m3core.conference import Conference, EndReason, GuestEntrance
 from m3core.conference.events import ChatMessage, ConferenceJoined, Ended, ParticipantJoined, ParticipantLeft
 from m3core.conference.wire import Wire
-from m3core.errors import M3Error
+from m3core.errors import CallRefused
 from m3core.io import CallDone, Notify
 from m3core.rest.link import InviteLink, controller_candidates
 
@@ -69,5 +69,5 @@ class Visitor:
             case Notify(Ended(reason=reason, detail=detail)):
                 print(f"over: {reason.value} {detail}", flush=True)
                 self.exit_code = 0 if reason in {EndReason.LEFT, EndReason.KICKED} else 1
-            case CallDone(error=M3Error() as error):
-                print(f"did not work: {error}", flush=True)
+            case CallDone(error=CallRefused() as error):
+                print(f"{error}", flush=True)

@@ -61,13 +61,13 @@ class Loop:
             socket.connectToHost(wanted.origin.host, wanted.origin.port)
 
     def read(self, number: SocketId) -> None:
-        """Everything that came."""
         if data := bytes(self.sockets[number].readAll().data()):
             self.feed(partial(self.wire.data_received, number, data))
 
     def lost(self, number: SocketId, error: QAbstractSocket.SocketError) -> None:
         """It could not be opened, the server hung up, or something broke."""
         self.read(number)
+        self.sockets[number].abort()
         hung_up = error is QAbstractSocket.SocketError.RemoteHostClosedError
         self.feed(partial(self.wire.data_received, number, b"") if hung_up else partial(self.wire.socket_lost, number))
 
