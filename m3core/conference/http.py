@@ -20,7 +20,7 @@ from m3core.frames import NEED_DATA, Closed, FrameEvent, Frames, Masking, NeedDa
 from m3core.io import Connect, Headers, HttpRequest, HttpResponse
 from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD
 
-_URL: Final = re.compile(r"(http|ws)(s?)://((\[[0-9a-f:.]+\]|[^\s/?#@:\[\]]+)(?::(\d{1,5}))?)(/[!-~]*)?", re.ASCII)
+_URL: Final = re.compile(r"(http|ws)(s?)://((\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?)(/[!-~]*)?", re.ASCII)
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SWITCHING: Final = 101
 _MAX_TRIES: Final = 20

@@ -152,16 +152,19 @@ class Wire:
     def advance(self, now: float) -> None:
         """Time passed."""
         self._begin()
-        for socket, entry in list(self._sockets.items()):
-            if entry.deadline is not None and entry.deadline <= now:
-                self._shut(socket, abort=True)
-                if isinstance(entry, _Request):
-                    self.conference.http_failed(entry.request, TransportError("the controller did not answer"), now)
-                else:
-                    self.conference.connection_lost(entry.connection, now)
-                self._collect()
+        while (socket := self._due(now)) is not None:
+            entry = self._shut(socket, abort=True)
+            if isinstance(entry, _Request):
+                self.conference.http_failed(entry.request, TransportError("the controller did not answer"), now)
+            else:
+                self.conference.connection_lost(entry.connection, now)
+            self._collect()
         self.conference.advance(now)
         self._settle()
+
+    def _due(self, now: float) -> SocketId | None:
+        deadlines = ((number, entry.deadline) for number, entry in self._sockets.items())
+        return next((number for number, deadline in deadlines if deadline is not None and deadline <= now), None)
 
     def _begin(self) -> None:
         if self._queue:
@@ -262,14 +265,14 @@ class Wire:
                     entry.exchange.send_text(data)
                 case Ping(payload=payload):
                     entry.exchange.ping(payload)
-                case Close(code=None):
-                    self._shut(socket, abort=True)
-                case Close(code=int() as code):
-                    self._close(socket, entry, code)
+                case _:
+                    self._close(socket, entry, output.code)
             self._flush(socket, entry)
 
-    def _close(self, socket: SocketId, entry: _WebSocket, code: int) -> None:
-        if entry.exchange.is_open:
+    def _close(self, socket: SocketId, entry: _WebSocket, code: int | None) -> None:
+        if code is None:
+            self._shut(socket, abort=True)
+        elif entry.exchange.is_open:
             entry.exchange.close(code)
             entry.deadline = self.conference.now + CLOSE_TIMEOUT
             self._flush(socket, entry)
@@ -281,6 +284,6 @@ class Wire:
         if data := entry.exchange.data_to_send():
             self._queue.append(Write(socket, data))
 
-    def _shut(self, socket: SocketId, *, abort: bool) -> None:
-        if self._sockets.pop(socket, None) is not None:
-            self._queue.append(Shut(socket, abort))
+    def _shut(self, socket: SocketId, *, abort: bool) -> _Request | _WebSocket:
+        self._queue.append(Shut(socket, abort))
+        return self._sockets.pop(socket)
