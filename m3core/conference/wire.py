@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final, NewType, TypeAlias
+from typing import NewType, TypeAlias
 
 from attrs import define, field, frozen
 
@@ -35,8 +35,6 @@ from m3core.io import (
 )
 from m3core.limits import CLOSE_TIMEOUT, REQUEST_TIMEOUT
 
-_NORMAL_CLOSURE: Final = 1000
-"""RFC 6455 s.7.4.1."""
 SocketId = NewType("SocketId", int)
 """One TCP connection. Never used twice."""
 
@@ -214,10 +212,8 @@ class Wire:
             self._collect()
         if self.conference.phase is Phase.ENDED:
             for socket, entry in list(self._sockets.items()):
-                if isinstance(entry, _Request) or not entry.exchange.is_open:  # nobody waits for the answer
+                if isinstance(entry, _Request):  # nobody waits for the answer
                     self._shut(socket, abort=True)
-                elif entry.deadline is None:
-                    self._close(socket, entry, _NORMAL_CLOSURE)
 
     def _collect(self) -> None:
         for output in self.conference.outputs():

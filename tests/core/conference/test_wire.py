@@ -17,7 +17,7 @@ from m3core.conference.state import EndReason, Phase
 from m3core.conference.wire import Open, Shut, SocketId, Wire, WireOutput, Write
 from m3core.controller import front
 from m3core.errors import LocalProtocolError, TransportError
-from m3core.frames import NEED_DATA
+from m3core.frames import NEED_DATA, frame_text
 from m3core.io import Authorization, CallDone, Connect, ConnectionId, HttpRequest, MediaCommand, Notify
 from m3core.limits import CLOSE_TIMEOUT, MAX_HTTP_BODY, MAX_MESSAGE, REQUEST_TIMEOUT
 from m3core.testing import World, seeded_entropy
@@ -315,7 +315,7 @@ def test_leaving_while_connecting_ends_at_once() -> None:
 
 def test_messages_that_come_with_the_handshake_and_many_at_once() -> None:
     line = connecting()
-    line.data(3, switching(line.written[SocketId(3)]) + front.frame_text(b"{}") + front.frame_text(b"[]"))
+    line.data(3, switching(line.written[SocketId(3)]) + frame_text(b"{}") + frame_text(b"[]"))
     assert len(line.of(PeerMisbehaved)) == 2
 
 
@@ -335,7 +335,7 @@ def test_a_socket_of_a_websocket_that_breaks() -> None:
 
 def test_an_over_long_message_drops_the_connection() -> None:
     line = opened()
-    line.data(3, front.frame_text(b" " * (MAX_MESSAGE + 1)))
+    line.data(3, frame_text(b" " * (MAX_MESSAGE + 1)))
     assert line.shut[SocketId(3)] is True
 
 
@@ -350,7 +350,7 @@ def test_a_close_that_is_not_answered_becomes_an_abort() -> None:
     line = opened()
     before = line.written[SocketId(3)]
     deep = b"[" * 2000
-    line.data(3, front.frame_text(deep))  # passes a limit: the conference ends, and closes
+    line.data(3, frame_text(deep))  # passes a limit: the conference ends, and closes
     assert line.phase is Phase.ENDED
     assert line.written[SocketId(3)] != before
     assert not line.wire.is_over
