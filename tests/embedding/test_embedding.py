@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import datetime as dt
 import os
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from house import free_port, house
 
 import m3asyncio as m3
@@ -32,7 +37,7 @@ PATIENCE = 60.0
 
 
 @asynccontextmanager
-async def visitor(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def visitor(*command: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """An example that runs, and is killed if it has not ended afterwards."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -40,7 +45,7 @@ async def visitor(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
         *command[1:],
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", **environment},
     )
     try:
         async with asyncio.timeout(PATIENCE):
@@ -121,6 +126,78 @@ def test_a_visitor_that_finds_nobody_says_so(name: str, command: tuple[str, ...]
             assert status == 1, lines
             assert lines[0].startswith("over: failed ")
             assert len(lines) == 1
+
+    asyncio.run(main())
+
+
+def make_certificate(folder: Path) -> Path:
+    """A certificate for `localhost` that signs itself, in one file with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    today = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today - dt.timedelta(days=1))
+        .not_valid_after(today + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "certificate.pem"
+    path.write_bytes(certificate.public_bytes(pem) + private)
+    return path
+
+
+@asynccontextmanager
+async def tls_in_front(host: str, port: int, certificate: Path) -> AsyncIterator[int]:
+    """TLS for a controller that has none; the port."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    tasks = set[asyncio.Task[None]]()
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner_reader, inner_writer = await asyncio.open_connection(host, port)
+        for source, sink in ((reader, inner_writer), (inner_reader, writer)):
+            tasks.add(asyncio.create_task(copy(source, sink)))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as listener:
+        yield listener.sockets[0].getsockname()[1]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@each_loop
+def test_tls_is_checked(name: str, command: tuple[str, ...], tmp_path: Path) -> None:
+    """A certificate that nobody vouches for ends it; one that is known is good (Qt has a store of its own)."""
+
+    async def main() -> None:
+        certificate = make_certificate(tmp_path)
+        async with (
+            house() as here,
+            tls_in_front(*here.address, certificate) as port,
+            here.meeting.start(display_name="Olga") as owner,
+            owner.events(m3.ParticipantJoined, ChatMessage) as events,
+        ):
+            link = here.link.replace(here.server.base_url, f"https://localhost:{port}")
+            async with visitor(*command, link, "0") as process:
+                status, lines = await end_of(process)
+                assert (status, len(lines)) == (1, 1), lines
+                assert lines[0].startswith("over: failed ")
+            if name != "Quinn":
+                async with visitor(*command, link, "0", SSL_CERT_FILE=str(certificate)) as process:
+                    await comes(events, name)
+                    assert await end_of(process) == (0, ["here: 'Olga'", "over: left "])
 
     asyncio.run(main())
 
