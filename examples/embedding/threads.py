@@ -3,14 +3,13 @@
 Run: python examples/embedding/threads.py INVITATION_URL [SECONDS]"""
 
 import queue
-import socket
 import sys
 import time
 from contextlib import suppress
 from functools import partial
 from threading import Thread
 
-from blocking import connect
+from blocking import Duplex
 from visitor import Input, Visitor
 
 from m3core.conference.wire import Open, Shut, SocketId, Wire, Write
@@ -21,7 +20,7 @@ class Connection:
 
     def __init__(self, wire: Wire, wanted: Open, inputs: queue.SimpleQueue[Input]) -> None:
         self.inputs, self.wire, self.number, self.origin = inputs, wire, wanted.socket, wanted.origin
-        self.tcp: socket.socket | None = None
+        self.tcp: Duplex | None = None
         self.to_write = queue.SimpleQueue[bytes]()
         self.writer = Thread(target=self.write, daemon=True)
         self.writer.start()
@@ -29,25 +28,24 @@ class Connection:
     def write(self) -> None:
         """Open it, and write until there is b"" to write."""
         with suppress(OSError):
-            self.tcp = connect(self.origin, timeout=60.0)  # the server pings every 15 s
+            self.tcp = Duplex(self.origin, patience=60.0)  # the server pings every 15 s
             Thread(target=self.read, args=(self.tcp,), daemon=True).start()
             while data := self.to_write.get():
                 self.tcp.sendall(data)
         self.inputs.put(partial(self.wire.socket_lost, self.number))
         self.hang_up()
 
-    def read(self, tcp: socket.socket) -> None:
+    def read(self, tcp: Duplex) -> None:
         with suppress(OSError):
-            while data := tcp.recv(1 << 16):
+            while data := tcp.recv():
                 self.inputs.put(partial(self.wire.data_received, self.number, data))
         self.inputs.put(partial(self.wire.data_received, self.number, b""))
 
     def hang_up(self) -> None:
         """End both threads, whatever they wait for."""
         self.to_write.put(b"")
-        with suppress(OSError):
-            if self.tcp is not None:
-                self.tcp.shutdown(socket.SHUT_RDWR)
+        if self.tcp is not None:
+            self.tcp.shutdown()
 
 
 def main(visitor: Visitor) -> int:
