@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from house import free_port, house
 
 import m3asyncio as m3
-from m3asyncio.streams import EventStream
+from m3core.client.streams import EventStream
 from m3core.conference.events import ChatMessage
 
 ROOT = Path(__file__).parents[2]

@@ -381,7 +381,7 @@ def test_a_silent_connection_is_pinged_where_there_is_no_echo() -> None:
     line = Pair(1 << 20)
     line.give(line.conference.start)
     line.run()
-    line.conference.life._has_echo = False
+    line.conference.life.keepalive._has_echo = False
     before = len(line.written[SocketId(3)])
     line.sleep(13.0)
     assert len(line.written[SocketId(3)]) == before + 2 + 4 + 2
