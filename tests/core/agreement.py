@@ -13,6 +13,7 @@ from m3core.controller.participant import Participant
 from m3core.controller.polls import _Ballot, _Poll
 from m3core.controller.recording import _Consent
 from m3core.controller.timer import _Ready, _Running
+from m3core.messages.media import Speaker
 from m3core.testing.pair import Client, World
 
 LATE = FeatureLevel.V0_16
@@ -73,8 +74,14 @@ def _streams(world: World, me: Participant, state: ConferenceState) -> None:
     assert {(one.participant_id, one.media_session_type) for one in state.subscriptions if one.is_live} <= {
         (key.participant_id, key.media_session_type) for key in me.subscriptions
     }
-    if world.controller.config.feature_level is not LATE:  # who tells who speaks, instead
+    if world.controller.config.feature_level is not LATE:
         assert state.focus == me.focus.focus
+    speakers = {who: one.is_speaking for who, one in state.media.speakers.items() if who != me.id}
+    assert speakers == {
+        one.id: speaker.is_speaking
+        for one in me.room.others(me)
+        if (speaker := one.states.find(Speaker)) is not None
+    }
 
 
 def _moderation(world: World, me: Participant, state: ConferenceState) -> None:

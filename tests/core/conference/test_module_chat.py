@@ -281,3 +281,14 @@ def test_a_mark_in_a_conversation_that_is_not_there_begins_none() -> None:
     mark = SetLastSeenTimestamp(scope=ChatScope.GROUP, target="staff", timestamp=Timestamp("2024-03-05T09:30:00Z"))
     room.client.do(lambda conference, now: conference.command(mark, now))
     assert room.state().chat.groups == {}
+
+
+def test_what_was_said_in_one_instant_keeps_its_order() -> None:
+    room = Room()
+    ids = [f"00000000-0000-4000-8000-00000000000{digit}" for digit in "abc"]
+    newest_first = [
+        {"id": one, "source": BOB, "timestamp": "2024-03-05T09:30:00Z", "content": "hello", "scope": "global"}
+        for one in reversed(ids)
+    ]
+    room.resume(chat={"enabled": True, "room_history": newest_first})
+    assert [message.id for message in room.state().chat.room.messages] == ids
