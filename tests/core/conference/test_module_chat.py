@@ -284,11 +284,7 @@ def test_a_mark_in_a_conversation_that_is_not_there_begins_none() -> None:
 
 
 def test_what_was_said_in_one_instant_keeps_its_order() -> None:
-    room = Room()
-    ids = [f"00000000-0000-4000-8000-00000000000{digit}" for digit in "abc"]
-    newest_first = [
-        {"id": one, "source": BOB, "timestamp": "2024-03-05T09:30:00Z", "content": "hello", "scope": "global"}
-        for one in reversed(ids)
-    ]
-    room.resume(chat={"enabled": True, "room_history": newest_first})
-    assert [message.id for message in room.state().chat.room.messages] == ids
+    room = Room(chat=join_data())
+    at_once = [{**stored(number), "timestamp": "2024-03-05T09:30:00Z"} for number in (3, 2, 1)]
+    room.resume(chat=join_data(room_history=at_once))
+    assert texts(room.state().chat.room) == ["text 1", "text 2", "text 3"]
