@@ -30,6 +30,8 @@ BOSS = st.sampled_from([0, 0, 0, 0, *range(PEOPLE)])
 """Mostly the owner: others may do little of what moderators do."""
 KIND = st.sampled_from([VIDEO, SCREEN])
 BOOL = st.booleans()
+RESET = 6
+"""Which act of a moderator lowers all hands."""
 LONG_ENOUGH = 200.0
 """Seconds after which every call has ended: the longest deadline is that of a negotiation, 60 s."""
 
@@ -172,8 +174,9 @@ class Meeting(RuleBasedStateMachine):
     # what moderators do
     @rule(who=BOSS, which=st.integers(0, 9), scope=st.sampled_from(KickScope))
     def moderate(self, who: int, which: int, scope: KickScope) -> None:
-        if which == 6 and self.world.controller.config.feature_level is not LATE:
-            self.world.run()  # nobody tells whether a hand went up before or after: then they may not cross
+        resets = which == RESET and self.world.controller.config.feature_level is not LATE
+        if resets:  # nobody tells whether a hand went up before or after: then they may not cross
+            self.world.run()
         self.command(
             who,
             [
@@ -189,6 +192,8 @@ class Meeting(RuleBasedStateMachine):
                 lambda commands: commands.moderation.debrief(scope),
             ][which],
         )
+        if resets:
+            self.world.run()
 
     @rule(who=BOSS, whom=WHO, which=st.integers(0, 6))
     def moderate_somebody(self, who: int, whom: int, which: int) -> None:
@@ -286,7 +291,9 @@ class Meeting(RuleBasedStateMachine):
         """What crossed may be stale, or the answer to an offer of before: nothing else is wrong with what anybody hears."""
         for client in self.world.clients:
             for event in client.of(PeerMisbehaved):
-                may_be_of_before = isinstance(event.error, SdpError) and any(b'"unpublish"' in one for one in client.sent)
+                may_be_of_before = isinstance(event.error, SdpError) and any(
+                    b'"unpublish"' in one for one in client.sent
+                )
                 assert may_be_of_before or isinstance(event.error, StaleNegotiation), event
 
     @invariant()

@@ -131,7 +131,9 @@ class ChatModule(ClientModule[ChatState]):
                 talk.touch()
                 talk.unread, talk.last_seen = 0, command.timestamp
 
-    def _restore(self, before: Talks, key: Key, history: tuple[chat.StoredMessage, ...], seen: Timestamp | None) -> None:
+    def _restore(
+        self, before: Talks, key: Key, history: tuple[chat.StoredMessage, ...], seen: Timestamp | None
+    ) -> None:
         known = before.get(key) or Talk(key)
         talk = self._talks.open(key)
         talk.last_seen = max(seen, known.last_seen, key=instant)
