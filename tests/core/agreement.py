@@ -133,8 +133,8 @@ def _timer(me: Participant, state: ConferenceState) -> None:
     assert (None if running is None else running.told.timer_id) == (None if seen is None else seen.id)
     if running is None or seen is None:
         return
-    said = {one.id: ready for one in me.room.present.values() if (ready := one.states.find(_Ready)) is not None}
-    ready = {who: one.status for who, one in said.items() if one.timer_id == seen.id}
+    said = ((one.id, one.states.find(_Ready)) for one in me.room.present.values())
+    ready = {who: one.status for who, one in said if one is not None and one.timer_id == seen.id}
     assert seen.ready == ready
     assert seen.own_ready == ready.get(me.id)
 

@@ -288,7 +288,7 @@ class Meeting(RuleBasedStateMachine):
     # what must be so at any time
     @invariant()
     def nobody_misbehaves(self) -> None:
-        """What crossed may be stale, or the answer to an offer of before: nothing else is wrong with what anybody hears."""
+        """What crossed may be stale, or the answer to an offer of before; nothing else is wrong."""
         for client in self.world.clients:
             for event in client.of(PeerMisbehaved):
                 may_be_of_before = isinstance(event.error, SdpError) and any(
