@@ -71,7 +71,8 @@ class _Picture:
         raise NotImplementedError
 
 
-def _check(holds: bool, what: str) -> None:
+def check(holds: bool, what: str) -> None:
+    """Raises `AssertionError`, which says ``what`` should hold."""
     if not holds:
         raise AssertionError(what)
 
@@ -106,8 +107,8 @@ async def _visit(stage: Stage, ada: Client, **more: object) -> tuple[ConferenceE
         await bob.lower_hand()
         await bob.leave()
         await bob.leave()
-        _check(bob.ended is EndReason.LEFT, "who leaves has left")
-        _check([event async for event in bob.events(Ended)] == [], "after the end there are no events")
+        check(bob.ended is EndReason.LEFT, "who leaves has left")
+        check([event async for event in bob.events(Ended)] == [], "after the end there are no events")
         await _raises(LocalProtocolError, bob.raise_hand())
     return tuple(events)
 
@@ -118,17 +119,17 @@ async def check_visit(backend: Backend) -> Outcome:
     (ada,) = stage.joined("Ada")
     recorder = Recorder(stage, stage.connect)
     events = await _visit(stage, ada, http=recorder, connect=recorder.connect)
-    _check(isinstance(events[-1], Ended), "the last event is the end")
-    _check(bool(ada.of(HandRaised)) and bool(ada.of(ChatMessage)), "the others hear what is done")
+    check(isinstance(events[-1], Ended), "the last event is the end")
+    check(bool(ada.of(HandRaised)) and bool(ada.of(ChatMessage)), "the others hear what is done")
     nothing_left(stage)
 
     second = Stage(backend)
     (again,) = second.joined("Ada")
     replay = Replay(second.backend, recorder.transcript)
     seen = await _visit(second, again, http=replay, connect=replay.connect)
-    _check(replay.mismatches == [], f"the same is said again: {replay.mismatches}")
-    _check(replay.silent == [], f"all is said again: {replay.silent}")
-    _check(seen == events, "the same messages bring the same events")
+    check(replay.mismatches == [], f"the same is said again: {replay.mismatches}")
+    check(replay.silent == [], f"all is said again: {replay.silent}")
+    check(seen == events, "the same messages bring the same events")
     return Outcome(events, recorder.transcript)
 
 
@@ -158,7 +159,7 @@ async def check_events(backend: Backend) -> None:
             track = next(iter(engine.media.values())).video
             frames = aiter(stream.video)
             track.put(_frame(0), _frame(1))
-            _check([(await anext(frames)).time for _ in range(2)] == [0.0, 1.0], "frames come in order")
+            check([(await anext(frames)).time for _ in range(2)] == [0.0, 1.0], "frames come in order")
             track.end()
             await _raises(StopAsyncIteration, anext(frames))
     nothing_left(stage)
@@ -185,7 +186,7 @@ async def check_refusals(backend: Backend) -> None:
         return await stage.connect(url, used[0])
 
     error = await _raises(ApiError, enter(connect=reuse))
-    _check(isinstance(error, ApiError) and error.code == "invalid_ticket", "a used ticket is refused")
+    check(isinstance(error, ApiError) and error.code == "invalid_ticket", "a used ticket is refused")
     await _raises(CallRefused, enter(""))
     stage.is_reachable = False
     await _raises(TransportError, enter())
@@ -225,7 +226,7 @@ async def check_errors_of_the_body(backend: Backend) -> None:
 
     await _raises(ZeroDivisionError, fails())
     error = await _raises(ConferenceEnded, is_kicked())
-    _check(isinstance(error, ConferenceEnded) and error.reason == EndReason.KICKED.value, "a kick is told")
+    check(isinstance(error, ConferenceEnded) and error.reason == EndReason.KICKED.value, "a kick is told")
     nothing_left(stage)
 
 
@@ -261,9 +262,9 @@ async def check_resumption(backend: Backend) -> None:
         own = bob.own.id
         await bob.publish(video=_Picture())
         stage.cut_all()
-        _check(isinstance(await anext(told), ConnectionLost), "the loss is told")
-        _check(isinstance(await anext(told), Resumed), "and the way back")
-        _check(bob.own.id == own and len(bob.state.publications) == 1, "we are who we were")
+        check(isinstance(await anext(told), ConnectionLost), "the loss is told")
+        check(isinstance(await anext(told), Resumed), "and the way back")
+        check(bob.own.id == own and len(bob.state.publications) == 1, "we are who we were")
     nothing_left(stage)
 
 
@@ -278,7 +279,7 @@ async def check_account(backend: Backend) -> None:
 
     while await cancelled_at(stage.backend, at, ask()):
         at += 1
-    _check((await account.me()).display_name != "", "the account answers")
+    check((await account.me()).display_name != "", "the account answers")
     await account.aclose()
     await account.aclose()
     await _raises(LocalProtocolError, account.me())
@@ -301,7 +302,7 @@ async def check_cancellation(backend: Backend) -> None:
         cancelled = await cancelled_at(stage.backend, at, visit())
         nothing_left(stage)
         here = [one for one in ada.conference.roster.participants.values() if one.is_here]
-        _check(here == [], f"cancelled at checkpoint {at}: somebody is still in the room")
+        check(here == [], f"cancelled at checkpoint {at}: somebody is still in the room")
         if not cancelled:
             return
     raise AssertionError("it never ends")
@@ -324,25 +325,25 @@ async def check_streams_cancelled(backend: Backend) -> None:
 
         at = 1
         while await cancelled_at(stage.backend, at, publish()):
-            _check(bob.state.publications == (), f"a publish cancelled at {at} is taken back")
+            check(bob.state.publications == (), f"a publish cancelled at {at} is taken back")
             at += 1
         for moment in range(1, at + 10):
             await cancelled_at(stage.backend, moment, subscribe())
             parked = all(one.is_parked for one in bob.state.subscriptions)
-            _check(parked, f"a subscribe cancelled at {moment} is parked")
+            check(parked, f"a subscribe cancelled at {moment} is parked")
         async with bob.subscribe(ada.id):
-            _check(not bob.state.subscriptions[0].is_parked, "and can be had after all")
-        _check(bob.ended is None, "the conference goes on")
+            check(not bob.state.subscriptions[0].is_parked, "and can be had after all")
+        check(bob.ended is None, "the conference goes on")
         (engine,) = stage.backend.engines
-        _check(len(engine.sources) <= len(engine.fake.commands), "sources that nobody took are given back")
+        check(len(engine.sources) <= len(engine.fake.commands), "sources that nobody took are given back")
     nothing_left(stage)
 
 
 def nothing_left(stage: Stage) -> None:
     """Raises `AssertionError` if an adapter left a connection or a media engine."""
-    _check(stage.sockets == {}, "a connection is still open")
+    check(stage.sockets == {}, "a connection is still open")
     left: list[MemoryMedia] = [engine for engine in stage.backend.engines if engine.is_running or engine.fake.peers]
-    _check(left == [], "a media engine still runs")
+    check(left == [], "a media engine still runs")
 
 
 CHECKS: tuple[Callable[[Backend], Awaitable[object]], ...] = (
