@@ -44,10 +44,10 @@ class EngineThread:
         self._loopback = loopback
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
-        self._started = threading.Event()
         self._finished = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._main, name=name)
+        self._name = name
+        self._thread: threading.Thread | None = None
 
     @property
     def running(self) -> bool:
@@ -55,11 +55,15 @@ class EngineThread:
         return self._loop is not None and not self._finished
 
     def start(self) -> None:
-        """Start the thread and wait until its loop runs. Raises `LocalProtocolError` when it was started before."""
-        if self._thread.ident is not None:
+        """Start the thread; its loop takes calls at once. Raises `LocalProtocolError` when it was started before.
+
+        Does not wait for the thread: the caller's may be that of another event loop.
+        """
+        if self._thread is not None:
             raise LocalProtocolError("a media engine is started once")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._main, args=(self._loop,), name=self._name)
         self._thread.start()
-        self._started.wait()
 
     def call(self, function: Callable[[], object]) -> None:
         """Run ``function`` in the loop soon, in order with other calls. Raises `MediaError` when nothing runs."""
@@ -87,7 +91,7 @@ class EngineThread:
 
         Raises `MediaError` when the thread does not end within ``timeout`` seconds.
         """
-        if self._thread.ident is None:
+        if self._thread is None:
             return
         if threading.current_thread() is self._thread:
             raise LocalProtocolError("a media engine cannot be closed from within its own thread")
@@ -102,9 +106,12 @@ class EngineThread:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a media task failed: %s", type(error).__name__, exc_info=error)
 
-    def _main(self) -> None:
+    def _main(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            with loopback_only() if self._loopback else contextlib.nullcontext(), asyncio.Runner() as runner:
+            with (
+                loopback_only() if self._loopback else contextlib.nullcontext(),
+                asyncio.Runner(loop_factory=lambda: loop) as runner,
+            ):
                 runner.run(self._run())
         except BaseException as error:
             logger.exception("the media thread died")
@@ -112,11 +119,9 @@ class EngineThread:
             self._on_crash(error)
         finally:
             self._finished = True
-            self._started.set()
+            loop.close()
 
     async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._started.set()
         try:
             await self._stop.wait()
         finally:

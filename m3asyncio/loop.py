@@ -39,7 +39,7 @@ class _Timeout:
     def __init__(self, timeout: asyncio.Timeout) -> None:
         self._timeout = timeout
 
-    def expire(self) -> None:
+    def cancel(self) -> None:
         """End the block now."""
         self._timeout.reschedule(asyncio.get_running_loop().time())
 

@@ -1,11 +1,16 @@
-"""The media engine for any event loop, imported when it is wanted: aiortc takes a fifth of a second."""
+"""The media engine and the SFU, for any event loop, imported when they are wanted: aiortc takes a fifth of a second."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 from m3core.client.media import MediaFactory
 from m3core.errors import LocalProtocolError
+from m3core.io import MediaReport
+
+if TYPE_CHECKING:
+    from m3core.serving import MediaServer
 
 
 def media_factory() -> MediaFactory:
@@ -15,3 +20,10 @@ def media_factory() -> MediaFactory:
     except ModuleNotFoundError as error:
         raise LocalProtocolError(f"media needs the extra m3-conference[media] (no module {error.name})") from None
     return cast(MediaFactory, media.MediaEngine)  # it takes its own sources alone
+
+
+def media_server(report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
+    """`m3asyncio.sfu.EmbeddedSfu`."""
+    from m3asyncio.sfu import EmbeddedSfu
+
+    return EmbeddedSfu(report, loopback=loopback)

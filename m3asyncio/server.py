@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from m3asyncio.client import Account
 from m3asyncio.loop import BACKEND
+from m3asyncio.media_factory import media_server
 from m3core.client.loop import Tasks
-from m3core.io import ConnectionId, MediaReport
+from m3core.io import ConnectionId
 from m3core.limits import CLOSE_TIMEOUT
-from m3core.serving import Host, MediaServer, Server
+from m3core.serving import Host, Server
 
 
 class _Protocol(asyncio.Protocol):
@@ -99,21 +99,11 @@ class _Listener:
             self._listener.close()
 
 
-class _Host(Host):
-    """asyncio's sockets."""
-
-    async def listen(self, tasks: Tasks, host: str, port: int) -> _Listener:
-        """Bind."""
-        del tasks
-        listener = _Listener()
-        await listener.bind(host, port)
-        return listener
-
-    def media_server(self, report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
-        """The SFU for any event loop."""
-        from m3asyncio.sfu import EmbeddedSfu
-
-        return EmbeddedSfu(report, loopback=loopback)
+async def _listen(tasks: Tasks, host: str, port: int) -> _Listener:
+    del tasks
+    listener = _Listener()
+    await listener.bind(host, port)
+    return listener
 
 
-serve = _Host(BACKEND, Account).serve
+serve = Host(BACKEND, Account, _listen, media_server).serve

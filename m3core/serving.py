@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
@@ -82,20 +81,32 @@ class Listener(Protocol):
         ...
 
 
-class Host(ABC):
+class Listen(Protocol):
+    """Binds a socket."""
+
+    async def __call__(self, tasks: Tasks, host: str, port: int) -> Listener:
+        """Bind; connections may run in ``tasks``. Raises `OSError`."""
+        ...
+
+
+class MediaServerFactory(Protocol):
+    """Makes SFUs."""
+
+    def __call__(self, report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
+        """An SFU that calls ``report`` in a thread of its own. ``loopback``: offer 127.0.0.1 alone."""
+        ...
+
+
+class Host:
     """What an adapter gives so that a controller can be served. `serve` is its public name."""
 
-    def __init__(self, backend: Backend, account: type[Account]) -> None:
+    def __init__(
+        self, backend: Backend, account: type[Account], listen: Listen, media_server: MediaServerFactory
+    ) -> None:
         self.backend = backend
         self.account = account
-
-    @abstractmethod
-    async def listen(self, tasks: Tasks, host: str, port: int) -> Listener:
-        """Bind. Raises `OSError`."""
-
-    @abstractmethod
-    def media_server(self, report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
-        """An SFU that calls ``report`` in a thread of its own."""
+        self.media_server = media_server
+        self._listen = listen
 
     @asynccontextmanager
     async def serve(
@@ -121,7 +132,7 @@ class Host(ABC):
         token = Secret(owner_token or backend.entropy(32).hex())
         async with backend.tasks() as tasks:
             try:
-                listener = await self.listen(tasks, host, port)
+                listener = await self._listen(tasks, host, port)
             except OSError as error:
                 reason = error.strerror or "no such address"
                 raise TransportError(f"cannot listen on {host} port {port}: {reason}") from None

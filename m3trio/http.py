@@ -17,18 +17,20 @@ class HttpxTransport:
 
     async def request(self, request: HttpRequest) -> HttpResponse:
         """One request; a body beyond the limit is not read."""
+        body = b""
         try:
             async with self._client.stream(
                 request.method, request.url, headers=list(request.headers), content=request.body
             ) as response:
-                body = b""
                 async for part in response.aiter_bytes():
                     body += part
                     if len(body) > MAX_HTTP_BODY:
-                        raise TransportError(f"the response is longer than {MAX_HTTP_BODY} bytes")
+                        await response.aclose()  # reading fails from here on: no generator is left half-way
                 headers = tuple((name.lower(), value) for name, value in response.headers.items())
                 return HttpResponse(response.status_code, headers, body)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            if len(body) > MAX_HTTP_BODY:
+                raise TransportError(f"the response is longer than {MAX_HTTP_BODY} bytes") from None
             raise TransportError(f"the controller could not be reached ({type(error).__name__})") from None
 
     async def aclose(self) -> None:

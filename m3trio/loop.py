@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import math
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -19,32 +20,6 @@ from m3trio.http import HttpxTransport
 from m3trio.websocket import TrioWebSocket, connector
 
 T = TypeVar("T")
-
-
-class _Timeout:
-    """A cancel scope that tells of its end by `TimeoutError`."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self._seconds = seconds
-        self._scope = trio.CancelScope()
-
-    def expire(self) -> None:
-        """End the block now."""
-        self._scope.cancel()
-
-    async def __aenter__(self) -> _Timeout:
-        if self._seconds is not None:
-            self._scope.deadline = trio.current_time() + self._seconds
-        self._scope.__enter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        swallowed = self._scope.__exit__(kind, error, traceback)
-        if self._scope.cancelled_caught:
-            raise TimeoutError from None
-        return bool(swallowed)
 
 
 class TrioTasks:
@@ -131,9 +106,13 @@ class TrioBackend(Backend):
         """trio's own."""
         return trio.Event()
 
-    def timeout(self, seconds: float | None) -> _Timeout:
-        """A cancel scope."""
-        return _Timeout(seconds)
+    @contextlib.asynccontextmanager
+    async def timeout(self, seconds: float | None) -> AsyncIterator[trio.CancelScope]:
+        """A cancel scope that tells of its end by `TimeoutError`."""
+        with trio.CancelScope(deadline=math.inf if seconds is None else trio.current_time() + seconds) as scope:
+            yield scope
+        if scope.cancelled_caught:
+            raise TimeoutError
 
     async def checkpoint(self) -> None:
         """trio's own."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 
 import trio
 
+from m3asyncio.media_factory import media_server
 from m3core.client.loop import Tasks
-from m3core.io import ConnectionId, MediaReport
+from m3core.io import ConnectionId
 from m3core.limits import CLOSE_TIMEOUT
-from m3core.serving import Host, MediaServer, Server
+from m3core.serving import Host, Server
 from m3trio.client import Account
 from m3trio.loop import BACKEND
 
@@ -131,18 +131,8 @@ class _Listener:
             self._tasks.spawn(peer.run(server, server.opened(peer)))
 
 
-class _Host(Host):
-    """trio's sockets."""
-
-    async def listen(self, tasks: Tasks, host: str, port: int) -> _Listener:
-        """Bind."""
-        return _Listener(tasks, await trio.open_tcp_listeners(port, host=host))
-
-    def media_server(self, report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
-        """The SFU for any event loop."""
-        from m3asyncio.sfu import EmbeddedSfu
-
-        return EmbeddedSfu(report, loopback=loopback)
+async def _listen(tasks: Tasks, host: str, port: int) -> _Listener:
+    return _Listener(tasks, await trio.open_tcp_listeners(port, host=host))
 
 
-serve = _Host(BACKEND, Account).serve
+serve = Host(BACKEND, Account, _listen, media_server).serve

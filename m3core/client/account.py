@@ -149,7 +149,7 @@ class Account:
     async def _close(self) -> None:
         self._closed = True
         for answer in self._answers.values():
-            answer.timeout.expire()
+            answer.timeout.cancel()
         while self._answers:
             await self._changed.wait()
         if self._owns_http:

@@ -44,8 +44,8 @@ class Event(Protocol):
 class Timeout(Protocol):
     """A block that can be ended from outside, see `Backend.timeout`."""
 
-    def expire(self) -> None:
-        """End it now."""
+    def cancel(self) -> object:
+        """Let it end now."""
         ...
 
 
@@ -96,7 +96,7 @@ class Backend(ABC):
 
     @abstractmethod
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[Timeout]:
-        """A block that ends with `TimeoutError` after ``seconds`` (None: never), or when it is told to expire."""
+        """A block that ends with `TimeoutError` after ``seconds`` (None: never), or when it is cancelled."""
 
     @abstractmethod
     async def checkpoint(self) -> None:

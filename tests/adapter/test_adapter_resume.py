@@ -32,7 +32,7 @@ class Cable:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first attempt comes as soon as it may."""
-    monkeypatch.setattr("random.random", lambda: 0.0)
+    monkeypatch.setattr("m3core.client.joining.Joining._random", lambda _: 0.0)
 
 
 async def frames(stream: m3.FrameStream[m3.VideoFrame], count: int) -> None:

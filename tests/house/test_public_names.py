@@ -16,6 +16,7 @@ PACKAGES = [
     "m3core.controller",
     "m3core.testing",
     "m3asyncio",
+    "m3trio",
 ]
 
 
@@ -27,7 +28,7 @@ def test_all_names_are_there_and_sorted(name: str) -> None:
     assert [public for public in package.__all__ if not hasattr(package, public)] == []
 
 
-@pytest.mark.parametrize("name", ["m3core", "m3asyncio"])
+@pytest.mark.parametrize("name", ["m3core", "m3asyncio", "m3trio"])
 def test_packages_say_that_they_are_typed(name: str) -> None:
     assert (ROOT / name / "py.typed").exists()
 
@@ -61,7 +62,7 @@ def test_signalling_alone_does_not_import_aiortc() -> None:
     assert not {"aiortc", "av", "numpy"} & set(loaded)
 
 
-@pytest.mark.parametrize("name", ["m3core", "m3asyncio"])
+@pytest.mark.parametrize("name", ["m3core", "m3asyncio", "m3trio"])
 def test_names_that_are_not_there_are_attribute_errors(name: str) -> None:
     package = importlib.import_module(name)
     with pytest.raises(AttributeError, match="no_such_name"):

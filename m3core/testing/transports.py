@@ -1,0 +1,317 @@
+"""Transports for tests: one that takes notes, one that plays notes back, one that fails when it is told to.
+
+All are `m3core.client.transports`, for any event loop: give their ``http`` and ``connect`` to `join` or `Account`.
+A transcript holds tickets and tokens: it is for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from attrs import define, field, frozen
+
+from m3core.client.loop import Backend, Signal
+from m3core.client.transports import HttpTransport, WebSocket, WebSocketConnect, WebSocketRefused
+from m3core.errors import TransportError
+from m3core.io import HttpRequest, HttpResponse
+from m3core.strict_json import read
+
+
+@frozen
+class Exchange:
+    """One HTTP request and its answer; None: it failed."""
+
+    method: str
+    url: str
+    body: bytes
+    response: HttpResponse | None
+
+
+@frozen
+class Sent:
+    """A message that the client sent."""
+
+    data: bytes
+
+
+@frozen
+class Received:
+    """A message that came."""
+
+    data: bytes
+
+
+@frozen
+class Closed:
+    """The client closed with ``code``; None: it gave the connection up."""
+
+    code: int | None
+
+
+Entry = Sent | Received | Closed
+
+
+@define
+class Line:
+    """One WebSocket: what it was asked for, and what went over it in order. ``refused``: the HTTP status, if it was."""
+
+    url: str
+    subprotocols: tuple[str, ...]
+    refused: int | None = None
+    entries: list[Entry] = field(factory=list)
+    close_code: int | None = None
+    """Of the server's close frame."""
+
+    @property
+    def sent(self) -> tuple[bytes, ...]:
+        """What the client said, in order."""
+        return tuple(entry.data for entry in self.entries if isinstance(entry, Sent))
+
+    @property
+    def received(self) -> tuple[bytes, ...]:
+        """What the server said, in order."""
+        return tuple(entry.data for entry in self.entries if isinstance(entry, Received))
+
+
+@define
+class Transcript:
+    """All that a client said and heard. Requests that are under way at once end in any order."""
+
+    exchanges: list[Exchange] = field(factory=list)
+    lines: list[Line] = field(factory=list)
+
+
+class Recorder:
+    """Takes notes of other transports."""
+
+    def __init__(self, http: HttpTransport, connect: WebSocketConnect) -> None:
+        self.transcript = Transcript()
+        self._http = http
+        self._connect = connect
+
+    async def request(self, request: HttpRequest) -> HttpResponse:
+        """Perform it, and note it."""
+        try:
+            response = await self._http.request(request)
+        except TransportError:
+            self.transcript.exchanges.append(Exchange(request.method, request.url, request.body, None))
+            raise
+        self.transcript.exchanges.append(Exchange(request.method, request.url, request.body, response))
+        return response
+
+    async def aclose(self) -> None:
+        """Close the transport below."""
+        await self._http.aclose()
+
+    async def connect(self, url: str, subprotocols: tuple[str, ...]) -> WebSocket:
+        """Connect, and note all that goes over it."""
+        line = Line(url, subprotocols)
+        self.transcript.lines.append(line)
+        try:
+            return _RecordedSocket(await self._connect(url, subprotocols), line)
+        except WebSocketRefused as refused:
+            line.refused = refused.status
+            raise
+
+
+class _RecordedSocket:
+    def __init__(self, socket: WebSocket, line: Line) -> None:
+        self._socket = socket
+        self._line = line
+
+    @property
+    def close_code(self) -> int | None:
+        self._line.close_code = self._socket.close_code
+        return self._line.close_code
+
+    async def send(self, data: bytes) -> None:
+        self._line.entries.append(Sent(data))
+        await self._socket.send(data)
+
+    async def ping(self, payload: bytes) -> None:
+        await self._socket.ping(payload)
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        async for data in self._socket.messages():
+            self._line.entries.append(Received(data))
+            yield data
+
+    async def close(self, code: int | None) -> None:
+        self._line.entries.append(Closed(code))
+        await self._socket.close(code)
+
+
+class Replay:
+    """Plays a transcript back: answers what was answered, once what was said before it has been said again.
+
+    ``mismatches`` tells what the client said that is not in the transcript; such a thing also fails, as the network
+    would. ``silent`` is what it has not said yet.
+    """
+
+    def __init__(self, backend: Backend, transcript: Transcript) -> None:
+        self.mismatches: list[str] = []
+        self.open = 0
+        """Connections that are not closed."""
+        self._backend = backend
+        self._exchanges = list(transcript.exchanges)
+        self._lines = list(transcript.lines)
+        self._sockets: list[_ReplayedSocket] = []
+
+    @property
+    def silent(self) -> list[str]:
+        """What the client has not said, though the transcript has it."""
+        unsaid = [f"{one.method} {one.url}" for one in self._exchanges] + [line.url for line in self._lines]
+        return unsaid + [f"{entry}" for socket in self._sockets for entry in socket.unsaid()]
+
+    async def request(self, request: HttpRequest) -> HttpResponse:
+        """Answer as the transcript does."""
+        await self._backend.checkpoint()
+        for exchange in self._exchanges:
+            if (exchange.method, exchange.url, exchange.body) == (request.method, request.url, request.body):
+                self._exchanges.remove(exchange)
+                if exchange.response is None:
+                    raise TransportError("the transcript has no answer")
+                return exchange.response
+        self.mismatches.append(f"{request.method} {request.url}")
+        raise TransportError("not in the transcript")
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    async def connect(self, url: str, subprotocols: tuple[str, ...]) -> WebSocket:
+        """Open, or be refused, as the transcript does."""
+        await self._backend.checkpoint()
+        if not self._lines or (self._lines[0].url, self._lines[0].subprotocols) != (url, subprotocols):
+            self.mismatches.append(url)
+            raise TransportError("not in the transcript")
+        line = self._lines.pop(0)
+        if line.refused is not None:
+            raise WebSocketRefused(line.refused, b"{}")
+        socket = _ReplayedSocket(self, self._backend, line)
+        self._sockets.append(socket)
+        self.open += 1
+        return socket
+
+
+class _ReplayedSocket:
+    def __init__(self, replay: Replay, backend: Backend, line: Line) -> None:
+        self._replay = replay
+        self._backend = backend
+        self._line = line
+        self._entries = list(line.entries)
+        self._changed = Signal(backend)
+        self._is_closed = False
+
+    def unsaid(self) -> list[Entry]:
+        """What was sent in the transcript, and not here."""
+        return [entry for entry in self._entries if isinstance(entry, Sent)]
+
+    @property
+    def close_code(self) -> int | None:
+        return self._line.close_code
+
+    async def send(self, data: bytes) -> None:
+        await self._backend.checkpoint()
+        expected = next((entry for entry in self._entries if isinstance(entry, Sent)), None)
+        if expected is None or read(expected.data) != read(data):
+            self._replay.mismatches.append(data.decode())
+            raise TransportError("not in the transcript")
+        self._entries.remove(expected)
+        self._changed.set()
+
+    async def ping(self, payload: bytes) -> None:
+        del payload
+        await self._backend.checkpoint()
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        while not self._is_closed:
+            await self._backend.checkpoint()
+            entry = self._entries[0] if self._entries else Closed(None)
+            if isinstance(entry, Received):
+                self._entries.pop(0)
+                yield entry.data
+            elif self._entries == [] and self._line.close_code is not None and not self._ends_by_client():
+                return
+            else:
+                await self._changed.wait()
+
+    def _ends_by_client(self) -> bool:
+        return any(isinstance(entry, Closed) and entry.code is not None for entry in self._line.entries)
+
+    async def close(self, code: int | None) -> None:
+        del code
+        if not self._is_closed:
+            self._is_closed = True
+            self._replay.open -= 1
+            self._entries = [entry for entry in self._entries if isinstance(entry, Sent)]
+            self._changed.set()
+        await self._backend.checkpoint()
+
+
+class Faulty:
+    """Passes on to other transports until so many operations were begun; the next ones fail with `TransportError`.
+
+    An operation is a request, a connect, a send, a ping, or a message that comes. ``done`` counts them.
+    """
+
+    def __init__(self, http: HttpTransport, connect: WebSocketConnect, *, after: int) -> None:
+        self.done = 0
+        self._http = http
+        self._connect = connect
+        self._after = after
+
+    def step(self) -> None:
+        """Count one more; raises `TransportError` when it is one too many."""
+        if self.done >= self._after:
+            raise TransportError("the cable is cut")
+        self.done += 1
+
+    async def request(self, request: HttpRequest) -> HttpResponse:
+        """Perform it, or fail."""
+        self.step()
+        return await self._http.request(request)
+
+    async def aclose(self) -> None:
+        """Close the transport below."""
+        await self._http.aclose()
+
+    async def connect(self, url: str, subprotocols: tuple[str, ...]) -> WebSocket:
+        """Connect, or fail."""
+        self.step()
+        return _FaultySocket(self, await self._connect(url, subprotocols))
+
+
+class _FaultySocket:
+    def __init__(self, faulty: Faulty, socket: WebSocket) -> None:
+        self._faulty = faulty
+        self._socket = socket
+
+    @property
+    def close_code(self) -> int | None:
+        return self._socket.close_code
+
+    async def send(self, data: bytes) -> None:
+        await self._step()
+        await self._socket.send(data)
+
+    async def ping(self, payload: bytes) -> None:
+        await self._step()
+        await self._socket.ping(payload)
+
+    async def _step(self) -> None:
+        try:
+            self._faulty.step()
+        except TransportError:
+            await self._socket.close(None)  # the reader notices, as with a real one
+            raise
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        async for data in self._socket.messages():
+            try:
+                await self._step()
+            except TransportError:
+                continue  # what still comes is lost
+            yield data
+
+    async def close(self, code: int | None) -> None:
+        await self._socket.close(code)

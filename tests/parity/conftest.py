@@ -1,0 +1,41 @@
+"""Whatever a test of this folder does, on either loop: it leaves no thread, socket, peer connection or warning."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from aiortc import RTCPeerConnection
+
+_POOLS = ("asyncio_", "Trio thread", "AnyIO worker thread")
+"""Idle threads of the loops' own pools end by themselves."""
+
+
+def _sockets() -> set[tuple[int, str, str]]:
+    return {(entry.fd, str(entry.laddr), str(entry.raddr)) for entry in psutil.Process().net_connections("inet")}
+
+
+def _threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if not thread.name.startswith(_POOLS)}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
+    gc.collect()
+    threads, sockets = _threads(), _sockets()
+    yield
+    gc.collect()  # what was dropped without being closed complains here
+    assert _threads() <= threads
+    assert _sockets() - sockets == set()
+    assert [str(warning.message) for warning in recwarn] == []
+    peers = [entry for entry in gc.get_objects() if isinstance(entry, RTCPeerConnection)]
+    assert [peer for peer in peers if peer.connectionState != "closed"] == []
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was cut off comes back as soon as they may."""
+    monkeypatch.setattr("m3core.client.joining.Joining._random", lambda _: 0.0)
