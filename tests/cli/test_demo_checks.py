@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from m3asyncio.cli.adapters import adapter
+from m3asyncio.cli.demo_place import Here
 from m3asyncio.cli.demo_probe import StreamProbe
 from m3asyncio.cli.demo_steps import missing_steps, sequences
 from m3asyncio.cli.demo_wire import Note, WireLog
-from m3asyncio.loop import BACKEND
 from m3asyncio.pattern import draw
 from m3core.media import VideoFrame
 
@@ -15,9 +16,12 @@ BLACK = VideoFrame.from_rgb(320, 240, bytes(320 * 240 * 3))
 GREY = VideoFrame.from_rgb(320, 240, b"\x80" * (320 * 240 * 3))
 
 
+ASYNCIO = adapter("asyncio")
+
+
 def probe_of(*frames: VideoFrame, pattern: str = "Bob", muted: bool = False) -> StreamProbe:
     """A probe of Bob's camera that was shown ``frames``."""
-    probe = StreamProbe("Ada", "Bob", "video", pattern, home=BACKEND, tell=lambda what: what())
+    probe = StreamProbe("Ada", "Bob", "video", pattern, home=ASYNCIO.backend, tell=Here(ASYNCIO).tell)
     probe.muted = muted
     for frame in frames:
         probe.video_frames += 1
