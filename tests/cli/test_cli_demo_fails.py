@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import psutil
 import pytest
-from cli_helpers import check_failures
+from cli_helpers import check_failures, new_threads
 
 from m3asyncio import sources
 from m3asyncio.cli import demo, demo_conversation
@@ -47,8 +47,7 @@ def hold(*arguments: str) -> int:
 
     # trio has tasks of its own, and none that outlive a run
     code = anyio.run(demo.run, options, backend="trio") if options.loop == "trio" else anyio.run(held)
-    # trio keeps threads that wait for work a while
-    assert {thread for thread in threading.enumerate() if not thread.name.startswith("Trio thread")} <= threads
+    assert new_threads(threads) == set()
     assert set(psutil.Process().net_connections()) <= connections
     assert psutil.Process().children() == children
     return code

@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 import sniffio
+from cli_helpers import new_threads
 
 from m3asyncio.cli.adapters import adapter
 from m3asyncio.cli.demo_place import Here, Place, elsewhere
@@ -18,15 +19,14 @@ BETWEEN = pytest.mark.parametrize(("home", "other"), [("asyncio", "trio"), ("tri
 
 def between(home: str, other: str, act: Callable[[Place], Awaitable[None]]) -> None:
     """Run ``act`` in the loop ``home`` with a place in ``other``, whose thread must end with it."""
-    before = threading.active_count()
+    before = threading.enumerate()
 
     async def main() -> None:
         async with elsewhere(adapter(home), adapter(other)) as place:
             await act(place)
 
     anyio.run(main, backend=home)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("AnyIO")]
-    assert threading.active_count() <= before + 1  # trio keeps a thread that waits for work a while
+    assert new_threads(before) == set()
 
 
 @BETWEEN
