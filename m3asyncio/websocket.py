@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from m3core.client.transports import WebSocketRefused
@@ -49,8 +49,8 @@ class LibraryWebSocket:
         """Send a ping and wait for its pong."""
         try:
             await (await self._connection.ping(payload))
-        except ConnectionClosed:
-            raise TransportError("the connection is closed") from None
+        except (ConnectionClosed, ConcurrencyError):
+            raise TransportError("the connection is closed, or a ping like that is under way") from None
 
     async def messages(self) -> AsyncIterator[bytes]:
         """The messages that come in, until the connection is closed."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from m3core.client.alarm import Alarm
 from m3core.client.loop import Backend, Event, Signal, Task, Tasks
@@ -38,6 +38,7 @@ from m3core.io import (
 from m3core.limits import MAX_WRITE_QUEUE
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class _Connection:
@@ -107,6 +108,7 @@ class Driver:
         self._connections: dict[ConnectionId, _Connection] = {}
         self._calls: dict[CallId, _Call] = {}
         self._early: dict[CallId, CallDone] = {}
+        self._bug: Exception | None = None
         self._closed = False
 
     def now(self) -> float:
@@ -125,11 +127,16 @@ class Driver:
             self._alarm.arm()
 
     async def finished(self, call: CallId) -> object:
-        """Wait for the end of a call; its result, or its error raised. Cancelling cancels the call."""
+        """Wait for the end of a call; its result, or its error raised. Cancelling cancels the call.
+
+        What a transport raised against its protocol is raised here as it is.
+        """
         done = self._early.pop(call, None)
         if done is None:
             if self._closed:
                 raise ConferenceEnded("closed")
+            if self._bug is not None:
+                raise self._bug
             waiting = self._calls[call] = _Call(self._backend.event())
             try:
                 await waiting.ended.wait()
@@ -140,7 +147,7 @@ class Driver:
                 raise
             done = waiting.done
         if done is None:
-            raise CallCancelled("the conference was closed")
+            raise self._bug or CallCancelled("the conference was closed")
         if done.error is not None:
             raise done.error
         return done.result
@@ -176,10 +183,10 @@ class Driver:
             case MediaCommand():
                 self._submit(output)
             case HttpRequest():
-                self._tasks.spawn(self._request(output))
+                self._spawn(self._request, output)
             case Connect():
                 entry = self._connections[output.connection] = _Connection(self._backend)
-                entry.reader = self._tasks.spawn(self._run(output, entry))
+                entry.reader = self._spawn(self._run, output, entry)
             case Ping() | Close():
                 self._enqueue(output.connection, output)
 
@@ -223,6 +230,17 @@ class Driver:
             self.feed(lambda now: self.engine.media_report(report, now))
 
     # -- tasks ---
+    def _spawn(self, work: Callable[P, Coroutine[Any, Any, None]], *args: P.args, **kwargs: P.kwargs) -> Task:
+        return self._tasks.spawn(self._guarded(work, *args, **kwargs))
+
+    async def _guarded(self, work: Callable[P, Coroutine[Any, Any, None]], *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            await work(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - a bug, of a transport most likely: whoever waits must not wait on
+            self._bug = error
+            for waiting in self._calls.values():
+                waiting.ended.set()
+
     async def _request(self, request: HttpRequest) -> None:
         try:
             if request.authorization is Authorization.ACCOUNT:
@@ -249,7 +267,7 @@ class Driver:
         except TransportError:
             self._lost(connection, None)
             return
-        entry.writer = self._tasks.spawn(self._write(entry, socket))
+        entry.writer = self._spawn(self._write, entry, socket)
         try:
             self.feed(lambda now: self.engine.connected(connection, now))
             async for data in socket.messages():
@@ -275,7 +293,7 @@ class Driver:
                         entry.waiting -= len(data)
                     case Ping():
                         number += 1
-                        entry.pings[number] = self._tasks.spawn(self._ping(entry, number, socket, output))
+                        entry.pings[number] = self._spawn(self._ping, entry, number, socket, output)
                     case Close(code=code):
                         await socket.close(code)
                         return

@@ -2,9 +2,7 @@
 
 Bytes in, events out; answers in, bytes out. It knows neither sockets nor clocks nor what the requests mean.
 
-h11 parses HTTP and wsproto parses frames. Messages are put together here and not by wsproto, because M3 discards a
-fragmented text that is not UTF-8 instead of failing the connection, and drops an over-long one without a close frame
-(signaling.md § 2); and because bytes that go to a JSON decoder need not become `str` on the way.
+h11 parses HTTP; `m3core.frames` is the WebSocket.
 """
 
 from __future__ import annotations
@@ -12,23 +10,25 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import struct
 from collections import deque
 from enum import Enum
 from typing import Final, TypeAlias
 
 import h11
 from attrs import field, frozen
-from wsproto.frame_protocol import Frame, FrameDecoder, Opcode, ParseFailed
 
 from m3core.errors import LocalProtocolError
+from m3core.frames import NEED_DATA as NEED_DATA
+from m3core.frames import Closed as Closed
+from m3core.frames import FrameEvent, Frames, FrameState, NeedData
+from m3core.frames import PongReceived as PongReceived
+from m3core.frames import TextReceived as TextReceived
+from m3core.frames import frame_text as frame_text
 from m3core.io import Headers, HttpResponse
-from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD, MAX_MESSAGE
+from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD
 from m3core.rest.errors import PAYLOAD_OVERFLOW, Problem
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_MAX_CONTROL: Final = 125
-_NORMAL, _PROTOCOL_ERROR, _NO_STATUS, _NOT_UTF8 = 1000, 1002, 1005, 1007
 
 
 class Phase(Enum):
@@ -46,16 +46,6 @@ class Phase(Enum):
     """The answer to our close frame."""
     DONE = "done"
     """Nothing: the socket is to be closed once all is written, or at once if the connection was `dropped`."""
-
-
-class NeedData(Enum):
-    """The type of `NEED_DATA`."""
-
-    NEED_DATA = "need data"
-
-
-NEED_DATA: Final = NeedData.NEED_DATA
-"""There are no events until more data comes."""
 
 
 def _size(data: bytes) -> str:
@@ -81,43 +71,9 @@ class WebSocketRequested:
     protocols: tuple[str, ...] = field(repr=False)
 
 
-@frozen
-class TextReceived:
-    """One whole message, in UTF-8."""
+ConnectionEvent: TypeAlias = Requested | WebSocketRequested | FrameEvent
 
-    data: bytes = field(repr=_size)
-
-
-@frozen
-class PongReceived:
-    """The answer to a ping, or a pong out of the blue."""
-
-    payload: bytes
-
-
-@frozen
-class Closed:
-    """The WebSocket is over. ``code`` is that of the peer's close frame (1005: it had none), None without one."""
-
-    code: int | None
-
-
-ConnectionEvent: TypeAlias = Requested | WebSocketRequested | TextReceived | PongReceived | Closed
-
-
-def _frame(opcode: Opcode, payload: bytes) -> bytes:
-    size = len(payload)
-    first = 0x80 | opcode
-    if size <= _MAX_CONTROL:
-        return bytes((first, size)) + payload
-    if size < 1 << 16:
-        return struct.pack("!BBH", first, 126, size) + payload
-    return struct.pack("!BBQ", first, 127, size) + payload
-
-
-def frame_text(data: bytes) -> bytes:
-    """``data`` (UTF-8) as one text frame of a server: unmasked, and so the same bytes for every receiver."""
-    return _frame(Opcode.TEXT, data)
+_PHASES: Final = {FrameState.OPEN: Phase.OPEN, FrameState.CLOSING: Phase.CLOSING, FrameState.CLOSED: Phase.DONE}
 
 
 def _tokens(headers: Headers, name: str) -> set[str]:
@@ -157,7 +113,8 @@ class HttpConnection:
         self.cycle = 0
         """Counts answered requests; with ``phase`` it tells whether a timer is still about the same thing."""
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HTTP_HEAD)
-        self._frames = FrameDecoder(client=False)
+        self._frames: Frames | None = None
+        """The WebSocket, once there is one."""
         self._events: deque[ConnectionEvent] = deque()
         self._out = bytearray()
         self._eof = False
@@ -165,10 +122,6 @@ class HttpConnection:
         self._request = _NO_REQUEST
         self._body = bytearray()
         self._key = ""
-        self._in_message = False
-        self._is_text = False
-        self._is_fragmented = False
-        self._message = bytearray()
 
     # -- inputs ---
     def receive_data(self, data: bytes) -> None:
@@ -176,8 +129,8 @@ class HttpConnection:
         if self._eof or self.phase is Phase.DONE:
             return
         self._eof = not data
-        if self.phase in {Phase.OPEN, Phase.CLOSING}:
-            self._frames.receive_bytes(data)
+        if self._frames is not None:
+            self._frames.receive_data(data)
             return
         if self.phase is Phase.ANSWERING:
             self._early += len(data)
@@ -190,11 +143,12 @@ class HttpConnection:
 
     def next_event(self) -> ConnectionEvent | NeedData:
         """What happened next, or `NEED_DATA`."""
-        if not self._events:
-            if self.phase in {Phase.IDLE, Phase.READING}:
-                self._read_request()
-            elif self.phase in {Phase.OPEN, Phase.CLOSING}:
-                self._read_frames()
+        if self._frames is not None:
+            event = self._frames.next_event()
+            self._follow(self._frames)
+            return event
+        if not self._events and self.phase in {Phase.IDLE, Phase.READING}:
+            self._read_request()
         return self._events.popleft() if self._events else NEED_DATA
 
     def data_to_send(self) -> bytes:
@@ -316,24 +270,26 @@ class HttpConnection:
             ("sec-websocket-protocol", subprotocol),
         ]
         self._send(h11.InformationalResponse(status_code=101, headers=headers, reason=b"Switching Protocols"))
-        self._frames.receive_bytes(self._http.trailing_data[0])
+        self._frames = Frames()
+        if early := self._http.trailing_data[0]:
+            self._frames.receive_data(early)
+        if self._eof:
+            self._frames.receive_data(b"")
         self.phase = Phase.OPEN
 
     def ping(self, payload: bytes) -> None:
         """Ask for a `PongReceived` with ``payload``, at most 125 bytes."""
-        if len(payload) > _MAX_CONTROL:
-            raise LocalProtocolError("a ping has at most 125 bytes")
-        if self.phase is Phase.OPEN:
-            self._out += _frame(Opcode.PING, payload)
+        if self._frames is not None:
+            self._frames.ping(payload)
+            self._follow(self._frames)
 
     def close(self, code: int | None) -> None:
         """Begin to close the WebSocket with ``code``; `Closed` follows. None drops the connection, HTTP or not."""
         if code is None:
             self._drop()
-        elif self.phase is Phase.OPEN:
-            self._out += _frame(Opcode.CLOSE, struct.pack("!H", code))
-            self._message.clear()
-            self.phase = Phase.CLOSING
+        elif self._frames is not None:
+            self._frames.close(code)
+            self._follow(self._frames)
 
     def expire(self) -> None:
         """The client let too much time pass: end the connection, as gently as its phase allows."""
@@ -343,86 +299,18 @@ class HttpConnection:
             self._drop()
 
     def _drop(self) -> None:
-        if self.phase is Phase.DONE:
-            return
-        self.dropped = True
-        self._out.clear()
-        self._end(None)
+        if self._frames is not None:
+            self._frames.drop()
+            self._follow(self._frames)
+        elif self.phase is not Phase.DONE:
+            self.dropped = True
+            self._out.clear()
+            self.phase = Phase.DONE
 
-    def _end(self, code: int | None) -> None:
-        if self.phase in {Phase.OPEN, Phase.CLOSING}:
-            self._events.append(Closed(code))
-        self._message.clear()
-        self.phase = Phase.DONE
-
-    def _fail(self, code: int) -> None:
-        if self.phase is Phase.OPEN:
-            self._out += _frame(Opcode.CLOSE, struct.pack("!H", code))
-        self._end(None)
-
-    def _read_frames(self) -> None:
-        while self.phase in {Phase.OPEN, Phase.CLOSING} and not self._events:
-            try:
-                frame = self._frames.process_buffer()
-            except ParseFailed:
-                self._fail(_PROTOCOL_ERROR)
-                return
-            if frame is None:
-                if self._eof:
-                    self._end(None)
-                return
-            payload = bytes(frame.payload)  # type: ignore[arg-type]  # a decoder of frames alone gives bytes
-            if frame.opcode is Opcode.CLOSE:
-                self._receive_close(payload)
-            elif frame.opcode is Opcode.PING:
-                if self.phase is Phase.OPEN:
-                    self._out += _frame(Opcode.PONG, payload)
-            elif frame.opcode is Opcode.PONG:
-                self._events.append(PongReceived(payload))
-            else:
-                self._receive_part(frame, payload)
-
-    def _receive_close(self, payload: bytes) -> None:
-        code = _NO_STATUS
-        if payload:
-            code = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 0
-            if not (1000 <= code <= 1014 and code not in {1004, 1005, 1006}) and not 3000 <= code <= 4999:
-                self._fail(_PROTOCOL_ERROR)
-                return
-            if not _is_utf8(payload[2:]):
-                self._fail(_NOT_UTF8)
-                return
-        if self.phase is Phase.OPEN:
-            self._out += _frame(Opcode.CLOSE, struct.pack("!H", _NORMAL))
-        self._end(code)
-
-    def _receive_part(self, frame: Frame, payload: bytes) -> None:
-        """A piece of a message: a frame, or as much of one as has come. Later pieces count as continuations."""
-        if (frame.opcode is Opcode.CONTINUATION) is not self._in_message:
-            self._fail(_PROTOCOL_ERROR)
-            return
-        if not self._in_message:
-            self._is_text = frame.opcode is Opcode.TEXT
-            self._is_fragmented = not frame.message_finished
-        is_whole = frame.frame_finished and frame.message_finished
-        self._in_message = not is_whole
-        if self.phase is Phase.CLOSING:
-            return
-        self._message += payload
-        if len(self._message) > MAX_MESSAGE:
-            self._drop()
-        elif is_whole:
-            data = bytes(self._message)
-            self._message.clear()
-            if _is_utf8(data):
-                self._events.append(TextReceived(data))
-            elif self._is_text and not self._is_fragmented:
-                self._fail(_NOT_UTF8)
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    def _follow(self, frames: Frames) -> None:
+        """Take over what the WebSocket has done."""
+        self._out += frames.data_to_send()
+        self.phase = _PHASES[frames.state]
+        if frames.dropped:
+            self.dropped = True
+            self._out.clear()

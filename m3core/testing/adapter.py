@@ -12,7 +12,7 @@ from contextlib import suppress
 from attrs import frozen
 
 from m3core.client.loop import Backend
-from m3core.client.transports import WebSocket
+from m3core.client.transports import HttpTransport, WebSocket, WebSocketConnect
 from m3core.conference.events import (
     ChatMessage,
     ConferenceEvent,
@@ -32,6 +32,7 @@ from m3core.errors import (
     M3Error,
     TransportError,
 )
+from m3core.io import HttpRequest, HttpResponse
 from m3core.media import VideoFrame
 from m3core.testing.checkpoints import cancelled_at
 from m3core.testing.client import Client
@@ -229,6 +230,30 @@ async def check_errors_of_the_body(backend: Backend) -> None:
     nothing_left(stage)
 
 
+async def check_bugs(backend: Backend) -> None:
+    """A transport that raises what it must not: that comes out as it is, and nobody waits for ever."""
+    stage = Stage(backend)
+    stage.joined("Ada")
+
+    async def enter(http: HttpTransport, connect: WebSocketConnect) -> None:
+        async with stage.join("Bob", http=http, connect=connect):
+            raise AssertionError("got in")
+
+    async def fails(_url: str, _subprotocols: tuple[str, ...]) -> WebSocket:
+        raise ZeroDivisionError
+
+    class Fails:
+        async def request(self, request: HttpRequest) -> HttpResponse:
+            raise ZeroDivisionError(request.method)
+
+        async def aclose(self) -> None:
+            """Nothing is open."""
+
+    await _raises(ZeroDivisionError, enter(stage, fails))
+    await _raises(ZeroDivisionError, enter(Fails(), stage.connect))
+    nothing_left(stage)
+
+
 async def check_resumption(backend: Backend) -> None:
     """A cut connection comes back by itself; the same objects go on."""
     stage = Stage(backend)
@@ -327,6 +352,7 @@ CHECKS: tuple[Callable[[Backend], Awaitable[object]], ...] = (
     check_refusals,
     check_faults,
     check_errors_of_the_body,
+    check_bugs,
     check_resumption,
     check_account,
     check_cancellation,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio_house import PATIENCE, house, in_trio
 
 import m3trio as m3
@@ -123,6 +126,33 @@ async def test_a_bug_in_a_transport_comes_out_as_itself_and_ends_the_join() -> N
         with pytest.raises(ZeroDivisionError):
             async with m3.join(here.link, display_name="Gus", http=Broken()):  # type: ignore[arg-type]  # on purpose
                 pytest.fail("joined without HTTP")
+
+
+@in_trio
+async def test_a_bug_in_a_task_comes_out_of_its_place() -> None:
+    async def body(work: Coroutine[Any, Any, None], error: Exception | None) -> None:
+        async with BACKEND.tasks() as tasks:
+            tasks.spawn(work)
+            if error is None:
+                await trio.sleep_forever()
+            else:
+                await trio.testing.wait_all_tasks_blocked()
+                raise error
+
+    with pytest.raises(ZeroDivisionError):
+        await body(_fails(), None)
+    error = KeyError()
+    with pytest.raises(KeyError) as caught:
+        await body(_fails_late(), error)
+    assert caught.value is error
+    assert isinstance(error.__context__, ExceptionGroup)
+
+
+async def _fails_late() -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        raise ZeroDivisionError
 
 
 @in_trio

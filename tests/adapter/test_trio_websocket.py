@@ -194,6 +194,65 @@ async def test_a_message_beyond_the_limit_ends_the_connection() -> None:
 
 
 @in_trio
+async def test_nobody_listens() -> None:
+    async with listening(_nothing) as (address, _):
+        pass
+    for scheme in ("ws", "wss"):
+        with pytest.raises(m3.TransportError, match="could not be opened"):
+            await connector(lambda _work: None)(f"{scheme}://{address}/signaling", PROTOCOLS)
+
+
+@in_trio
+async def test_a_half_open_connection_is_noticed_and_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relay that swallows everything from some moment on, and tells nobody."""
+    for name in ("KEEPALIVE_INTERVAL", "KEEPALIVE_TIMEOUT"):
+        monkeypatch.setattr(f"m3core.conference.keepalive.{name}", 0.05)
+    monkeypatch.setattr("m3core.client.joining.Joining._random", lambda _: 0.0)
+    swallow: list[trio.SocketStream] = []
+    async with house() as here:
+        host, _, port = here.server.base_url.removeprefix("http://").partition(":")
+
+        async def relay(stream: trio.SocketStream) -> None:
+            async with await trio.open_tcp_stream(host, int(port)) as server, trio.open_nursery() as nursery:
+                nursery.start_soon(passing, stream, server, stream)
+                servers.append(server)
+                await passing(server, stream, stream)
+                if stream in swallow:
+                    await trio.sleep_forever()
+                nursery.cancel_scope.cancel()
+
+        async def passing(source: trio.SocketStream, sink: trio.SocketStream, client: trio.SocketStream) -> None:
+            try:
+                while data := await source.receive_some():
+                    if client not in swallow:
+                        lines.append(client)
+                        await sink.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+
+        lines: list[trio.SocketStream] = []
+        servers: list[trio.SocketStream] = []
+        async with listening(relay) as (address, _), trio.open_nursery() as nursery:
+
+            def spawn(work: Coroutine[Any, Any, None]) -> None:
+                async def run() -> None:
+                    await work
+
+                nursery.start_soon(run)
+
+            async def connect(_url: str, subprotocols: tuple[str, ...]) -> TrioWebSocket:
+                return await connector(spawn)(f"ws://{address}/signaling", subprotocols)
+
+            async with m3.join(here.link, display_name="Gus", connect=connect) as guest:
+                async with guest.events(m3.ConnectionLost, m3.Resumed) as told:
+                    swallow.append(lines[-1])
+                    await servers[-1].aclose()  # the server knows, and we do not
+                    assert isinstance(await anext(told), m3.ConnectionLost)
+                    assert isinstance(await anext(told), m3.Resumed)
+                await guest.raise_hand()
+
+
+@in_trio
 async def test_tls_that_fails_is_told() -> None:
     async def script(stream: trio.SocketStream) -> None:
         await stream.receive_some()

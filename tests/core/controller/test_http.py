@@ -546,6 +546,14 @@ def test_pings_of_the_server() -> None:
         connection.ping(b"x" * 126)
 
 
+def test_what_is_no_websocket_is_neither_pinged_nor_closed() -> None:
+    connection = HttpConnection()
+    connection.ping(b"x")
+    connection.close(1000)
+    assert connection.data_to_send() == b""
+    assert _phase(connection) is Phase.IDLE
+
+
 # -- any bytes ---
 _frames = st.builds(
     _frame,

@@ -1,0 +1,227 @@
+"""One TCP connection of a client, sans-IO: one HTTP/1.1 exchange, or a WebSocket that begins as one (RFC 6455).
+
+Bytes in, answers and events out. It knows neither sockets nor clocks nor what the requests mean. h11 parses HTTP;
+`m3core.frames` is the WebSocket. TLS is the caller's.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from typing import Final, TypeAlias
+
+import h11
+from attrs import frozen
+
+from m3core import handshake
+from m3core.errors import TransportError
+from m3core.frames import NEED_DATA, Closed, FrameEvent, Frames, Masking, NeedData
+from m3core.io import Connect, Headers, HttpRequest, HttpResponse
+from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD
+
+_URL: Final = re.compile(r"(http|ws)(s?)://((\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?)(/[!-~]*)?", re.ASCII)
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_SWITCHING: Final = 101
+_MAX_TRIES: Final = 20
+"""Informational responses before the answer."""
+
+
+@frozen
+class Origin:
+    """Where to open a TCP connection. ``host`` is a name or an address, without brackets; ``tls``: TLS on top."""
+
+    host: str
+    port: int
+    tls: bool
+
+
+class HttpExchange:
+    """One request and its response, on a connection of its own. Raises `TransportError` if it is not a request."""
+
+    def __init__(self, method: str, url: str, headers: Headers = (), body: bytes = b"") -> None:
+        parts = _URL.fullmatch(url)
+        if parts is None or int(parts[5] or 1) not in range(1, 65536):
+            raise TransportError("the address of the controller is not a URL")
+        _, secure, authority, host, port, target = parts.groups()
+        self.origin = Origin(host.strip("[]"), int(port or (443 if secure else 80)), bool(secure))
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HTTP_HEAD)
+        self._status = 0
+        self._headers: Headers = ()
+        self._body = bytearray()
+        self._informed = 0
+        is_upgrade = any(name == "upgrade" for name, _ in headers)
+        own = [("host", authority)] if is_upgrade else [("host", authority), ("connection", "close")]
+        if method != "GET":
+            own.append(("content-length", str(len(body))))
+        try:
+            request = h11.Request(method=method, target=target or "/", headers=[*own, *headers])
+            parts_of_it = (request, h11.Data(data=body), h11.EndOfMessage())
+            self._out = b"".join(self._http.send(part) or b"" for part in parts_of_it)
+        except h11.LocalProtocolError as error:
+            raise TransportError(f"this request is not HTTP: {error}") from None
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> HttpExchange:
+        """The exchange that performs ``request``."""
+        return cls(request.method, request.url, request.headers, request.body)
+
+    def data_to_send(self) -> bytes:
+        """What is to be written to the socket, once."""
+        data, self._out = self._out, b""
+        return data
+
+    def receive_data(self, data: bytes) -> HttpResponse | None:
+        """Bytes from the socket; none at all means that it is closed. The response, once it is whole.
+
+        101 is the answer to an upgrade. Raises `TransportError` if the server does not speak HTTP, or says too much.
+        """
+        try:
+            self._http.receive_data(data)
+            return self._read()
+        except h11.RemoteProtocolError:
+            raise TransportError("the answer of the controller is not HTTP, or is cut off") from None
+
+    @property
+    def trailing_data(self) -> bytes:
+        """What came after a response 101."""
+        return self._http.trailing_data[0]
+
+    def _read(self) -> HttpResponse | None:
+        while True:
+            event = self._http.next_event()
+            match event:
+                case h11.InformationalResponse(status_code=101):
+                    return HttpResponse(_SWITCHING, _headers(event))
+                case h11.InformationalResponse():
+                    self._informed += 1
+                    if self._informed > _MAX_TRIES:
+                        raise TransportError("the controller answers without end")
+                case h11.Response():
+                    self._status, self._headers = event.status_code, _headers(event)
+                case h11.Data():
+                    self._body += event.data
+                    if len(self._body) > MAX_HTTP_BODY:
+                        raise TransportError(f"the response is longer than {MAX_HTTP_BODY} bytes")
+                case h11.EndOfMessage():
+                    return HttpResponse(self._status, self._headers, bytes(self._body))
+                case _:
+                    return None
+
+
+def _headers(event: h11.Response | h11.InformationalResponse) -> Headers:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers)
+
+
+@frozen
+class Opened:
+    """The handshake is done."""
+
+
+@frozen
+class Refused:
+    """The handshake was answered with a plain response (signaling.md § 1)."""
+
+    response: HttpResponse
+
+
+WebSocketEvent: TypeAlias = Opened | Refused | FrameEvent
+
+
+class WebSocketExchange:
+    """One WebSocket of a client. One input, then drain `next_event`, then write `data_to_send`.
+
+    ``entropy`` gives so many random bytes (`os.urandom`), for the handshake and for the masks of frames. Raises
+    `TransportError` if the URL is none.
+    """
+
+    def __init__(self, wanted: Connect, entropy: Masking) -> None:
+        key = base64.b64encode(entropy(16))
+        digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
+        self._accept = base64.b64encode(digest).decode()
+        self._offered = wanted.subprotocols
+        self._entropy = entropy
+        headers = (
+            ("upgrade", "websocket"),
+            ("connection", "Upgrade"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", key.decode()),
+            ("sec-websocket-protocol", ", ".join(wanted.subprotocols)),
+        )
+        self._exchange = HttpExchange("GET", wanted.url, headers)
+        self._frames: Frames | None = None
+        self._first: Opened | Refused | Closed | None = None
+        self._is_refused = False
+        self.origin = self._exchange.origin
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the handshake was done."""
+        return self._frames is not None
+
+    @property
+    def dropped(self) -> bool:
+        """Whether the socket is to be aborted: nothing more is written."""
+        return self._frames is not None and self._frames.dropped
+
+    # -- inputs ---
+    def receive_data(self, data: bytes) -> None:
+        """Bytes from the socket; none at all means that it is closed."""
+        if self._frames is not None:
+            self._frames.receive_data(data)
+        elif not self._is_refused:
+            try:
+                response = self._exchange.receive_data(data)
+            except TransportError:
+                self._first, self._is_refused = Closed(None), True
+            else:
+                self._answered(response)
+
+    def next_event(self) -> WebSocketEvent | NeedData:
+        """What happened next, or `NEED_DATA`."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return NEED_DATA if self._frames is None else self._frames.next_event()
+
+    def data_to_send(self) -> bytes:
+        """What is to be written to the socket, in order; each byte is given once."""
+        return self._exchange.data_to_send() if self._frames is None else self._frames.data_to_send()
+
+    def send_text(self, data: bytes) -> None:
+        """Send a message, in UTF-8; before the handshake is done and after the end it does nothing."""
+        if self._frames is not None:
+            self._frames.send_text(data)
+
+    def ping(self, payload: bytes) -> None:
+        """Ask for a `PongReceived` with ``payload``, at most 125 bytes."""
+        if self._frames is not None:
+            self._frames.ping(payload)
+
+    def close(self, code: int) -> None:
+        """Begin to close with ``code``; `Closed` follows."""
+        if self._frames is not None:
+            self._frames.close(code)
+
+    # -- inside ---
+    def _answered(self, response: HttpResponse | None) -> None:
+        if response is None:
+            return
+        if response.status != _SWITCHING:
+            self._first, self._is_refused = Refused(response), True
+        elif not self._is_handshake(dict(response.headers)):
+            self._first, self._is_refused = Closed(None), True
+        else:
+            self._first, self._frames = Opened(), Frames(self._entropy)
+            if early := self._exchange.trailing_data:
+                self._frames.receive_data(early)
+
+    def _is_handshake(self, headers: dict[str, str]) -> bool:
+        """RFC 6455 s.4.1: what a client must check; we offer no extensions."""
+        return (
+            headers.get("upgrade", "").lower() == "websocket"
+            and "upgrade" in {token.strip().lower() for token in headers.get("connection", "").split(",")}
+            and headers.get("sec-websocket-accept") == self._accept
+            and "sec-websocket-extensions" not in headers
+            and handshake.accepts(headers.get("sec-websocket-protocol"), self._offered)
+        )

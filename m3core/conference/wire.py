@@ -1,0 +1,285 @@
+"""A conference on plain sockets, sans-IO: its HTTP requests and its WebSocket as the bytes of TCP connections.
+
+What `m3core.controller.front` is for the server. An engine around an engine, with the contract of `m3core.io`: whoever
+has an event loop opens sockets, moves bytes, and sleeps until the deadline; no HTTP or WebSocket library is needed
+(only h11 and wsproto, which move no bytes themselves). See docs/embedding.md.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NewType, TypeAlias
+
+from attrs import define, field, frozen
+
+from m3core.conference.engine import Conference
+from m3core.conference.http import HttpExchange, Opened, Origin, Refused, WebSocketExchange
+from m3core.conference.outbox import Output
+from m3core.conference.state import Phase
+from m3core.errors import LocalProtocolError, TransportError
+from m3core.frames import NEED_DATA, PongReceived, TextReceived
+from m3core.io import (
+    Authorization,
+    CallDone,
+    Close,
+    Connect,
+    ConnectionId,
+    HttpRequest,
+    MediaCommand,
+    Notify,
+    Ping,
+    RequestId,
+    SendText,
+)
+from m3core.limits import CLOSE_TIMEOUT, REQUEST_TIMEOUT
+
+SocketId = NewType("SocketId", int)
+"""One TCP connection. Never used twice."""
+
+
+@frozen
+class Open:
+    """Open a TCP connection, with TLS on top if ``origin`` says so (and then check the certificate for its host).
+
+    What cannot be opened is lost: `Wire.socket_lost`. `Write` comes at once: keep it until the socket is open.
+    """
+
+    socket: SocketId
+    origin: Origin
+
+
+@frozen
+class Write:
+    """Write ``data``, in order, and without waiting for it: the next output may be for another socket."""
+
+    socket: SocketId
+    data: bytes = field(repr=lambda data: f"<{len(data)}>")
+
+
+@frozen
+class Shut:
+    """Close the socket once all is written, or with ``abort`` at once. Nothing more comes for it, and nothing of it
+    is to be told."""
+
+    socket: SocketId
+    abort: bool
+
+
+WireOutput: TypeAlias = Open | Write | Shut | HttpRequest | MediaCommand | Notify | CallDone
+"""An `HttpRequest` is only passed on if it needs an account: who has one answers it at the conference."""
+
+
+@define(eq=False)
+class _Request:
+    """A socket with a request on it."""
+
+    request: RequestId
+    exchange: HttpExchange
+    deadline: float
+
+
+@define(eq=False)
+class _WebSocket:
+    """A socket with a WebSocket on it."""
+
+    connection: ConnectionId
+    exchange: WebSocketExchange
+    deadline: float | None = None
+    """When a close that the server does not answer becomes an abort."""
+
+
+class Wire:
+    """The bytes of ``conference``. Commands are given to the conference itself; then `outputs` is drained, here.
+
+    ``entropy`` gives so many random bytes, new ones each time (`os.urandom`): WebSocket clients mask their frames.
+    Data of sockets that are shut, lost or unknown is ignored.
+    """
+
+    def __init__(self, conference: Conference, *, entropy: Callable[[int], bytes]) -> None:
+        self.conference = conference
+        self._entropy = entropy
+        self._sockets: dict[SocketId, _Request | _WebSocket] = {}
+        self._last = 0
+        self._queue: deque[WireOutput] = deque()
+        self._later: deque[Callable[[float], None]] = deque()
+        """Inputs that came of performing outputs: each waits until the conference is drained."""
+
+    # -- the contract ---
+    def outputs(self) -> Iterator[WireOutput]:
+        """What to perform, in order; drained at once after every input, of the conference too."""
+        self._settle()
+        while self._queue:
+            yield self._queue.popleft()
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `advance`; None: not at all."""
+        deadlines = [socket.deadline for socket in self._sockets.values()]
+        return min((at for at in (self.conference.deadline, *deadlines) if at is not None), default=None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the conference has ended and every socket was shut or lost: time to go."""
+        return self.conference.phase is Phase.ENDED and not self._sockets
+
+    # -- inputs ---
+    def data_received(self, socket: SocketId, data: bytes, now: float) -> None:
+        """Bytes from the server; none at all means that it has closed its side."""
+        self._begin()
+        entry = self._sockets.get(socket)
+        if isinstance(entry, _Request):
+            self._receive_response(socket, entry, data, now)
+        elif entry is not None:
+            entry.exchange.receive_data(data)
+            self._read(socket, entry, now)
+        self._settle()
+
+    def socket_lost(self, socket: SocketId, now: float) -> None:
+        """The socket is gone, or could not be opened. No `Shut` follows."""
+        self._begin()
+        entry = self._sockets.pop(socket, None)
+        if isinstance(entry, _Request):
+            error = TransportError("the controller could not be reached, or hung up")
+            self.conference.http_failed(entry.request, error, now)
+        elif entry is not None:
+            self.conference.connection_lost(entry.connection, now)
+        self._settle()
+
+    def advance(self, now: float) -> None:
+        """Time passed."""
+        self._begin()
+        while (socket := self._due(now)) is not None:
+            entry = self._shut(socket, abort=True)
+            if isinstance(entry, _Request):
+                self.conference.http_failed(entry.request, TransportError("the controller did not answer"), now)
+            else:
+                self.conference.connection_lost(entry.connection, now)
+            self._collect()
+        self.conference.advance(now)
+        self._settle()
+
+    def _due(self, now: float) -> SocketId | None:
+        deadlines = ((number, entry.deadline) for number, entry in self._sockets.items())
+        return next((number for number, deadline in deadlines if deadline is not None and deadline <= now), None)
+
+    def _begin(self) -> None:
+        if self._queue:
+            raise LocalProtocolError("drain the outputs of an input before the next one")
+        self._collect()  # of commands that were given to the conference itself
+
+    # -- the way in ---
+    def _receive_response(self, socket: SocketId, entry: _Request, data: bytes, now: float) -> None:
+        try:
+            response = entry.exchange.receive_data(data)
+        except TransportError as error:
+            self._shut(socket, abort=True)
+            self.conference.http_failed(entry.request, error, now)
+        else:
+            if response is not None:
+                self._shut(socket, abort=False)
+                self.conference.http_response(entry.request, response, now)
+
+    def _read(self, socket: SocketId, entry: _WebSocket, now: float) -> None:
+        """Tell the conference everything that one piece of data held."""
+        conference, connection = self.conference, entry.connection
+        while socket in self._sockets and (event := entry.exchange.next_event()) is not NEED_DATA:
+            self._flush(socket, entry)
+            match event:
+                case Opened():
+                    conference.connected(connection, now)
+                case TextReceived(data):
+                    conference.receive_text(connection, data, now)
+                case PongReceived(payload):
+                    conference.pong(connection, payload, now)
+                case Refused(response):
+                    self._shut(socket, abort=False)
+                    conference.connect_refused(connection, response.status, response.body, now)
+                case _:
+                    self._shut(socket, abort=entry.exchange.dropped)
+                    conference.connection_lost(connection, now, code=event.code)
+            self._collect()
+        if socket in self._sockets:
+            self._flush(socket, entry)
+
+    # -- the way out ---
+    def _settle(self) -> None:
+        """Go on until the conference has nothing to say."""
+        self._collect()
+        while self._later:
+            self._later.popleft()(self.conference.now)
+            self._collect()
+        if self.conference.phase is Phase.ENDED:
+            for socket, entry in list(self._sockets.items()):
+                if isinstance(entry, _Request):  # nobody waits for the answer
+                    self._shut(socket, abort=True)
+
+    def _collect(self) -> None:
+        for output in self.conference.outputs():
+            self._perform(output)
+
+    def _perform(self, output: Output) -> None:
+        match output:
+            case HttpRequest(authorization=Authorization.ACCOUNT):
+                self._queue.append(output)
+            case HttpRequest() | Connect():
+                self._open(output)
+            case SendText(connections=connections):
+                self._perform_on(connections, output)
+            case Ping(connection=connection) | Close(connection=connection):
+                self._perform_on((connection,), output)
+            case _:
+                self._queue.append(output)
+
+    def _open(self, wanted: HttpRequest | Connect) -> None:
+        conference = self.conference
+        entry: _Request | _WebSocket
+        try:
+            if isinstance(wanted, HttpRequest):
+                entry = _Request(wanted.id, HttpExchange.of(wanted), conference.now + REQUEST_TIMEOUT)
+            else:
+                entry = _WebSocket(wanted.connection, WebSocketExchange(wanted, self._entropy))
+        except TransportError as error:
+            if isinstance(wanted, HttpRequest):
+                self._later.append(partial(conference.http_failed, wanted.id, error))
+            else:
+                self._later.append(partial(conference.connection_lost, wanted.connection))
+            return
+        self._last += 1
+        socket = SocketId(self._last)
+        self._sockets[socket] = entry
+        self._queue.append(Open(socket, entry.exchange.origin))
+        self._queue.append(Write(socket, entry.exchange.data_to_send()))
+
+    def _perform_on(self, connections: tuple[ConnectionId, ...], output: SendText | Ping | Close) -> None:
+        for socket, entry in list(self._sockets.items()):
+            if not isinstance(entry, _WebSocket) or entry.connection not in connections:
+                continue
+            match output:
+                case SendText(data=data):
+                    entry.exchange.send_text(data)
+                case Ping(payload=payload):
+                    entry.exchange.ping(payload)
+                case _:
+                    self._close(socket, entry, output.code)
+            self._flush(socket, entry)
+
+    def _close(self, socket: SocketId, entry: _WebSocket, code: int | None) -> None:
+        if code is None:
+            self._shut(socket, abort=True)
+        elif entry.exchange.is_open:
+            entry.exchange.close(code)
+            entry.deadline = self.conference.now + CLOSE_TIMEOUT
+            self._flush(socket, entry)
+        else:  # there is nobody to say it to
+            self._shut(socket, abort=True)
+            self._later.append(partial(self.conference.connection_lost, entry.connection))
+
+    def _flush(self, socket: SocketId, entry: _WebSocket) -> None:
+        if data := entry.exchange.data_to_send():
+            self._queue.append(Write(socket, data))
+
+    def _shut(self, socket: SocketId, *, abort: bool) -> _Request | _WebSocket:
+        self._queue.append(Shut(socket, abort))
+        return self._sockets.pop(socket)

@@ -1,0 +1,71 @@
+"""A WebSocket of both ends: what the one sends the other gets, masked one way; more is in test_http."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from m3core.errors import LocalProtocolError
+from m3core.frames import NEED_DATA, Closed, Frames, FrameState, PongReceived, TextReceived
+from m3core.testing import seeded_entropy
+
+
+def _pair() -> tuple[Frames, Frames]:
+    return Frames(seeded_entropy()), Frames()
+
+
+@given(st.lists(st.text(max_size=200)), st.integers(min_value=1, max_value=50))
+def test_what_one_end_says_the_other_hears(texts: list[str], piece: int) -> None:
+    for sender, receiver in (_pair(), reversed(_pair())):
+        for text in texts:
+            sender.send_text(text.encode())
+        data = sender.data_to_send()
+        heard = []
+        for at in range(0, len(data), piece):
+            receiver.receive_data(data[at : at + piece])
+            while (event := receiver.next_event()) is not NEED_DATA:
+                heard.append(event)
+        assert heard == [TextReceived(text.encode()) for text in texts]
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_a_client_masks_every_frame_with_a_new_key(size: int) -> None:
+    client, server = _pair()
+    client.send_text(b"a" * size)
+    client.send_text(b"a" * size)
+    data = client.data_to_send()
+    first, second = data[: len(data) // 2], data[len(data) // 2 :]
+    assert first != second
+    assert first[1] & 0x80
+    server.receive_data(data)
+    assert server.next_event() == server.next_event() == TextReceived(b"a" * size)
+
+
+def test_pings_and_closes_of_both_ends() -> None:
+    client, server = _pair()
+    client.ping(b"there?")
+    server.receive_data(client.data_to_send())
+    assert server.next_event() is NEED_DATA
+    client.receive_data(server.data_to_send())
+    assert client.next_event() == PongReceived(b"there?")
+    with pytest.raises(LocalProtocolError):
+        client.ping(b"x" * 126)
+    client.close(1000)
+    client.send_text(b"too late")
+    server.receive_data(client.data_to_send())
+    assert server.next_event() == Closed(1000)
+    client.receive_data(server.data_to_send())
+    assert client.next_event() == Closed(1000)
+    assert client.state is server.state is FrameState.CLOSED
+    client.receive_data(b"more")
+    client.drop()
+    assert client.next_event() is NEED_DATA
+    assert not client.dropped
+
+
+def test_each_end_refuses_the_frames_of_its_own_kind() -> None:
+    for sender, receiver in ((Frames(), Frames()), (Frames(seeded_entropy()), Frames(seeded_entropy()))):
+        sender.send_text(b"x")
+        receiver.receive_data(sender.data_to_send())
+        assert receiver.next_event() == Closed(None)
