@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from m3asyncio.cli.demo_probe import StreamProbe
@@ -15,9 +17,13 @@ BLACK = VideoFrame.from_rgb(320, 240, bytes(320 * 240 * 3))
 GREY = VideoFrame.from_rgb(320, 240, b"\x80" * (320 * 240 * 3))
 
 
+def _at_once(what: Callable[[], object]) -> None:
+    what()
+
+
 def probe_of(*frames: VideoFrame, pattern: str = "Bob", muted: bool = False) -> StreamProbe:
     """A probe of Bob's camera that was shown ``frames``."""
-    probe = StreamProbe("Ada", "Bob", "video", pattern, home=BACKEND, tell=lambda what: what())
+    probe = StreamProbe("Ada", "Bob", "video", pattern, home=BACKEND, tell=_at_once)
     probe.muted = muted
     for frame in frames:
         probe.video_frames += 1
