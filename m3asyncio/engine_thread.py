@@ -112,7 +112,10 @@ class EngineThread:
                 loopback_only() if self._loopback else contextlib.nullcontext(),
                 asyncio.Runner(loop_factory=lambda: loop) as runner,
             ):
-                runner.run(self._run())
+                try:
+                    runner.run(self._run())
+                finally:
+                    self._finished = True  # before the runner cancels what is left
         except BaseException as error:
             logger.exception("the media thread died")
             self._finished = True

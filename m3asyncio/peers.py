@@ -253,8 +253,11 @@ class PeerHost(ABC, Generic[C]):
         self._report(Failed(command.id, command.peer, reason))
 
     def _report(self, report: MediaReport) -> None:
-        if self._closing:
-            return
+        # A loop that dies cancels all tasks at once, and what they then say of their peers is not the reason.
+        if self._thread.running and not self._closing:
+            self._tell(report)
+
+    def _tell(self, report: MediaReport) -> None:
         try:
             self._user_report(report)
         except Exception:
@@ -262,9 +265,8 @@ class PeerHost(ABC, Generic[C]):
 
     def _crashed(self, error: BaseException) -> None:
         reason = f"the media thread died: {type(error).__name__}"
-        self._closing = False  # the peers are closed, but nobody has been told
-        for peer in list(self._queues):
-            self._report(Failed(None, peer, reason))
+        for peer in list(self._queues):  # the peers are closed, but nobody has been told
+            self._tell(Failed(None, peer, reason))
 
     async def _close_all(self) -> None:
         self._closing = True

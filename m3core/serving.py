@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
@@ -17,8 +18,8 @@ from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.front import Front, Shut, Write
 from m3core.controller.sfu import SfuCommand
-from m3core.errors import TransportError
-from m3core.io import ConnectionId, HttpReply, HttpRequest, HttpResponse, MediaReport
+from m3core.errors import MediaError, TransportError
+from m3core.io import ConnectionId, Failed, HttpReply, HttpRequest, HttpResponse, MediaReport
 from m3core.limits import MAX_WRITE_QUEUE
 from m3core.rest.link import is_local
 from m3core.values import Secret, UserId, format_uuid
@@ -56,7 +57,7 @@ class MediaServer(Protocol):
         ...
 
     def submit(self, command: SfuCommand) -> None:
-        """Carry out a command; never blocks."""
+        """Carry out a command; never blocks. Raises `MediaError` when it has died."""
         ...
 
     def close(self) -> None:
@@ -212,18 +213,30 @@ class Server:
     def _drain(self) -> set[ConnectionId]:
         """Perform what the front says; the connections that were written to."""
         written: set[ConnectionId] = set()
-        for output in self._front.outputs():
-            match output:
-                case Write(connections=connections, data=data):
-                    written.update(connections)
-                    for connection in connections:
-                        self._write(connection, data)
-                case Shut(connection=connection, abort=abort):
-                    self._shut(connection, abort=abort)
-                case SfuCommand():
-                    self._media_server().submit(output)
+        failures: deque[MediaReport] = deque()
+        while True:
+            for output in self._front.outputs():
+                match output:
+                    case Write(connections=connections, data=data):
+                        written.update(connections)
+                        for connection in connections:
+                            self._write(connection, data)
+                    case Shut(connection=connection, abort=abort):
+                        self._shut(connection, abort=abort)
+                    case SfuCommand():
+                        failures.extend(self._submit(output))
+            if not failures:
+                break
+            self._front.sfu_report(failures.popleft(), self._backend.now())
         self._alarm.arm()
         return written
+
+    def _submit(self, command: SfuCommand) -> Iterator[MediaReport]:
+        """Hand it over; a media server that has died is a report, as one that fails is."""
+        try:
+            self._media_server().submit(command)
+        except MediaError as error:
+            yield Failed(command.id, command.peer, str(error))
 
     def _deadline(self) -> float | None:
         return None if self._closed else self._front.deadline

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from m3asyncio.cli.adapters import adapter
@@ -16,12 +18,21 @@ BLACK = VideoFrame.from_rgb(320, 240, bytes(320 * 240 * 3))
 GREY = VideoFrame.from_rgb(320, 240, b"\x80" * (320 * 240 * 3))
 
 
+<<<<<<< HEAD
 ASYNCIO = adapter("asyncio")
+=======
+def _at_once(what: Callable[[], object]) -> None:
+    what()
+>>>>>>> main
 
 
 def probe_of(*frames: VideoFrame, pattern: str = "Bob", muted: bool = False) -> StreamProbe:
     """A probe of Bob's camera that was shown ``frames``."""
+<<<<<<< HEAD
     probe = StreamProbe("Ada", "Bob", "video", pattern, home=ASYNCIO.backend, tell=Here(ASYNCIO).tell)
+=======
+    probe = StreamProbe("Ada", "Bob", "video", pattern, home=BACKEND, tell=_at_once)
+>>>>>>> main
     probe.muted = muted
     for frame in frames:
         probe.video_frames += 1

@@ -44,8 +44,13 @@ class Meeting(RuleBasedStateMachine):
         self.world = World()
         self.people: list[Client] = []
 
-    @initialize(settled=BOOL, level=st.sampled_from([FeatureLevel.CAPTURE, LATE]), wait=BOOL)
-    def come(self, settled: bool, level: FeatureLevel, wait: bool) -> None:
+    @initialize(
+        settled=BOOL,
+        level=st.sampled_from([FeatureLevel.CAPTURE, LATE]),
+        wait=st.sampled_from([False, False, True]),
+        divided=BOOL,
+    )
+    def come(self, settled: bool, level: FeatureLevel, wait: bool, divided: bool) -> None:
         config = ControllerConfig(web_url=BASE_URL, feature_level=level, open_rooms=True)
         self.world = World(config, users=[BOB])
         self.people.append(self.enter(0))
@@ -58,6 +63,9 @@ class Meeting(RuleBasedStateMachine):
             self.world.run()
             for who in (0, 1):
                 self.publish_at_once(who)
+            if divided:
+                self.command(0, lambda commands: commands.breakout.start({"red": [], "blue": []}))
+                self.world.run()
 
     def enter(self, index: int) -> Client:
         match index:
@@ -80,6 +88,11 @@ class Meeting(RuleBasedStateMachine):
         """Give a command, if one may."""
         if (client := self.joined(who)) is not None:
             client.do(lambda conference, now: what(conference.commands(now)))
+
+    def settle(self, settled: bool) -> None:
+        """Let everything arrive first, or not: where all crosses, little comes of anything."""
+        if settled:
+            self.world.run()
 
     # what people do
     @rule(who=WHO)
@@ -107,8 +120,9 @@ class Meeting(RuleBasedStateMachine):
         if client is not None and any(one.media_session_type is kind for one in client.conference.state.publications):
             client.do(lambda c, now: c.unpublish(kind, now))
 
-    @rule(who=WHO, whom=WHO, kind=KIND, then_cancel=BOOL)
-    def subscribe(self, who: int, whom: int, kind: MediaSessionType, then_cancel: bool) -> None:
+    @rule(who=WHO, whom=WHO, kind=KIND, then_cancel=BOOL, settled=BOOL)
+    def subscribe(self, who: int, whom: int, kind: MediaSessionType, then_cancel: bool, settled: bool) -> None:
+        self.settle(settled)
         client, other = self.joined(who), self.joined(whom)
         if client is None or other is None:
             return
@@ -134,12 +148,14 @@ class Meeting(RuleBasedStateMachine):
         own = None if to is None else self.people[to].conference.own
         self.command(who, lambda commands: commands.chat("hello", to=own))
 
-    @rule(who=BOSS, live=BOOL)
-    def ask(self, who: int, live: bool) -> None:
+    @rule(who=BOSS, live=BOOL, settled=BOOL)
+    def ask(self, who: int, live: bool, settled: bool) -> None:
+        self.settle(settled)
         self.command(who, lambda commands: commands.polls.start("Tea?", ["yes", "no"], duration=20, live=live))
 
-    @rule(who=WHO, choices=st.lists(st.integers(0, 1), unique=True))
-    def vote(self, who: int, choices: list[int]) -> None:
+    @rule(who=WHO, choices=st.lists(st.integers(0, 1), unique=True), settled=BOOL)
+    def vote(self, who: int, choices: list[int], settled: bool) -> None:
+        self.settle(settled)
         if self.people[who].conference.state.polls.running is not None:
             self.command(who, lambda commands: commands.polls.vote(*choices))
 
@@ -148,8 +164,9 @@ class Meeting(RuleBasedStateMachine):
         if self.people[who].conference.state.polls.running is not None:
             self.command(who, lambda commands: commands.polls.finish())
 
-    @rule(who=BOSS, duration=st.sampled_from([None, 0, 20]))
-    def start_timer(self, who: int, duration: int | None) -> None:
+    @rule(who=BOSS, duration=st.sampled_from([None, 0, 20]), settled=BOOL)
+    def start_timer(self, who: int, duration: int | None, settled: bool) -> None:
+        self.settle(settled)
         self.command(who, lambda commands: commands.timer.start(duration, ready_check=True))
 
     @rule(who=WHO, ready=st.one_of(st.none(), BOOL))
@@ -195,8 +212,9 @@ class Meeting(RuleBasedStateMachine):
         if resets:
             self.world.run()
 
-    @rule(who=BOSS, whom=WHO, which=st.integers(0, 6))
-    def moderate_somebody(self, who: int, whom: int, which: int) -> None:
+    @rule(who=BOSS, whom=WHO, which=st.integers(0, 6), settled=st.sampled_from([True, True, False]))
+    def moderate_somebody(self, who: int, whom: int, which: int, settled: bool) -> None:
+        self.settle(settled)
         if (other := self.people[whom].conference.own) is not None:
             self.command(
                 who,
@@ -215,22 +233,25 @@ class Meeting(RuleBasedStateMachine):
                 ][which],
             )
 
-    @rule(who=BOSS, which=st.integers(0, PEOPLE))
-    def accept(self, who: int, which: int) -> None:
+    @rule(who=BOSS, which=st.integers(0, PEOPLE), settled=BOOL)
+    def accept(self, who: int, which: int, settled: bool) -> None:
+        self.settle(settled)
         client = self.joined(who)
         if client is not None and (waiting := list(client.conference.state.moderation.waiting)):
             self.command(who, lambda commands: commands.moderation.accept(waiting[which % len(waiting)]))
 
-    @rule(who=BOSS, duration=st.sampled_from([None, 20]))
-    def split(self, who: int, duration: int | None) -> None:
+    @rule(who=BOSS, duration=st.sampled_from([None, 20]), settled=BOOL)
+    def split(self, who: int, duration: int | None, settled: bool) -> None:
+        self.settle(settled)
         self.command(who, lambda commands: commands.breakout.start({"red": [], "blue": []}, duration))
 
     @rule(who=BOSS)
     def unite(self, who: int) -> None:
         self.command(who, lambda commands: commands.breakout.stop())
 
-    @rule(who=WHO, which=st.integers(0, 2))
-    def switch_room(self, who: int, which: int) -> None:
+    @rule(who=WHO, which=st.integers(0, 2), settled=st.sampled_from([True, True, False]))
+    def switch_room(self, who: int, which: int, settled: bool) -> None:
+        self.settle(settled)
         if (client := self.joined(who)) is not None:
             state = client.conference.state.breakout
             rooms = [None, *(room.id for room in state.rooms)]
@@ -337,7 +358,7 @@ class Meeting(RuleBasedStateMachine):
 
 
 Meeting.TestCase.settings = settings(
-    max_examples=100,
+    max_examples=250,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections.abc import Iterator
 
 import psutil
 import pytest
 from aiortc import RTCPeerConnection
 
+PATIENCE = 5.0
 _POOLS = ("asyncio_", "Trio thread", "AnyIO worker thread")
 """Idle threads of the loops' own pools end by themselves."""
 
@@ -28,6 +30,9 @@ def _nothing_is_left(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
     threads, sockets = _threads(), _sockets()
     yield
     gc.collect()  # what was dropped without being closed complains here
+    deadline = time.monotonic() + PATIENCE  # for the server, which hears of it over its sockets
+    while (_threads() - threads or _sockets() - sockets) and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert _threads() <= threads
     assert _sockets() - sockets == set()
     assert [str(warning.message) for warning in recwarn] == []

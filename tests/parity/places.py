@@ -7,7 +7,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import ModuleType
 
 import anyio.to_thread
@@ -141,7 +141,8 @@ class ServedPlace:
 
     def end(self) -> None:
         """Serve no more."""
-        self._serving.__exit__(None, None, None)
+        serving, self._serving = self._serving, nullcontext(self.server)
+        serving.__exit__(None, None, None)
 
     async def cut(self) -> None:
         """Reset what goes over the cable."""
@@ -173,5 +174,5 @@ def served(loop: str, source: Source) -> Iterator[ServedPlace]:
         try:
             yield place
         finally:
-            place.end()
+            place.end()  # harmless if it has ended
             place.cable.close()
