@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from m3asyncio.cli.adapters import adapter
-from m3asyncio.cli.demo_place import Here
 from m3asyncio.cli.demo_probe import StreamProbe
 from m3asyncio.cli.demo_steps import missing_steps, sequences
 from m3asyncio.cli.demo_wire import Note, WireLog
+from m3asyncio.loop import BACKEND
 from m3asyncio.pattern import draw
 from m3core.media import VideoFrame
 
@@ -18,21 +17,13 @@ BLACK = VideoFrame.from_rgb(320, 240, bytes(320 * 240 * 3))
 GREY = VideoFrame.from_rgb(320, 240, b"\x80" * (320 * 240 * 3))
 
 
-<<<<<<< HEAD
-ASYNCIO = adapter("asyncio")
-=======
 def _at_once(what: Callable[[], object]) -> None:
     what()
->>>>>>> main
 
 
 def probe_of(*frames: VideoFrame, pattern: str = "Bob", muted: bool = False) -> StreamProbe:
     """A probe of Bob's camera that was shown ``frames``."""
-<<<<<<< HEAD
-    probe = StreamProbe("Ada", "Bob", "video", pattern, home=ASYNCIO.backend, tell=Here(ASYNCIO).tell)
-=======
     probe = StreamProbe("Ada", "Bob", "video", pattern, home=BACKEND, tell=_at_once)
->>>>>>> main
     probe.muted = muted
     for frame in frames:
         probe.video_frames += 1
