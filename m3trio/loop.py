@@ -53,6 +53,11 @@ class TrioTasks:
             if not self._running:
                 self._gone.set()
 
+    @property
+    def failed(self) -> bool:
+        """Whether a task had a bug."""
+        return self._nursery.cancel_scope.cancel_called
+
     async def close(self) -> None:
         """Cancel all, and wait for their ends."""
         while self._running:
@@ -77,6 +82,8 @@ class _Place:
     ) -> bool:
         with trio.CancelScope(shield=True):
             await self._tasks.close()
+        if not self._tasks.failed:  # then the error is none of the nursery's, which would make another group of a group
+            kind = error = traceback = None
         try:
             return bool(await self._manager.__aexit__(kind, error, traceback))
         except BaseExceptionGroup as group:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
 
-from m3core.client.transports import WebSocketRefused
+from m3core.client.transports import WebSocketRefused, trouble
 from m3core.errors import TransportError
 from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
 
@@ -195,7 +195,7 @@ async def _stream(host: str, port: int | None, *, tls: bool) -> trio.abc.Stream:
     try:
         stream: trio.SocketStream = await trio.open_tcp_stream(host, port or (443 if tls else 80))
     except OSError as error:
-        raise TransportError(f"the WebSocket could not be opened ({type(error).__name__})") from None
+        raise trouble("the WebSocket could not be opened", error) from None
     if not tls:
         return stream
     secure = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host, https_compatible=True)
@@ -205,7 +205,6 @@ async def _stream(host: str, port: int | None, *, tls: bool) -> trio.abc.Stream:
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)
         if isinstance(error, trio.BrokenResourceError):
-            reason = type(error.__cause__ or error).__name__
-            raise TransportError(f"the WebSocket could not be opened ({reason})") from None
+            raise trouble("the WebSocket could not be opened", error.__cause__ or error) from None
         raise
     return secure
