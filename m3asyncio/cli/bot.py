@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
+
+import anyio
+from anyio.abc import TaskStatus
 
 from m3asyncio.cli.catalogue import people_of
 from m3asyncio.cli.from_json import WrongArgument
@@ -27,7 +29,7 @@ class Bot:
     async def run(self, lines: AsyncIterator[str]) -> None:
         """Until the end of the lines, and of what they began. Empty lines and those with ``#`` say nothing."""
         number = 0
-        async with asyncio.TaskGroup() as begun:
+        async with anyio.create_task_group() as begun:
             async for text in lines:
                 number += 1
                 if not text.strip() or text.lstrip().startswith("#"):
@@ -42,11 +44,20 @@ class Bot:
                 except WrongArgument as error:
                     self._failed(done, number, error)
                     continue
-                task = begun.create_task(self._carry_out(done, number, line))
-                if not in_background:
-                    await task
+                if in_background:
+                    await begun.start(self._carry_out, done, number, line)
+                else:
+                    await self._carry_out(done, number, line)
 
-    async def _carry_out(self, done: str | int, number: int, line: Mapping[str, object]) -> None:
+    async def _carry_out(
+        self,
+        done: str | int,
+        number: int,
+        line: Mapping[str, object],
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        task_status.started()  # the next line goes on when this one waits: what they send is sent in their order
         try:
             result = await self._catalogue.of_line(line).call(line, self._people)
         except (M3Error, OSError) as error:  # OSError: a file that cannot be read, a TimeoutError

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
+import anyio
+from anyio.abc import TaskGroup
 from attrs import define, field
 
 from m3asyncio import sources
@@ -70,21 +69,20 @@ class Conversation:
         self.bob = bob
         self.seconds = seconds
         self.clip = clip
-        self._watching: set[asyncio.Task[None]] = set()
 
     async def hold(self) -> None:
         """All of it."""
         ada, bob, stage = self.ada, self.bob, self.stage
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._publish(ada))
-            both.create_task(self._publish(bob))
-        async with _closing(self._watching):
-            of_ada, of_bob, of_screen = await self._receive_all()
+        async with anyio.create_task_group() as both:
+            both.start_soon(self._publish, ada)
+            both.start_soon(self._publish, bob)
+        async with anyio.create_task_group() as watching:
+            of_ada, of_bob, of_screen = await self._receive_all(watching)
             await self._watch([of_ada, of_bob, of_screen])
             await self._check_sound(of_ada, of_bob)
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._stop_screen())
-                both.create_task(self._mute_audio(of_bob))
+            async with anyio.create_task_group() as both:
+                both.start_soon(self._stop_screen)
+                both.start_soon(self._mute_audio, of_bob)
             await self._mute_video(of_ada)
             await self._leave_out_video(of_bob)
             for probe in (of_ada, of_bob, of_screen):
@@ -92,6 +90,9 @@ class Conversation:
                 if not probe.pattern:
                     stage.check(f"{probe.name}: the pictures move", probe.moves)
             await self._stop_cameras()
+            watching.cancel_scope.deadline = anyio.current_time() + PATIENCE  # the streams have ended
+        if watching.cancel_scope.cancelled_caught:
+            raise TimeoutError("a stream does not end")
 
     # -- publishing and receiving ---
     async def _publish(self, seat: Seat) -> None:
@@ -101,35 +102,42 @@ class Conversation:
             video = self.clip.source if self.clip.has_video else video
             audio = self.clip.source if self.clip.has_audio else audio
         async with self.stage.step(seat.name, "publishes camera and microphone"):
-            seat.camera = await seat.conference.publish(video=video, audio=audio)
+            seat.camera = await seat.does(partial(seat.conference.publish, video=video, audio=audio))
 
-    async def _receive_all(self) -> tuple[StreamProbe, StreamProbe, StreamProbe]:
+    async def _receive_all(self, watching: TaskGroup) -> tuple[StreamProbe, StreamProbe, StreamProbe]:
         ada, bob = self.ada, self.bob
         filmed = self.clip is not None and self.clip.has_video
-        async with asyncio.TaskGroup() as tasks:
-            of_ada = tasks.create_task(self._receive(bob, ada, VIDEO, "" if filmed else OWNER))
-            of_bob = tasks.create_task(self._receive(ada, bob, VIDEO, GUEST))
+        of_ada = self._probe(bob, ada, VIDEO, "" if filmed else OWNER)
+        of_bob = self._probe(ada, bob, VIDEO, GUEST)
+        of_screen = self._probe(bob, ada, SCREEN, SCREEN_NAME)
+        async with anyio.create_task_group() as both:
+            both.start_soon(self._receive, watching, of_ada, bob, ada, VIDEO)
+            both.start_soon(self._receive, watching, of_bob, ada, bob, VIDEO)
         screen = sources.pattern(SCREEN_NAME, 1280, 720, SCREEN_FPS, style="screen")
         async with self.stage.step(OWNER, "shares her screen"):
-            self.screen = await ada.conference.share_screen(screen)
-        return of_ada.result(), of_bob.result(), await self._receive(bob, ada, SCREEN, SCREEN_NAME)
+            self.screen = await ada.does(partial(ada.conference.share_screen, screen))
+        await self._receive(watching, of_screen, bob, ada, SCREEN)
+        return of_ada, of_bob, of_screen
 
-    async def _receive(self, seat: Seat, sender: Seat, kind: MediaSessionType, pattern: str) -> StreamProbe:
+    def _probe(self, seat: Seat, sender: Seat, kind: MediaSessionType, pattern: str) -> StreamProbe:
+        place = seat.place
+        return StreamProbe(seat.name, sender.name, kind.value, pattern, home=seat.home, tell=place.tell)
+
+    async def _receive(
+        self, watching: TaskGroup, probe: StreamProbe, seat: Seat, sender: Seat, kind: MediaSessionType
+    ) -> None:
         await seat.sees(
             StreamStarted,
             f"{sender.name}'s {kind.value}",
             lambda event: (event.participant.id, event.media_session_type) == (sender.id, kind),
         )
-        probe = StreamProbe(seat.name, sender.name, kind.value, pattern)
-        seat.probes.append(probe)
         self.played.probes.append(probe)
         subscription = seat.conference.subscribe(seat.conference.state.participants[sender.conference.own.id], kind)
         async with self.stage.step(seat.name, f"subscribes to {sender.name}'s {kind.value}"):
             probe.subscribed()
-            await seat.stack.enter_async_context(subscription)
+            await seat.does(partial(seat.subscribe, subscription))
         probe.subscription = subscription
-        self._watching.add(asyncio.create_task(probe.watch(subscription)))
-        return probe
+        watching.start_soon(seat.does, partial(probe.watch, subscription))
 
     # -- the time that all streams run ---
     async def _watch(self, probes: list[StreamProbe]) -> None:
@@ -140,7 +148,7 @@ class Conversation:
             stage.line(probe.receiver, f"has {probe.sender}'s {probe.kind}", first)
         began, before = time.monotonic(), [probe.arrived for probe in probes]
         await self._hands()
-        await asyncio.sleep(max(0.0, began + self.seconds - time.monotonic()))
+        await anyio.sleep(max(0.0, began + self.seconds - time.monotonic()))
         elapsed = time.monotonic() - began
         for probe, count in zip(probes, before, strict=True):
             got, wanted = probe.arrived - count, int(ENOUGH * self._fps(probe) * min(elapsed, self.seconds))
@@ -160,10 +168,10 @@ class Conversation:
                 return event.participant.id == who
 
             async with self.stage.step(seat.name, "raises a hand", sends="raise_hand"):
-                await seat.conference.raise_hand()
+                await seat.does(seat.conference.raise_hand)
             await other.sees(HandRaised, f"{seat.name}'s hand up", of_seat)
             async with self.stage.step(seat.name, "lowers the hand", sends="lower_hand"):
-                await seat.conference.lower_hand()
+                await seat.does(seat.conference.lower_hand)
             await other.sees(HandLowered, f"{seat.name}'s hand down", of_seat)
 
     async def _check_sound(self, of_ada: StreamProbe, of_bob: StreamProbe) -> None:
@@ -181,37 +189,37 @@ class Conversation:
     async def _stop_screen(self) -> None:
         ada, bob = self.ada, self.bob
         async with self.stage.step(OWNER, "holds the screen still"):
-            await self.screen.replace(video=sources.frames([]))
+            await ada.does(partial(self.screen.replace, video=sources.frames([])))
             await ada.sees(
                 ReceivingChanged,
                 "the server miss the screen",
                 lambda event: event.media_session_type is SCREEN and not event.receiving,
             )
-        self._count(ada, self.screen)
+        await self._count(ada, self.screen)
         async with self.stage.step(OWNER, "stops sharing the screen", sends="unpublish"):
-            await self.screen.stop()
+            await ada.does(self.screen.stop)
         await bob.sees(StreamStopped, "the screen stop", lambda event: event.media_session_type is SCREEN)
 
     async def _mute_video(self, of_ada: StreamProbe) -> None:
         camera, stage = _camera(self.ada), self.stage
         of_ada.muted = True
         async with stage.step(OWNER, "turns the camera off", sends="update_media_session"):
-            await camera.mute(audio=False)
+            await self.ada.does(partial(camera.mute, audio=False))
         await self.bob.sees(StreamChanged, "Ada's camera off", lambda event: not event.video)
         stage.check(f"{of_ada.name}: no picture while muted", await of_ada.still())
         async with stage.step(OWNER, "turns the camera on", sends="update_media_session"):
-            await camera.unmute(audio=False)
+            await self.ada.does(partial(camera.unmute, audio=False))
         await self.bob.sees(StreamChanged, "Ada's camera on", lambda event: event.video)
         stage.check(f"{of_ada.name}: pictures after unmuting", await of_ada.resumed())
 
     async def _mute_audio(self, of_bob: StreamProbe) -> None:
         camera, stage = _camera(self.bob), self.stage
         async with stage.step(GUEST, "turns the microphone off", sends="update_media_session"):
-            await camera.mute(video=False)
+            await self.bob.does(partial(camera.mute, video=False))
         await self.ada.sees(StreamChanged, "Bob's microphone off", lambda event: not event.audio)
         stage.check(f"{of_bob.name}: silence while muted", await of_bob.quiet())
         async with stage.step(GUEST, "turns the microphone on", sends="update_media_session"):
-            await camera.unmute(video=False)
+            await self.bob.does(partial(camera.unmute, video=False))
         await self.ada.sees(StreamChanged, "Bob's microphone on", lambda event: event.audio)
         stage.check(f"{of_bob.name}: the tone after unmuting", await of_bob.loud())
 
@@ -220,11 +228,11 @@ class Conversation:
         if subscription is None:
             return
         async with stage.step(OWNER, "leaves out Bob's video", sends="configure"):
-            await subscription.configure(video=False)
+            await self.ada.does(partial(subscription.configure, video=False))
         stage.check(f"{of_bob.name}: no picture while left out", await of_bob.still())
         stage.check(f"{of_bob.name}: sound while the picture is left out", await of_bob.more_audio())
         async with stage.step(OWNER, "wants Bob's video again", sends="configure"):
-            await subscription.configure(video=True)
+            await self.ada.does(partial(subscription.configure, video=True))
         stage.check(f"{of_bob.name}: pictures again", await of_bob.more_video())
 
     async def _stop_cameras(self) -> None:
@@ -233,33 +241,21 @@ class Conversation:
             def of_seat(event: StreamStopped, who: str = seat.id) -> bool:
                 return (event.participant.id, event.media_session_type) == (who, VIDEO)
 
-            self._count(seat, _camera(seat))
+            await self._count(seat, _camera(seat))
             async with self.stage.step(seat.name, "unpublishes", sends="unpublish"):
-                await _camera(seat).stop()
+                await seat.does(_camera(seat).stop)
             await other.sees(StreamStopped, f"{seat.name}'s camera stop", of_seat)
         for seat in (self.ada, self.bob):
             await seat.sees(FocusChanged, "that nobody talks", lambda event: event.participant is None)
 
-    def _count(self, seat: Seat, publication: Publication) -> None:
-        self.played.sent[seat.name, publication.media_session_type.value] = publication.stats
+    async def _count(self, seat: Seat, publication: Publication) -> None:
+        async def stats() -> PeerStats:
+            return publication.stats
+
+        self.played.sent[seat.name, publication.media_session_type.value] = await seat.does(stats)
 
 
 def _camera(seat: Seat) -> Publication:
     if seat.camera is None:
         raise AssertionError
     return seat.camera
-
-
-@asynccontextmanager
-async def _closing(tasks: set[asyncio.Task[None]]) -> AsyncIterator[None]:
-    """The streams have ended when this ends well; else whoever still watches is stopped. Errors of watchers count."""
-    try:
-        yield
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
-        raise
-    async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(*tasks)

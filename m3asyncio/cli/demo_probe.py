@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import anyio
 import numpy as np
 
 from m3asyncio.pattern import read_pattern, sender_code
+from m3core.client.loop import Backend, Signal
 from m3core.media import AudioFrame, VideoFrame
 
 if TYPE_CHECKING:
@@ -26,9 +27,22 @@ QUIET: Final = -60.0
 
 
 class StreamProbe:
-    """One stream at one receiver. ``pattern``: the name its pictures must carry; empty for a file, which must move."""
+    """One stream at one receiver. ``pattern``: the name its pictures must carry; empty for a file, which must move.
 
-    def __init__(self, receiver: str, sender: str, kind: str, pattern: str) -> None:
+    Frames are taken in the event loop of the receiver (`watch`); all the rest belongs to the loop of ``home``, which
+    ``tell`` reaches.
+    """
+
+    def __init__(
+        self,
+        receiver: str,
+        sender: str,
+        kind: str,
+        pattern: str,
+        *,
+        home: Backend,
+        tell: Callable[[Callable[[], object]], None],
+    ) -> None:
         self.receiver = receiver
         self.sender = sender
         self.kind = kind
@@ -56,7 +70,8 @@ class StreamProbe:
         self._heard: list[bytes] = []
         self._channels = 1
         self._loud = 0
-        self._changed = asyncio.Condition()
+        self._tell = tell
+        self._changed = Signal(home)
 
     @property
     def name(self) -> str:
@@ -74,9 +89,9 @@ class StreamProbe:
 
     async def watch(self, stream: Subscription) -> None:
         """Take all frames until the stream ends."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._video(stream.video, stream))
-            tasks.create_task(self._audio(stream.audio))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._video, stream.video, stream)
+            tasks.start_soon(self._audio, stream.audio)
 
     def count(self, stream: Subscription) -> None:
         """Read the counters of the stream."""
@@ -92,8 +107,7 @@ class StreamProbe:
                 self.first_frame_s = self._first_at - self._subscribed_at
             self._check(frame)
             self._sample(frame)
-            async with self._changed:
-                self._changed.notify_all()
+            self._tell(self._changed.set)
             self.count(stream)  # each time: when the stream has ended, there is nothing to count any more
 
     def _check(self, frame: VideoFrame) -> None:
@@ -138,8 +152,7 @@ class StreamProbe:
             if sum(map(len, self._heard)) > 2 * TONE_WINDOW * frame.channels:
                 self._heard.pop(0)
             self._loud += frame.level > QUIET
-            async with self._changed:
-                self._changed.notify_all()
+            self._tell(self._changed.set)
 
     # -- what the scenario waits for ---
     async def more_video(self, frames: int = 5, *, patience: float = 10.0) -> bool:
@@ -178,16 +191,15 @@ class StreamProbe:
         return await _constant(lambda: self._loud)
 
     async def _wait(self, condition: Callable[[], bool], patience: float) -> bool:
-        try:
-            async with asyncio.timeout(patience), self._changed:
-                await self._changed.wait_for(condition)
-        except TimeoutError:
-            return False
-        return True
+        with anyio.move_on_after(patience):
+            while not condition():
+                await self._changed.wait()
+            return True
+        return False
 
     def pitch(self) -> float:
         """The strongest frequency of the last half second, Hz; 0 when nothing was heard."""
-        data = np.frombuffer(b"".join(self._heard), dtype=np.int16).reshape(-1, self._channels)[:, 0]
+        data = np.frombuffer(b"".join(tuple(self._heard)), dtype=np.int16).reshape(-1, self._channels)[:, 0]
         if len(data) < TONE_WINDOW // 4 or not data.any():
             return 0.0
         spectrum = np.abs(np.fft.rfft(data * np.hanning(len(data))))
@@ -199,7 +211,7 @@ async def _constant(count: Callable[[], int], seconds: float = 0.5, patience: fl
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         before = count()
-        await asyncio.sleep(seconds)
+        await anyio.sleep(seconds)
         if count() == before:
             return True
     return False

@@ -2,68 +2,88 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
+import anyio
+
 from m3asyncio.cli.demo_conversation import GUEST, OWNER, Clip, Conversation, Played
+from m3asyncio.cli.demo_place import Here, Place
 from m3asyncio.cli.demo_stage import Seat, Stage
 from m3asyncio.cli.demo_steps import missing_steps
-from m3asyncio.cli.demo_wire import NotingHttp, noting_connect
-from m3asyncio.client import Account, join
-from m3asyncio.server import serve
-from m3core.client.joining import Joining
+from m3asyncio.cli.demo_wire import NotingHttp, Scribe, noting_connect
+from m3core.client.account import Meeting
+from m3core.client.conference import Conference
+from m3core.client.transports import HttpTransport
 from m3core.conference.events import ParticipantJoined, ParticipantLeft
 
 
-async def play(stage: Stage, played: Played, seconds: float, clip: Clip | None) -> None:
-    """Hold the conference. Raises `DemoFailed`, and whatever the library raises."""
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(serve())
-        stage.line("server", f"controller and SFU at {server.base_url}")
-        owner_http = await stack.enter_async_context(aclosing(NotingHttp(stage.log, OWNER)))
-        guest_http = await stack.enter_async_context(aclosing(NotingHttp(stage.log, GUEST)))
-        account = await stack.enter_async_context(Account(server.base_url, server.owner, http=owner_http))
-        async with stage.step(OWNER, "logs in with a token"):
-            await account.me()
-        async with stage.step(OWNER, "creates an event"):
-            meeting = await account.create_meeting(title="Demo")
-        async with stage.step(OWNER, "invites"):
-            link = await meeting.invite()
-        owner_joins = meeting.start(
-            display_name=OWNER,
-            http=owner_http,
-            connect=noting_connect(stage.log, OWNER),
-        )
-        guest_joins = join(
-            link,
-            display_name=GUEST,
-            http=guest_http,
-            connect=noting_connect(stage.log, GUEST),
-        )
-        async with _seat(stage, OWNER, owner_joins, "starts the conference") as ada:
-            async with _seat(stage, GUEST, guest_joins, "joins with the invitation URL") as bob:
-                await ada.sees(ParticipantJoined, "Bob join", lambda event: event.participant.id == bob.id)
-                await Conversation(stage, played, ada, bob, seconds, clip).hold()
-                async with stage.step(GUEST, "leaves", sends="WebSocket close"):
-                    await bob.conference.leave()
-            await ada.sees(ParticipantLeft, "Bob leave", lambda event: event.participant.display_name == GUEST)
-            async with stage.step(OWNER, "leaves", sends="WebSocket close"):
-                await ada.conference.leave()
-    missing = missing_steps(stage.log.notes, OWNER, GUEST)
-    stage.check("every step of the capture is on the wire", not missing, "; ".join(missing))
+class Scenario:
+    """Ada, who is at home in the loop of the demo, invites Bob, who may live elsewhere."""
 
+    def __init__(self, stage: Stage, played: Played, home: Here, guest: Place) -> None:
+        self._stage = stage
+        self._played = played
+        self._home = home
+        self._guest = guest
+        self._ada = Scribe(stage.log, OWNER, home.tell)
+        self._bob = Scribe(stage.log, GUEST, guest.tell)
 
-@asynccontextmanager
-async def _seat(stage: Stage, name: str, joining: Joining, what: str) -> AsyncIterator[Seat]:
-    async with AsyncExitStack() as outer:
-        async with stage.step(name, what):
-            conference = await outer.enter_async_context(joining)
-        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
-            seat = Seat(name, stage, conference, stack)
-            listening = tasks.create_task(seat.listen())
-            try:
-                yield seat
-            finally:
-                if conference.ended is None:
-                    listening.cancel()
+    async def play(self, seconds: float, clip: Clip | None) -> None:
+        """Hold the conference. Raises `DemoFailed`, and whatever the library raises, in groups."""
+        stage, adapter = self._stage, self._home.adapter
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(adapter.serve())
+            loops = f"{OWNER} on {adapter.loop}, {GUEST} on {self._guest.adapter.loop}"
+            stage.line("server", f"controller and SFU at {server.base_url}", loops)
+            http = await stack.enter_async_context(aclosing(NotingHttp(adapter.backend.http(local=True), self._ada)))
+            account = await stack.enter_async_context(adapter.account(server.base_url, server.owner, http=http))
+            async with stage.step(OWNER, "logs in with a token"):
+                await account.me()
+            async with stage.step(OWNER, "creates an event"):
+                meeting = await account.create_meeting(title="Demo")
+            async with stage.step(OWNER, "invites"):
+                link = await meeting.invite()
+
+            async def owner_enters(undo: AsyncExitStack) -> Conference:
+                return await self._start(meeting, http, undo)
+
+            async def guest_enters(undo: AsyncExitStack) -> Conference:
+                return await self._join(link, undo)
+
+            async with self._seat(OWNER, self._home, owner_enters, "starts the conference") as ada:
+                async with self._seat(GUEST, self._guest, guest_enters, "joins with the invitation URL") as bob:
+                    await ada.sees(ParticipantJoined, "Bob join", lambda event: event.participant.id == bob.id)
+                    await Conversation(stage, self._played, ada, bob, seconds, clip).hold()
+                    async with stage.step(GUEST, "leaves", sends="WebSocket close"):
+                        await bob.does(bob.conference.leave)
+                await ada.sees(ParticipantLeft, "Bob leave", lambda event: event.participant.display_name == GUEST)
+                async with stage.step(OWNER, "leaves", sends="WebSocket close"):
+                    await ada.does(ada.conference.leave)
+        missing = missing_steps(stage.log.notes, OWNER, GUEST)
+        stage.check("every step of the capture is on the wire", not missing, "; ".join(missing))
+
+    async def _start(self, meeting: Meeting, http: HttpTransport, undo: AsyncExitStack) -> Conference:
+        tasks = await undo.enter_async_context(self._home.adapter.backend.tasks())
+        connect = noting_connect(tasks.connect, self._ada)
+        return await undo.enter_async_context(meeting.start(display_name=OWNER, http=http, connect=connect))
+
+    async def _join(self, link: str, undo: AsyncExitStack) -> Conference:
+        """In the loop of the guest."""
+        adapter = self._guest.adapter
+        http = await undo.enter_async_context(aclosing(NotingHttp(adapter.backend.http(local=True), self._bob)))
+        tasks = await undo.enter_async_context(adapter.backend.tasks())
+        connect = noting_connect(tasks.connect, self._bob)
+        return await undo.enter_async_context(adapter.door.join(link, display_name=GUEST, http=http, connect=connect))
+
+    @asynccontextmanager
+    async def _seat(
+        self, name: str, place: Place, enter: Callable[[AsyncExitStack], Awaitable[Conference]], what: str
+    ) -> AsyncIterator[Seat]:
+        seat, joined = Seat(name, self._stage, place, self._home.adapter.backend), anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            async with self._stage.step(name, what):
+                tasks.start_soon(place.do, lambda: seat.sit(enter, joined.set))
+                await joined.wait()
+            yield seat
+            await seat.does(seat.get_up)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Final, TypeVar
 
+import anyio
 from attrs import define, field
 
-from m3asyncio.cli.demo_probe import StreamProbe
+from m3asyncio.cli.demo_place import Place
 from m3asyncio.cli.demo_wire import RECEIVED, SENT, Note, WireLog
 from m3asyncio.cli.output import STYLES, Output
 from m3asyncio.cli.wording import sentence
 from m3core.client.conference import Conference
-from m3core.client.publication import Publication
+from m3core.client.loop import Backend, Signal
+from m3core.client.publication import Publication, Subscription
 from m3core.conference.events import ConferenceEvent, ConferenceJoined, Ended
 
 EventT = TypeVar("EventT")
+T = TypeVar("T")
 PATIENCE: Final = 15.0
 """Seconds that anything of the demo may take before it counts as failed."""
 _HEARD: Final = frozenset({"joined", "update", "left", "focus_update", "webrtc_down"})
@@ -82,7 +85,7 @@ class Stage:
         """
         doing = self._doing[who] = _Doing(what, sends)
         try:
-            async with asyncio.timeout(PATIENCE):
+            with anyio.fail_after(PATIENCE):
                 yield
                 if sends:
                     await doing.told.wait()  # queued, and on its way out
@@ -111,7 +114,7 @@ class _Doing:
     what: str
     sends: str
     notes: list[Note] = field(factory=list)
-    told: asyncio.Event = field(factory=asyncio.Event)
+    told: anyio.Event = field(factory=anyio.Event)
 
 
 def _summary(notes: list[Note]) -> str:
@@ -129,43 +132,79 @@ def _summary(notes: list[Note]) -> str:
     )
 
 
-@define
 class Seat:
-    """One person in the conference."""
+    """One person in the conference, in the loop of ``place``. ``home``: the backend of the demo's own."""
 
-    name: str
-    stage: Stage
-    conference: Conference
-    stack: AsyncExitStack
-    camera: Publication | None = None
-    probes: list[StreamProbe] = field(factory=list)
-    _seen: list[ConferenceEvent] = field(factory=list)
-    _changed: asyncio.Condition = field(factory=asyncio.Condition)
+    def __init__(self, name: str, stage: Stage, place: Place, home: Backend) -> None:
+        self.name = name
+        self.stage = stage
+        self.place = place
+        self.home = home
+        self.camera: Publication | None = None
+        self._conference: Conference | None = None
+        self._stack: AsyncExitStack | None = None
+        self._leaving: anyio.Event | None = None
+        self._seen: list[ConferenceEvent] = []
+        self._changed = Signal(home)
+
+    @property
+    def conference(self) -> Conference:
+        """What it knows may be read anywhere; what it does is done in `place`."""
+        if self._conference is None:
+            raise AssertionError
+        return self._conference
 
     @property
     def id(self) -> str:
         """The participant id."""
         return self.conference.own.id
 
-    async def listen(self) -> None:
-        """Tell what happens to the others, until the conference ends."""
-        async for event in self.conference.events():
-            text = sentence(event)
-            if text and not isinstance(event, (ConferenceJoined, Ended)):
-                self.stage.line(self.name, f"sees: {text}")
-            async with self._changed:
-                self._seen.append(event)
-                self._changed.notify_all()
+    # -- in the loop of the place ---
+    async def sit(self, enter: Callable[[AsyncExitStack], Awaitable[Conference]], joined: Callable[[], object]) -> None:
+        """Be in the conference from ``enter`` until `get_up`; ``joined`` is told once in it."""
+        async with AsyncExitStack() as outer:
+            self._conference = await enter(outer)
+            self._leaving = anyio.Event()
+            async with anyio.create_task_group() as tasks, AsyncExitStack() as self._stack:
+                tasks.start_soon(self._listen, self._conference)
+                self.place.tell(joined)
+                await self._leaving.wait()
+                if self._conference.ended is None:
+                    tasks.cancel_scope.cancel()
+
+    async def get_up(self) -> None:
+        """End `sit`."""
+        if self._leaving is not None:
+            self._leaving.set()
+
+    async def subscribe(self, subscription: Subscription) -> None:
+        """Receive a stream until the end."""
+        if self._stack is not None:
+            await self._stack.enter_async_context(subscription)
+
+    async def _listen(self, conference: Conference) -> None:
+        async for event in conference.events():
+            self.place.tell(partial(self._note, event))
+
+    # -- in the loop of the demo ---
+    def _note(self, event: ConferenceEvent) -> None:
+        """Tell what happens to the others."""
+        text = sentence(event)
+        if text and not isinstance(event, (ConferenceJoined, Ended)):
+            self.stage.line(self.name, f"sees: {text}")
+        self._seen.append(event)
+        self._changed.set()
+
+    async def does(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do something to the conference."""
+        return await self.place.do(work)
 
     async def sees(self, kind: type[EventT], what: str, where: Callable[[EventT], bool] = lambda _: True) -> None:
         """Wait until such an event was seen, now or before; a check of the demo."""
-
-        def happened() -> bool:
-            return any(isinstance(event, kind) and where(event) for event in self._seen)
-
         try:
-            async with asyncio.timeout(PATIENCE), self._changed:
-                await self._changed.wait_for(happened)
+            with anyio.fail_after(PATIENCE):
+                while not any(isinstance(event, kind) and where(event) for event in self._seen):
+                    await self._changed.wait()
         except TimeoutError:
             self.stage.must(f"{self.name} sees {what}", ok=False, detail=f"not within {PATIENCE:g} s")
         self.stage.check(f"{self.name} sees {what}", ok=True)

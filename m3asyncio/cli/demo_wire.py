@@ -11,9 +11,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from m3asyncio.http import HttpxTransport
-from m3asyncio.websocket import connect_websocket
-from m3core.client.transports import WebSocket, WebSocketConnect
+from m3core.client.transports import HttpTransport, WebSocket, WebSocketConnect
 from m3core.io import HttpRequest, HttpResponse
 
 SENT: Final = "→"
@@ -59,20 +57,32 @@ class WireLog:
         self.notes: list[Note] = []
         self.listener: Callable[[Note], None] = lambda _: None
 
+    def add(self, note: Note) -> None:
+        """Keep a note."""
+        self.notes.append(note)
+        self.listener(note)
+
+
+class Scribe:
+    """Takes notes of what one person sends and receives; ``tell`` calls a function in the event loop of the log."""
+
+    def __init__(self, log: WireLog, who: str, tell: Callable[[Callable[[], object]], None]) -> None:
+        self._log = log
+        self._who = who
+        self._tell = tell
+
     def add(
         self,
-        who: str,
         arrow: str,
         name: str,
         media_session_type: str = "",
         facts: tuple[tuple[str, object], ...] = (),
     ) -> None:
         """Note a message."""
-        note = Note(time.monotonic(), who, arrow, name, media_session_type, facts)
-        self.notes.append(note)
-        self.listener(note)
+        note = Note(time.monotonic(), self._who, arrow, name, media_session_type, facts)
+        self._tell(lambda: self._log.add(note))
 
-    def message(self, who: str, arrow: str, data: bytes) -> None:
+    def message(self, arrow: str, data: bytes) -> None:
         """Note a WebSocket message."""
         message = json.loads(data)
         payload = message["payload"]
@@ -81,23 +91,22 @@ class WireLog:
         told = tuple((key, value) for key, value in facts.items() if value is None or isinstance(value, bool))
         told += tuple((key, facts[key]) for key in ("kind", "focus", "id", "target") if isinstance(facts.get(key), str))
         told += tuple((f"has_{key}", True) for key in ("video", "screen") if key in payload.get("media", {}))
-        self.add(who, arrow, f"{message['namespace']}.{name}", payload.get("media_session_type", ""), told)
+        self.add(arrow, f"{message['namespace']}.{name}", payload.get("media_session_type", ""), told)
 
 
 class NotingHttp:
-    """httpx, with notes of each request (its path, ids left out)."""
+    """HTTP, with notes of each request (its path, ids left out)."""
 
-    def __init__(self, log: WireLog, who: str) -> None:
-        self._inner = HttpxTransport(local=True)
-        self._log = log
-        self._who = who
+    def __init__(self, inner: HttpTransport, scribe: Scribe) -> None:
+        self._inner = inner
+        self._scribe = scribe
 
     async def request(self, request: HttpRequest) -> HttpResponse:
         """Perform and note."""
         name = f"{request.method} {_ID.sub('<id>', urlsplit(request.url).path)}"
-        self._log.add(self._who, SENT, name)
+        self._scribe.add(SENT, name)
         response = await self._inner.request(request)
-        self._log.add(self._who, RECEIVED, f"{response.status}", "", (("to", name),))
+        self._scribe.add(RECEIVED, f"{response.status}", "", (("to", name),))
         return response
 
     async def aclose(self) -> None:
@@ -108,10 +117,9 @@ class NotingHttp:
 class _NotingWebSocket:
     """A WebSocket, with notes of each message."""
 
-    def __init__(self, inner: WebSocket, log: WireLog, who: str) -> None:
+    def __init__(self, inner: WebSocket, scribe: Scribe) -> None:
         self._inner = inner
-        self._log = log
-        self._who = who
+        self._scribe = scribe
 
     @property
     def close_code(self) -> int | None:
@@ -120,7 +128,7 @@ class _NotingWebSocket:
 
     async def send(self, data: bytes) -> None:
         """Send and note."""
-        self._log.message(self._who, SENT, data)
+        self._scribe.message(SENT, data)
         await self._inner.send(data)
 
     async def ping(self, payload: bytes) -> None:
@@ -130,22 +138,22 @@ class _NotingWebSocket:
     async def messages(self) -> AsyncIterator[bytes]:
         """The messages, noted before anybody sees them."""
         async for data in self._inner.messages():
-            self._log.message(self._who, RECEIVED, data)
+            self._scribe.message(RECEIVED, data)
             yield data
 
     async def close(self, code: int | None) -> None:
         """Close or abort."""
         if code is not None:
-            self._log.add(self._who, SENT, "WebSocket close", "", (("code", code),))
+            self._scribe.add(SENT, "WebSocket close", "", (("code", code),))
         await self._inner.close(code)
 
 
-def noting_connect(log: WireLog, who: str) -> WebSocketConnect:
+def noting_connect(connect: WebSocketConnect, scribe: Scribe) -> WebSocketConnect:
     """A `transports.WebSocketConnect` that takes notes."""
 
-    async def connect(url: str, subprotocols: tuple[str, ...]) -> WebSocket:
+    async def noting(url: str, subprotocols: tuple[str, ...]) -> WebSocket:
         ticket = any(name.startswith("ticket#") for name in subprotocols)
-        log.add(who, SENT, f"WebSocket {urlsplit(url).path}", "", (("ticket", ticket),))
-        return _NotingWebSocket(await connect_websocket(url, subprotocols), log, who)
+        scribe.add(SENT, f"WebSocket {urlsplit(url).path}", "", (("ticket", ticket),))
+        return _NotingWebSocket(await connect(url, subprotocols), scribe)
 
-    return connect
+    return noting

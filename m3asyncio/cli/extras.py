@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from typing import Final
 
 MODULES: Final = {
-    "asyncio": ("httpx", "websockets"),
+    "asyncio": ("anyio", "httpx", "websockets"),
     "cli": ("rich", "PIL"),
     "controller": ("h11", "wsproto"),
     "media": ("aiortc", "av", "numpy"),
+    "trio": ("anyio", "httpx", "trio", "trio_websocket"),
 }
 """The modules of each extra of the distribution that the commands use."""
 

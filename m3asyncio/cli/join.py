@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import getpass
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
+
+from m3asyncio.cli.adapters import Adapter, adapter
+from m3asyncio.cli.line_reader import LineReader
 from m3asyncio.cli.output import Output
 from m3asyncio.cli.publishing import camera, screen
 from m3asyncio.cli.receiver import ReceivedStream, Receiver
 from m3asyncio.cli.script import Heard
 from m3asyncio.cli.taking import Taking, opened
 from m3asyncio.cli.telling import Teller
-from m3asyncio.client import Account, join
+from m3asyncio.cli.trouble import only_error
 from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, StreamStarted, WaitingRoomEntered
 from m3core.conference.state import Participant
@@ -29,22 +32,22 @@ async def run(options: argparse.Namespace) -> int:
     output = Output(json=bool(options.json or options.events or options.commands))
     teller = Teller(output, with_events=bool(options.json or options.events), is_full=bool(options.events))
     folder = _folder(options.save_frames)
-    async with opened(options) as descriptor, _entered(options, teller) as conference:
-        visit = _Visit(conference, teller, folder, descriptor)
+    loop = adapter(options.loop)
+    async with opened(options) as descriptor, _entered(loop, options, teller) as conference:
+        lines = None if descriptor is None else LineReader(descriptor, loop.backend)
+        visit = _Visit(conference, teller, folder, lines)
         try:
-            async with asyncio.timeout(options.seconds):
+            with anyio.move_on_after(options.seconds):
                 await visit.be_there(options)
-        except TimeoutError:
-            pass
         except BaseExceptionGroup as group:
-            raise _only(group) from None
+            raise only_error(group) from None
         finally:
             visit.sum_up()
     return 1 if options.strict and visit.failed else 0
 
 
 @contextlib.asynccontextmanager
-async def _entered(options: argparse.Namespace, teller: Teller) -> AsyncIterator[Conference]:
+async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -> AsyncIterator[Conference]:
     """The conference, joined as a guest, or with an account."""
     name = options.name or _login_name()
     is_inside = False
@@ -55,12 +58,12 @@ async def _entered(options: argparse.Namespace, teller: Teller) -> AsyncIterator
 
     async with contextlib.AsyncExitStack() as stack:
         if options.account:
-            account = await stack.enter_async_context(Account(options.controller, options.token))
+            account = await stack.enter_async_context(loop.account(options.controller, options.token))
             link = InviteLink.parse(options.url, controller=options.controller, allow_private=True)
             invite = await account.ask(VERIFY_INVITE, VerifyInvite(invite_code=link.invite_code))
             joining = account.join(invite.room_id, display_name=name, observe=observe)
         else:
-            joining = join(
+            joining = loop.door.join(
                 options.url,
                 display_name=name,
                 password=options.password,
@@ -73,14 +76,15 @@ async def _entered(options: argparse.Namespace, teller: Teller) -> AsyncIterator
 
 
 class _Visit:
-    """One stay in a conference. ``descriptor``: where lines come from."""
+    """One stay in a conference. ``lines``: what to do meanwhile."""
 
-    def __init__(self, conference: Conference, teller: Teller, folder: Path | None, descriptor: int | None) -> None:
+    def __init__(self, conference: Conference, teller: Teller, folder: Path | None, lines: LineReader | None) -> None:
         self._conference = conference
         self._teller = teller
         self._receiver = Receiver(conference, folder, self._first_frame)
+        self._receiving: set[MediaSessionKey] = set()
         self._heard = Heard(teller.elapsed)
-        self._taking = None if descriptor is None else Taking(conference, descriptor, teller, self._heard)
+        self._taking = None if lines is None else Taking(conference, lines, teller, self._heard)
 
     @property
     def failed(self) -> int:
@@ -90,33 +94,39 @@ class _Visit:
     async def be_there(self, options: argparse.Namespace) -> None:
         """Print, receive, publish and take lines, until the conference ends."""
         self._tell(ConferenceJoined(participant=self._conference.own))
-        async with asyncio.TaskGroup() as tasks:
-            publishing = tasks.create_task(self._publish(options))
+        async with anyio.create_task_group() as tasks:
+            publishing = anyio.CancelScope()
+            tasks.start_soon(self._publish, options, publishing)
             if self._taking is not None:
                 if options.commands is None:
                     self._teller.output.line(("what you type is said to all; /help lists what else there is", "dim"))
-                tasks.create_task(self._taking.run(commands=options.commands is not None, stay=options.stay))
-            receiving: dict[asyncio.Task[None], MediaSessionKey] = {}
+                tasks.start_soon(self._taking.run, options.commands is not None, options.stay)
             async for event in self._conference.events():
                 self._tell(event)
                 for participant, kind in _new_streams(event) if options.receive else []:
                     key = MediaSessionKey(participant.id, kind)
-                    if key not in receiving.values():
-                        task = tasks.create_task(self._receiver.receive(participant, kind))
-                        receiving[task] = key
-                        task.add_done_callback(receiving.pop)
+                    if key not in self._receiving:
+                        self._receiving.add(key)
+                        tasks.start_soon(self._receive, participant, kind)
             self._heard.end()
             if self._taking is not None:
                 self._taking.close()
             publishing.cancel()
 
-    async def _publish(self, options: argparse.Namespace) -> None:
+    async def _receive(self, participant: Participant, kind: MediaSessionType) -> None:
+        try:
+            await self._receiver.receive(participant, kind)
+        finally:
+            self._receiving.discard(MediaSessionKey(participant.id, kind))
+
+    async def _publish(self, options: argparse.Namespace, scope: anyio.CancelScope) -> None:
         name = self._conference.own.display_name
-        if options.publish is not None:
-            video, audio = camera(options.publish, name)
-            await self._conference.publish(video=video, audio=audio)
-        if options.screen is not None:
-            await self._conference.share_screen(screen(options.screen, name))
+        with scope:
+            if options.publish is not None:
+                video, audio = camera(options.publish, name)
+                await self._conference.publish(video=video, audio=audio)
+            if options.screen is not None:
+                await self._conference.share_screen(screen(options.screen, name))
 
     def _tell(self, event: ConferenceEvent) -> None:
         self._teller.event(event)
@@ -184,12 +194,6 @@ def _new_streams(event: ConferenceEvent) -> list[tuple[Participant, MediaSession
             return [(participant, kind) for participant in (*joined, *changed) for kind in participant.streams]
         case _:
             return []
-
-
-def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that made a group of tasks fail: people need not know that there were tasks."""
-    first = group.exceptions[0]
-    return _only(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _folder(path: str | None) -> Path | None:

@@ -7,11 +7,13 @@ those who share it. It reads only when a line is wanted. It is a daemon, and rea
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections import deque
+from functools import partial
 from typing import Final
+
+from m3core.client.loop import Backend, Signal
 
 MAX_LINE: Final = 1 << 20
 """Bytes of a line; what is beyond is dropped."""
@@ -21,12 +23,12 @@ _CHUNK: Final = 1 << 16
 class LineReader:
     """An async iterator of lines without their ends; it ends with the input, or after `close`."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, backend: Backend) -> None:
         self._descriptor = descriptor
-        self._loop = asyncio.get_running_loop()
+        self._portal = backend.portal()
         self._lines: deque[str] = deque()
         self._rest = bytearray()
-        self._ready = asyncio.Event()
+        self._ready = Signal(backend)
         self._is_over = False
         self._is_reading = False
         self._wanted = threading.Semaphore(0)
@@ -39,7 +41,6 @@ class LineReader:
         while not self._lines:
             if self._is_over:
                 raise StopAsyncIteration
-            self._ready.clear()
             self._read()
             await self._ready.wait()
         return self._lines.popleft()
@@ -70,10 +71,7 @@ class LineReader:
                 chunk = os.read(self._descriptor, _CHUNK)
             except OSError:  # the terminal has gone
                 chunk = b""
-            try:
-                self._loop.call_soon_threadsafe(self._take, chunk)
-            except RuntimeError:  # the loop is closed: nobody wants to know
-                return
+            self._portal(partial(self._take, chunk))
 
     def _take(self, chunk: bytes) -> None:
         self._is_reading = False

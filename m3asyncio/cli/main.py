@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import argparse
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from m3asyncio.cli.extras import missing_extra
 from m3asyncio.cli.options import parse
-from m3asyncio.cli.trouble import error_line
+from m3asyncio.cli.trouble import error_line, only_error
 from m3core.errors import M3Error
 
 OK: Final = 0
@@ -23,24 +23,23 @@ INTERRUPTED: Final = 130
 STOP_TIMEOUT: Final = 1.8
 """Seconds from Ctrl-C until the process is ended, whatever still holds it."""
 
-_EXTRAS: Final = {
-    "demo": ("cli", "asyncio", "controller", "media"),
-    "serve": ("cli", "asyncio", "controller", "media"),
-    "join": ("cli", "asyncio", "media"),
-}
+_EXTRAS: Final = {"demo": ("controller", "media"), "serve": ("controller", "media"), "join": ("media",)}
+"""Besides `cli` and those of the event loop."""
+_LOOPS: Final = {"asyncio": ("asyncio",), "trio": ("trio",), "both": ("asyncio", "trio")}
+"""The event loops of ``--loop``, as their extras are called; the first is that of the main thread."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
     options = parse(arguments)
-    needed = _EXTRAS[options.command]
+    loops, needed = _LOOPS[options.loop], _EXTRAS[options.command]
     if options.command == "join" and not (options.receive or options.publish or options.screen):
-        needed = tuple(extra for extra in needed if extra != "media")
-    if line := missing_extra(needed):
+        needed = ()
+    if line := missing_extra(("cli", *loops, *needed)):
         return _fail(f"m3 {options.command}: {line}", USAGE)
     try:
         module = importlib.import_module(f"m3asyncio.cli.{options.command}")
-        code = _run(module.run(options), stopped=INTERRUPTED if options.command == "demo" else OK)
+        code = _run(module.run, options, loops[0], stopped=INTERRUPTED if options.command == "demo" else OK)
     except KeyboardInterrupt:
         code = INTERRUPTED if options.command == "demo" else OK
     except BrokenPipeError:
@@ -54,37 +53,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(work: Coroutine[Any, Any, int], *, stopped: int) -> int:
+def _run(
+    work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse.Namespace, loop: str, *, stopped: int
+) -> int:
     """Run ``work``; SIGINT and SIGTERM cancel it, and then it is over within `STOP_TIMEOUT`."""
+    import anyio
+    from anyio.abc import TaskStatus
+
     asked = False
 
-    async def supervise() -> int:
-        loop = asyncio.get_running_loop()
-        task = asyncio.ensure_future(work)
-
-        def stop() -> None:
-            nonlocal asked
-            if asked:
-                os._exit(stopped)  # asked twice: the person does not want to wait
-            asked = True
-            task.cancel()
-            loop.call_later(STOP_TIMEOUT, os._exit, stopped)
-
-        with contextlib.suppress(NotImplementedError):  # Windows: `__main__` ends the process at once
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stop)
+    async def listen(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
+        nonlocal asked
         try:
-            return await task
-        except asyncio.CancelledError:
-            if asked:
-                return stopped
-            raise
-        except Exception:
-            if asked:
-                return stopped  # what breaks while everything is being torn down is no news
-            raise
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                task_status.started()
+                async for _ in signals:
+                    if asked:
+                        os._exit(stopped)  # asked twice: the person does not want to wait
+                    asked = True
+                    _end_later(stopped)
+                    scope.cancel()
+        except NotImplementedError:  # asyncio on Windows: `__main__` ends the process at once
+            task_status.started()
 
-    return asyncio.run(supervise())
+    async def supervise() -> int:
+        code = stopped
+        async with anyio.create_task_group() as tasks:
+            with anyio.CancelScope() as scope:
+                await tasks.start(listen, scope)
+                code = await work(options)
+            tasks.cancel_scope.cancel()
+        return code
+
+    try:
+        return anyio.run(supervise, backend=loop)
+    except BaseExceptionGroup as group:
+        if asked:
+            return stopped  # what breaks while everything is being torn down is no news
+        raise only_error(group) from None
+
+
+def _end_later(code: int) -> None:
+    """End the process in `STOP_TIMEOUT`, whatever still holds it."""
+    timer = threading.Timer(STOP_TIMEOUT, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
 
 
 def _fail(line: str, code: int) -> int:

@@ -79,6 +79,7 @@ def _add_demo(commands: _Commands) -> None:
         "  m3 demo\n"
         "  m3 demo --seconds 10 --picture seen.png\n"
         "  m3 demo --file clip.mp4      Ada publishes the clip instead of a test pattern\n"
+        "  m3 demo --loop both          Ada on asyncio, Bob on trio\n"
         "  m3 demo --json | tail -1     for programs\n\n" + EXIT_CODES.format(stop=""),
     )
     parser.add_argument(
@@ -90,6 +91,7 @@ def _add_demo(commands: _Commands) -> None:
     parser.add_argument(
         "--json", action="store_true", help="the last line of stdout is one JSON object; the rest: stderr"
     )
+    _add_loop(parser, "asyncio", "trio", "both")
     _add_debug(parser)
 
 
@@ -123,6 +125,7 @@ def _add_serve(commands: _Commands) -> None:
     parser.add_argument("--participant-limit", type=_count, metavar="N", help="how many may be in (from level 0.3 on)")
     parser.add_argument("--time-limit", type=_seconds, metavar="N", help="seconds that it lasts (from level 0.3 on)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of text")
+    _add_loop(parser, "asyncio", "trio")
     _add_debug(parser)
 
 
@@ -171,7 +174,13 @@ def _add_join(commands: _Commands) -> None:
     given.add_argument("--commands", metavar="-|FILE", help="carry out JSON lines of standard input or a file")
     parser.add_argument("--stay", action="store_true", help="stay when the input ends")
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a line of --commands failed")
+    _add_loop(parser, "asyncio", "trio")
     _add_debug(parser)
+
+
+def _add_loop(parser: argparse.ArgumentParser, *loops: str) -> None:
+    both = "; both: the owner on asyncio, the guest on trio" if "both" in loops else ""
+    parser.add_argument("--loop", choices=loops, default=loops[0], help=f"the event loop ({loops[0]}){both}")
 
 
 def _add_debug(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+import anyio
+import anyio.to_thread
 
 from m3core.client.conference import Conference
 from m3core.client.publication import Subscription
@@ -54,9 +56,9 @@ class Receiver:
         self.streams.append(received)
         started = time.monotonic()
         try:
-            async with self._conference.subscribe(participant, kind) as stream, asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._video(stream, received, started))
-                tasks.create_task(self._audio(stream, received))
+            async with self._conference.subscribe(participant, kind) as stream, anyio.create_task_group() as tasks:
+                tasks.start_soon(self._video, stream, received, started)
+                tasks.start_soon(self._audio, stream, received)
         except (CallError, MediaError, LocalProtocolError) as error:
             # The sender may have stopped while we asked.
             self.troubles.append(f"{received.sender}'s {kind.value}: {error}")
@@ -70,7 +72,7 @@ class Receiver:
                 self._first_frame(received)
             if self._folder is not None and frame.time >= next_picture:
                 next_picture = frame.time + SAVE_INTERVAL
-                await asyncio.to_thread(self._save, self._folder, received, frame)
+                await anyio.to_thread.run_sync(self._save, self._folder, received, frame)
 
     async def _audio(self, stream: Subscription, received: ReceivedStream) -> None:
         async for _frame in stream.audio:

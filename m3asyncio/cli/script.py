@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import typing
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+import anyio
+
 from m3asyncio.cli.catalogue import Catalogue
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import Plain, event_line, plain
+from m3asyncio.cli.places import breakout_room
 from m3asyncio.cli.publishing import camera, screen
 from m3core.client.conference import Conference
 from m3core.client.publication import Publication
@@ -30,19 +32,23 @@ class Heard:
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
         self._events: deque[dict[str, Plain]] = deque(maxlen=MAX_HEARD)
-        self._more = asyncio.Event()
-        self.is_over = asyncio.Event()
+        self._more = anyio.Event()
+        self.is_over = anyio.Event()
         """Set when the conference has ended."""
 
     def put(self, event: ConferenceEvent) -> None:
         """Something happened."""
         self._events.append(event_line(event, self._elapsed()))
-        self._more.set()
+        self._wake()
 
     def end(self) -> None:
         """Nothing will happen any more."""
         self.is_over.set()
-        self._more.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        more, self._more = self._more, anyio.Event()
+        more.set()
 
     async def next(self, name: str, where: Mapping[str, object]) -> dict[str, Plain]:
         """The first event that fits; it and all before it are forgotten. Raises `ConferenceEnded`."""
@@ -53,7 +59,6 @@ class Heard:
                     return event
             if self.is_over.is_set():
                 raise ConferenceEnded("closed")
-            self._more.clear()
             await self._more.wait()
 
 
@@ -78,18 +83,15 @@ class Script:
             near = difflib.get_close_matches(event, names) or names
             raise WrongArgument(f"there is no such event; there is: {', '.join(near)}", "event")
         try:
-            async with asyncio.timeout(timeout):
+            with anyio.fail_after(timeout):
                 return await self._heard.next(event, where or {})
         except TimeoutError:
             raise TimeoutError(f"no {event} within {timeout:g} s") from None
 
     async def sleep(self, seconds: float) -> None:
         """Do nothing for so long, or until the conference ends."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._heard.is_over.wait()
-        except TimeoutError:
-            return
+        with anyio.move_on_after(seconds):
+            await self._heard.is_over.wait()
 
     async def publish(self, source: str = "pattern") -> None:
         """Publish camera and microphone: a test pattern with a tone, or a media file."""
@@ -122,6 +124,14 @@ class Script:
     async def help(self) -> dict[str, str]:
         """Every command with its arguments."""
         return {name: known.usage for name, known in self.catalogue.items()}
+
+    async def switch_room(self, room: str | None = None) -> None:
+        """Go into a breakout room, named by its name or id, or back into the main room (null)."""
+        try:
+            found = breakout_room(self._conference.state.breakout, room)
+        except WrongArgument as error:
+            raise error.within("room") from None
+        await self._conference.switch_room(found)
 
     async def leave(self) -> None:
         """Leave the conference."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 
+import anyio
+
+from m3asyncio.cli.adapters import adapter
 from m3asyncio.cli.output import Output
-from m3asyncio.server import serve
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
 from m3core.errors import TransportError
@@ -23,6 +24,7 @@ async def run(options: argparse.Namespace) -> int:
         time_limit=options.time_limit,
     )
     where = (options.host, options.port)
+    serve = adapter(options.loop).serve
     async with serve(*where, public_url=options.public_url, owner_token=options.token, config=config) as server:
         if not is_local(server.base_url) and not server.base_url.startswith("https://"):
             raise TransportError(
@@ -42,5 +44,5 @@ async def run(options: argparse.Namespace) -> int:
             output.line("  to moderate  ", (moderate, "bold"))
         output.line("")
         output.line(("Ctrl-C ends it.", "dim"))
-        await asyncio.Event().wait()
+        await anyio.sleep_forever()
     return 0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskStatus
 
 from m3asyncio.cli.bot import Bot
 from m3asyncio.cli.line_reader import LineReader
@@ -25,7 +29,8 @@ STDIN: Final = 0
 async def opened(options: argparse.Namespace) -> AsyncIterator[int | None]:
     """The descriptor that lines come from; None if nothing is to be read. Raises `OSError`."""
     if options.commands not in (None, "-"):
-        with await asyncio.to_thread(open, options.commands, "rb", buffering=0) as file:  # a named pipe may take long
+        opening = partial(open, options.commands, "rb", buffering=0)  # a named pipe may take long
+        with await anyio.to_thread.run_sync(opening, abandon_on_cancel=True) as file:
             yield file.fileno()
     elif options.commands == "-" or _is_typed(options):
         yield STDIN
@@ -45,12 +50,12 @@ def _is_typed(options: argparse.Namespace) -> bool:
 
 
 class Taking:
-    """Reads lines from a descriptor and does what they ask for, until their end or that of the conference."""
+    """Takes lines and does what they ask for, until their end or that of the conference."""
 
-    def __init__(self, conference: Conference, descriptor: int, teller: Teller, heard: Heard) -> None:
+    def __init__(self, conference: Conference, lines: LineReader, teller: Teller, heard: Heard) -> None:
         self._conference = conference
         self._teller = teller
-        self._lines = LineReader(descriptor)
+        self._lines = lines
         self._bot = Bot(conference, heard, teller.output.object)
 
     @property
@@ -58,7 +63,7 @@ class Taking:
         """How many commands failed."""
         return self._bot.failed
 
-    async def run(self, *, commands: bool, stay: bool) -> None:
+    async def run(self, commands: bool, stay: bool) -> None:
         """Take lines; then leave, unless ``stay``."""
         if commands:
             await self._bot.run(self._lines)
@@ -73,11 +78,14 @@ class Taking:
 
     async def _type(self) -> None:
         typed = TypedLines(self._conference, self._say)
-        async with asyncio.TaskGroup() as begun:
+        async with anyio.create_task_group() as begun:
             async for text in self._lines:
-                begun.create_task(self._enter(typed, text))
+                await begun.start(self._enter, typed, text)
 
-    async def _enter(self, typed: TypedLines, text: str) -> None:
+    async def _enter(
+        self, typed: TypedLines, text: str, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        task_status.started()  # the next line goes on when this one waits: what they send is sent in their order
         try:
             await typed.enter(text)
         except M3Error as error:

@@ -7,6 +7,20 @@ from typing import Final
 from m3core.errors import ApiError, CallRefused
 
 
+def all_errors(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """The errors in a group of groups."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += all_errors(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def only_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that made a group of tasks fail: people need not know that there were tasks, or were cancelled."""
+    errors = all_errors(group)
+    return next((error for error in errors if isinstance(error, Exception)), errors[0])
+
+
 def error_line(error: Exception) -> str:
     """What went wrong, and a hint where there is one."""
     text = " ".join(str(error).split()) or type(error).__name__

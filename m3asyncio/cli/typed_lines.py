@@ -8,6 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from m3asyncio.cli.catalogue import people_of
+from m3asyncio.cli.places import breakout_room
 from m3core.client.conference import Conference
 from m3core.conference.state import Participant
 from m3core.errors import LocalProtocolError
@@ -39,6 +40,7 @@ class TypedLines:
             "lower": _Slash("", "lower your hand", lambda _: conference.lower_hand()),
             "vote": _Slash("NUMBER", "vote in the poll that runs", self._vote),
             "who": _Slash("", "who is here, and who waits", self._who),
+            "room": _Slash("[NAME]", "go into a breakout room, or back into the main room", self._room),
             "kick": _Slash("NAME", "send somebody away", self._kick, for_moderators=True),
             "accept": _Slash("NAME", "let somebody in who waits", self._accept, for_moderators=True),
             "mute": _Slash("NAME", "ask somebody to mute", self._mute, for_moderators=True),
@@ -83,6 +85,10 @@ class TypedLines:
         if not rest.startswith('"') or len(several) < 2:
             raise LocalProtocolError('/poll "TOPIC" A | B | C')
         await self._conference.polls.start(topic, several, duration=POLL_DURATION)
+
+    async def _room(self, rest: str) -> None:
+        named = _unquoted(rest) if rest else None
+        await self._conference.switch_room(breakout_room(self._conference.state.breakout, named))
 
     async def _kick(self, rest: str) -> None:
         await self._conference.moderation.kick(self._find(_unquoted(rest)))

@@ -202,7 +202,7 @@ class Life:
         outbox.signaling.close()
         self.keepalive.stop()
         detail = reason or (f"close code {code}" if code else "no close frame")
-        if self._step is Phase.LEAVING:
+        if self._step in {Phase.LEAVING, Phase.ENDED}:  # an end is an end, whoever hears of it late
             self._end(EndReason.LEFT)
         elif self.expected_end is not None:
             self._end(self.expected_end)

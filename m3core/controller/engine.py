@@ -99,6 +99,8 @@ class Controller:
             self._subprotocols -= {Subprotocol.OPENTALK}
         self._last_peer = 0
         self._last_command = 0
+        self._relayed = (self.now, self.in_utc(0.0, digits=0))
+        """The last answer of `relayed`: it is asked for many times in one instant."""
 
     # -- the contract ---
     def outputs(self) -> Iterator[Output]:
@@ -219,7 +221,11 @@ class Controller:
 
     def relayed(self) -> Timestamp:
         """Now, in whole seconds."""
-        return self.in_utc(0.0, digits=0)
+        at, told = self._relayed
+        if at != self.now:
+            told = self.in_utc(0.0, digits=0)
+            self._relayed = (self.now, told)
+        return told
 
     def in_utc(self, seconds: float, *, digits: int = 9) -> Timestamp:
         """The instant that is so many seconds from now."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
+
+from attrs import frozen
 
 from m3core.controller.module import Module, Occasion
 from m3core.controller.participant import Participant
@@ -12,22 +14,35 @@ from m3core.messages.participants import ControlState, MediaState, ParticipantEn
 from m3core.values import MediaSessionType, Timestamp
 
 
+@frozen
+class _AsLeft:
+    """Of somebody who left: its entry, which is the same for everybody who joins later."""
+
+    entry: ParticipantEntry
+
+
 class Entries:
     """Makes entries. ``tells_owner``: they say who owns the room (L 0.16)."""
 
-    def __init__(self, modules: Iterable[Module], *, tells_owner: bool) -> None:
-        self._modules = tuple(modules)
+    def __init__(self, modules: Collection[Module], *, tells_owner: bool) -> None:
+        self._joining = tuple(module for module in modules if type(module).join_data is not Module.join_data)
+        self._of_peers = tuple(module for module in modules if type(module).peer_data is not Module.peer_data)
         self._tells_owner = tells_owner
 
     def others(self, joiner: Participant) -> tuple[ParticipantEntry, ...]:
         """The `participants` of a `join_success`: those who left included."""
         room = joiner.room
         visible = [other for other in room.others(joiner) if other.is_visible]
-        return tuple(self._entry(other, joiner) for other in (*visible, *room.gone.values()))
+        left = (self._entry_as_left(other, joiner) for other in room.gone.values())
+        return (*(self._entry(other, joiner) for other in visible), *left)
+
+    def forget_left(self, participant: Participant) -> None:
+        """Somebody who left is about to come in again."""
+        participant.states.drop(_AsLeft)
 
     def join_data(self, joiner: Participant) -> dict[str, Any]:
         """The keys of the namespaces in `join_success`."""
-        data = {module.NAMESPACE: module.join_data(joiner) for module in self._modules}
+        data = {module.NAMESPACE: module.join_data(joiner) for module in self._joining}
         return {namespace: value for namespace, value in data.items() if value is not None}
 
     def joined(self, participant: Participant, receiver: Participant, timestamp: Timestamp) -> control.Joined:
@@ -58,8 +73,18 @@ class Entries:
             **self._peer_data(participant, Occasion.JOIN_SUCCESS, receiver),
         )
 
+    def _entry_as_left(self, participant: Participant, receiver: Participant) -> ParticipantEntry:
+        """Made once, of whoever has no groups: these are told to those who share them."""
+        if participant.groups is not None:
+            return self._entry(participant, receiver)
+        known = participant.states.find(_AsLeft)
+        if known is None:
+            known = _AsLeft(self._entry(participant, receiver))
+            participant.states.put(known)
+        return known.entry
+
     def _peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> dict[str, Any]:
-        data = {module.NAMESPACE: module.peer_data(peer, occasion, receiver) for module in self._modules}
+        data = {module.NAMESPACE: module.peer_data(peer, occasion, receiver) for module in self._of_peers}
         return {namespace: value for namespace, value in data.items() if value is not None}
 
 

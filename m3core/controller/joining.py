@@ -78,6 +78,7 @@ class Joining:
         self._leave_room(participant, control.LeftReason.SENT_TO_WAITING_ROOM)
         participant.left_at = None
         participant.was_inside = True
+        self._entries.forget_left(participant)
         del participant.room.gone[participant.id]
         self._wait(participant)
 

@@ -16,7 +16,9 @@ from m3core.limits import TICKET_LENGTH, TICKET_LIFETIME
 from m3core.rest.rooms import StartResponse
 from m3core.values import BreakoutRoomId, ParticipantId, ParticipationKind, Secret, format_uuid
 
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_LETTERS = bytes(_ALPHABET[byte % 62] for byte in range(256))
+_FAVOURING = bytes(range(248, 256))
 
 
 @frozen(kw_only=True)
@@ -85,7 +87,7 @@ class Tickets:
     def _token(self, text: str = "") -> Secret:
         """64 characters; bytes that would favour some of the 62 letters are thrown away."""
         while len(text) < TICKET_LENGTH:
-            text += "".join(_ALPHABET[byte % 62] for byte in self._entropy(96) if byte < 248)
+            text += self._entropy(96).translate(_LETTERS, _FAVOURING).decode("ascii")
         return Secret(text[:TICKET_LENGTH])
 
 

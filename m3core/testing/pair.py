@@ -147,6 +147,9 @@ class World:
                 self.drain(client)
                 self.controller.connection_lost(server_side, self.now)
                 self.drain_server()
+        # The other end may not know of it yet, or have closed it already, and the news of that was lost as well.
+        if (connection := client.conference.outbox.connection) is not None:
+            client.tell(lambda conference, now: conference.connection_lost(connection, now))
 
     def gone(self, client: Client) -> None:
         """As `cut`, and ``client`` does not come back."""

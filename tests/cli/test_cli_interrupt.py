@@ -51,9 +51,11 @@ def interrupted(command: tuple[str, ...], where: Path, until: str, number: signa
     return process.returncode, "".join(printed) + rest
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.Signals) -> None:
-    command = (*M3, "demo", "--seconds", "30")
+@pytest.mark.parametrize(
+    ("number", "loop"), [(signal.SIGINT, "asyncio"), (signal.SIGTERM, "trio"), (signal.SIGINT, "both")]
+)
+def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.Signals, loop: str) -> None:
+    command = (*M3, "demo", "--seconds", "30", "--loop", loop)
     code, printed = interrupted(command, tmp_path, "has Ada's screen", number)
     assert code == 130
     for word in ("Traceback", "Error", "Warning", "never retrieved"):
@@ -61,33 +63,37 @@ def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.
 
 
 STUCK = """
-import asyncio
+import argparse, os, signal, sys
+import anyio
 from m3asyncio.cli import main
-main.STOP_TIMEOUT = 0.05
-async def work():
+main.STOP_TIMEOUT = float(sys.argv[2])
+async def work(_):
     print("working", flush=True)
-    while True:
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            print("stopping takes for ever", flush=True)
-raise SystemExit(main._run(work(), stopped=130))
+    try:
+        await anyio.sleep_forever()
+    finally:
+        print("stopping takes for ever", flush=True)
+        if sys.argv[3:]:
+            os.kill(os.getpid(), signal.SIGINT)
+        with anyio.CancelScope(shield=True):
+            await anyio.sleep_forever()
+raise SystemExit(main._run(work, argparse.Namespace(), sys.argv[1], stopped=130))
 """
 
 
-def test_what_hangs_while_it_stops_is_ended(tmp_path: Path) -> None:
-    code, printed = interrupted((sys.executable, "-c", STUCK), tmp_path, "working", signal.SIGINT)
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_what_hangs_while_it_stops_is_ended(tmp_path: Path, loop: str) -> None:
+    command = (sys.executable, "-c", STUCK, loop, "0.05")
+    code, printed = interrupted(command, tmp_path, "working", signal.SIGINT)
     assert code == 130
     assert printed == "working\nstopping takes for ever\n"
 
 
-def test_who_asks_twice_does_not_wait(tmp_path: Path) -> None:
-    script = STUCK.replace("0.05", "3600").replace('ever", flush=True)', 'ever", flush=True); ' + AGAIN)
-    code, _ = interrupted((sys.executable, "-c", script), tmp_path, "working", signal.SIGINT)
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_who_asks_twice_does_not_wait(tmp_path: Path, loop: str) -> None:
+    command = (sys.executable, "-c", STUCK, loop, "3600", "again")
+    code, _ = interrupted(command, tmp_path, "working", signal.SIGINT)
     assert code == 130
-
-
-AGAIN = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
 
 
 def test_ctrl_c_while_the_command_is_still_being_loaded(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from m3asyncio.cli.demo_probe import StreamProbe
 from m3asyncio.cli.demo_steps import missing_steps, sequences
 from m3asyncio.cli.demo_wire import Note, WireLog
+from m3asyncio.loop import BACKEND
 from m3asyncio.pattern import draw
 from m3core.media import VideoFrame
 
@@ -14,9 +17,13 @@ BLACK = VideoFrame.from_rgb(320, 240, bytes(320 * 240 * 3))
 GREY = VideoFrame.from_rgb(320, 240, b"\x80" * (320 * 240 * 3))
 
 
+def _at_once(what: Callable[[], object]) -> None:
+    what()
+
+
 def probe_of(*frames: VideoFrame, pattern: str = "Bob", muted: bool = False) -> StreamProbe:
     """A probe of Bob's camera that was shown ``frames``."""
-    probe = StreamProbe("Ada", "Bob", "video", pattern)
+    probe = StreamProbe("Ada", "Bob", "video", pattern, home=BACKEND, tell=_at_once)
     probe.muted = muted
     for frame in frames:
         probe.video_frames += 1
@@ -60,7 +67,7 @@ def capture() -> list[Note]:
     log = WireLog()
     for sequence in sequences("Ada", "Bob"):
         for step in sequence:
-            log.add(step.who, step.arrow, step.name, step.media_session_type, step.facts)
+            log.add(Note(0.0, step.who, step.arrow, step.name, step.media_session_type, step.facts))
     return log.notes
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from cli_helpers import TIMEOUT, environment
 
 from m3asyncio.cli.line_reader import MAX_LINE, LineReader
+from m3asyncio.loop import BACKEND
 
 
 def with_pipe(work: Callable[[LineReader, int], Awaitable[None]]) -> None:
@@ -19,7 +20,7 @@ def with_pipe(work: Callable[[LineReader, int], Awaitable[None]]) -> None:
     reading, writing = os.pipe()
 
     async def main() -> None:
-        reader = LineReader(reading)
+        reader = LineReader(reading, BACKEND)
         await work(reader, writing)
         reader.close()
 
@@ -47,7 +48,7 @@ def test_lines_of_a_file(tmp_path: Path) -> None:
 
     async def main() -> list[str]:
         with path.open("rb") as file:
-            return [line async for line in LineReader(file.fileno())]
+            return [line async for line in LineReader(file.fileno(), BACKEND)]
 
     assert asyncio.run(main()) == [str(number) for number in range(50_000)]
 
@@ -88,7 +89,7 @@ def test_what_cannot_be_read_has_no_lines() -> None:
         reading, writing = os.pipe()
         os.close(reading)
         os.close(writing)
-        return await _all(LineReader(reading))
+        return await _all(LineReader(reading, BACKEND))
 
     assert asyncio.run(main()) == []
 
@@ -96,8 +97,9 @@ def test_what_cannot_be_read_has_no_lines() -> None:
 WAITS = """
 import asyncio
 from m3asyncio.cli.line_reader import LineReader
+from m3asyncio.loop import BACKEND
 async def main():
-    reader = LineReader(0)
+    reader = LineReader(0, BACKEND)
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(anext(reader))
         while reader._thread is None:

@@ -9,7 +9,7 @@ from types import ModuleType
 import anyio
 import pytest
 from blockbuster import BlockingError
-from blocking import watching
+from blocked_calls import watching
 from places import ADAPTERS
 
 PATIENCE = 20.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
@@ -131,13 +131,16 @@ class ChatModule(ClientModule[ChatState]):
                 talk.touch()
                 talk.unread, talk.last_seen = 0, command.timestamp
 
-    def _restore(self, before: Talks, key: Key, history: Iterable[chat.StoredMessage], seen: Timestamp | None) -> None:
+    def _restore(
+        self, before: Talks, key: Key, history: tuple[chat.StoredMessage, ...], seen: Timestamp | None
+    ) -> None:
         known = before.get(key) or Talk(key)
         talk = self._talks.open(key)
         talk.last_seen = max(seen, known.last_seen, key=instant)
         talk.unread, talk.dropped = known.unread, known.dropped
         messages = dict(known.messages) if key[0] is ChatScope.PRIVATE else {}
-        messages |= {stored.id: self._message(stored, key) for stored in history}
+        # Oldest first, so that what was said in one instant keeps its order.
+        messages |= {stored.id: self._message(stored, key) for stored in reversed(history)}
         newest = max((instant(message.timestamp) for message in known.messages.values()), default=0)
         for message in sorted(messages.values(), key=lambda message: instant(message.timestamp)):
             at = instant(message.timestamp)

@@ -15,6 +15,7 @@ from m3core.errors import LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_PAST_POLLS
 from m3core.messages import Command, Event, polls
 from m3core.messages.control import JoinSuccess
+from m3core.messages.polls import PollsErrorCode
 from m3core.values import PollId, Timestamp
 
 if TYPE_CHECKING:
@@ -119,8 +120,12 @@ class PollsModule(ClientModule[PollsState]):
         self._dropped = 0
         self._missed = False
         """A poll began that we were not told of."""
-        self._voted_before: frozenset[int] = frozenset()
-        """What stands if our last vote is refused."""
+        self._left: Poll | None = None
+        """The last poll of the rooms that we left: in case we come back to it."""
+        self._held: frozenset[int] | None = None
+        """What we voted for as far as we will hear nothing more of it; None: nothing."""
+        self._votes: list[polls.Vote] = []
+        """The votes after that, in order: any of them may still be refused."""
 
     def build(self) -> PollsState:
         """The snapshot."""
@@ -132,24 +137,26 @@ class PollsModule(ClientModule[PollsState]):
             polls.Started: self._started,
             polls.LiveUpdate: self._live_update,
             polls.Done: self._done,
-            polls.Error: lambda event: self._refuse(event.error.value),
+            polls.Error: self._error,
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """The poll that runs; our own vote is known if we cast it before a connection was lost."""
-        before, self._running = self._running, None
+        """The poll that runs; our own vote is known if we cast it before we were away."""
+        before, self._running = self._running or self._left, None
         self._missed = False
+        self._begin_votes()
         if join.polls is not None:
             running = _poll(join.polls, join.polls.started)
             if before is not None and before.id == running.id:
                 running = evolve(running, choices=before.choices, own_choices=before.own_choices)
+                self._held = before.own_choices or None
             else:
                 self._missed = True
             self._running = running
 
     def left(self) -> None:
         """Polls belong to the room."""
-        self._running = None
+        self._running, self._left = None, self._running or self._left
         self._past.clear()
         self._dropped = 0
 
@@ -164,18 +171,45 @@ class PollsModule(ClientModule[PollsState]):
     def sent(self, command: Command) -> None:
         """Most servers do not answer a vote."""
         if isinstance(command, polls.Vote) and self._running is not None:
-            self._voted_before = self._running.own_choices
-            chosen = command.choice_ids if command.choice_id is None else (command.choice_id,)
-            self._running = evolve(self._running, own_choices=frozenset(chosen or ()))
+            while self._votes and not self._is_open(self._votes[0]):
+                self._held = _chosen(self._votes.pop(0))
+            self._votes.append(command)
+            self._running = evolve(self._running, own_choices=_chosen(command))
 
     def refused(self, command: Command) -> None:
-        """The vote before it stands."""
-        running = self._running
-        if isinstance(command, polls.Vote) and running is not None and running.id == command.poll_id:
-            self._running = evolve(running, own_choices=self._voted_before)
+        """The last vote that was not refused stands."""
+        if isinstance(command, polls.Vote) and self._running is not None and self._running.id == command.poll_id:
+            self._votes = [vote for vote in self._votes if vote is not command]
+            own = _chosen(self._votes[-1]) if self._votes else self._held or frozenset()
+            self._running = evolve(self._running, own_choices=own)
+
+    def _begin_votes(self) -> None:
+        self._held = None
+        self._votes = []
+
+    def _is_open(self, vote: polls.Vote) -> bool:
+        return self._conference.calls.acknowledged_by(polls.Vote, lambda command: command is vote) is not None
+
+    def _error(self, event: polls.Error) -> None:
+        """Errors do not say whose they are, but some can not mean the oldest vote: the first one counts."""
+        match event.error:
+            case PollsErrorCode.VOTED_ALREADY:
+                suspects = self._votes if self._held is not None else self._votes[1:]
+            case PollsErrorCode.MULTIPLE_CHOICES_NOT_ALLOWED:
+                suspects = [vote for vote in self._votes if len(_chosen(vote)) > 1]
+            case _:
+                suspects = []
+        call = self._conference.calls.acknowledged_by(
+            polls.Vote, lambda command: any(command is vote for vote in suspects)
+        )
+        if call is None:
+            self._refuse(event.error.value)
+        else:
+            self._conference.dispatcher.refuse_call(call, event.error.value)
 
     def _started(self, event: polls.Started) -> None:
         running = self._running = _poll(event, event.timestamp)
+        self._begin_votes()
         self._notify(PollStarted(poll=running))
         self._acknowledge(polls.Start, lambda command: command.topic.strip() == running.topic.strip(), result=running)
 
@@ -215,6 +249,10 @@ def _poll(told: polls.Started | polls.JoinData, started: Timestamp | None) -> Po
         started_at=started,
         ends_at=ends_at,
     )
+
+
+def _chosen(vote: polls.Vote) -> frozenset[int]:
+    return frozenset(vote.choice_ids or ()) if vote.choice_id is None else frozenset({vote.choice_id})
 
 
 def _counted(poll: Poll, results: Iterable[polls.ChoiceResult]) -> Poll:

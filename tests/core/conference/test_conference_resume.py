@@ -41,6 +41,7 @@ from m3core.io import CallId, ClosePeer, Down, Failed, MediaReport, OpenPublishe
 from m3core.limits import (
     CONNECT_TIMEOUT,
     JOIN_TIMEOUT,
+    LEAVE_TIMEOUT,
     NEGOTIATION_TIMEOUT,
     RECONNECT_CAP,
     RECONNECT_MIN,
@@ -725,6 +726,23 @@ def test_the_way_back_may_lead_through_the_waiting_room() -> None:
     script.hear("moderation", message="accepted")
     script.join(person(OTHER, "Bob"))
     assert len(script.of(Resumed)) == 1
+
+
+def test_who_has_left_does_not_come_back_when_the_connection_is_gone_at_last() -> None:
+    script = Script()
+    script.enter(person(OTHER, "Bob"))
+    script.lose()
+    script.await_attempt()
+    script.answer_all()
+    script.connect()
+    script.hear("moderation", message="in_waiting_room")
+    script.give(lambda c, now: c.leave(now))
+    script.sleep(LEAVE_TIMEOUT)
+    assert script.phase() is Phase.ENDED
+    script.lose()
+    assert script.phase() is Phase.ENDED
+    assert script.conference.deadline is None
+    assert [event.reason for event in script.of(Ended)] == [EndReason.LEFT]
 
 
 @pytest.mark.parametrize("how", ["cancel", "refuse"])

@@ -281,3 +281,10 @@ def test_a_mark_in_a_conversation_that_is_not_there_begins_none() -> None:
     mark = SetLastSeenTimestamp(scope=ChatScope.GROUP, target="staff", timestamp=Timestamp("2024-03-05T09:30:00Z"))
     room.client.do(lambda conference, now: conference.command(mark, now))
     assert room.state().chat.groups == {}
+
+
+def test_what_was_said_in_one_instant_keeps_its_order() -> None:
+    room = Room(chat=join_data())
+    at_once = [{**stored(number), "timestamp": "2024-03-05T09:30:00Z"} for number in (3, 2, 1)]
+    room.resume(chat=join_data(room_history=at_once))
+    assert texts(room.state().chat.room) == ["text 1", "text 2", "text 3"]

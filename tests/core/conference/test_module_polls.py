@@ -176,3 +176,30 @@ def test_past_polls_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         room.hear("polls", "done", id=POLL, results=results(0, 0))
     assert len(room.state().polls.past) == 2
     assert room.state().polls.dropped == 1
+
+
+def test_a_refusal_means_the_vote_that_it_can_mean() -> None:
+    room = with_poll()
+    first, second = room.do(lambda commands: commands.polls.vote(0)), room.do(lambda commands: commands.polls.vote(1))
+    room.refused(second, "polls", "voted_already")
+    assert running(room).own_choices == {0}
+    both, last = room.do(lambda commands: commands.polls.vote(0, 1)), room.do(lambda commands: commands.polls.vote(1))
+    room.refused(both, "polls", "multiple_choices_not_allowed")
+    assert running(room).own_choices == {1}
+    room.done_by_silence(last)
+    assert room.result(first) is None
+    room.refused(room.do(lambda commands: commands.polls.vote(0)), "polls", "voted_already")
+    assert running(room).own_choices == {1}
+
+
+def test_a_vote_is_known_when_we_come_back_from_the_waiting_room() -> None:
+    room = with_poll()
+    room.done_by_silence(room.do(lambda commands: commands.polls.vote(1)))
+    before = running(room)
+    room.hear("moderation", "in_waiting_room")
+    assert room.state().polls.running is None
+    room.hear("moderation", "accepted")
+    room.join(polls=started(started=STARTED))
+    assert running(room).own_choices == before.own_choices == {1}
+    room.refused(room.do(lambda commands: commands.polls.vote(0)), "polls", "voted_already")
+    assert running(room).own_choices == {1}

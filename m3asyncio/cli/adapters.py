@@ -1,0 +1,75 @@
+"""The event loop that a command runs on, as a value: `--loop`.
+
+All of this folder is written for anyio, and takes from an adapter what is named here and nothing else. It is the one
+place of m3asyncio that imports m3trio, and only if it is asked for (a contract of import-linter says so).
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import frozen
+
+from m3core.client.account import Account
+from m3core.client.joining import Door
+from m3core.client.loop import Backend
+
+if TYPE_CHECKING:
+    from m3core.controller.config import ControllerConfig
+    from m3core.serving import Server
+
+
+class Serve(Protocol):
+    """`m3core.serving.Host.serve`, as far as the commands use it."""
+
+    def __call__(
+        self,
+        host: str = ...,
+        port: int = ...,
+        *,
+        public_url: str | None = ...,
+        owner_token: str | None = ...,
+        config: ControllerConfig | None = ...,
+    ) -> AbstractAsyncContextManager[Server]:
+        """Run a controller."""
+        ...
+
+
+@frozen
+class Adapter:
+    """What the commands take from ``m3asyncio`` or ``m3trio``."""
+
+    loop: str
+    """As anyio calls it."""
+    backend: Backend
+    account: type[Account]
+
+    @property
+    def door(self) -> Door:
+        """Where guests come in."""
+        return Door(self.backend)
+
+    @property
+    def serve(self) -> Serve:
+        """Runs a controller; imported when it is wanted."""
+        if self.loop == "trio":
+            import m3trio.server
+
+            return m3trio.server.serve
+        import m3asyncio.server
+
+        return m3asyncio.server.serve
+
+
+def adapter(loop: str) -> Adapter:
+    """The adapter for ``asyncio`` or ``trio``; its extra is there."""
+    if loop == "trio":
+        import m3trio.client
+        import m3trio.loop
+
+        return Adapter(loop, m3trio.loop.BACKEND, m3trio.client.Account)
+    import m3asyncio.client
+    import m3asyncio.loop
+
+    return Adapter(loop, m3asyncio.loop.BACKEND, m3asyncio.client.Account)
