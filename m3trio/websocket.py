@@ -181,8 +181,7 @@ def connector(
                 await socket.opened()
             except BaseException:
                 socket.abort()
-                with trio.CancelScope(shield=True):
-                    await trio.aclose_forcefully(stream)  # its task may never have begun
+                await trio.aclose_forcefully(stream)  # its task may never have begun
                 raise
             return socket
         raise TransportError("the WebSocket could not be opened (TimeoutError)")
@@ -202,8 +201,7 @@ async def _stream(host: str, port: int | None, *, tls: bool) -> trio.abc.Stream:
     try:
         await secure.do_handshake()
     except BaseException as error:
-        with trio.CancelScope(shield=True):
-            await trio.aclose_forcefully(stream)
+        await trio.aclose_forcefully(stream)
         if isinstance(error, trio.BrokenResourceError):
             raise trouble("the WebSocket could not be opened", error.__cause__ or error) from None
         raise
