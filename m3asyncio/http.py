@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 
+from m3core.client.transports import trouble
 from m3core.errors import TransportError
 from m3core.io import HttpRequest, HttpResponse
 from m3core.limits import MAX_HTTP_BODY, REQUEST_TIMEOUT
@@ -29,7 +30,7 @@ class HttpxTransport:
                 headers = tuple((name.lower(), value) for name, value in response.headers.items())
                 return HttpResponse(response.status_code, headers, body)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise TransportError(f"the controller could not be reached ({type(error).__name__})") from None
+            raise trouble("the controller could not be reached", error) from None
 
     async def aclose(self) -> None:
         """Close all connections."""

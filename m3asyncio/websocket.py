@@ -9,7 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
-from m3core.client.transports import WebSocketRefused
+from m3core.client.transports import WebSocketRefused, trouble
 from m3core.errors import TransportError
 from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
 from m3core.rest.link import is_local
@@ -87,5 +87,5 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
     except InvalidStatus as error:
         raise WebSocketRefused(error.response.status_code, bytes(error.response.body or b"")) from None
     except (OSError, TimeoutError, WebSocketException) as error:
-        raise TransportError(f"the WebSocket could not be opened ({type(error).__name__})") from None
+        raise trouble("the WebSocket could not be opened", error) from None
     return LibraryWebSocket(connection)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 
+from m3core.client.transports import trouble
 from m3core.errors import TransportError
 from m3core.io import HttpRequest, HttpResponse
 from m3core.limits import MAX_HTTP_BODY, REQUEST_TIMEOUT
@@ -31,7 +32,7 @@ class HttpxTransport:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             if len(body) > MAX_HTTP_BODY:
                 raise TransportError(f"the response is longer than {MAX_HTTP_BODY} bytes") from None
-            raise TransportError(f"the controller could not be reached ({type(error).__name__})") from None
+            raise trouble("the controller could not be reached", error) from None
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -65,11 +65,10 @@ class TrioTasks:
 class _Place:
     """A nursery whose groups of errors nobody sees: what the block raised leaves it as it is."""
 
-    def __init__(self) -> None:
-        self._manager = trio.open_nursery()
-
     async def __aenter__(self) -> TrioTasks:
-        self._tasks = TrioTasks(await self._manager.__aenter__())
+        self._manager = trio.open_nursery()
+        self._nursery = await self._manager.__aenter__()
+        self._tasks = TrioTasks(self._nursery)
         return self._tasks
 
     async def __aexit__(
@@ -77,14 +76,16 @@ class _Place:
     ) -> bool:
         with trio.CancelScope(shield=True):
             await self._tasks.close()
+        if not self._nursery.cancel_scope.cancel_called:  # no task had a bug, and a nursery rebuilds groups it is given
+            await self._manager.__aexit__(None, None, None)
+            return False
         try:
             return bool(await self._manager.__aexit__(kind, error, traceback))
         except BaseExceptionGroup as group:
-            if error is not None and error in group.exceptions:
-                if len(group.exceptions) > 1:
-                    error.__context__ = group
-                return False
-            raise group.exceptions[0] from None
+            if error is None or error not in group.exceptions:
+                raise group.exceptions[0] from None
+            error.__context__ = group
+            return False
 
 
 class TrioBackend(Backend):

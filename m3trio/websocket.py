@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
 
-from m3core.client.transports import WebSocketRefused
+from m3core.client.transports import WebSocketRefused, trouble
 from m3core.errors import TransportError
 from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
 
@@ -181,8 +181,7 @@ def connector(
                 await socket.opened()
             except BaseException:
                 socket.abort()
-                with trio.CancelScope(shield=True):
-                    await trio.aclose_forcefully(stream)  # its task may never have begun
+                await trio.aclose_forcefully(stream)  # its task may never have begun
                 raise
             return socket
         raise TransportError("the WebSocket could not be opened (TimeoutError)")
@@ -195,17 +194,15 @@ async def _stream(host: str, port: int | None, *, tls: bool) -> trio.abc.Stream:
     try:
         stream: trio.SocketStream = await trio.open_tcp_stream(host, port or (443 if tls else 80))
     except OSError as error:
-        raise TransportError(f"the WebSocket could not be opened ({type(error).__name__})") from None
+        raise trouble("the WebSocket could not be opened", error) from None
     if not tls:
         return stream
     secure = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host, https_compatible=True)
     try:
         await secure.do_handshake()
     except BaseException as error:
-        with trio.CancelScope(shield=True):
-            await trio.aclose_forcefully(stream)
+        await trio.aclose_forcefully(stream)
         if isinstance(error, trio.BrokenResourceError):
-            reason = type(error.__cause__ or error).__name__
-            raise TransportError(f"the WebSocket could not be opened ({reason})") from None
+            raise trouble("the WebSocket could not be opened", error.__cause__ or error) from None
         raise
     return secure

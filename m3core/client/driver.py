@@ -264,8 +264,8 @@ class Driver:
             self._connections.pop(connection, None)
             self.feed(lambda now: self.engine.connect_refused(connection, status, body, now))
             return
-        except TransportError:
-            self._lost(connection, None)
+        except TransportError as error:
+            self._lost(connection, None, str(error))
             return
         entry.writer = self._spawn(self._write, entry, socket)
         try:
@@ -310,7 +310,7 @@ class Driver:
         if entry.reader is not None:
             entry.reader.cancel()
 
-    def _lost(self, connection: ConnectionId, code: int | None) -> None:
+    def _lost(self, connection: ConnectionId, code: int | None, reason: str = "") -> None:
         self._connections.pop(connection, None)
         if not self._closed:
-            self.feed(lambda now: self.engine.connection_lost(connection, now, code=code))
+            self.feed(lambda now: self.engine.connection_lost(connection, now, code=code, reason=reason))

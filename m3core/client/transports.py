@@ -13,6 +13,19 @@ from m3core.errors import TransportError
 from m3core.io import HttpRequest, HttpResponse
 
 
+def trouble(what: str, error: BaseException) -> TransportError:
+    """``what`` failed by ``error``: the class of it, and what TLS has against a certificate. Texts may hold secrets."""
+    reason = type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        complaint = getattr(cause, "verify_message", None)  # `ssl.SSLCertVerificationError`
+        if isinstance(complaint, str):
+            reason = f"{reason}: {complaint}"
+            break
+        cause = cause.__cause__ or cause.__context__
+    return TransportError(f"{what} ({reason})")
+
+
 class HttpTransport(Protocol):
     """Performs requests. Follows no redirects, and reads no body beyond `limits.MAX_HTTP_BODY`."""
 

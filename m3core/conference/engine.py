@@ -204,11 +204,13 @@ class Conference(Streaming):
             self.life.connect_refused(status, body)
         self._end_input()
 
-    def connection_lost(self, connection: ConnectionId, now: float, *, code: int | None = None) -> None:
-        """The WebSocket is closed, with ``code`` if there was a close frame."""
+    def connection_lost(
+        self, connection: ConnectionId, now: float, *, code: int | None = None, reason: str = ""
+    ) -> None:
+        """The WebSocket is closed, with ``code`` if there was a close frame; a ``reason`` is for people."""
         self._begin(now)
         if connection == self.outbox.connection:
-            self.life.connection_lost(code)
+            self.life.connection_lost(code, reason)
         self._end_input()
 
     def receive_text(self, connection: ConnectionId, data: bytes | str, now: float) -> None:

@@ -195,13 +195,13 @@ class Life:
         self._conference.outbox.connection = None
         self._fail(api_error(HttpResponse(status, body=body), "the WebSocket handshake"))
 
-    def connection_lost(self, code: int | None) -> None:
-        """The WebSocket is closed."""
+    def connection_lost(self, code: int | None, reason: str = "") -> None:
+        """The WebSocket is closed, or could not be opened."""
         outbox = self._conference.outbox
         outbox.connection = None
         outbox.signaling.close()
         self.keepalive.stop()
-        detail = f"close code {code}" if code else "no close frame"
+        detail = reason or (f"close code {code}" if code else "no close frame")
         if self._step in {Phase.LEAVING, Phase.ENDED}:  # an end is an end, whoever hears of it late
             self._end(EndReason.LEFT)
         elif self.expected_end is not None:

@@ -154,7 +154,7 @@ async def test_a_connection_from_its_opening_to_its_loss() -> None:
     line.incoming.put_nowait(b"hello")
     assert await puppet.until("receive_text") == ("receive_text", ONE, b"hello")
     give(driver, SendText((ONE,), b"last"), Close(ONE, 1000), SendText((ONE,), b"too late"))
-    assert await puppet.until("connection_lost") == ("connection_lost", ONE, 1000)
+    assert await puppet.until("connection_lost") == ("connection_lost", ONE, 1000, "")
     await driver.aclose()
     assert line.sent == [b"early", b"p", b"last"]
     assert line.closed == [1000, None]
@@ -179,7 +179,7 @@ async def test_a_ping_on_a_closed_connection_is_nobodys_pong() -> None:
     ("failure", "told"),
     [
         (WebSocketRefused(401, b"{}"), ("connect_refused", ONE, 401, b"{}")),
-        (TransportError("unplugged"), ("connection_lost", ONE, None)),
+        (TransportError("unplugged"), ("connection_lost", ONE, None, "unplugged")),
     ],
 )
 @in_loop

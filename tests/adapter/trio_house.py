@@ -17,23 +17,6 @@ PATIENCE = 15.0
 P = ParamSpec("P")
 
 
-class Blocking(trio.abc.Instrument):
-    """Notes steps of tasks that keep the loop for long."""
-
-    LIMIT = 2.0
-
-    def __init__(self) -> None:
-        self.slow: list[str] = []
-        self._begun = 0.0
-
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
-        self._begun = trio.current_time()
-
-    def after_task_step(self, task: trio.lowlevel.Task) -> None:
-        if trio.current_time() - self._begun > self.LIMIT:
-            self.slow.append(task.name)
-
-
 def sockets() -> set[tuple[int, str]]:
     """The open sockets of this process, but those of an event loop's own."""
     return {(entry.fd, str(entry.laddr)) for entry in psutil.Process().net_connections("tcp") if entry.status != "NONE"}
@@ -44,7 +27,7 @@ def in_trio(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        threads, open_before, blocking = set(threading.enumerate()), sockets(), Blocking()
+        threads, open_before = set(threading.enumerate()), sockets()
 
         async def main() -> None:
             before = trio.lowlevel.current_statistics().tasks_living
@@ -52,10 +35,9 @@ def in_trio(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
                 await test(*args, **kwargs)
             assert trio.lowlevel.current_statistics().tasks_living == before
 
-        trio.run(main, instruments=[blocking])
+        trio.run(main)
         assert {thread for thread in threading.enumerate() if not thread.name.startswith("Trio thread")} <= threads
         assert sockets() - open_before == set()
-        assert blocking.slow == []
 
     return run
 
