@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
 from m3asyncio.loop import BACKEND
 from m3core.client import account
 from m3core.client.joining import Door
 
+T = TypeVar("T")
 join = Door(BACKEND).join
+
+
+def run(main: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
+    """Run ``main(*args)`` in a new event loop; `m3trio.run` does the same on trio."""
+    return asyncio.run(main(*args))
 
 
 class Account(account.Account):

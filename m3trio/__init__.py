@@ -8,8 +8,7 @@
         async for event in conference.events(m3.ParticipantJoined):
             print(event.participant.display_name)
 
-`m3asyncio` has the same names for asyncio. Signalling and HTTP are native trio; media runs in a thread of its own, the
-same for both. Nothing is imported before it is named; media (aiortc) when the first stream is published or received.
+Signalling and HTTP are native trio, media runs in a thread of its own. Everything is imported when it is first named.
 """
 
 from typing import TYPE_CHECKING
@@ -19,16 +18,17 @@ if TYPE_CHECKING:
     from m3asyncio.audio_output import AudioOutput
     from m3core import public
     from m3core.public import *  # noqa: F403 - the same list for both adapters
-    from m3trio.client import Account, join
+    from m3trio.client import Account, join, run
     from m3trio.server import serve
 
-    __all__ = ["Account", "AudioOutput", "join", "serve", "sources"]
+    __all__ = ["Account", "AudioOutput", "join", "run", "serve", "sources"]
     __all__ += public.__all__
 
 _OWN = {
     "Account": "trio:m3trio.client",
     "AudioOutput": "media:m3asyncio.audio_output",
     "join": "trio:m3trio.client",
+    "run": "trio:m3trio.client",
     "serve": "controller:m3trio.server",
     "sources": "media:m3asyncio.sources",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from trio import run as run
+
 from m3core.client import account
 from m3core.client.joining import Door
 from m3trio.loop import BACKEND

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 
 import trio
 
@@ -78,7 +79,7 @@ class _Peer:
             server.received(connection, b"")  # the front decides when to close
 
     async def _write(self) -> None:
-        try:
+        with suppress(trio.BrokenResourceError):
             while self._waiting or not self._is_closing:
                 if self._waiting:
                     data, self._waiting = self._waiting, bytearray()
@@ -88,8 +89,6 @@ class _Peer:
                 else:
                     self._changed = trio.Event()
                     await self._changed.wait()
-        except trio.BrokenResourceError:
-            pass
         self._scope.cancel()
 
 
