@@ -20,7 +20,14 @@ from m3asyncio.cli.taking import Taking, opened
 from m3asyncio.cli.telling import Teller
 from m3asyncio.cli.trouble import only_error
 from m3core.client.conference import Conference
-from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, StreamStarted, WaitingRoomEntered
+from m3core.conference.events import (
+    ConferenceEvent,
+    ConferenceJoined,
+    Resumed,
+    RoomChanged,
+    StreamStarted,
+    WaitingRoomEntered,
+)
 from m3core.conference.state import Participant
 from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
 from m3core.rest.link import InviteLink
@@ -131,6 +138,8 @@ class _Visit:
     def _tell(self, event: ConferenceEvent) -> None:
         self._teller.event(event)
         self._heard.put(event)
+        if isinstance(event, RoomChanged) and event.breakout_room is not None:
+            self._teller.output.line(" " * 12, self._conference.state.breakout.room(event.breakout_room).name)
 
     def _first_frame(self, stream: ReceivedStream) -> None:
         seconds = stream.first_frame_s or 0.0

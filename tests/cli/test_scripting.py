@@ -289,5 +289,6 @@ def test_rooms_are_named_as_people_do(tmp_path: Path, capsys: pytest.CaptureFixt
     assert printed.done["there"]["result"]["breakout_room"] == rooms["Red"]
     assert printed.done["state"]["result"]["breakout"]["current"] == rooms["Red"]
     assert printed.done["back"]["result"]["breakout_room"] is None
-    assert "you are in a breakout room now" in printed.text.err
-    assert "you are in the main room now" in printed.text.err
+    said = [line.partition("  ")[2].strip() for line in printed.text.err.splitlines()]
+    assert said[said.index("you are in a breakout room now") + 1] == "Red"
+    assert "you are in the main room now" in said
