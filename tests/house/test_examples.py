@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -50,6 +52,46 @@ def test_watch() -> None:
     assert status == 0, output
     assert "Ada: 320x240 at 0." in output
     assert output.endswith("that was it\n")
+
+
+README = (EXAMPLES.parent / "README.md").read_text("utf-8")
+FIRST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+
+
+@pytest.mark.parametrize("adapter", ["m3asyncio", "m3trio"])
+def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, tmp_path: Path) -> None:
+    """One import is all that changes. The program goes on until it is stopped: its conference ends here."""
+
+    async def main() -> tuple[int | None, str]:
+        async with m3.serve() as server, server.account() as account:
+            meeting = await account.create_meeting(title="Example")
+            link = await meeting.invite()
+            program = tmp_path / "program.py"
+            program.write_text(
+                FIRST.replace("import m3asyncio as m3", f"import {adapter} as m3").replace(
+                    "http://127.0.0.1:.../invite/...", link
+                ),
+                encoding="utf-8",
+            )
+            async with meeting.start(display_name="Eve") as eve:
+                await eve.publish(video=m3.sources.pattern("Eve", 320, 240))
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-u", str(program), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+                )
+                assert process.stdout is not None
+                async with asyncio.timeout(60):
+                    first = await process.stdout.readline()
+                    (ada,) = (one for one in eve.state.participants.values() if one.is_here)
+                    await eve.moderation.kick(ada)
+                    rest, _ = await process.communicate()
+                return process.returncode, (first + rest).decode()
+
+    status, output = asyncio.run(main())
+    assert output.startswith("Eve 320 240 ")
+    assert (status, output.rstrip().splitlines()[-1]) == (
+        1,
+        "m3core.errors.ConferenceEnded: the conference ended: kicked",
+    )
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell script")
