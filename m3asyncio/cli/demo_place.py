@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
@@ -123,17 +124,26 @@ class _Elsewhere:
         self._portal(self.over.set)
 
 
+def _way_in(adapter: Adapter) -> Portal:
+    """The portal of the running loop. What comes through is called in our context, not in that of the other loop.
+
+    anyio keeps in the context which loop runs, and asyncio takes the context along from thread to thread.
+    """
+    portal, context = adapter.backend.portal(), copy_context()
+    return lambda what: portal(partial(context.run, what))
+
+
 @asynccontextmanager
 async def elsewhere(home: Adapter, adapter: Adapter) -> AsyncIterator[Place]:
     """The loop of ``adapter`` in a thread, as long as the block lasts. ``home``: that of the demo."""
-    tell = home.backend.portal()
+    tell = _way_in(home)
     ready = anyio.Event()
     places: list[_Elsewhere] = []
     is_over = False
 
     async def live() -> None:
         async with anyio.create_task_group() as tasks:
-            place = _Elsewhere(adapter, adapter.backend.portal(), tasks, tell)
+            place = _Elsewhere(adapter, _way_in(adapter), tasks, tell)
             places.append(place)
             tell(ready.set)
             if not is_over:

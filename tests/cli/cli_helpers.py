@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,3 +48,13 @@ def check_failures(output: str, names: set[str]) -> None:
     assert [line for line in lines if not line.startswith(tuple(names))] == []
     for name in names:
         assert sum(line.startswith(name) for line in lines) == 2, name
+
+
+def new_threads(before: Iterable[threading.Thread]) -> set[threading.Thread]:
+    """Those that a run of an event loop left behind. The workers of anyio are told to end, and not waited for; those of
+    trio wait a while for more work."""
+    left = set(threading.enumerate()) - set(before)
+    for thread in left:
+        if thread.name.startswith("AnyIO worker"):
+            thread.join(TIMEOUT)
+    return {thread for thread in left if thread.is_alive() and not thread.name.startswith("Trio thread")}

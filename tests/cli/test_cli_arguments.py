@@ -89,7 +89,7 @@ for name in sys.argv[1].split():
 from m3asyncio.cli.main import main
 raise SystemExit(main(sys.argv[2:]))
 """
-ALL = "rich PIL httpx websockets anyio h11 wsproto aiortc av numpy trio joserfc"
+ALL = "rich PIL httpx websockets anyio h11 wsproto aiortc av numpy trio trio_websocket joserfc"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,26 @@ def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path, modules: str,
     assert process.stderr.count("\n") == 1
     assert f'extra "{extra}"' in process.stderr
     assert "pip install" in process.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", ["demo --loop trio", "demo --loop both", "serve --loop trio", "join x --loop trio"]
+)
+def test_a_missing_loop_is_one_line_that_names_it(tmp_path: Path, arguments: str) -> None:
+    process = run((sys.executable, "-c", WITHOUT, "trio_websocket", *arguments.split()), tmp_path)
+    assert (process.returncode, process.stdout, process.stderr.count("\n")) == (2, "", 1)
+    assert 'extra "trio"' in process.stderr
+
+
+def test_trio_needs_nothing_that_only_asyncio_needs(tmp_path: Path) -> None:
+    bot = ("join", "http://127.0.0.1:1/invite/00000000-0000-4000-8000-000000000000", "--loop", "trio")
+    process = run((sys.executable, "-c", WITHOUT, "websockets", *bot), tmp_path)
+    assert process.returncode == 1
+    assert "is the controller running" in process.stderr
+
+
+def test_only_the_demo_has_both_loops(tmp_path: Path) -> None:
+    assert m3(tmp_path, "serve", "--loop", "both").returncode == 2
 
 
 def test_a_bot_without_streams_needs_no_media(tmp_path: Path) -> None:

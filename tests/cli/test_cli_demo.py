@@ -101,6 +101,16 @@ def test_a_demo_says_shows_and_draws_what_happened(tmp_path: Path) -> None:
             assert list(counters) == sorted(set(counters)), "from left to right, the frame counter increases"
 
 
+@pytest.mark.parametrize(
+    ("loop", "where"), [("trio", "Ada on trio, Bob on trio"), ("both", "Ada on asyncio, Bob on trio")]
+)
+def test_a_demo_on_other_loops_tells_the_same(tmp_path: Path, loop: str, where: str) -> None:
+    process = m3(tmp_path, *DEMO, "--no-picture", "--loop", loop)
+    check_result(process)
+    assert where in process.stderr
+    assert re.search(r"all \d+ checks passed", process.stderr)
+
+
 ONLY_LOOPBACK = """
 import fcntl, os, socket, struct, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:

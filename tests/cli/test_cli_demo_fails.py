@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import psutil
 import pytest
-from cli_helpers import check_failures
+from cli_helpers import check_failures, new_threads
 
 from m3asyncio import sources
 from m3asyncio.cli import demo, demo_conversation
@@ -38,13 +38,16 @@ def hold(*arguments: str) -> int:
     threads, connections = set(threading.enumerate()), set(psutil.Process().net_connections())
     children = psutil.Process().children()
 
+    options = build_parser().parse_args(["demo", "--json", *arguments])
+
     async def held() -> int:
-        code = await demo.run(build_parser().parse_args(["demo", "--json", *arguments]))
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        code = await demo.run(options)
+        assert [task.id for task in anyio.get_running_tasks()] == [anyio.get_current_task().id]
         return code
 
-    code = asyncio.run(held())
-    assert set(threading.enumerate()) <= threads
+    # trio has tasks of its own, and none that outlive a run
+    code = anyio.run(demo.run, options, backend="trio") if options.loop == "trio" else anyio.run(held)
+    assert new_threads(threads) == set()
     assert set(psutil.Process().net_connections()) <= connections
     assert psutil.Process().children() == children
     return code
@@ -72,10 +75,13 @@ def test_frames_of_the_wrong_sender_and_too_few_frames(
     assert re.search(r"^5 of \d+ checks failed", printed.err, re.MULTILINE)
 
 
-def test_a_stream_without_pictures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("loop", ["asyncio", "trio", "both"])
+def test_a_stream_without_pictures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], loop: str
+) -> None:
     sabotage(monkeypatch, lambda _, name: sources.frames([]) if name == "Ada" else None)
     monkeypatch.setattr(demo_conversation, "PATIENCE", 1.0)
-    assert hold("--seconds", "1", "--no-picture") == 1
+    assert hold("--seconds", "1", "--no-picture", "--loop", loop) == 1
     printed = capsys.readouterr()
     assert json.loads(printed.out)["ok"] is False
     check_failures(printed.err, {"Bob ← Ada video: a first picture"})

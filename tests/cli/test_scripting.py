@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 import m3asyncio as m3
 from m3asyncio.cli import join
+from m3asyncio.cli.adapters import adapter
 from m3asyncio.cli.options import parse
-from m3core.conference.events import ChatMessage, WaitingRoomJoined
+from m3core.conference.events import ChatMessage, HandRaised, WaitingRoomJoined
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
 from m3core.errors import ConferenceEnded
@@ -29,9 +30,19 @@ def _token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("M3_TOKEN", TOKEN)
 
 
+LOOPS = pytest.mark.parametrize("loop", ["asyncio", "trio"])
+
+
+def run(main: Callable[[], Awaitable[int]], loop: str = "asyncio") -> int:
+    """What ``main`` returns; errors of its tasks are raised as they are."""
+    return anyio.run(main, backend=loop)
+
+
 @asynccontextmanager
-async def meeting(*, waiting_room: bool = False) -> AsyncIterator[tuple[m3.Server, m3.Meeting, str]]:
-    async with m3.serve(owner_token=TOKEN, config=LATEST) as server, server.account() as account:
+async def meeting(
+    *, waiting_room: bool = False, loop: str = "asyncio"
+) -> AsyncIterator[tuple[m3.Server, m3.Meeting, str]]:
+    async with adapter(loop).serve(owner_token=TOKEN, config=LATEST) as server, server.account() as account:
         held = await account.create_meeting(title="Bots", waiting_room=waiting_room)
         yield server, held, await held.invite()
 
@@ -44,11 +55,22 @@ def options(folder: Path, link: str, *lines: str | Mapping[str, object], more: s
     return parse(["join", link, "--name", "Bot", *given, *more.split()])
 
 
-async def guest(link: str) -> None:
+async def guest(link: str, loop: str) -> None:
     """Bob, until the conference ends for him."""
-    async with m3.join(link, display_name="Bob") as bob:
+    async with adapter(loop).door.join(link, display_name="Bob") as bob:
         async for _event in bob.events():
             pass
+
+
+class Bot:
+    """`m3 join` as a task."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self.code = -1
+
+    async def run(self) -> None:
+        self.code = await join.run(self._options)
 
 
 class Printed:
@@ -66,9 +88,10 @@ class Printed:
         return found
 
 
-def test_a_moderator_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@LOOPS
+def test_a_moderator_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str], loop: str) -> None:
     async def main() -> int:
-        async with meeting(waiting_room=True) as (server, _, link):
+        async with meeting(waiting_room=True, loop=loop) as (server, _, link):
             owner = options(
                 tmp_path,
                 link,
@@ -82,14 +105,16 @@ def test_a_moderator_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]
                 {"do": "wait", "event": "PollDone", "id": "done"},
                 {"do": "moderation.kick", "target": "Bob"},
                 {"do": "wait", "event": "ParticipantLeft", "id": "left"},
-                more=f"--account --controller {server.base_url} --strict",
+                more=f"--account --controller {server.base_url} --strict --loop {loop}",
             )
-            bot = asyncio.create_task(join.run(owner))
-            with pytest.raises(ConferenceEnded, match="kicked"):
-                await guest(link)
-            return await bot
+            bot = Bot(owner)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(bot.run)
+                with pytest.raises(ConferenceEnded, match="kicked"):
+                    await guest(link, loop)
+            return bot.code
 
-    assert asyncio.run(main()) == 0
+    assert run(main, loop) == 0
     printed = Printed(capsys)
     assert [line["ok"] for line in printed.done.values()] == [True] * 10
     assert printed.done["greeting"]["result"]["content"] == "hello"
@@ -132,7 +157,7 @@ def test_mistakes_are_told_and_the_bot_goes_on(
                 )
             )
 
-    assert asyncio.run(main()) == status
+    assert run(main) == status
     printed = Printed(capsys)
     lines = [line for line in printed.lines if "done" in line]
     assert [line["done"] for line in lines[:8]] == [2, 3, 4, 5, 6, 7, 8, 9]
@@ -151,9 +176,12 @@ def test_mistakes_are_told_and_the_bot_goes_on(
     assert (lines[-1]["done"], lines[-1]["ok"]) == ("last", True)
 
 
-def test_streams_and_what_ends_with_the_conference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@LOOPS
+def test_streams_and_what_ends_with_the_conference(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], loop: str
+) -> None:
     async def main() -> int:
-        async with meeting() as (_server, _, link):
+        async with meeting(loop=loop) as (_server, _, link):
             return await join.run(
                 options(
                     tmp_path,
@@ -168,10 +196,11 @@ def test_streams_and_what_ends_with_the_conference(tmp_path: Path, capsys: pytes
                     {"do": "wait", "event": "PollDone", "background": True, "id": "never"},
                     {"do": "sleep", "seconds": 3600, "background": True, "id": "night"},
                     {"do": "leave", "id": "leave"},
+                    more=f"--loop {loop}",
                 )
             )
 
-    assert asyncio.run(main()) == 0
+    assert run(main, loop) == 0
     printed = Printed(capsys)
     for name in ("publish", "mute", "share", "stop", "nap", "night", "leave"):
         assert printed.done[name]["ok"], printed.done[name]
@@ -183,38 +212,82 @@ def test_streams_and_what_ends_with_the_conference(tmp_path: Path, capsys: pytes
 
 
 def test_who_stays_stays_when_the_lines_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async def main() -> None:
+    async def main() -> int:
         async with (
             meeting() as (_server, held, link),
             held.start(display_name="Ada") as ada,
             ada.events(ChatMessage) as said,
         ):
             line = {"do": "chat", "text": "hello"}
-            bot = asyncio.create_task(join.run(options(tmp_path, link, line, more="--stay")))
-            message = await anext(said)
-            await ada.chat("still there?", to=message.source)
-            await ada.moderation.kick(message.source)
-            with pytest.raises(ConferenceEnded, match="kicked"):
-                await bot
+            bot = Bot(options(tmp_path, link, line, more="--stay"))
 
-    asyncio.run(main())
+            async def kicked() -> None:
+                with pytest.raises(ConferenceEnded, match="kicked"):
+                    await bot.run()
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(kicked)
+                message = await anext(said)
+                await ada.chat("still there?", to=message.source)
+                await ada.moderation.kick(message.source)
+            return bot.code
+
+    assert run(main) == -1
     assert Printed(capsys).events[-2:] == ["ChatMessage", "Ended"]
 
 
 def test_the_waiting_room_is_told_before_one_is_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> int:
         async with meeting(waiting_room=True) as (_server, held, link), held.start(display_name="Ada") as ada:
-            bot = asyncio.create_task(join.run(options(tmp_path, link)))
-            waiting = await ada.wait_for(WaitingRoomJoined)
-            await ada.moderation.accept(waiting.participant)
-            return await bot
+            bot = Bot(options(tmp_path, link))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(bot.run)
+                waiting = await ada.wait_for(WaitingRoomJoined)
+                await ada.moderation.accept(waiting.participant)
+            return bot.code
 
-    assert asyncio.run(main()) == 0
+    assert run(main) == 0
     printed = Printed(capsys)
     assert printed.events[:2] == ["WaitingRoomEntered", "ConferenceJoined"]
     assert "you are in the waiting room" in printed.text.err
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    given = parse(["join", "http://127.0.0.1:1/invite/x", "--commands", str(tmp_path / "none")])
     with pytest.raises(FileNotFoundError):
-        asyncio.run(join.run(parse(["join", "http://127.0.0.1:1/invite/x", "--commands", str(tmp_path / "none")])))
+        anyio.run(join.run, given)
+
+
+@LOOPS
+def test_rooms_are_named_as_people_do(tmp_path: Path, capsys: pytest.CaptureFixture[str], loop: str) -> None:
+    async def main() -> int:
+        async with meeting(loop=loop) as (_server, held, link), held.start(display_name="Ada") as ada:
+            lines: tuple[Mapping[str, object], ...] = (
+                {"do": "switch_room", "room": "Red", "id": "too early"},
+                {"do": "raise_hand"},
+                {"do": "wait", "event": "BreakoutStarted", "timeout": 30, "id": "started"},
+                {"do": "switch_room", "room": "red"},
+                {"do": "wait", "event": "RoomChanged", "timeout": 30, "id": "there"},
+                {"do": "state", "id": "state"},
+                {"do": "switch_room", "room": 1, "id": "wrong"},
+                {"do": "switch_room", "room": None},
+                {"do": "wait", "event": "RoomChanged", "timeout": 30, "id": "back"},
+            )
+            bot = Bot(options(tmp_path, link, *lines, more=f"--loop {loop}"))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(bot.run)
+                await ada.wait_for(HandRaised)
+                await ada.breakout.start({"Red": [], "Blue": []})
+            return bot.code
+
+    assert run(main, loop) == 0
+    printed = Printed(capsys)
+    assert {name for name, line in printed.done.items() if not line["ok"]} == {"too early", "wrong"}
+    assert printed.error("too early")["argument"] == "room"
+    rooms = {room["name"]: room["id"] for room in printed.done["started"]["result"]["rooms"]}
+    assert set(rooms) == {"Red", "Blue"}
+    assert printed.done["there"]["result"]["breakout_room"] == rooms["Red"]
+    assert printed.done["state"]["result"]["breakout"]["current"] == rooms["Red"]
+    assert printed.done["back"]["result"]["breakout_room"] is None
+    assert "you are in a breakout room now" in printed.text.err
+    assert "you are in the main room now" in printed.text.err

@@ -15,11 +15,19 @@ from PIL import Image
 from m3asyncio.pattern import read_pattern, sender_code
 from m3core.media import VideoFrame
 
+LOOPS = pytest.mark.parametrize("loop", ["asyncio", "trio"], indirect=True)
+
 
 @pytest.fixture
-def invitation(tmp_path: Path) -> Iterator[str]:
+def loop(request: pytest.FixtureRequest) -> str:
+    """What `--loop` is, for all commands of a test."""
+    return str(getattr(request, "param", "asyncio"))
+
+
+@pytest.fixture
+def invitation(tmp_path: Path, loop: str) -> Iterator[str]:
     """The link of a running `m3 serve`, which must end well."""
-    with m3(tmp_path, "serve", "--json", "--title", "Stand-up") as serve:
+    with m3(tmp_path, "serve", "--json", "--title", "Stand-up", "--loop", loop) as serve:
         told = serve.event("serving")
         assert told["title"] == "Stand-up"
         yield told["invitation"]
@@ -28,11 +36,13 @@ def invitation(tmp_path: Path) -> Iterator[str]:
         assert "Traceback" not in err
 
 
-def test_people_see_each_other(tmp_path: Path, invitation: str) -> None:
-    publishing = ("--publish", "pattern", "--screen", "pattern")
+@LOOPS
+def test_people_see_each_other(tmp_path: Path, invitation: str, loop: str) -> None:
+    publishing = ("--publish", "pattern", "--screen", "pattern", "--loop", loop)
+    watching = ("--save-frames", "seen", "--json", "--loop", loop)
     with m3(tmp_path, "join", invitation, "--name", "Ada", *publishing) as ada, ExitStack() as later:
         ada.until(lambda line: "Ada talks" in line)
-        bob = later.enter_context(m3(tmp_path, "join", invitation, "--name", "Bob", "--save-frames", "seen", "--json"))
+        bob = later.enter_context(m3(tmp_path, "join", invitation, "--name", "Bob", *watching))
         assert bob.event("conference_joined")["participant"] == "Bob"
         assert {bob.event("first_frame")["media_session_type"] for _ in range(2)} == {"video", "screen"}
         ada.until(lambda line: "Bob joined" in line)
@@ -82,9 +92,11 @@ def test_a_server_that_does_not_come_back_ends_its_guests(tmp_path: Path) -> Non
         assert "Traceback" not in err
 
 
-def test_guests_wait_for_a_server_that_ends(tmp_path: Path) -> None:
-    with m3(tmp_path, "serve", "--json") as serve:
-        with m3(tmp_path, "join", serve.event("serving")["invitation"], "--name", "Eve", "--json") as eve:
+@LOOPS
+def test_guests_wait_for_a_server_that_ends(tmp_path: Path, loop: str) -> None:
+    joining = ("--name", "Eve", "--json", "--loop", loop)
+    with m3(tmp_path, "serve", "--json", "--loop", loop) as serve:
+        with m3(tmp_path, "join", serve.event("serving")["invitation"], *joining) as eve:
             eve.event("conference_joined")
             assert serve.interrupt()[0] == 0
             assert eve.event("connection_lost")["detail"] == "close code 1001"
@@ -98,6 +110,7 @@ def test_guests_wait_for_a_server_that_ends(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (("--publish", "no-such-file.mp4"), "no-such-file.mp4"),
+        (("--publish", "no-such-file.mp4", "--loop", "trio"), "no-such-file.mp4"),
         (("--name", " "), "invalid_username"),
         (("--password", "wrong", "--seconds", "0.1"), ""),
     ],
@@ -118,8 +131,9 @@ def test_what_goes_wrong_is_one_line(tmp_path: Path, invitation: str, arguments:
         ("https://127.0.0.1/nothing", "not an invitation link"),
     ],
 )
-def test_links_that_lead_nowhere(tmp_path: Path, link: str, says: str) -> None:
-    with m3(tmp_path, "join", link) as join:
+@pytest.mark.parametrize("of_loop", [(), ("--loop", "trio")])
+def test_links_that_lead_nowhere(tmp_path: Path, link: str, says: str, of_loop: tuple[str, ...]) -> None:
+    with m3(tmp_path, "join", link, *of_loop) as join:
         status, _out, err = join.end()
     assert status == 1
     assert says in err

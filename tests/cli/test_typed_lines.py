@@ -13,6 +13,7 @@ from attrs import evolve
 from m3asyncio.cli.typed_lines import TypedLines
 from m3core.client.conference import Conference
 from m3core.conference.commands import Commands
+from m3core.conference.modules.breakout import BreakoutState
 from m3core.conference.modules.chat import ChatState
 from m3core.conference.modules.conversations import Conversation
 from m3core.conference.modules.moderation import ModerationState
@@ -20,7 +21,8 @@ from m3core.conference.modules.polls import Poll, PollChoice, PollsState
 from m3core.conference.state import ConferenceState, Participant
 from m3core.errors import LocalProtocolError
 from m3core.messages import Command, chat, control, media, moderation, polls
-from m3core.values import ParticipantId, PollId, Role, Timestamp
+from m3core.messages.breakout import BreakoutRoom
+from m3core.values import BreakoutRoomId, ParticipantId, PollId, Role, Timestamp
 
 IDS = [ParticipantId(f"00000000-0000-4000-8000-00000000000{number}") for number in range(5)]
 ADA, ADA_LOVELACE, BOB, TOM, GONE = (
@@ -40,18 +42,24 @@ POLL = Poll(
 )
 
 
+RED, BLUE, BLUE_TOO, ELSEWHERE = (BreakoutRoomId(one) for one in IDS[:4])
+ROOMS = tuple(BreakoutRoom(id=one, name=name) for one, name in ((RED, "Red room"), (BLUE, "Blue"), (BLUE_TOO, "blue")))
+
+
 class Room(Commands[Awaitable[object]]):
     """As much of a conference as typing needs."""
 
     def __init__(self) -> None:
         self.sent: list[Command] = []
         self.has_left = False
+        self.rooms: list[BreakoutRoomId | None] = []
         self.own = BOB
         self.state = ConferenceState(
             own=BOB,
             participants=MappingProxyType({one.id: one for one in (ADA, ADA_LOVELACE, GONE)}),
             moderation=ModerationState(waiting=MappingProxyType({TOM.id: TOM})),
             chat=ChatState(groups=MappingProxyType({"blue": Conversation(group="blue")})),
+            breakout=BreakoutState(rooms=ROOMS),
         )
         super().__init__(self._send, lambda: self.state)
 
@@ -60,6 +68,9 @@ class Room(Commands[Awaitable[object]]):
 
     async def leave(self) -> None:
         self.has_left = True
+
+    async def switch_room(self, room: BreakoutRoomId | None) -> None:
+        self.rooms.append(room)
 
 
 def typed(room: Room, *lines: str) -> list[str]:
@@ -164,3 +175,16 @@ def test_who_is_there() -> None:
         room.state, participants=MappingProxyType({ADA.id: evolve(ADA, hand_is_up=True), GONE.id: GONE})
     )
     assert typed(room, "/who") == ["Bob (you, guest)", "Ada (guest), hand is up", "Tom (waits)"]
+
+
+def test_breakout_rooms_and_the_way_back() -> None:
+    room = Room()
+    typed(room, "/room red ROOM", '/room "Blue"', "/room blue", f"/room {RED}", f"/room {ELSEWHERE}", "/room")
+    assert room.rooms == [RED, BLUE, BLUE_TOO, RED, ELSEWHERE, None]
+    with pytest.raises(LocalProtocolError, match='there are: "Red room", "Blue", "blue"'):
+        typed(room, "/room green")
+    with pytest.raises(LocalProtocolError, match="2 rooms have this name"):
+        typed(room, "/room BLUE")
+    room.state = evolve(room.state, breakout=BreakoutState())
+    with pytest.raises(LocalProtocolError, match="there are: none"):
+        typed(room, "/room Blue")
