@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import ModuleType
@@ -11,6 +12,8 @@ import pytest
 from places import ADAPTERS
 
 from m3asyncio import sources
+from m3asyncio.media import MediaEngine
+from m3asyncio.sfu import EmbeddedSfu
 from m3core.client.conference import Conference
 from m3core.conference.events import ChatMessage
 from m3core.limits import MAX_EVENTS
@@ -59,15 +62,20 @@ def test_a_stalled_listener_alone_overflows(loop: str) -> None:
     anyio.run(main, backend=loop)
 
 
+def in_engine(conference: Conference, function: Callable[[], object]) -> None:
+    """Call it in the thread of the media engine."""
+    engine: object = conference._session._media_engine  # its port does not know of threads
+    assert isinstance(engine, MediaEngine)
+    engine._thread.call(function)
+
+
 def crash(conference: Conference) -> None:
     """Let the media engine's thread die, as a bug in a library would."""
+    in_engine(conference, _die)
 
-    def die() -> None:
-        raise SystemExit("a bug")
 
-    engine = conference._session._media_engine
-    assert engine is not None
-    engine._thread.call(die)  # type: ignore[attr-defined]  # the engine of m3asyncio
+def _die() -> None:
+    raise SystemExit("a bug")
 
 
 @pytest.mark.parametrize("loop", ADAPTERS)
@@ -101,8 +109,10 @@ def test_a_media_engine_that_crashes_ends_its_streams_and_not_the_conference(loo
     anyio.run(main, backend=loop)
 
 
+@pytest.mark.parametrize("is_early", [False, True])
 @pytest.mark.parametrize("loop", ADAPTERS)
-def test_a_crash_while_a_stream_is_opened_is_told_to_who_opens_it(loop: str) -> None:
+def test_a_crash_while_a_stream_is_opened_is_told_to_who_opens_it(loop: str, is_early: bool) -> None:
+    """``is_early``: the thread dies before it has begun what was handed to it."""
     m3 = ADAPTERS[loop]
 
     async def main() -> None:
@@ -119,12 +129,19 @@ def test_a_crash_while_a_stream_is_opened_is_told_to_who_opens_it(loop: str) -> 
                 with pytest.raises(m3.MediaError):
                     await owner.publish(video=SOURCE)
 
+            await owner._session.start_media()
+            going_on = threading.Event()
+            if is_early:
+                in_engine(owner, going_on.wait)
+                crash(owner)
             async with anyio.create_task_group() as group:
                 group.start_soon(subscribe)
                 group.start_soon(publish)
                 while not (owner.state.subscriptions and owner.state.publications):
                     await anyio.sleep(0.001)
-                crash(owner)
+                going_on.set()
+                if not is_early:
+                    crash(owner)
             await owner.chat("it was only the media")
 
     anyio.run(main, backend=loop)
@@ -141,18 +158,11 @@ def test_an_sfu_that_crashes_ends_streams_and_nobody_hangs(loop: str) -> None:
                 async with meeting.start(display_name="Olga") as owner:
                     await owner.publish(video=SOURCE)
                     async with owner.events(m3.PublicationStopped) as stopped:
-                        _kill(server._sfu)
+                        assert isinstance(server._sfu, EmbeddedSfu)
+                        server._sfu._thread.call(_die)
                         await anext(stopped)
                     with pytest.raises(m3.M3Error):
                         await owner.publish(video=SOURCE)
                     await owner.raise_hand()
 
     anyio.run(main, backend=loop)
-
-
-def _kill(sfu: object) -> None:
-    def die() -> None:
-        raise SystemExit("a bug")
-
-    call: Callable[[Callable[[], None]], None] = sfu._thread.call  # type: ignore[attr-defined]  # an EmbeddedSfu
-    call(die)

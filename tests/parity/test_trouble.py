@@ -93,10 +93,8 @@ def certificate(folder: Path) -> Path:
 
 
 @contextmanager
-def tls(folder: Path) -> Iterator[int]:
-    """A TLS server that nobody should trust; its port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate(folder))
+def listening(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server in a thread that treats each connection so; its port."""
 
     def serve() -> None:
         while True:
@@ -104,7 +102,7 @@ def tls(folder: Path) -> Iterator[int]:
             with stream, suppress(OSError):
                 if not stream.recv(1, socket.MSG_PEEK):
                     return
-                context.wrap_socket(stream, server_side=True).close()
+                answer(stream)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -113,6 +111,15 @@ def tls(folder: Path) -> Iterator[int]:
         yield port
         socket.create_connection(("127.0.0.1", port)).close()
         thread.join()
+
+
+@contextmanager
+def tls(folder: Path) -> Iterator[int]:
+    """A TLS server that nobody should trust; its port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(folder))
+    with listening(lambda stream: context.wrap_socket(stream, server_side=True).close()) as port:
+        yield port
 
 
 def test_a_certificate_that_nobody_signed(loop: str, m3: ModuleType, tmp_path: Path) -> None:
@@ -159,6 +166,43 @@ def test_a_websocket_whose_certificate_nobody_signed(
 
 
 # -- refusals ---
+def says(data: bytes) -> Callable[[socket.socket], None]:
+    """Read a request, and answer so."""
+
+    def answer(stream: socket.socket) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += stream.recv(1)
+        stream.sendall(data)
+        stream.shutdown(socket.SHUT_WR)
+        while stream.recv(1 << 16):
+            pass
+
+    return answer
+
+
+def test_an_http_error_is_an_api_error(loop: str, m3: ModuleType) -> None:
+    async def scenario() -> None:
+        answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\nconnection: close\r\n\r\n<h1>Oops!"
+        with listening(says(answer)) as port:
+            with pytest.raises(m3.ApiError) as caught:
+                await join(m3, f"http://127.0.0.1:{port}/invite/{CODE}")
+            assert caught.value.status == 503
+        with pytest.raises(m3.TransportError, match="could not be reached"):
+            await join(m3, f"http://127.0.0.1:{port}/invite/{CODE}")
+
+    run(loop, scenario)
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"])
+def test_what_is_no_http_is_a_transport_error(loop: str, m3: ModuleType, answer: bytes) -> None:
+    async def scenario() -> None:
+        with listening(says(answer)) as port, pytest.raises(m3.TransportError, match="could not be reached"):
+            await join(m3, f"http://127.0.0.1:{port}/invite/{CODE}")
+
+    run(loop, scenario)
+
+
 def test_refusals_say_why(loop: str, m3: ModuleType, place: ServedPlace) -> None:
     async def scenario() -> None:
         link = await invited(m3, place, password="swordfish")
