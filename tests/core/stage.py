@@ -1,62 +1,181 @@
-"""A controller and raw connections: JSON in, JSON out, no client engine between. For tests of what the server says."""
+"""A controller and raw connections: JSON in, JSON out, no client engine between. For tests of what the server says.
+
+Connections are spoken of by name (`Stage.join`, `Stage.say`, `Stage.heard`), or each by its `Line` (`Stage.guest`,
+`Stage.enter`), where several have one name or a test is about the moment between a ticket and the join.
+"""
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Sequence
 from typing import Any
 
 from m3core.controller.config import ControllerConfig, TokenTable, User
-from m3core.controller.engine import HEARTBEAT, Controller
+from m3core.controller.engine import Controller
 from m3core.controller.features import FeatureLevel
+from m3core.controller.sfu import SfuCommand
 from m3core.io import Accept, Close, ConnectionId, HttpReply, HttpResponse, Ping, Reject, RequestId, SendText
-from m3core.testing.pair import UTC_AT_ZERO, seeded_entropy
-from m3core.values import Secret, UserId
+from m3core.testing.fakes import FakeSfu
+from m3core.testing.pair import OWNER, OWNER_TOKEN, UTC_AT_ZERO, seeded_entropy
+from m3core.values import BreakoutRoomId, ParticipantId, RoomId, Secret, UserId
 
-OWNER = User(id=UserId("07587a01-c663-4536-89a5-40e8da60f671"), email="ada@example.org", display_name="Ada Lovell")
+CYD = User(
+    id=UserId("2c1b3d9a-6a05-4bb5-9a5e-54c4ef2f2a31"), email="cyd@example.org", display_name="Cyd", groups=("team",)
+)
+EVE = User(
+    id=UserId("5b0a8f0e-2c51-4b26-8a3c-1f1f5d1c7a02"), email="eve@example.org", display_name="Eve", groups=("team",)
+)
+RECORDER = "recorder-token"
 K3K = "k3k-signaling-json-v1.0"
 
 
+class Pads:
+    """Addresses of pads that a test can read."""
+
+    def write_url(self, room: RoomId, breakout: BreakoutRoomId | None, participant: ParticipantId) -> str:
+        return f"write/{room}/{breakout}/{participant}"
+
+    def read_url(self, room: RoomId, breakout: BreakoutRoomId | None, participant: ParticipantId) -> str:
+        return f"read/{room}/{breakout}/{participant}"
+
+
+class Line:
+    """One connection. ``name``: what it is called in the log; ``who``: in the inbox, where no two lines are one."""
+
+    def __init__(self, stage: Stage, who: str, name: str, connection: ConnectionId) -> None:
+        self.stage = stage
+        self.who = who
+        self.name = name
+        self.connection = connection
+
+    @property
+    def id(self) -> str:
+        """The participant id that `join_success` told."""
+        return self.stage.ids[self.who]
+
+    @property
+    def resumption(self) -> str:
+        return self.stage.resumption[self.who]
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """Whole messages, with their envelopes, that came and are not forgotten."""
+        return self.stage.inbox[self.who]
+
+    @property
+    def payloads(self) -> list[dict[str, Any]]:
+        return [message["payload"] for message in self.messages]
+
+    @property
+    def is_open(self) -> bool:
+        return self.connection in self.stage.lines
+
+    @property
+    def closed(self) -> list[int | None]:
+        """The code by which the controller closed it, if it did (it does so once, see `Stage.drain`)."""
+        return [self.stage.closed[self.who]] if self.who in self.stage.closed else []
+
+    def say(self, namespace: str, action: str, **fields: object) -> None:
+        """Send one command; what comes of it stays in the inbox."""
+        self.say_payload(namespace, {"action": action, **fields})
+
+    def say_payload(self, namespace: str, payload: object) -> None:
+        """Send any payload."""
+        self.send(json.dumps({"namespace": namespace, "payload": payload}).encode())
+
+    def send(self, data: bytes) -> None:
+        """Send any bytes."""
+        self.stage.controller.receive_text(self.connection, data, self.stage.now)
+        self.stage.drain()
+
+    def join(self) -> dict[str, Any]:
+        """Join, and be in the room: the payload of `join_success`."""
+        self.say("control", "join", display_name=self.name)
+        success = self.payloads[0]
+        assert success["message"] == "join_success"
+        return success
+
+    def leave(self) -> None:
+        """The connection is closed by the client."""
+        self.stage.lines.pop(self.connection, None)
+        self.stage.connections.pop(self.who, None)
+        self.stage.controller.connection_lost(self.connection, self.stage.now, 1000)
+        self.stage.drain()
+
+    def heard(self, namespace: str | None = None) -> list[dict[str, Any]]:
+        """The payloads that came since the last time, perhaps of one namespace, and forget them all."""
+        messages = self.stage.inbox.pop(self.who, [])
+        return [one["payload"] for one in messages if namespace in (None, one["namespace"])]
+
+
 class Stage:
-    """One room, its owner's token, an invitation, and connections by name."""
+    """One room, its owner Ada, an invitation, and connections by name.
+
+    ``users``: who has an account beside her. ``log``: (name, kind) of all that was sent, in order.
+    """
 
     def __init__(
-        self, level: FeatureLevel = FeatureLevel.CAPTURE, *, waiting_room: bool = False, **config: Any
+        self,
+        level: FeatureLevel = FeatureLevel.CAPTURE,
+        *,
+        waiting_room: bool = False,
+        users: Sequence[User] = (),
+        **config: Any,
     ) -> None:
         self.now = 0.0
+        tokens = {Secret(f"token-{user.id}"): user for user in users}
         self.controller = Controller(
             ControllerConfig(web_url="https://meet.example", feature_level=level, **config),
-            TokenTable({Secret("owner"): OWNER}),
+            TokenTable({OWNER_TOKEN: OWNER, **tokens}),
             entropy=seeded_entropy(),
             utc_at_zero=UTC_AT_ZERO,
         )
+        self.sfu = FakeSfu()
         self.connections: dict[str, ConnectionId] = {}
         self.inbox: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.log: list[tuple[str, str]] = []
         self.closed: dict[str, int | None] = {}
         self.ids: dict[str, str] = {}
         self.resumption: dict[str, str] = {}
-        self._names: dict[ConnectionId, str] = {}
+        self.lines: dict[ConnectionId, Line] = {}
+        """Those that are open."""
+        self._opened: list[Line] = []
         self._last = 0
         self._replies: list[HttpResponse] = []
-        self.ask("POST", "/auth/login", {"id_token": "owner"})
+        self._tokens = {"ada": OWNER_TOKEN.reveal()}
+        self._tokens |= {user.display_name.lower(): token.reveal() for token, user in tokens.items()}
+        for token in self._tokens.values():
+            self.ask("POST", "/auth/login", {"id_token": token})
         event = {"title": "T", "description": "", "is_time_independent": True, "waiting_room": waiting_room}
         self.room = self.ask("POST", "/events", event)[1]["room"]["id"]
         self.invite = self.ask("POST", f"/rooms/{self.room}/invites", {})[1]["invite_code"]
 
     # -- REST ---
-    def ask(self, method: str, path: str, body: object) -> tuple[int, Any]:
-        """A request as the owner: status and body."""
-        headers = (("content-type", "application/json"), ("authorization", "Bearer owner"))
+    def ask(self, method: str, path: str, body: object, token: str | None = OWNER_TOKEN.reveal()) -> tuple[int, Any]:
+        """A request as the owner, with another token, or as nobody: status and body."""
+        headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
+        if token is not None:
+            headers = (*headers, ("authorization", f"Bearer {token}"))
         self.controller.http_request(RequestId(1), method, f"/v1{path}", headers, json.dumps(body).encode(), self.now)
         self.drain()
-        response = self._replies.pop()
+        (response,), self._replies = self._replies, []
         return response.status, json.loads(response.body or b"null")
 
     def start(self, who: str, **body: object) -> tuple[int, Any]:
-        """`start` for ada, who owns the room, `start_invited` for everybody else."""
-        if who == "ada":
-            return self.ask("POST", f"/rooms/{self.room}/start", {"breakout_room": None, **body})
-        return self.ask("POST", f"/rooms/{self.room}/start_invited", {"invite_code": self.invite, **body})
+        """`start` for ada, who owns the room, and for users; `start_invited` for everybody else."""
+        if (token := self._tokens.get(who.lower())) is not None:
+            return self.ask("POST", f"/rooms/{self.room}/start", {"breakout_room": None, **body}, token)
+        return self.start_invited(**body)
+
+    def start_invited(self, **body: object) -> tuple[int, Any]:
+        """`start_invited` of nobody in particular."""
+        body = {"invite_code": self.invite, **body}
+        return self.ask("POST", f"/rooms/{self.room}/start_invited", body, None)
+
+    def start_recorder(self, **body: object) -> tuple[int, Any]:
+        """A ticket for a recorder."""
+        return self.ask("POST", "/services/recording/start", {"room_id": self.room, **body}, RECORDER)
 
     # -- WebSocket ---
     def knock(self, who: str, ticket: str, protocol: str = K3K) -> int:
@@ -70,31 +189,60 @@ class Stage:
             return output.response.status
         assert isinstance(output, Accept)
         self.connections[who] = connection
-        self._names[connection] = who
+        self.lines[connection] = Line(self, who, who.partition("#")[0], connection)
+        self._opened.append(self.lines[connection])
         return 101
 
     def connect(self, who: str, **body: object) -> None:
         """Start and open a connection."""
-        status, answer = self.start(who, **body)
-        assert status == 200, answer
-        self.resumption[who] = answer["resumption"]
-        assert self.knock(who, answer["ticket"]) == 101
+        self._open(who, self.start(who, **body))
 
     def join(self, who: str, name: str | None = None, **body: object) -> list[dict[str, Any]]:
         """Start, connect and join; what ``who`` hears."""
         self.connect(who, **body)
-        heard = self.say(who, "control", "join", display_name=name or who.title())
-        for payload in heard:
-            if payload["message"] == "join_success":
-                self.ids[who] = payload["id"]
-        return heard
+        return self.say(who, "control", "join", display_name=name or who.title())
 
-    def joined(self, *names: str) -> None:
+    def joined(self, *names: str) -> list[Line]:
         """Everybody in, nothing in the inboxes."""
-        for name in names:
-            self.join(name)
-        self.inbox.clear()
+        lines = [self._line(name, self.start(name)) for name in names]
+        for line in lines:
+            self.say(line.who, "control", "join", display_name=line.name.title())
+            assert line.who in self.ids
+        self.forget()
+        return lines
 
+    # -- lines ---
+    def owner(self, name: str = "Ada", **body: object) -> Line:
+        """The owner of the room, connected."""
+        return self._line(name, self.start("ada", **body))
+
+    def guest(self, name: str, **body: object) -> Line:
+        """A guest, connected."""
+        return self._line(name, self.start_invited(**body))
+
+    def recorder(self, **body: object) -> Line:
+        """A recorder, connected."""
+        return self._line("Recorder", self.start_recorder(**body))
+
+    def enter(self, name: str, **body: object) -> Line:
+        """Whoever has the name, connected, and it has asked to join."""
+        line = self._line(name, self.start(name, **body))
+        line.say("control", "join", display_name=name)
+        return line
+
+    def _line(self, name: str, started: tuple[int, Any]) -> Line:
+        """A line with an inbox of its own, also where another had the name before."""
+        before = sum(line.name == name for line in self._opened)
+        return self._open(f"{name}#{before}" if before else name, started)
+
+    def _open(self, who: str, started: tuple[int, Any]) -> Line:
+        status, answer = started
+        assert status == 200, answer
+        self.resumption[who] = answer["resumption"]
+        assert self.knock(who, answer["ticket"]) == 101
+        return self._opened[-1]
+
+    # -- words ---
     def say(self, who: str, namespace: str, action: str, **fields: object) -> list[dict[str, Any]]:
         """Let ``who`` say something; what it hears."""
         message = {"namespace": namespace, "payload": {"action": action, **fields}}
@@ -110,12 +258,27 @@ class Stage:
         """The same, only which messages."""
         return [payload["message"] for payload in self.heard(who)]
 
+    def forget(self) -> None:
+        """Forget what was heard until now."""
+        self.log.clear()
+        self.inbox.clear()
+
     def lose(self, who: str) -> None:
         """The connection breaks."""
         connection = self.connections.pop(who)
+        del self.lines[connection]
         self.controller.connection_lost(connection, self.now)
         self.drain()
 
+    def settle(self) -> None:
+        """Everybody leaves; nothing may remain."""
+        for line in self._opened:
+            line.leave()
+        assert self.controller.rooms.live == {}
+        assert self.controller.streams.peers == {}
+        assert self.controller.deadline is None
+
+    # -- time and delivery ---
     def sleep(self, seconds: float) -> None:
         """Let time pass, answering heartbeats."""
         end = self.now + seconds
@@ -126,17 +289,41 @@ class Stage:
         self.now = end
 
     def drain(self) -> None:
-        """Perform what the controller says."""
-        for output in list(self.controller.outputs()):
-            match output:
+        """Perform what the controller says, and what its media server answers.
+
+        To a connection that is closed it must say nothing: a KeyError here.
+        """
+        pending = deque(self.controller.outputs())
+        while pending:
+            match pending.popleft():
                 case SendText(connections=connections, data=data):
                     for connection in connections:
-                        self.inbox[self._names[connection]].append(json.loads(data))
+                        self._deliver(self.lines[connection], json.loads(data))
                 case HttpReply(response=response):
                     self._replies.append(response)
                 case Close(connection=connection, code=code):
-                    who = self._names[connection]
-                    self.closed[who] = code
-                    self.connections.pop(who, None)
-                case Ping(connection=connection):
-                    self.controller.pong(connection, HEARTBEAT, self.now)
+                    line = self.lines.pop(connection)
+                    self.closed[line.who] = code
+                    self.connections.pop(line.who, None)
+                    self.log.append((line.name, f"close {code}"))
+                case Ping(connection=connection, payload=payload):
+                    self.controller.pong(connection, payload, self.now)
+                    pending.extend(self.controller.outputs())
+                case SfuCommand() as command:
+                    for report in self.sfu.perform(command):
+                        self.controller.sfu_report(report, self.now)
+                        pending.extend(self.controller.outputs())
+
+    def _deliver(self, line: Line, message: dict[str, Any]) -> None:
+        self.inbox[line.who].append(message)
+        payload = message["payload"]
+        kind = f"{message['namespace']}.{payload.get('message', payload.get('action'))}"
+        self.log.append((line.name, kind))
+        if kind == "control.join_success":
+            self.ids[line.who] = payload["id"]
+
+
+def furnished(level: FeatureLevel = FeatureLevel.CAPTURE, **config: Any) -> Stage:
+    """A stage with all that a configuration can offer, and with two users who may enter: Cyd and Eve."""
+    settings: dict[str, Any] = {"open_rooms": True, "recorder_token": Secret(RECORDER), "pads": Pads(), **config}
+    return Stage(level, users=(CYD, EVE), **settings)

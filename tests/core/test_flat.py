@@ -6,7 +6,7 @@ import json
 
 import pytest
 from containers import blocks, growth, sizes
-from rawroom import SUBPROTOCOL, RawRoom
+from stage import K3K, furnished
 from worlds import link
 
 from m3core.conference import roster as roster_module
@@ -14,7 +14,7 @@ from m3core.controller import resumptions as resumptions_module
 from m3core.controller import room as room_module
 from m3core.io import ConnectionId
 from m3core.testing.pair import World
-from m3core.values import ParticipantId
+from m3core.values import ParticipantId, RoomId
 
 WARM, CYCLES = 10_000, 100_000
 SLACK = 100
@@ -30,10 +30,10 @@ class _Door:
     """One room where somebody stays, and others come and go by raw inputs."""
 
     def __init__(self) -> None:
-        self.room = RawRoom()
-        self.ada = self.room.join("Ada")
+        self.room = furnished()
+        self.ada = self.room.enter("Ada")
         self.controller = self.room.controller
-        self.stored = self.controller.store.rooms[self.room.world.room_id]
+        self.stored = self.controller.store.rooms[RoomId(self.room.room)]
         self.now, self.last = 0.0, 10_000
 
     def cycle(self) -> None:
@@ -46,7 +46,7 @@ class _Door:
             self._drain()
         ticket = controller._tickets.issue(self.stored, None, self.now).ticket.reveal()
         connection = ConnectionId(self.last)
-        headers = (("sec-websocket-protocol", f"ticket#{ticket}, {SUBPROTOCOL}"),)
+        headers = (("sec-websocket-protocol", f"ticket#{ticket}, {K3K}"),)
         controller.websocket_requested(connection, "/signaling", headers, self.now)
         self._drain()
         controller.receive_text(connection, JOIN, self.now)

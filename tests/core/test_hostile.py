@@ -13,7 +13,7 @@ import pytest
 from containers import growth, sizes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rawroom import CYD, Line, RawRoom
+from stage import CYD, Line, furnished
 from tables import permissions as table
 
 from m3core.controller.features import FeatureLevel
@@ -21,6 +21,7 @@ from m3core.limits import MESSAGE_BURST, MESSAGE_RATE
 from m3core.messages import Command, UnknownCommand, UnknownEvent, decode_event, encode
 from m3core.testing.descriptions import make_offer
 from m3core.testing.strategies import commands, unknown_commands
+from m3core.values import RoomId
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -45,14 +46,13 @@ class Stage:
     """A room with everybody, who say whatever they like."""
 
     def __init__(self, level: FeatureLevel) -> None:
-        self.room = RawRoom(feature_level=level)
+        self.room = furnished(level)
         room = self.room
-        self.lines: dict[str, Line] = {"owner": room.join("Ada"), "moderator": room.join(called="Mo")}
-        granted = {"action": "grant_moderator_role", "target": self.lines["moderator"].id}
-        room.say(self.lines["owner"], "control", granted)
-        self.lines |= {"user": room.join(CYD.display_name), "guest": room.join(), "dan": room.join(called="Dan")}
-        room.say(self.lines["owner"], "moderation", {"action": "enable_waiting_room"})
-        self.lines |= {"waiting": room.join(called="Wes"), "nobody": room.open(), "recorder": room.open_recorder()}
+        self.lines: dict[str, Line] = {"owner": room.enter("Ada"), "moderator": room.enter("Mo")}
+        self.lines["owner"].say("control", "grant_moderator_role", target=self.lines["moderator"].id)
+        self.lines |= {"user": room.enter(CYD.display_name), "guest": room.enter("Bob"), "dan": room.enter("Dan")}
+        self.lines["owner"].say("moderation", "enable_waiting_room")
+        self.lines |= {"waiting": room.enter("Wes"), "nobody": room.guest("Nod"), "recorder": room.recorder()}
         self.started: list[str] = []
 
     def ids(self) -> list[str]:
@@ -66,28 +66,28 @@ class Stage:
             self.lines[who] = line = self._back(who)
         random = Random(seed)
         message = self._localised(json.loads(encode(command)), random)
-        before = {one: len(one.heard) for one in self.lines.values()}
+        before = {one: len(one.messages) for one in self.lines.values()}
         session = self.room.controller._sessions[line.connection]
         standing = self._standing(session.admission.participant_id)
-        self.room.send(line, json.dumps(message).encode())
+        line.send(json.dumps(message).encode())
         me = session.admission.participant_id
         moderates = session.participant is not None and session.participant.is_moderator
         for other, since in before.items():
-            for heard in other.heard[since:]:
+            for heard in other.messages[since:]:
                 self._check(heard, me, is_mine=other is line, moderates=moderates)
         if not moderates and who not in {"owner", "moderator"}:
             assert self._standing(me) == standing
 
     def _back(self, who: str) -> Line:
-        name = {"owner": "Ada", "user": CYD.display_name}.get(who)
+        name = {"owner": "Ada", "user": CYD.display_name}.get(who, "Bob")
         if who == "recorder":
-            return self.room.open_recorder()
+            return self.room.recorder()
         status, _ = self.room.start(name)
-        return self.room.join(name) if status == 200 else self.room.join(called=who)
+        return self.room.enter(name) if status == 200 else self.room.enter(who)
 
     def _standing(self, me: str) -> object:
         """What nobody but the participant or a moderator may change, of all others."""
-        meeting = self.room.controller.rooms.live.get(self.room.world.room_id)
+        meeting = self.room.controller.rooms.live.get(RoomId(self.room.room))
         return meeting and [
             (one.id, one.display_name, one.role, one.hand_is_up, one.is_presenter, one.is_waiting, one.is_accepted,
              sorted(map(repr, one.publishers)), sorted(map(repr, one.subscriptions)))
@@ -154,7 +154,7 @@ def test_nobody_acts_for_another(level: FeatureLevel, steps: list[tuple[str, Com
     stage.room.sleep(400.0)
     for line in list(stage.lines.values()):
         if line.is_open:
-            stage.room.leave(line)
+            line.leave()
     assert stage.room.controller.rooms.live == {}
     assert stage.room.controller.streams.peers == {}
     assert stage.room.controller.deadline is None
@@ -190,8 +190,8 @@ def _flood(ids: Iterator[str], sender: str, peer: str) -> Iterator[tuple[str, di
 @pytest.mark.parametrize("level", ["capture", "0.16"])
 def test_whatever_is_said_again_and_again_is_bounded(level: str) -> None:
     """What has been remembered of 520 rounds does not grow by 120 more; slow senders, so that no rate stops them."""
-    room = RawRoom(feature_level=FeatureLevel(level))
-    ada, cyd = room.join("Ada"), room.join(CYD.display_name)
+    room = furnished(FeatureLevel(level))
+    ada, cyd = room.enter("Ada"), room.enter(CYD.display_name)
     random = Random(1)
     ids = iter(lambda: f"{random.getrandbits(32):08x}-0000-4000-8000-{random.getrandbits(48):012x}", "")
     names = {line: line.id for line in (ada, cyd)}
@@ -201,8 +201,8 @@ def test_whatever_is_said_again_and_again_is_bounded(level: str) -> None:
             for line, peer in ((ada, cyd), (cyd, ada)):
                 for namespace, payload in _flood(ids, names[line], names[peer]):
                     room.now += 0.02
-                    room.say(line, namespace, payload)
-                line.heard.clear()
+                    line.say_payload(namespace, payload)
+                room.forget()
             room.sleep(0.5)
 
     rounds(520)
@@ -215,16 +215,16 @@ def test_whatever_is_said_again_and_again_is_bounded(level: str) -> None:
 
 def test_who_talks_too_much_is_put_out() -> None:
     """A burst, then a rate; bytes that mean nothing count as well."""
-    room = RawRoom()
-    ada, bob = room.join("Ada"), room.join()
+    room = furnished()
+    ada, bob = room.enter("Ada"), room.enter("Bob")
     for _ in range(MESSAGE_BURST - 1):
-        room.send(bob, b"{")
+        bob.send(b"{")
     assert bob.is_open
     room.now += 10 / MESSAGE_RATE
     for _ in range(10):
-        room.send(bob, b"{")
+        bob.send(b"{")
     assert bob.is_open
-    room.send(bob, b"{")
-    assert bob.closed == 1008
+    bob.send(b"{")
+    assert bob.closed == [1008]
     assert ada.payloads[-1] == {"message": "left", "id": bob.id}
     assert ada.is_open

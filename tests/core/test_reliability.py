@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from containers import sizes
 from hypothesis import given, settings
-from rawroom import CYD, EVE, RawRoom
+from stage import CYD, EVE, furnished
 from tables.reliability import PROMISES, SENTENCES
 
 from m3core.errors import M3Error
@@ -141,17 +141,17 @@ def test_work_and_memory_grow_with_the_input_alone(name: str) -> None:
 # -- row 20: the same inputs, the same outputs ---
 def test_the_same_inputs_give_the_same_words() -> None:
     def played() -> list[dict[str, Any]]:
-        room = RawRoom()
-        ada, bob = room.join("Ada"), room.join()
+        room = furnished()
+        ada, bob = room.enter("Ada"), room.enter("Bob")
         for line, namespace, payload in (
             (ada, "chat", {"action": "send_message", "scope": "global", "content": "hi"}),
             (bob, "control", {"action": "raise_hand"}),
             (ada, "timer", {"action": "start", "kind": "countdown", "duration": 5}),
         ):
-            room.say(line, namespace, payload)
+            line.say_payload(namespace, payload)
             room.sleep(7.5)
-        room.leave(bob)
-        return ada.heard
+        bob.leave()
+        return ada.messages
 
     assert played() == played()
 
@@ -255,11 +255,11 @@ def test_no_error_repeats_what_a_peer_sent() -> None:
 
 def test_nothing_that_a_controller_keeps_prints_a_secret() -> None:
     """Tickets, tokens and passwords, in whatever is reachable from a controller with people in it."""
-    room = RawRoom()
+    room = furnished()
     status, answer = room.start("Ada", resumption=CANARY)
     assert status == 200
-    room.join("Ada")
-    room.join()
+    room.enter("Ada")
+    room.enter("Bob")
     printed = []
     seen: set[int] = set()
     pending: list[Any] = [room.controller]
@@ -274,8 +274,8 @@ def test_nothing_that_a_controller_keeps_prints_a_secret() -> None:
             printed.append(repr(value))
             pending += getattr(value, "__dict__", {}).values()
             pending += [getattr(value, one.name, None) for one in getattr(type(value), "__attrs_attrs__", ())]
-    secrets = [answer["ticket"], answer["resumption"], room.world.invite_code, "recorder-token"]
-    secrets += [line.resumption for line in room.lines.values()]
+    secrets = [answer["ticket"], answer["resumption"], room.invite, "recorder-token"]
+    secrets += room.resumption.values()
     assert len(printed) > 50
     assert [one for one in secrets if any(one in text for text in printed)] == []
     assert sizes(room.controller)
@@ -284,39 +284,40 @@ def test_nothing_that_a_controller_keeps_prints_a_secret() -> None:
 # -- row 38: tickets and resumption ---
 def test_a_ticket_is_what_it_was_issued_for() -> None:
     """It says who comes; nothing that is said later changes that."""
-    room = RawRoom()
-    ada, cyd, bob = room.join("Ada"), room.join(CYD.display_name), room.join(called="Ada")
+    room = furnished()
+    ada, cyd, bob = room.enter("Ada"), room.enter(CYD.display_name), room.guest("Ada")
+    bob.join()
     roles = [line.payloads[0]["role"] for line in (ada, cyd, bob)]
     assert roles == ["moderator", "user", "guest"]
     assert len({line.id for line in (ada, cyd, bob)}) == 3
 
 
 def test_a_ticket_works_once_and_for_thirty_seconds() -> None:
-    room = RawRoom()
-    first, second = room.start()[1]["ticket"], room.start()[1]["ticket"]
+    room = furnished()
+    first, second = (room.start_invited()[1]["ticket"] for _ in range(2))
     room.now += 29.9
-    assert room.connect(first).is_open
-    assert not room.connect(first).is_open
+    assert room.knock("Bob", first) == 101
+    assert room.knock("Bob", first) == 401
     room.now += 0.1
-    assert not room.connect(second).is_open
+    assert room.knock("Bob", second) == 401
 
 
 def test_a_token_of_another_identity_gives_a_new_id_and_is_not_used_up() -> None:
-    room = RawRoom()
-    cyd = room.join(CYD.display_name)
+    room = furnished()
+    cyd = room.enter(CYD.display_name)
     identity, token = cyd.id, cyd.resumption
-    room.leave(cyd)
+    cyd.leave()
     thieves = [
-        room.join(EVE.display_name, resumption=token),
-        room.join(resumption=token),
-        room.join("Ada", resumption=token),
+        room.enter(EVE.display_name, resumption=token),
+        room.enter("Bob", resumption=token),
+        room.enter("Ada", resumption=token),
     ]
     assert identity not in {line.id for line in thieves}
-    back = room.join(CYD.display_name, resumption=token)
+    back = room.enter(CYD.display_name, resumption=token)
     assert back.id == identity
     status, answer = room.start(CYD.display_name, resumption=back.resumption)
     assert (status, answer["code"]) == (400, "session_running")
-    again = room.join(CYD.display_name, resumption=token)
+    again = room.enter(CYD.display_name, resumption=token)
     assert again.id != identity  # a replay
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from lines import RECORDER, Line, Server, config
+from stage import RECORDER, Line, Stage
 
 from m3core.controller.features import FeatureLevel
 from m3core.limits import BREAKOUT_GRACE, MAX_BREAKOUT_DURATION, MAX_BREAKOUT_NAME, MAX_BREAKOUT_ROOMS
@@ -29,7 +28,7 @@ def start(moderator: Line, *plans: dict[str, Any], **fields: Any) -> list[str]:
 def move(line: Line, room: str | None) -> Line:
     """Leave, and come back into another room with the resumption token."""
     line.leave()
-    return line.server.guest(line.name, breakout_room=room, resumption=line.resumption)
+    return line.stage.guest(line.name, breakout_room=room, resumption=line.resumption)
 
 
 def errors(line: Line) -> list[str]:
@@ -37,7 +36,7 @@ def errors(line: Line) -> list[str]:
 
 
 def test_start_tells_everybody_its_own_assignment() -> None:
-    server = Server()
+    server = Stage()
     ada, bob, cyd, dan = server.joined("Ada", "Bob", "Cyd", "Dan")
     plans = [plan("Red", bob.id, NOBODY), plan("Blue", cyd.id, bob.id)]
     ada.say("breakout", "start", rooms=plans, duration=600, strategy="manual")
@@ -58,7 +57,7 @@ def test_start_tells_everybody_its_own_assignment() -> None:
 
 
 def test_who_may_start_and_stop() -> None:
-    server = Server()
+    server = Stage()
     ada, bob = server.joined("Ada", "Bob")
     bob.say("breakout", "start", rooms=[plan("Red")])
     bob.say("breakout", "stop")
@@ -90,7 +89,7 @@ def test_who_may_start_and_stop() -> None:
     ids=["none", "many", "name", "long", "negative", "absurd"],
 )
 def test_starts_without_sense_are_ignored(rooms: list[dict[str, Any]], duration: int | None) -> None:
-    server = Server()
+    server = Stage()
     (ada,) = server.joined("Ada")
     ada.say("breakout", "start", rooms=rooms, duration=duration)
     assert ada.heard() == []
@@ -99,7 +98,7 @@ def test_starts_without_sense_are_ignored(rooms: list[dict[str, Any]], duration:
 
 
 def test_moving_keeps_the_id_and_is_told_in_both_rooms() -> None:
-    server = Server()
+    server = Stage()
     ada, bob, cyd = server.joined("Ada", "Bob", "Cyd")
     red, blue = start(ada)
     inside = move(cyd, red)
@@ -138,7 +137,7 @@ def test_moving_keeps_the_id_and_is_told_in_both_rooms() -> None:
 
 
 def test_presenters_stay_presenters_in_another_room() -> None:
-    server = Server(config(screen_needs_permission=True))
+    server = Stage(screen_needs_permission=True)
     ada, bob = server.joined("Ada", "Bob")
     ada.say("media", "grant_presenter_role", participant_ids=[bob.id])
     (red,) = start(ada, plan("Red"))
@@ -146,7 +145,7 @@ def test_presenters_stay_presenters_in_another_room() -> None:
 
 
 def test_who_is_sent_to_wait_comes_back_as_it_went() -> None:
-    server = Server(config(FeatureLevel.V0_15, screen_needs_permission=True))
+    server = Stage(FeatureLevel.V0_15, screen_needs_permission=True)
     ada, bob = server.joined("Ada", "Bob")
     (red,) = start(ada, plan("Red"))
     inside = move(bob, red)
@@ -164,7 +163,7 @@ def test_who_is_sent_to_wait_comes_back_as_it_went() -> None:
 
 
 def test_later_servers_omit_what_is_null() -> None:
-    server = Server(config(FeatureLevel.V0_3))
+    server = Stage(FeatureLevel.V0_3)
     ada, bob, cyd = server.joined("Ada", "Bob", "Cyd")
     (red,) = start(ada, plan("Red"))
     success = move(bob, red).join()
@@ -175,7 +174,7 @@ def test_later_servers_omit_what_is_null() -> None:
 
 
 def test_there_is_no_join_data_without_breakout_rooms() -> None:
-    server = Server()
+    server = Stage()
     ada = server.owner()
     assert "breakout" not in ada.join()
     start(ada)
@@ -186,7 +185,7 @@ def test_there_is_no_join_data_without_breakout_rooms() -> None:
 
 
 def test_after_the_stop_there_are_five_minutes() -> None:
-    server = Server()
+    server = Stage()
     ada, bob, cyd = server.joined("Ada", "Bob", "Cyd")
     (red,) = start(ada, plan("Red"), duration=600)
     inside, late = move(bob, red), move(cyd, red)
@@ -196,10 +195,7 @@ def test_after_the_stop_there_are_five_minutes() -> None:
     assert server.log == [("Ada", "breakout.stopped"), ("Bob", "breakout.stopped")]
     late.say("control", "join", display_name="Cyd")
     assert (late.closed, late.messages) == ([1000], [])
-    refused = server.ask(
-        "POST", f"/rooms/{server.room}/start_invited", {"invite_code": server.invite, "breakout_room": red}
-    )
-    assert json.loads(refused.body)["code"] == "no_breakout_rooms"
+    assert server.start_invited(breakout_room=red)[1]["code"] == "no_breakout_rooms"
     server.sleep(BREAKOUT_GRACE - 1.0)
     assert inside.closed == []
     server.forget()
@@ -212,7 +208,7 @@ def test_after_the_stop_there_are_five_minutes() -> None:
 
 
 def test_expiry() -> None:
-    server = Server()
+    server = Stage()
     ada, bob, cyd = server.joined("Ada", "Bob", "Cyd")
     (red,) = start(ada, plan("Red"), duration=20)
     inside = move(bob, red)
@@ -233,7 +229,7 @@ def test_expiry() -> None:
 
 
 def test_a_ticket_for_a_breakout_room_that_is_forgotten() -> None:
-    server = Server()
+    server = Stage()
     ada, bob = server.joined("Ada", "Bob")
     (red,) = start(ada, plan("Red"))
     early = move(bob, red)
@@ -244,7 +240,7 @@ def test_a_ticket_for_a_breakout_room_that_is_forgotten() -> None:
 
 
 def test_starting_again_replaces_the_rooms() -> None:
-    server = Server()
+    server = Stage()
     ada, bob, cyd = server.joined("Ada", "Bob", "Cyd")
     (red,) = start(ada, plan("Red"), duration=20)
     inside, late = move(bob, red), move(cyd, red)
@@ -265,7 +261,7 @@ def test_starting_again_replaces_the_rooms() -> None:
 
 
 def test_who_waits_hears_nothing_and_may_not_enter_what_is_gone() -> None:
-    server = Server()
+    server = Stage()
     ada, bob = server.joined("Ada", "Bob")
     (red,) = start(ada, plan("Red"))
     ada.say("moderation", "enable_waiting_room")
@@ -281,14 +277,14 @@ def test_who_waits_hears_nothing_and_may_not_enter_what_is_gone() -> None:
 
 
 def test_the_alarm_goes_with_the_meeting() -> None:
-    server = Server()
+    server = Stage()
     (ada,) = server.joined("Ada")
     start(ada, duration=600)
     server.settle()
 
 
 def test_recorders_are_not_told_of() -> None:
-    server = Server(config(recorder_token=Secret(RECORDER)))
+    server = Stage(recorder_token=Secret(RECORDER))
     ada, bob = server.joined("Ada", "Bob")
     (red,) = start(ada, plan("Red"))
     move(bob, red).join()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lines import RECORDER, Server, config
+from stage import RECORDER, Stage
 from worlds import SCREEN, VIDEO, errors, heard, published, report, say, server_peer
 
 from m3core.controller import media_moderation
+from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
 from m3core.io import Talking
 from m3core.testing.pair import Client, World
@@ -20,12 +21,12 @@ MUTED = {"media_session_type": "video", "media_session_state": {"audio": False, 
 
 
 def world_of(level: FeatureLevel) -> World:
-    return World(config(level))
+    return World(ControllerConfig(web_url="https://meet.example", feature_level=level))
 
 
 # -- who speaks ---
 def test_speakers_tell_themselves() -> None:
-    server = Server(config(FeatureLevel.V0_9))
+    server = Stage(FeatureLevel.V0_9)
     ada = server.owner()
     assert ada.join()["media"] == {"is_presenter": True, "speakers": []}
     bob = server.guest("Bob")
@@ -50,7 +51,7 @@ def test_speakers_tell_themselves() -> None:
 
 
 def test_who_is_sent_to_wait_does_not_speak_any_more() -> None:
-    server = Server(config(FeatureLevel.V0_15))
+    server = Stage(FeatureLevel.V0_15)
     ada, bob = server.joined("Ada", "Bob")
     bob.say("media", "update_speaking_state", is_speaking=True)
     ada.say("moderation", "send_to_waiting_room", target=bob.id)
@@ -60,7 +61,7 @@ def test_who_is_sent_to_wait_does_not_speak_any_more() -> None:
 
 
 def test_nobody_hears_of_a_recorder() -> None:
-    server = Server(config(FeatureLevel.V0_9, recorder_token=Secret(RECORDER)))
+    server = Stage(FeatureLevel.V0_9, recorder_token=Secret(RECORDER))
     (ada,) = server.joined("Ada")
     recorder = server.recorder()
     recorder.join()
@@ -81,7 +82,7 @@ def test_the_focus_is_told_by_earlier_servers_only(level: FeatureLevel, told: st
 
 
 def test_earlier_servers_do_not_know_who_speaks() -> None:
-    server = Server(config(FeatureLevel.V0_7))
+    server = Stage(FeatureLevel.V0_7)
     ada, bob = server.joined("Ada", "Bob")
     bob.say("media", "update_speaking_state", is_speaking=True)
     assert server.log == []
@@ -136,7 +137,7 @@ def test_a_screen_is_muted_as_well() -> None:
 
 
 def test_joiners_learn_of_force_mute() -> None:
-    server = Server(config(FeatureLevel.V0_16))
+    server = Stage(FeatureLevel.V0_16)
     ada = server.owner()
     disabled = {"is_presenter": True, "speakers": [], "force_mute": {"type": "disabled"}}
     assert ada.join()["media"] == disabled
@@ -154,7 +155,7 @@ def test_force_mute_is_for_moderators_of_later_servers() -> None:
         ("moderator_enable_force_mute", {"allow_list": []}),
         ("moderator_disable_force_mute", {}),
     ]
-    later, earlier = Server(config(FeatureLevel.V0_16)), Server(config(FeatureLevel.V0_15))
+    later, earlier = Stage(FeatureLevel.V0_16), Stage(FeatureLevel.V0_15)
     for action, fields in commands:
         for server, answer in ((later, [{"message": "error", "error": "permission_denied"}]), (earlier, [])):
             _ada, bob = server.joined("Ada", "Bob")
@@ -168,7 +169,7 @@ def test_force_mute_is_for_moderators_of_later_servers() -> None:
 
 def test_the_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(media_moderation, "MAX_PARTICIPANTS", 1)
-    server = Server(config(FeatureLevel.V0_16))
+    server = Stage(FeatureLevel.V0_16)
     (ada,) = server.joined("Ada")
     ada.say("media", "moderator_enable_force_mute", allow_list=[NOBODY, ada.id])
     assert ada.heard() == [{"message": "force_mute_enabled", "allow_list": [NOBODY]}]
@@ -177,7 +178,7 @@ def test_the_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 # -- moderator_mute ---
 @pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_15, FeatureLevel.V0_16])
 def test_muting_all_others(level: FeatureLevel) -> None:
-    server = Server(config(level))
+    server = Stage(level)
     ada, bob, _cyd = server.joined("Ada", "Bob", "Cyd")
     bob.say("media", "moderator_mute", force=True)
     ada.say("media", "moderator_mute", force=True)

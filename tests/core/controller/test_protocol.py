@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from lines import Line, Server, config
+from stage import Line, Pads, Stage
 
 from m3core.controller.features import FeatureLevel
-from m3core.values import BreakoutRoomId, ParticipantId, RoomId
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
-class Pads:
-    """Addresses that a test can read."""
-
-    def write_url(self, room: RoomId, breakout: BreakoutRoomId | None, participant: ParticipantId) -> str:
-        return f"write/{room}/{breakout}/{participant}"
-
-    def read_url(self, room: RoomId, breakout: BreakoutRoomId | None, participant: ParticipantId) -> str:
-        return f"read/{room}/{breakout}/{participant}"
-
-
-def server_with_pads(level: FeatureLevel = FeatureLevel.CAPTURE) -> Server:
-    return Server(config(level, pads=Pads()))
+def server_with_pads(level: FeatureLevel = FeatureLevel.CAPTURE) -> Stage:
+    return Stage(level, pads=Pads())
 
 
 def writes(line: Line) -> dict[str, str]:
-    return {"message": "write_url", "url": f"write/{line.server.room}/None/{line.id}"}
+    return {"message": "write_url", "url": f"write/{line.stage.room}/None/{line.id}"}
 
 
 def reads(line: Line) -> dict[str, str]:
-    return {"message": "read_url", "url": f"read/{line.server.room}/None/{line.id}"}
+    return {"message": "read_url", "url": f"read/{line.stage.room}/None/{line.id}"}
 
 
 def select(moderator: Line, *ids: str) -> None:
@@ -178,7 +167,7 @@ def test_each_breakout_room_has_its_own_pad() -> None:
 
 
 def test_without_pads_there_are_no_minutes() -> None:
-    server = Server()
+    server = Stage()
     (ada,) = server.joined("Ada")
     select(ada, ada.id)
     assert ada.heard() == [{"message": "error", "error": "invalid_namespace"}]

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from lines import RECORDER, Line, Server, config
+from stage import RECORDER, Line, Stage
 
-from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
-from m3core.io import HttpResponse
 from m3core.limits import MAX_STREAM_REASON, RECORDER_TIMEOUT
 from m3core.values import Secret
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
-def recorded(level: FeatureLevel = FeatureLevel.CAPTURE) -> ControllerConfig:
-    return config(level, recorder_token=Secret(RECORDER))
+def recorded(level: FeatureLevel = FeatureLevel.CAPTURE) -> Stage:
+    return Stage(level, recorder_token=Secret(RECORDER))
 
 
 def errors(line: Line) -> list[str]:
     return [payload["error"] for payload in line.heard("recording") if payload["message"] == "error"]
 
 
-def problem(response: HttpResponse) -> tuple[int, str]:
-    return response.status, json.loads(response.body)["code"]
+def problem(answer: tuple[int, Any]) -> tuple[int, str]:
+    return answer[0], answer[1]["code"]
 
 
 # -- the recorder's ticket ---
 def test_only_the_recorder_gets_its_ticket() -> None:
     path, body = "/services/recording/start", {"room_id": "00000000-0000-4000-8000-000000000000"}
-    assert problem(Server().ask("POST", path, body, RECORDER)) == (404, "not_found")
-    server = Server(recorded())
-    assert problem(server.ask("POST", path, body)) == (401, "unauthorized")
+    assert problem(Stage().ask("POST", path, body, RECORDER)) == (404, "not_found")
+    server = recorded()
+    assert problem(server.ask("POST", path, body, None)) == (401, "unauthorized")
     assert problem(server.ask("POST", path, body, "recorder-tokem")) == (401, "unauthorized")
     assert problem(server.ask("POST", path, body, RECORDER)) == (404, "not_found")
     assert problem(server.ask("POST", path, {}, RECORDER)) == (400, "invalid_json")
     body["room_id"] = server.room
-    assert server.ask("POST", path, body, RECORDER).status == 200
+    assert server.ask("POST", path, body, RECORDER)[0] == 200
     body["breakout_room"] = NOBODY
     assert problem(server.ask("POST", path, body, RECORDER)) == (400, "no_breakout_rooms")
     (ada,) = server.joined("Ada")
@@ -48,14 +45,14 @@ def test_only_the_recorder_gets_its_ticket() -> None:
 
 
 def test_tickets_of_recorders_name_the_room_from_0_16_on() -> None:
-    server = Server(recorded(FeatureLevel.V0_16))
-    answer = server.ask("POST", "/services/recording/start", {"room_id": server.room}, RECORDER)
-    assert json.loads(answer.body)["ticket"].startswith(f"{server.room}#")
+    server = recorded(FeatureLevel.V0_16)
+    _, answer = server.start_recorder()
+    assert answer["ticket"].startswith(f"{server.room}#")
 
 
 # -- the capture era ---
 def test_a_recording_from_start_to_stop() -> None:
-    server = Server(recorded())
+    server = recorded()
     ada = server.owner()
     assert ada.join()["recording"] is None
     bob = server.guest("Bob")
@@ -92,7 +89,7 @@ def test_a_recording_from_start_to_stop() -> None:
 
 
 def test_what_is_refused() -> None:
-    server = Server(recorded())
+    server = recorded()
     ada, bob = server.joined("Ada", "Bob")
     bob.say("recording", "start")
     bob.say("recording", "stop", recording_id=NOBODY)
@@ -117,7 +114,7 @@ def test_what_is_refused() -> None:
 
 
 def test_a_recorder_that_nobody_asked_for_and_a_second_one() -> None:
-    server = Server(recorded())
+    server = recorded()
     (ada,) = server.joined("Ada")
     first, second = server.recorder(), server.recorder()
     first.join()
@@ -132,7 +129,7 @@ def test_a_recorder_that_nobody_asked_for_and_a_second_one() -> None:
 
 
 def test_recorders_do_not_wait() -> None:
-    server = Server(recorded())
+    server = recorded()
     (ada,) = server.joined("Ada")
     ada.say("moderation", "enable_waiting_room")
     ada.heard()
@@ -141,7 +138,7 @@ def test_recorders_do_not_wait() -> None:
 
 
 def test_recorders_are_not_sent_to_wait() -> None:
-    server = Server(recorded(FeatureLevel.V0_15))
+    server = recorded(FeatureLevel.V0_15)
     (ada,) = server.joined("Ada")
     recorder = server.recorder()
     recorder.join()
@@ -152,7 +149,7 @@ def test_recorders_are_not_sent_to_wait() -> None:
 
 @pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9])
 def test_consent(level: FeatureLevel) -> None:
-    server = Server(recorded(level))
+    server = recorded(level)
     ada, bob = server.joined("Ada", "Bob")
     ada.say("control", "raise_hand")
     assert "recording" not in bob.heard()[0]
@@ -180,8 +177,8 @@ def target_of(success: dict[str, Any]) -> str:
     return str(target)
 
 
-def streaming() -> tuple[Server, Line, Line, str]:
-    server = Server(recorded(FeatureLevel.V0_9))
+def streaming() -> tuple[Stage, Line, Line, str]:
+    server = recorded(FeatureLevel.V0_9)
     ada, bob = server.owner(), server.guest("Bob")
     target = target_of(ada.join())
     assert target_of(bob.join()) == target
@@ -311,7 +308,7 @@ def test_a_stream_that_fails() -> None:
 
 
 def test_earlier_servers_have_no_recording_service() -> None:
-    server = Server(recorded())
+    server = recorded()
     (ada,) = server.joined("Ada")
     updated(ada, NOBODY, "active")
     assert ada.heard() == [{"message": "error", "error": "invalid_namespace"}]
