@@ -352,16 +352,28 @@ class Life:
         self._step_deadline = None  # the request has its own
         self._entering.resume(self._resumption, self.breakout)
 
-    def _stay(self, error: M3Error) -> None:
-        """The other room does not take us, and the token is not used up by that: go back where we were."""
-        self._not_moved = error
-        self.is_moving = False
-        self.breakout = self._left_breakout
+    def _turn_back(self, error: M3Error) -> None:
+        """The breakout room is no more, and the token is not used up by that: go where we came from.
+
+        A breakout room that we were in when the connection was lost may have ended meanwhile: then into the main room.
+        """
+        if self.is_moving:
+            self.breakout, self._left_breakout = self._left_breakout, None
+            self._not_moved = error
+            self.is_moving = False
+        else:
+            self.breakout = None
+            self.is_moving = True
         self._attempt()
 
     def _fail(self, error: M3Error) -> None:
-        if self.is_moving and isinstance(error, ApiError) and error.code in _NO_SUCH_ROOM:
-            self._stay(error)
+        if (
+            self.is_resuming
+            and isinstance(error, ApiError)
+            and error.code in _NO_SUCH_ROOM
+            and self.breakout is not None
+        ):
+            self._turn_back(error)
             return
         if self.is_resuming and may_pass(error):
             self._broken(str(error))

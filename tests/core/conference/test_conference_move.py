@@ -77,6 +77,25 @@ def test_a_lost_connection_comes_back_into_the_breakout_room() -> None:
     settle(world)
 
 
+def test_a_breakout_room_that_ended_while_the_connection_was_lost() -> None:
+    """Whoever was in it comes back into the main room."""
+    world = World()
+    ada, bob = world.joined("Ada", "Bob")
+    published(world, bob)
+    red = split(world, ada)
+    assert outcome(world, bob, move(bob, red)) is None
+    identity = bob.id
+    world.cut(bob)
+    say(world, ada, "breakout", "stop")
+    world.sleep(10.0)
+    assert phase(bob) is Phase.JOINED
+    assert bob.id == identity
+    assert [event.breakout_room for event in bob.of(RoomChanged)] == [red, None]
+    assert [one.is_live for one in bob.conference.state.publications] == [True]
+    assert ada.of(ParticipantJoined)[-1].participant.id == identity
+    settle(world)
+
+
 def test_a_room_that_is_not_there() -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")
