@@ -367,12 +367,7 @@ class Life:
         self._attempt()
 
     def _fail(self, error: M3Error) -> None:
-        if (
-            self.is_resuming
-            and isinstance(error, ApiError)
-            and error.code in _NO_SUCH_ROOM
-            and self.breakout is not None
-        ):
+        if self.breakout is not None and isinstance(error, ApiError) and error.code in _NO_SUCH_ROOM:
             self._turn_back(error)
             return
         if self.is_resuming and may_pass(error):
