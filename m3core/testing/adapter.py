@@ -68,7 +68,7 @@ class _Picture:
 
     def open(self, *, video: bool, audio: bool) -> object:
         """Nobody calls it."""
-        raise AssertionError("a picture that nobody plays")
+        raise AssertionError(f"nobody plays it (video={video}, audio={audio})")
 
 
 def check(holds: bool, what: str) -> None:
