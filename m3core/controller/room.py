@@ -32,10 +32,6 @@ class LiveRoom:
         """Everybody present but ``participant``."""
         return (other for other in self.present.values() if other is not participant)
 
-    def moderators(self) -> Iterator[Participant]:
-        """The moderators who are present."""
-        return (participant for participant in self.present.values() if participant.is_moderator)
-
     def enter(self, participant: Participant) -> None:
         """Somebody is in, and no longer one of those who left."""
         self.present[participant.id] = participant

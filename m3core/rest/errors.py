@@ -66,7 +66,6 @@ NOT_FOUND: Final = Problem(404, "not_found")
 INVALID_JSON: Final = Problem(400, "invalid_json")
 INVALID_CONTENT_TYPE: Final = Problem(400, "invalid_content_type")
 PAYLOAD_OVERFLOW: Final = Problem(400, "payload_overflow")
-INVALID_PAYLOAD: Final = Problem(400, "invalid_payload")
 
 
 def unauthorized(challenge: Challenge = Challenge.ACCESS_INVALID) -> Problem:
