@@ -1,16 +1,17 @@
 # Everything works on a fresh clone with Python >= 3.11 (venv, pip) and make. `make help` lists the targets.
 PYTHON ?= python3
-VENV   := .venv
+VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-# Third-party packages come pinned, with hashes, from constraints.txt; the project itself is installed editable.
+# Third-party packages come pinned, with hashes, from constraints.txt; the project itself is installed editable. The list
+# is complete, so nothing is resolved: a resolver asks for the newest release of the day, and breaks on a later one.
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format bench diagrams reference pins clean
+.PHONY: help venv demo test coverage test-all soak check format bench diagrams reference pins clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(READY)  ## Make the environment in .venv (the other targets do it when they need it)
 
@@ -18,15 +19,27 @@ $(READY): constraints.txt pyproject.toml
 	@echo "Making $(VENV) (about a minute, once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "M3 needs Python >= 3.11: make PYTHON=python3.12 ...")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --require-hashes --requirement constraints.txt
+	@$(PIP) install --no-deps --require-hashes --requirement constraints.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) check
 	@touch $@
 
 demo: $(READY)  ## Hold a real conference on this machine and make demo.png
 	@$(BIN)/m3 demo $(ARGS)
 
-test: $(READY)  ## Run all tests, and measure the branch coverage of m3core
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term $(ARGS)
+# Four at once on two cores: half the time, those that hold conferences wait.
+test: $(READY)  ## Run all tests
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
+
+coverage: $(READY)  ## Run all tests, and measure the branch coverage of m3core
+	@$(MAKE) test ARGS="--cov --cov-report=term $(ARGS)"
+
+test-all:  ## Run all tests on every supported Python that this machine has (PATH, pyenv)
+	@set -e; found=$$($(PYTHON) tests/pythons.py); echo "$$found" | while read version python; do \
+	    echo "== Python $$version"; $(MAKE) PYTHON="$$python" VENV=".venv-$$version" test </dev/null; done
+
+soak: $(READY)  ## Run what is long all the way (`make test` goes a part of it)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "hypothesis or soak" --hypothesis-profile soak $(ARGS)
 
 check: $(READY)  ## Run ruff, mypy and the import contracts
 	@$(BIN)/ruff check .
@@ -53,4 +66,4 @@ pins: $(READY)  ## Choose new versions for constraints.txt
 	    --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml --output-file constraints.txt
 
 clean:  ## Remove the environment and what tools left behind
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage demo.png
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage demo.png

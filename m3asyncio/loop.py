@@ -66,7 +66,9 @@ class AsyncioTasks:
         while tasks := tuple(self._tasks):
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks)
+            # Not left to the callbacks of `spawn`: of tasks that were done before, they run in a later turn.
+            self._tasks.difference_update(tasks)
 
 
 class AsyncioBackend(Backend):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agreement import LATE, all_agree
+from extent import extent
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -358,10 +359,6 @@ class Meeting(RuleBasedStateMachine):
 
 
 Meeting.TestCase.settings = settings(
-    max_examples=250,
-    stateful_step_count=50,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    derandomize=True,
+    max_examples=extent(whole=1_000, part=40), stateful_step_count=50, suppress_health_check=list(HealthCheck)
 )
 TestMeeting = Meeting.TestCase

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from containers import sizes
-from hypothesis import given, settings
+from hypothesis import given
 from stage import CYD, EVE, furnished
 from tables.reliability import PROMISES, SENTENCES
 
@@ -26,7 +26,7 @@ from m3core.messages.fields import fields_of
 from m3core.rest.link import InviteLink
 from m3core.sdp import SessionDescription
 from m3core.signaling import CLIENT, SERVER, SignalingConnection
-from m3core.testing.strategies import commands, events
+from m3core.testing.strategies import SECRET_LETTERS, commands, events
 from m3core.values import Secret
 
 TESTS = Path(__file__).parents[1]
@@ -186,26 +186,10 @@ HIDDEN: dict[str, tuple[str, ...]] = {
 """The fields of messages that hold what nobody may read in a log: passwords, keys, addresses, words of people."""
 
 
-def _secret_leaves(message: object, path: str = "") -> list[tuple[str, str]]:
-    """Every text below the hidden fields that is secret by its type, or hidden from the repr."""
-    found = []
-    for field in fields_of(type(message)):
-        value = getattr(message, field.name)
-        below = value if isinstance(value, tuple) else (value,)
-        for one in below:
-            if isinstance(one, Secret):
-                found.append((f"{path}.{field.name}", one.reveal()))
-            elif hasattr(type(one), "__attrs_attrs__"):
-                found += _secret_leaves(one, f"{path}.{field.name}")
-    return found
-
-
-@settings(max_examples=300, deadline=None, derandomize=True)
 @given(message=commands() | events())
 def test_no_message_prints_its_secrets(message: Command | Event) -> None:
-    shown = repr(message) + str(message)
-    for path, secret in _secret_leaves(message):
-        assert len(secret) < 6 or secret not in shown, path
+    """Secrets are drawn from letters that nothing else is drawn from, so that one of them says enough."""
+    assert not set(SECRET_LETTERS) & set(repr(message) + str(message))
 
 
 def test_the_fields_that_hide_something_are_these() -> None:

@@ -6,7 +6,7 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from m3core.errors import LimitExceeded, MalformedMessage, RemoteProtocolError
@@ -99,7 +99,6 @@ def test_paths_do_not_repeat_strange_keys() -> None:
 
 
 @given(strategies.json_values())
-@settings(deadline=None)
 def test_nesting_is_what_a_parser_sees(value: object) -> None:
     def depth(value: object) -> int:
         if isinstance(value, dict):
@@ -110,7 +109,6 @@ def test_nesting_is_what_a_parser_sees(value: object) -> None:
 
 
 @given(strategies.json_values())
-@settings(deadline=None)
 def test_what_was_written_is_read(value: object) -> None:
     assert read(json.dumps(value).encode()) == value
     assert read(json.dumps(value, ensure_ascii=False, indent=1).encode()) == value
@@ -120,7 +118,6 @@ _NUMBERS = st.from_regex(r"\A-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,5})?([eE][+-]?[0-9
 
 
 @given(_NUMBERS, st.sampled_from(["[{}]", '{{"a":{}}}', '{{"a": {} }}', "[1,{}\n]", '[{},"0e12"]']))
-@settings(deadline=None, max_examples=300)
 def test_plain_means_that_no_number_is_too_big(number: str, around: str) -> None:
     data = around.format(number).encode()
     if is_plain(data):
@@ -142,7 +139,6 @@ def test_long_texts_are_told_by_their_quotes() -> None:
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
-@settings(deadline=None)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(RemoteProtocolError):
         json.dumps(read(data), allow_nan=False).encode()

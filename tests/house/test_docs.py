@@ -1,4 +1,4 @@
-"""The documents stay true: diagrams, links, code and pins."""
+"""The documents stay true: diagrams, links and code."""
 
 from __future__ import annotations
 
@@ -70,12 +70,3 @@ def test_files_that_the_documents_name_exist() -> None:
         named = re.findall(r"`((?:m3core|m3asyncio|tests|docs)/[\w/.-]+\.(?:py|md|json))`", page.read_text("utf-8"))
         assert named
         assert [name for name in named if not (ROOT / name).exists()] == []
-
-
-def test_pins_have_hashes_and_name_no_index() -> None:
-    text = (ROOT / "constraints.txt").read_text("utf-8")
-    requirements = re.findall(r"^[a-z0-9][^\n]*?==[^\n]*", text, re.MULTILINE)
-    assert len(requirements) > 30
-    assert all(requirement.endswith("\\") for requirement in requirements)
-    assert "://" not in text
-    assert "index" not in text

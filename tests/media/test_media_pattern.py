@@ -21,7 +21,7 @@ def test_sizes_and_styles(width: int, height: int, style: str) -> None:
     assert read_pattern(frame) == PatternReading(sender_code("Ada"), 70_000 & 0xFFFF)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(max_size=8), st.integers(0, 1 << 20), st.integers(0, 2**32 - 1))
 def test_names_counters_and_noise(name: str, counter: int, seed: int) -> None:
     frame = draw(name, counter, 160, 120)

@@ -12,6 +12,7 @@ from blockbuster import BlockingError
 from blocked_calls import watching
 from places import ADAPTERS
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 PATIENCE = 20.0
 
 

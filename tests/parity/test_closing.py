@@ -1,4 +1,4 @@
-"""Closing, in every phase of a conference: bounded in time, as often as one likes, and nothing is left (conftest)."""
+"""Closing, in every phase of a conference: bounded in time, as often as one likes, and nothing is left."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from m3core.client.transports import HttpTransport
 from m3core.conference.events import WaitingRoomEntered
 from m3core.io import HttpRequest, HttpResponse
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 PATIENCE = 10.0
 """Leaving takes 1.5 s at most, and closing a connection or a peer 5 s."""
 

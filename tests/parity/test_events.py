@@ -18,6 +18,7 @@ from m3core.client.conference import Conference
 from m3core.conference.events import ChatMessage
 from m3core.limits import MAX_EVENTS
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 PATIENCE = 15.0
 SOURCE = sources.pattern(width=64, height=48)
 

@@ -11,6 +11,7 @@ from places import ADAPTERS, BACKENDS, served
 from m3asyncio import sources
 from m3core.testing import check_adapter_over_sockets
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 Told = tuple[tuple[str, ...], tuple[str, ...]]
 
 

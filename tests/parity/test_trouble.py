@@ -27,6 +27,7 @@ from m3core.conference.events import ConnectionLost
 from m3core.io import HttpRequest, HttpResponse
 from m3core.limits import KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left")
 PATIENCE = 15.0
 CODE = "11111111-2222-4333-8444-555555555555"
 

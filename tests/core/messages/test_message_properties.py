@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from extent import extent
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from message_vectors import NAMES, load
 
@@ -23,13 +24,11 @@ TEXTS = [json.dumps(tree).encode() for tree in TREES]
 
 
 @given(strategies.commands())
-@settings(max_examples=300, deadline=None)
 def test_commands_come_back(command: Command) -> None:
     assert decode_command(encode(command)) == command
 
 
 @given(strategies.events())
-@settings(max_examples=300, deadline=None)
 def test_events_come_back(event: Event) -> None:
     data = encode(event)
     assert decode_event(data) == event
@@ -41,7 +40,7 @@ EVERY = [cls for base in (Command, Event) for namespace in NAMESPACES for cls in
 
 @pytest.mark.parametrize("cls", EVERY, ids=lambda cls: f"{cls.NAMESPACE}.{cls.__name__}")
 @given(data=st.data())
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=extent(whole=20, part=2))
 def test_each_kind_of_message_comes_back(cls: type[Any], data: st.DataObject) -> None:
     message = data.draw(strategies.instances(cls))
     again = decode_command(encode(message)) if issubclass(cls, Command) else decode_event(encode(message))
@@ -50,14 +49,12 @@ def test_each_kind_of_message_comes_back(cls: type[Any], data: st.DataObject) ->
 
 
 @given(strategies.unknown_events(), strategies.unknown_commands())
-@settings(deadline=None)
 def test_unknown_messages_come_back(event: UnknownEvent, command: UnknownCommand) -> None:
     assert decode_event(encode(event)) == event
     assert decode_command(encode(command)) == command
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200))
-@settings(deadline=None)
 def test_any_input_gives_a_message_or_our_error(data: bytes | str) -> None:
     for decode in (decode_event, decode_command):
         with contextlib.suppress(MalformedMessage, LimitExceeded):
@@ -91,7 +88,7 @@ def transplanted(draw: st.DrawFn) -> bytes:
 
 
 @given(mutated() | transplanted())
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=extent(whole=5_000, part=200))
 def test_the_fast_paths_agree_with_the_careful_one(data: bytes) -> None:
     for decode, direction in ((decode_event, _EVENTS), (decode_command, _COMMANDS)):
         ours: object

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sdp_vectors import PAIRS, PUBLISH_OFFER, PWD, TEXTS, changed, load, section
 
 from m3core.errors import LimitExceeded, M3Error, SdpError
 from m3core.sdp import SessionDescription, check_answer, check_offer
 
-CHECKS = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PIECES = st.sampled_from(
     [
         "",
@@ -100,13 +99,11 @@ def survives(text: str | bytes) -> SessionDescription | None:
 @given(st.text() | st.binary())
 @example("")
 @example(b"\xef\xbb\xbfv=0\r\n")
-@CHECKS
 def test_any_text_or_bytes(data: str | bytes) -> None:
     survives(data)
 
 
 @given(mutated(st.sampled_from(sorted(TEXTS.values()))))
-@CHECKS
 def test_mutated_vectors(text: str) -> None:
     survives(text)
     try:
@@ -117,7 +114,6 @@ def test_mutated_vectors(text: str) -> None:
 
 
 @given(st.data())
-@CHECKS
 def test_mutated_answers(data: st.DataObject) -> None:
     offer, answer = data.draw(st.sampled_from(PAIRS))
     text = data.draw(mutated(st.just(TEXTS[answer])))
@@ -175,7 +171,6 @@ def test_what_crashes_aiortc_never_passes(name: str) -> None:
 
 
 @given(mutated(st.sampled_from(sorted(TEXTS.values()))))
-@CHECKS
 def test_what_passes_does_not_crash_aiortc(text: str) -> None:
     import aiortc.sdp as aiortc_sdp
 

@@ -1,4 +1,4 @@
-"""Whatever a test of this folder does, on either loop: it leaves no thread, socket, peer connection or warning."""
+"""What every test shares: how Hypothesis draws, and fixtures of several folders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from collections.abc import Iterator
 import psutil
 import pytest
 from aiortc import RTCPeerConnection
+from hypothesis import HealthCheck, settings
+
+# A slow machine is no fault of ours (no deadline, no complaint about slow draws), and a test that fails, fails again.
+settings.register_profile("test", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# `make soak`: see tests/extent.py.
+settings.register_profile("soak", settings.get_profile("test"), max_examples=500)
+settings.load_profile("test")
 
 PATIENCE = 5.0
 _POOLS = ("asyncio_", "Trio thread", "AnyIO worker thread")
@@ -24,8 +31,9 @@ def _threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if not thread.name.startswith(_POOLS)}
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
+@pytest.fixture
+def nothing_is_left(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
+    """Whatever the test does, it leaves no thread, socket, peer connection or warning."""
     gc.collect()
     threads, sockets = _threads(), _sockets()
     yield

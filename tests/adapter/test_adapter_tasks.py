@@ -1,0 +1,54 @@
+"""Tasks of a conference end with it, whenever they end by themselves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HANG = 120
+"""Seconds after which a process that closes tasks never will."""
+CLOSES = """
+import asyncio, sys
+from m3asyncio.loop import BACKEND
+
+gather = asyncio.gather
+
+def as_since_312(*work, return_exceptions=False):
+    if not all(asyncio.isfuture(one) and one.done() for one in work):
+        return gather(*work, return_exceptions=return_exceptions)
+    done = asyncio.get_running_loop().create_future()
+    done.set_result([])
+    return done
+
+if sys.argv[1] == "since 3.12":
+    asyncio.gather = as_since_312
+
+async def turns(count):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+async def main():
+    for work in range(4):
+        for before in range(6):
+            async with BACKEND.tasks() as tasks:
+                running = tasks.spawn(turns(work))
+                await turns(before)
+            assert running.done()
+
+asyncio.run(main())
+print("all closed")
+"""
+
+
+@pytest.mark.parametrize("gather", ["as here", "since 3.12"])
+def test_closing_ends_though_the_tasks_have_just_finished(gather: str) -> None:
+    """What finished in this turn of the loop calls back in the next; since Python 3.12 `gather` does not wait for that.
+
+    In a process of its own: a loop that never gives way cannot be stopped from within.
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", CLOSES, gather], capture_output=True, text=True, timeout=HANG, check=False
+    )
+    assert (run.stdout, run.stderr) == ("all closed\n", "")
