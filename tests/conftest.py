@@ -11,6 +11,7 @@ import psutil
 import pytest
 from aiortc import RTCPeerConnection
 from hypothesis import HealthCheck, settings
+from patience import PATIENCE
 
 # A slow machine is no fault of ours (no deadline, no complaint about slow draws), and a test that fails, fails again.
 settings.register_profile("test", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -18,7 +19,6 @@ settings.register_profile("test", deadline=None, derandomize=True, suppress_heal
 settings.register_profile("soak", settings.get_profile("test"), max_examples=500)
 settings.load_profile("test")
 
-PATIENCE = 5.0
 _POOLS = ("asyncio_", "Trio thread", "AnyIO worker thread")
 """Idle threads of the loops' own pools end by themselves."""
 

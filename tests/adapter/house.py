@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, ParamSpec
 
+from patience import PATIENCE
+
 import m3asyncio as m3
 from m3core.client.account import Meeting
 from m3core.client.conference import Conference
 from m3core.serving import Server
 
-PATIENCE = 10.0
-"""Seconds after which something that should have happened never will."""
 P = ParamSpec("P")
 
 

@@ -6,7 +6,8 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
-from house import PATIENCE, house, in_loop
+from house import house, in_loop
+from patience import PATIENCE
 
 import m3asyncio as m3
 from m3core.client.conference import Conference

@@ -13,7 +13,8 @@ from typing import Any
 
 import psutil
 import pytest
-from house import PATIENCE, House, house, in_loop
+from house import House, house, in_loop
+from patience import PATIENCE
 
 import m3asyncio as m3
 from m3asyncio import received as m3_received

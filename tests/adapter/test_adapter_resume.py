@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from house import PATIENCE, house, in_loop
+from house import house, in_loop
+from patience import PATIENCE
 
 import m3asyncio as m3
 from m3asyncio.websocket import connect_websocket

@@ -6,9 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from patience import PATIENCE
 
-HANG = 120
-"""Seconds after which a process that closes tasks never will."""
 CLOSES = """
 import asyncio, sys
 from m3asyncio.loop import BACKEND
@@ -49,6 +48,6 @@ def test_closing_ends_though_the_tasks_have_just_finished(gather: str) -> None:
     In a process of its own: a loop that never gives way cannot be stopped from within.
     """
     run = subprocess.run(
-        [sys.executable, "-c", CLOSES, gather], capture_output=True, text=True, timeout=HANG, check=False
+        [sys.executable, "-c", CLOSES, gather], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert (run.stdout, run.stderr) == ("all closed\n", "")

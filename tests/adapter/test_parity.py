@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 import trio
+from patience import PATIENCE
 
 import m3asyncio
 import m3trio
@@ -17,8 +18,6 @@ from m3asyncio.loop import BACKEND as ASYNCIO
 from m3core.client.loop import Backend
 from m3core.testing.adapter import CHECKS, Outcome, check_visit
 from m3trio.loop import BACKEND as TRIO
-
-PATIENCE = 60.0
 
 
 def run_asyncio(check: Callable[[Backend], Awaitable[object]]) -> object:

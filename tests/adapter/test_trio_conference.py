@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from trio_house import PATIENCE, house, in_trio
+from patience import PATIENCE
+from trio_house import house, in_trio
 
 import m3trio as m3
 from m3core.testing.checkpoints import cancelled_at

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import trio
-from house import PATIENCE, House, house
+from house import House, house
+from patience import PATIENCE
 from trio_driver import TrioDriver
 
 import m3asyncio as m3

@@ -10,10 +10,10 @@ from typing import Any, ParamSpec
 
 import psutil
 import trio
+from patience import PATIENCE
 
 import m3trio as m3
 
-PATIENCE = 15.0
 P = ParamSpec("P")
 
 

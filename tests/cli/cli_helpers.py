@@ -9,9 +9,9 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
+from patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 60.0
-"""Seconds after which a process counts as hung, on the slowest machine."""
 M3 = (sys.executable, "-m", "m3asyncio")
 ESCAPE = "\x1b"
 _OWN_ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES", "TERM")
@@ -32,7 +32,7 @@ def run(command: Iterable[str], where: Path, **more: str) -> subprocess.Complete
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        timeout=TIMEOUT,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -56,5 +56,5 @@ def new_threads(before: Iterable[threading.Thread]) -> set[threading.Thread]:
     left = set(threading.enumerate()) - set(before)
     for thread in left:
         if thread.name.startswith("AnyIO worker"):
-            thread.join(TIMEOUT)
+            thread.join(PATIENCE)
     return {thread for thread in left if thread.is_alive() and not thread.name.startswith("Trio thread")}

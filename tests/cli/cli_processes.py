@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cli_helpers import M3, TIMEOUT, environment
+from cli_helpers import M3, environment
+from patience import PATIENCE
 
 
 class Command:
@@ -35,7 +36,7 @@ class Command:
             env=environment(**{"NO_COLOR": "1", **more}),
         )
         self.lines: list[str] = []
-        self._watchdog = threading.Timer(TIMEOUT, self.process.kill)  # reading its lines has no time-out of its own
+        self._watchdog = threading.Timer(PATIENCE, self.process.kill)  # reading its lines has no time-out of its own
         self._watchdog.start()
 
     def until(self, found: Callable[[str], bool]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli_helpers import ESCAPE, environment, m3, run
+from patience import PATIENCE
 
 from m3asyncio.cli.main import main
 
@@ -151,7 +152,7 @@ def on_a_terminal(where: Path, **more: str) -> str:
     ours, theirs = os.openpty()
     try:
         command = [sys.executable, "-c", PRINT]
-        subprocess.run(command, cwd=where, env=environment(**more), stdout=theirs, timeout=60, check=True)
+        subprocess.run(command, cwd=where, env=environment(**more), stdout=theirs, timeout=PATIENCE, check=True)
         return os.read(ours, 100_000).decode()
     finally:
         os.close(ours)

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_helpers import M3, TIMEOUT, environment
+from cli_helpers import M3, environment
+from patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-END_TIMEOUT = 10.0
 
 
 def interrupted(command: tuple[str, ...], where: Path, until: str, number: signal.Signals) -> tuple[int, str]:
@@ -29,7 +29,7 @@ def interrupted(command: tuple[str, ...], where: Path, until: str, number: signa
         start_new_session=True,
     ) as process:
         assert process.stdout is not None
-        watchdog = threading.Timer(TIMEOUT, process.kill)
+        watchdog = threading.Timer(PATIENCE, process.kill)
         watchdog.start()
         printed = []
         try:
@@ -41,7 +41,7 @@ def interrupted(command: tuple[str, ...], where: Path, until: str, number: signa
                 pytest.fail(f"never printed {until!r}: {''.join(printed)}")
             began = time.monotonic()
             process.send_signal(number)
-            rest, _ = process.communicate(timeout=END_TIMEOUT)
+            rest, _ = process.communicate(timeout=PATIENCE)
             print(f"ended {time.monotonic() - began:.2f} s after {number.name}")
         finally:
             watchdog.cancel()

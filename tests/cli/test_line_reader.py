@@ -9,7 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from cli_helpers import TIMEOUT, environment
+from cli_helpers import environment
+from patience import PATIENCE
 
 from m3asyncio.cli.line_reader import MAX_LINE, LineReader
 from m3asyncio.loop import BACKEND
@@ -122,5 +123,5 @@ def test_a_thread_that_reads_keeps_no_process_from_its_end(tmp_path: Path) -> No
     ) as process:
         assert process.stdout is not None
         printed = process.stdout.read()  # ends with the process; its standard input stays open until then
-        assert process.wait(TIMEOUT) == 0
+        assert process.wait(PATIENCE) == 0
     assert printed == b"over\n"

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from house import free_port, house
+from patience import PATIENCE
 
 import m3asyncio as m3
 from m3core.client.streams import EventStream
@@ -32,8 +33,6 @@ LOOPS = {
     "qt": ("Quinn", "with_qt.py"),
 }
 each_loop = pytest.mark.parametrize(("name", "command"), [(row[0], row[1:]) for row in LOOPS.values()], ids=LOOPS)
-PATIENCE = 60.0
-"""Seconds after which a process counts as hung, on the slowest machine."""
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 import m3asyncio as m3
 from m3core.conference.events import ChatMessage
@@ -26,7 +27,7 @@ async def run(*arguments: str, program: str = sys.executable) -> tuple[int | Non
         stderr=asyncio.subprocess.STDOUT,
         cwd=EXAMPLES.parent,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         output, _ = await process.communicate()
     return process.returncode, output.decode()
 
@@ -79,7 +80,7 @@ def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, tmp_pa
                     sys.executable, "-u", str(program), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
                 )
                 assert process.stdout is not None
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(PATIENCE):
                     first = await process.stdout.readline()
                     (ada,) = (one for one in eve.state.participants.values() if one.is_here)
                     await eve.moderation.kick(ada)

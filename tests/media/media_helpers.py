@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from patience import PATIENCE
+
 from m3asyncio.media import MediaEngine
 from m3asyncio.received import ReceivedTrack
 from m3asyncio.sfu import EmbeddedSfu
@@ -30,7 +32,6 @@ from m3core.io import (
 )
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
-PATIENCE = 20.0
 KEY = MediaSessionKey(ParticipantId("9fd70c6e-5b9c-4d5a-a1a1-000000000001"), MediaSessionType.VIDEO)
 T = TypeVar("T")
 R = TypeVar("R", bound=MediaReport)

@@ -10,7 +10,8 @@ import psutil
 import pytest
 from aioice import ice
 from aiortc.codecs.vpx import Vp8Encoder
-from media_helpers import KEY, PATIENCE, Call, Reader, Reports, call, split
+from media_helpers import KEY, Call, Reader, Reports, call, split
+from patience import PATIENCE
 
 from m3asyncio import engine_thread, sources
 from m3asyncio.engine_thread import EngineThread

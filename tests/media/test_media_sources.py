@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
 from av.video.frame import PictureType
+from patience import PATIENCE
 
 from m3asyncio import sources
 from m3asyncio.av_frames import av_video, samples_of, video_frame
@@ -57,7 +58,7 @@ def pictures(opened: Opened, limit: int) -> list[tuple[VideoFrame, float]]:
     async def read() -> list[tuple[VideoFrame, float]]:
         assert opened.video is not None
         found: list[tuple[VideoFrame, float]] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(found) < limit and (taken := await opened.video.read()) is not None:
                 found.append((video_frame(*taken), taken[1]))
         return found
@@ -310,6 +311,6 @@ def test_a_picture_that_is_due_later_does_not_hold_up_another_source() -> None:
         waiting = asyncio.ensure_future(track.recv())
         await asyncio.sleep(0)
         track.replace(sources.pattern("quick", 96, 64).open(video=True, audio=False))
-        return (await asyncio.wait_for(waiting, 4)).width
+        return (await asyncio.wait_for(waiting, PATIENCE)).width
 
     assert asyncio.run(send()) == 96

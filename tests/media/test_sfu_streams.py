@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import av
 import pytest
 from aiortc.mediastreams import MediaStreamError
+from patience import PATIENCE
 
 from m3asyncio.aiortc_private import ArrivedPacket
 from m3asyncio.sfu_streams import MAX_QUEUE, RelaySource, RelayTrack
@@ -26,7 +27,7 @@ def in_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
     def run() -> None:
         async def bounded() -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await test()
 
         asyncio.run(bounded())

@@ -10,10 +10,10 @@ import anyio
 import pytest
 from blockbuster import BlockingError
 from blocked_calls import watching
+from patience import PATIENCE
 from places import ADAPTERS
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
-PATIENCE = 20.0
 
 
 async def visit(m3: ModuleType) -> None:

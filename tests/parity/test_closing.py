@@ -9,6 +9,7 @@ from types import ModuleType
 import anyio
 import anyio.lowlevel
 import pytest
+from patience import PATIENCE
 from places import ADAPTERS, BACKENDS, ServedPlace, served
 
 from m3asyncio import sources
@@ -18,8 +19,6 @@ from m3core.conference.events import WaitingRoomEntered
 from m3core.io import HttpRequest, HttpResponse
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
-PATIENCE = 10.0
-"""Leaving takes 1.5 s at most, and closing a connection or a peer 5 s."""
 
 
 @pytest.fixture(params=ADAPTERS)

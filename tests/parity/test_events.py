@@ -9,6 +9,7 @@ from types import ModuleType
 
 import anyio
 import pytest
+from patience import PATIENCE
 from places import ADAPTERS
 
 from m3asyncio import sources
@@ -19,7 +20,6 @@ from m3core.conference.events import ChatMessage
 from m3core.limits import MAX_EVENTS
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
-PATIENCE = 15.0
 SOURCE = sources.pattern(width=64, height=48)
 
 

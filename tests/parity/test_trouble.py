@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from patience import PATIENCE
 from places import ADAPTERS, BACKENDS, ServedPlace, served
 
 from m3asyncio import sources
@@ -28,7 +29,6 @@ from m3core.io import HttpRequest, HttpResponse
 from m3core.limits import KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
-PATIENCE = 15.0
 CODE = "11111111-2222-4333-8444-555555555555"
 
 
