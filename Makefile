@@ -17,7 +17,7 @@ venv: $(READY)  ## Make the environment in .venv (the other targets do it when t
 
 $(READY): constraints.txt pyproject.toml
 	@echo "Making $(VENV) (about a minute, once) ..."
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "M3 needs Python >= 3.11: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "M3 needs Python 3.11 or later: make PYTHON=python3.13 ...")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --no-deps --require-hashes --requirement constraints.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
