@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import anyio.lowlevel
 import numpy as np
 
 from m3asyncio.pattern import read_pattern, sender_code
@@ -194,6 +195,8 @@ class StreamProbe:
         with anyio.move_on_after(patience):
             while not condition():
                 await self._changed.wait()
+                # Woken in every turn of the loop, as on a busy machine, asyncio's task is never found waiting by anyio.
+                await anyio.lowlevel.checkpoint_if_cancelled()
             return True
         return False
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 import anyio
+import anyio.lowlevel
 from attrs import define, field
 
 from m3asyncio.cli.demo_place import Place
@@ -205,6 +206,7 @@ class Seat:
             with anyio.fail_after(PATIENCE):
                 while not any(isinstance(event, kind) and where(event) for event in self._seen):
                     await self._changed.wait()
+                    await anyio.lowlevel.checkpoint_if_cancelled()  # see `StreamProbe._wait`
         except TimeoutError:
             self.stage.must(f"{self.name} sees {what}", ok=False, detail=f"not within {PATIENCE:g} s")
         self.stage.check(f"{self.name} sees {what}", ok=True)

@@ -145,8 +145,8 @@ async def test_a_client_that_closes_half_of_its_connection_still_gets_its_answer
 
 @in_loop
 async def test_a_slow_request_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("m3core.controller.front.HTTP_TIMEOUT", 0.05)
     async with house() as here:
+        monkeypatch.setattr("m3core.controller.front.HTTP_TIMEOUT", 0.05)
         for beginning in (b"", b"G", b"POST /v1/invite/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"):
             assert await exchange(here, beginning) == b""
 

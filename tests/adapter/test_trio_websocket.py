@@ -205,8 +205,6 @@ async def test_nobody_listens() -> None:
 @in_trio
 async def test_a_half_open_connection_is_noticed_and_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A relay that swallows everything from some moment on, and tells nobody."""
-    for name in ("KEEPALIVE_INTERVAL", "KEEPALIVE_TIMEOUT"):
-        monkeypatch.setattr(f"m3core.conference.keepalive.{name}", 0.05)
     monkeypatch.setattr("m3core.client.joining.Joining._random", lambda _: 0.0)
     swallow: list[trio.SocketStream] = []
     async with house() as here:
@@ -245,9 +243,13 @@ async def test_a_half_open_connection_is_noticed_and_resumed(monkeypatch: pytest
 
             async with m3.join(here.link, display_name="Gus", connect=connect) as guest:
                 async with guest.events(m3.ConnectionLost, m3.Resumed) as told:
-                    swallow.append(lines[-1])
-                    await servers[-1].aclose()  # the server knows, and we do not
-                    assert isinstance(await anext(told), m3.ConnectionLost)
+                    with monkeypatch.context() as impatient:
+                        for name in ("KEEPALIVE_INTERVAL", "KEEPALIVE_TIMEOUT"):
+                            impatient.setattr(f"m3core.conference.keepalive.{name}", 0.05)
+                        await guest.chat("hello")  # what comes back begins the shorter silence
+                        swallow.append(lines[-1])
+                        await servers[-1].aclose()  # the server knows, and we do not
+                        assert isinstance(await anext(told), m3.ConnectionLost)
                     assert isinstance(await anext(told), m3.Resumed)
                 await guest.raise_hand()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from m3asyncio.cli.demo_probe import StreamProbe
@@ -11,9 +13,12 @@ from m3asyncio.cli.demo_steps import missing_steps, sequences
 from m3asyncio.cli.demo_wire import Note, WireLog
 from m3asyncio.loop import BACKEND
 from m3asyncio.pattern import draw
+from m3core.client.loop import Backend
 from m3core.media import VideoFrame
+from m3trio.loop import BACKEND as TRIO
 
 BLACK = VideoFrame.from_rgb(320, 240, bytes(320 * 240 * 3))
+BACKENDS: dict[str, Backend] = {"asyncio": BACKEND, "trio": TRIO}
 GREY = VideoFrame.from_rgb(320, 240, b"\x80" * (320 * 240 * 3))
 
 
@@ -29,6 +34,30 @@ def probe_of(*frames: VideoFrame, pattern: str = "Bob", muted: bool = False) -> 
         probe.video_frames += 1
         probe._check(frame)
     return probe
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_what_does_not_come_is_not_waited_for_though_others_come_all_the_time(backend: str) -> None:
+    """On a busy machine there is a frame in every turn of the loop."""
+    probe = StreamProbe("Ada", "Bob", "video", "", home=BACKENDS[backend], tell=_at_once)
+    turns = 0
+
+    async def others(over: anyio.Event) -> None:
+        nonlocal turns
+        while not over.is_set():
+            turns += 1
+            assert turns < 100_000, "nobody ends the wait"
+            probe._tell(probe._changed.set)
+            await anyio.lowlevel.checkpoint()
+
+    async def main() -> None:
+        over = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(others, over)
+            assert not await probe.more_video(1, patience=0.0)
+            over.set()
+
+    anyio.run(main, backend=backend)
 
 
 def test_frames_of_the_sender_in_order_are_right() -> None:

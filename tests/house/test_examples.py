@@ -32,6 +32,22 @@ async def run(*arguments: str, program: str = sys.executable) -> tuple[int | Non
     return process.returncode, output.decode()
 
 
+async def until_kicked(meeting: m3.Meeting, program: Path, *arguments: str) -> tuple[str, tuple[int | None, str]]:
+    """Run a program in whose conference Eve publishes; kick it once it prints. Its first line, status, the rest."""
+    async with meeting.start(display_name="Eve") as eve:
+        await eve.publish(video=m3.sources.pattern("Eve", 320, 240))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-u", str(program), *arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            first = await process.stdout.readline()
+            (guest,) = (one for one in eve.state.participants.values() if one.is_here)
+            await eve.moderation.kick(guest)
+            rest, _ = await process.communicate()
+        return first.decode(), (process.returncode, rest.decode())
+
+
 def test_signaling_only() -> None:
     status, output = asyncio.run(run(str(EXAMPLES / "signaling_only.py")))
     assert status == 0, output
@@ -41,18 +57,16 @@ def test_signaling_only() -> None:
 
 
 def test_watch() -> None:
-    async def main() -> tuple[int | None, str]:
+    async def main() -> tuple[str, tuple[int | None, str]]:
         async with m3.serve() as server, server.account() as account:
             meeting = await account.create_meeting(title="Example")
             link = await meeting.invite()
-            async with m3.join(link, display_name="Ada") as ada:
-                await ada.publish(video=m3.sources.pattern("Ada", 320, 240))
-                return await run(str(EXAMPLES / "watch.py"), link, "3")
+            first, _ = await until_kicked(meeting, EXAMPLES / "watch.py", link)
+            return first, await run(str(EXAMPLES / "watch.py"), link, "0")
 
-    status, output = asyncio.run(main())
-    assert status == 0, output
-    assert "Ada: 320x240 at 0." in output
-    assert output.endswith("that was it\n")
+    first, ended = asyncio.run(main())
+    assert re.fullmatch(r"Eve: 320x240 at \d+\.\d\d s\n", first)
+    assert ended == (0, "that was it\n")
 
 
 README = (EXAMPLES.parent / "README.md").read_text("utf-8")
@@ -63,7 +77,7 @@ FIRST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
 def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, tmp_path: Path) -> None:
     """One import is all that changes. The program goes on until it is stopped: its conference ends here."""
 
-    async def main() -> tuple[int | None, str]:
+    async def main() -> tuple[str, tuple[int | None, str]]:
         async with m3.serve() as server, server.account() as account:
             meeting = await account.create_meeting(title="Example")
             link = await meeting.invite()
@@ -74,21 +88,10 @@ def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, tmp_pa
                 ),
                 encoding="utf-8",
             )
-            async with meeting.start(display_name="Eve") as eve:
-                await eve.publish(video=m3.sources.pattern("Eve", 320, 240))
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-u", str(program), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-                )
-                assert process.stdout is not None
-                async with asyncio.timeout(PATIENCE):
-                    first = await process.stdout.readline()
-                    (ada,) = (one for one in eve.state.participants.values() if one.is_here)
-                    await eve.moderation.kick(ada)
-                    rest, _ = await process.communicate()
-                return process.returncode, (first + rest).decode()
+            return await until_kicked(meeting, program)
 
-    status, output = asyncio.run(main())
-    assert output.startswith("Eve 320 240 ")
+    first, (status, output) = asyncio.run(main())
+    assert first.startswith("Eve 320 240 ")
     assert (status, output.rstrip().splitlines()[-1]) == (
         1,
         "m3core.errors.ConferenceEnded: the conference ended: kicked",

@@ -294,7 +294,7 @@ def test_decoded_keyframes_are_not_sent_as_keyframes() -> None:
     async def send() -> list[av.VideoFrame]:
         track = VideoTrack(source.open(video=True, audio=False), lambda _error: None)
         frames = [await track.recv() for _ in range(3)]
-        track.stop()
+        track.close()
         return frames
 
     frames = asyncio.run(send())

@@ -305,14 +305,15 @@ def test_a_server_that_dies_in_the_middle_of_a_frame(loop: str, m3: ModuleType, 
 def test_a_half_open_connection_is_noticed(
     loop: str, m3: ModuleType, place: ServedPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("m3core.conference.keepalive.KEEPALIVE_INTERVAL", 0.2)
-    monkeypatch.setattr("m3core.conference.keepalive.KEEPALIVE_TIMEOUT", 0.2)
-
     async def scenario() -> None:
         link = await invited(m3, place)
         async with m3.join(link, display_name="Gus") as guest, guest.events(m3.ConnectionLost, m3.Resumed) as told:
-            place.cable.frozen = True
-            lost = await anext(told)
+            with monkeypatch.context() as impatient:
+                for name in ("KEEPALIVE_INTERVAL", "KEEPALIVE_TIMEOUT"):
+                    impatient.setattr(f"m3core.conference.keepalive.{name}", 0.2)
+                await guest.chat("hello")  # what comes back begins the shorter silence
+                place.cable.frozen = True
+                lost = await anext(told)
             assert isinstance(lost, m3.ConnectionLost)
             assert "nothing was heard" in lost.detail
             place.cable.frozen = False
