@@ -16,7 +16,7 @@ from patience import PATIENCE
 # A slow machine is no fault of ours (no deadline, no complaint about slow draws), and a test that fails, fails again.
 settings.register_profile("test", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 # `make soak`: see tests/extent.py.
-settings.register_profile("soak", settings.get_profile("test"), max_examples=500)
+settings.register_profile("soak", settings.get_profile("test"), max_examples=2_000)
 settings.load_profile("test")
 
 _POOLS = ("asyncio_", "Trio thread", "AnyIO worker thread")

@@ -144,7 +144,7 @@ _STEPS = st.lists(
 @pytest.mark.parametrize(
     "level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9, FeatureLevel.V0_16], ids=lambda one: one.value
 )
-@settings(max_examples=extent(whole=400, part=15), suppress_health_check=list(HealthCheck))
+@settings(max_examples=extent(whole=1_000, part=15), suppress_health_check=list(HealthCheck))
 @given(steps=_STEPS)
 def test_nobody_acts_for_another(level: FeatureLevel, steps: list[tuple[str, Command | UnknownCommand, int]]) -> None:
     stage = Stage(level)

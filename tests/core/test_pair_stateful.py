@@ -359,6 +359,6 @@ class Meeting(RuleBasedStateMachine):
 
 
 Meeting.TestCase.settings = settings(
-    max_examples=extent(whole=1_000, part=40), stateful_step_count=50, suppress_health_check=list(HealthCheck)
+    max_examples=extent(whole=2_000, part=40), stateful_step_count=50, suppress_health_check=list(HealthCheck)
 )
 TestMeeting = Meeting.TestCase

@@ -88,7 +88,7 @@ def transplanted(draw: st.DrawFn) -> bytes:
 
 
 @given(mutated() | transplanted())
-@settings(max_examples=extent(whole=5_000, part=200))
+@settings(max_examples=extent(whole=10_000, part=200))
 def test_the_fast_paths_agree_with_the_careful_one(data: bytes) -> None:
     for decode, direction in ((decode_event, _EVENTS), (decode_command, _COMMANDS)):
         ours: object
