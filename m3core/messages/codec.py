@@ -78,7 +78,11 @@ class _Readers(dict[type[Any], Generated]):
 
 
 class _Direction:
-    """One direction of messages: its shells, of the namespaces that were loaded so far."""
+    """One direction of messages: its shells, of the namespaces that were loaded so far.
+
+    All engines of a process share it, and they may live in several threads. Nothing is locked: while one thread makes a
+    decoder, another may load a namespace, and whoever made one looks afterwards whether all were in it.
+    """
 
     def __init__(self, base: type[Any], unknown: type[Any]) -> None:
         self.base = base
@@ -94,17 +98,24 @@ class _Direction:
         if namespace in self.loaded or not (namespace in NAMESPACES or namespace in UNTYPED_NAMESPACES):
             return
         self.loaded[namespace] = classes(namespace, self.base)
-        self.strict = self._decoder(is_strict=True).decode
-        self.lenient = self.first_lenient
+        while True:
+            namespaces = tuple(self.loaded)
+            self.strict = self._decoder(namespaces, is_strict=True).decode
+            self.lenient = self.first_lenient
+            if len(namespaces) == len(self.loaded):
+                return
 
     def first_lenient(self, data: bytes | str) -> Any:
         """`lenient`, when it is called for the first time since `load`."""
-        self.lenient = self._decoder(is_strict=False).decode
-        return self.lenient(data)
+        namespaces = tuple(self.loaded)
+        decode = self.lenient = self._decoder(namespaces, is_strict=False).decode
+        if len(namespaces) != len(self.loaded):
+            self.lenient = self.first_lenient
+        return decode(data)
 
-    def _decoder(self, *, is_strict: bool) -> msgspec.json.Decoder[Any]:
+    def _decoder(self, namespaces: tuple[str, ...], *, is_strict: bool) -> msgspec.json.Decoder[Any]:
         return msgspec.json.Decoder(
-            _tagged_union([self._envelope(namespace, is_strict) for namespace in self.loaded], "namespace")
+            _tagged_union([self._envelope(namespace, is_strict) for namespace in namespaces], "namespace")
         )
 
     def _envelope(self, namespace: str, is_strict: bool) -> type[Struct]:
