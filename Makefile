@@ -1,6 +1,6 @@
 # Everything works on a fresh clone with Python >= 3.11 (venv, pip) and make. `make help` lists the targets.
 PYTHON ?= python3
-VENV   ?= .venv
+VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # Third-party packages come pinned, with hashes, from constraints.txt; the project itself is installed editable. The list
