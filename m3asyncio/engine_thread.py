@@ -24,6 +24,28 @@ CLOSE_TIMEOUT: Final = 10.0
 """Seconds that closing may take in all: closing peers, cancelling tasks, joining the thread."""
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """Closes with itself what is open then: aioice forgets a socket that it opens while it is being closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._endpoints: set[asyncio.BaseTransport] = set()
+
+    async def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> tuple[asyncio.DatagramTransport, Any]:
+        """As asyncio's."""
+        transport, protocol = await super().create_datagram_endpoint(*args, **kwargs)
+        self._endpoints = {one for one in self._endpoints if not one.is_closing()} | {transport}
+        return transport, protocol
+
+    def close(self) -> None:
+        """As asyncio's; sockets that are open are closed."""
+        if not self.is_closed():
+            for transport in self._endpoints:
+                transport.close()
+            self.run_until_complete(asyncio.sleep(0))  # they close in the next turn
+        super().close()
+
+
 class EngineThread:
     """A loop in a thread.
 
@@ -61,7 +83,7 @@ class EngineThread:
         """
         if self._thread is not None:
             raise LocalProtocolError("a media engine is started once")
-        self._loop = asyncio.new_event_loop()
+        self._loop = _Loop()
         self._thread = threading.Thread(target=self._main, args=(self._loop,), name=self._name)
         self._thread.start()
 

@@ -276,6 +276,34 @@ def test_an_exit_that_hangs_is_bounded(caplog: pytest.LogCaptureFixture, monkeyp
     assert "did not close in time" in caplog.text
 
 
+@pytest.mark.parametrize("crashes", [False, True])
+def test_sockets_that_are_forgotten_are_closed_with_the_thread(crashes: bool) -> None:
+    opened: list[asyncio.DatagramTransport] = []
+    done = threading.Event()
+
+    async def forget() -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(2):
+            transport, _protocol = await loop.create_datagram_endpoint(
+                asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0)
+            )
+            opened.append(transport)
+        done.set()
+
+    async def nothing() -> None:
+        pass
+
+    thread = EngineThread("m3-test", nothing, lambda _error: None)
+    thread.start()
+    thread.submit(forget)
+    assert done.wait(PATIENCE)
+    sockets = [transport.get_extra_info("socket") for transport in opened]
+    if crashes:
+        thread.call(_exit)
+    thread.close()
+    assert [one.fileno() for one in sockets] == [-1, -1]
+
+
 def _exit() -> None:
     raise SystemExit
 
