@@ -25,7 +25,7 @@ CLOSE_TIMEOUT: Final = 10.0
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Closes with itself what is open then: aioice forgets a socket that it opens while it is being closed."""
+    """Closes with itself the UDP sockets that are open then: a crash in the middle of opening leaves some to nobody."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class _Loop(asyncio.SelectorEventLoop):
         return transport, protocol
 
     def close(self) -> None:
-        """As asyncio's; sockets that are open are closed."""
+        """As asyncio's; UDP sockets that are open are closed."""
         if not self.is_closed():
             for transport in self._endpoints:
                 transport.close()

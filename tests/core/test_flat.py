@@ -1,4 +1,4 @@
-"""100,000 comings and goings leave every container, and the memory, as they were (reliability row 23)."""
+"""Comings and goings (100,000 in `make soak`) leave containers and memory as they were (reliability row 23)."""
 
 from __future__ import annotations
 
