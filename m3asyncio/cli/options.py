@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from typing import Any, Final
 
 from m3core.controller.features import FeatureLevel
@@ -31,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
         "  m3 serve                   run a controller here; prints an invitation URL\n"
         "  m3 join URL --publish pattern\n\n" + EXIT_CODES.format(stop=" (serve and join: 0, that is how they end)"),
     )
-    parser.add_argument("--version", action="version", version=f"m3 {_version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_demo(commands)
     _add_serve(commands)
@@ -52,11 +51,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def _version() -> str:
-    try:
-        return metadata.version("m3-conference")
-    except metadata.PackageNotFoundError:
-        return "(not installed: run from its sources)"
+class _Version(argparse.Action):
+    """Looks up the version when it is asked for: what reads it takes longer to import than all the options."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata
+
+        try:
+            version = metadata.version("m3-conference")
+        except metadata.PackageNotFoundError:
+            version = "(not installed: run from its sources)"
+        print(f"m3 {version}")
+        parser.exit()
 
 
 _Commands = Any  # argparse gives its sub-parsers a private type

@@ -13,6 +13,7 @@ from cli_helpers import ESCAPE, environment, m3, run
 from patience import PATIENCE
 
 from m3asyncio.cli.main import main
+from m3core import controller
 
 
 @pytest.mark.parametrize("command", ["demo", "serve", "join"])
@@ -33,6 +34,36 @@ def test_help_of_all(tmp_path: Path) -> None:
     assert process.stderr == ""
     for command in ("demo", "serve", "join"):
         assert re.search(rf"^    {command}\s+\w", process.stdout, re.MULTILINE)
+
+
+LOADED = """
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+from m3asyncio.__main__ import main
+sys.argv[1:] = ["--help"]
+main()
+"""
+HEAVY = {
+    *("asyncio", "anyio", "rich", "PIL", "httpx", "websockets", "h11", "wsproto", "aiortc", "av", "numpy", "trio"),
+    *("cattrs", "email", "importlib.metadata", "ssl"),
+    *("m3core.controller.engine", "m3core.controller.config", "m3core.conference", "m3core.client", "m3core.serving"),
+    *("m3core.rest", "m3core.sdp", "m3core.signaling", "m3core.negotiation", "m3core.messages.control", "m3trio"),
+}
+
+
+def test_help_imports_nothing_that_only_commands_need(tmp_path: Path) -> None:
+    process = run((sys.executable, "-c", LOADED), tmp_path)
+    assert process.returncode == 0
+    loaded = set(process.stderr.split())
+    assert "m3core.controller.features" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_names_of_the_controller_are_there_when_they_are_named() -> None:
+    for name in controller.__all__:
+        assert getattr(controller, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = controller.nothing
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
