@@ -16,7 +16,7 @@ from m3core.conference.engine import Conference as Engine
 from m3core.conference.entrance import Entrance, GuestEntrance
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import EndReason
-from m3core.errors import ConferenceEnded, LinkError, LocalProtocolError, M3Error
+from m3core.errors import ConferenceEnded, LocalProtocolError, M3Error
 from m3core.io import RequestId
 from m3core.rest.auth import GET_LOGIN
 from m3core.rest.link import InviteLink, controller_candidates, is_local
@@ -48,10 +48,10 @@ class Door:
         """Join as a guest: ``async with m3.join(url, display_name="Ada") as conference``.
 
         ``url`` is an invitation link; ``controller`` the controller's address where it cannot be told from the link.
-        ``receive`` without `VIDEO` asks for streams without their video. Links into private networks are refused
-        unless ``allow_private``. ``http`` and ``connect`` are transports of your own (`m3core.client.transports`).
-        ``observe`` is called with every event as it happens, those before we are in the room included
-        (`WaitingRoomEntered`); it must be quick, and not raise.
+        ``receive`` without `VIDEO` asks for streams without their video. A link or ``controller`` in a private network
+        is refused unless ``allow_private``; this machine is always good. ``http`` and ``connect`` are transports of
+        your own (`m3core.client.transports`). ``observe`` is called with every event as it happens, those before we
+        are in the room included (`WaitingRoomEntered`); it must be quick, and not raise.
 
         Raises `LinkError`, `ApiError`, `CallError`, `TransportError`.
         """
@@ -62,6 +62,7 @@ class Door:
             link=link,
             password=None if password is None else Secret(password),
             controller=controller,
+            allow_private=allow_private,
             receive=receive,
             http=http,
             connect=connect,
@@ -81,6 +82,7 @@ class Joining:
         entrance: Entrance | None = None,
         password: Secret | None = None,
         controller: str | None = None,
+        allow_private: bool = False,
         account: Account | None = None,
         receive: Receive = AUDIO | VIDEO,
         http: HttpTransport | None = None,
@@ -93,6 +95,7 @@ class Joining:
         self._entrance = entrance
         self._password = password
         self._controller = controller
+        self._allow_private = allow_private
         self._account = account
         self._receive = receive
         self._http = http
@@ -162,10 +165,10 @@ class Joining:
         link = self._link
         if link is None:
             raise LocalProtocolError("join needs a link or an entrance")
-        for candidate in controller_candidates(link, self._controller):
+        for candidate in controller_candidates(link, self._controller, allow_private=self._allow_private):
             if not candidate.probe or await _is_controller(http, candidate.base_url):
-                return GuestEntrance(base_url=candidate.base_url, invite_code=link.invite_code, password=self._password)
-        raise LinkError("no controller was found for the link; name it with controller=")
+                break  # the last one is not probed
+        return GuestEntrance(base_url=candidate.base_url, invite_code=link.invite_code, password=self._password)
 
 
 class _Stay:

@@ -1,7 +1,9 @@
 """Invitation links and controller addresses. Both may come from a stranger's mail: nothing in them is trusted.
 
 What is refused, and why: user information and backslashes (they make a link look like it led elsewhere), addresses of
-private networks (a link must not make us talk to the machines next to us), plain http (except to this very machine).
+private networks (a link must not make us talk to the machines next to us, nor send them a token), plain http (except to
+this very machine). ``allow_private`` is the one word that lets links and controllers be in a private network; this very
+machine never is one.
 Names are not resolved here; what they resolve to is not checked.
 """
 
@@ -139,7 +141,7 @@ def _origin(scheme: str, authority: str, *, allow_private: bool) -> _Origin:
     if scheme != "https" and not is_loopback:
         raise LinkError("the address must start with https://")
     if address and not is_loopback and not allow_private and not _is_public(address):
-        raise LinkError("the host is an address of a private network")
+        raise LinkError("the host is an address of a private network", is_private=True)
     return _Origin(scheme, host, port, is_loopback, address is not None)
 
 
@@ -196,14 +198,16 @@ def parse_controller_url(text: str, *, allow_private: bool = False) -> str:
     return str(origin)
 
 
-def controller_candidates(link: InviteLink, controller: str | None = None) -> tuple[ControllerCandidate, ...]:
+def controller_candidates(
+    link: InviteLink, controller: str | None = None, *, allow_private: bool = False
+) -> tuple[ControllerCandidate, ...]:
     """Where to look for the controller of ``link``, best first; it is not part of a link (rest.md § 4).
 
-    ``controller`` if given (which the user trusts: it may be in a private network); else the link's own origin, if
-    that is on this machine or proves to be one; else `controller.` + its host.
+    ``controller`` if given, in a private network only with ``allow_private``, as that of an account; else the link's
+    own origin, if that is on this machine or proves to be one; else `controller.` + its host. Raises `LinkError`.
     """
     if controller is not None:
-        return (ControllerCandidate(parse_controller_url(controller, allow_private=True), probe=False),)
+        return (ControllerCandidate(parse_controller_url(controller, allow_private=allow_private), probe=False),)
     origin, _, _ = _split(link.origin, allow_private=True)
     if origin.is_loopback or origin.is_address or len(origin.host) > 242:
         return (ControllerCandidate(link.origin, probe=False),)

@@ -206,8 +206,21 @@ def test_private_addresses_when_allowed(host: str) -> None:
     with pytest.raises(LinkError, match="start with https"):
         InviteLink.parse(f"http://{host}/invite/{_CODE}", allow_private=True)
     assert parse_controller_url(f"https://{host}/", allow_private=True) == link.origin
-    with pytest.raises(LinkError, match="private network"):
+    with pytest.raises(LinkError, match="private network; allow_private=True allows it") as caught:
         parse_controller_url(f"https://{host}/")
+    assert caught.value.is_private
+    assert caught.value.reason == "the host is an address of a private network"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "[fd00::1]"])
+def test_a_named_controller_is_no_exception(host: str) -> None:
+    link = InviteLink.parse(f"https://meet.example.org/invite/{_CODE}")
+    with pytest.raises(LinkError, match="private network"):
+        controller_candidates(link, f"https://{host}")
+    named = (ControllerCandidate(f"https://{host}", probe=False),)
+    assert controller_candidates(link, f"https://{host}", allow_private=True) == named
+    here = (ControllerCandidate("http://127.0.0.1:8080", probe=False),)
+    assert controller_candidates(link, "http://127.0.0.1:8080") == here
 
 
 def test_candidates_of_a_public_link() -> None:
