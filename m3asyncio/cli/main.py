@@ -49,14 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (M3Error, OSError) as error:
         if options.debug:
             raise
-        code = _fail(f"m3 {options.command}: {error_line(error)}", FAILED)
+        code = _fail(f"m3 {options.command}: {error_line(error, joining=options.command == 'join')}", FAILED)
     return code
 
 
 def _run(
     work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse.Namespace, loop: str, *, stopped: int
 ) -> int:
-    """Run ``work``; SIGINT and SIGTERM cancel it, and then it is over within `STOP_TIMEOUT`."""
+    """Run ``work``; what `_leaves_by` names cancels it, and then it is over within `STOP_TIMEOUT`."""
     import anyio
     from anyio.abc import TaskStatus
 
@@ -65,7 +65,7 @@ def _run(
     async def listen(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
         nonlocal asked
         try:
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            with anyio.open_signal_receiver(*_leaves_by()) as signals:
                 task_status.started()
                 async for _ in signals:
                     if asked:
@@ -91,6 +91,15 @@ def _run(
         if asked:
             return stopped  # what breaks while everything is being torn down is no news
         raise only_error(group) from None
+
+
+def _leaves_by() -> list[signal.Signals]:
+    """The signals after which a command leaves properly."""
+    found = [signal.SIGINT, signal.SIGTERM]
+    # A terminal that is closed. Windows has no such signal; what `nohup` starts goes on.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        found.append(signal.SIGHUP)
+    return found
 
 
 def _end_later(code: int) -> None:
