@@ -66,8 +66,10 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
 
     async with contextlib.AsyncExitStack() as stack:
         if options.account:
-            account = await stack.enter_async_context(loop.account(options.controller, options.token))
-            link = InviteLink.parse(options.url, controller=options.controller, allow_private=True)
+            link = InviteLink.parse(options.url, controller=options.controller, allow_private=options.allow_private)
+            account = await stack.enter_async_context(
+                loop.account(options.controller, options.token, allow_private=options.allow_private)
+            )
             invite = await account.ask(VERIFY_INVITE, VerifyInvite(invite_code=link.invite_code))
             joining = account.join(invite.room_id, display_name=name, observe=observe)
         else:
@@ -76,6 +78,7 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
                 display_name=name,
                 password=options.password,
                 controller=options.controller,
+                allow_private=options.allow_private,
                 observe=observe,
             )
         conference = await stack.enter_async_context(joining)

@@ -13,7 +13,9 @@ from cli_helpers import ESCAPE, environment, m3, run
 from patience import PATIENCE
 
 from m3asyncio.cli.main import main
+from m3asyncio.cli.options import parse
 from m3core import controller
+from m3core.controller.features import FeatureLevel
 
 
 @pytest.mark.parametrize("command", ["demo", "serve", "join"])
@@ -66,6 +68,23 @@ def test_names_of_the_controller_are_there_when_they_are_named() -> None:
         _ = controller.nothing
 
 
+def test_the_newest_level_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    newest = list(FeatureLevel)[-1].value
+    for command in ("serve", "demo"):
+        assert parse([command]).feature_level == newest
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert f"0.3 ... {newest} ({newest})" in " ".join(capsys.readouterr().out.split())
+
+
+def test_serve_says_which_client_needs_what(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    printed = capsys.readouterr().out
+    for word in ("OpenTalk's web client", "opentalk-signaling-json-v1.0", "Mustang's client", "strands", "capture"):
+        assert word in printed
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
@@ -87,6 +106,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["serve", "--port", "65536"],
         ["serve", "--port", "-1"],
         ["serve", "--feature-level", "0.2"],
+        ["demo", "--feature-level", "0.2"],
         ["serve", "--participant-limit", "0"],
         ["serve", "--time-limit", "-1"],
         ["join"],
