@@ -144,7 +144,7 @@ class ApiError(M3Error):
     def __init__(
         self, status: int, code: str = "", what: str = "request", *, attempt: str = "", meaning: str = ""
     ) -> None:
-        answer = f"HTTP {status}" + (f", {code}" if code else "")
+        answer = f"HTTP {status}" + (f" {code}" if code else "")
         super().__init__(f"{attempt or f'{what} failed'}: " + (f"{meaning} ({answer})" if meaning else answer))
         self.status = status
         self.code = code

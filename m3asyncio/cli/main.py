@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +12,7 @@ from typing import Final
 
 from m3asyncio.cli.extras import missing_extra
 from m3asyncio.cli.options import parse
+from m3asyncio.cli.signals import ending
 from m3asyncio.cli.trouble import error_line, only_error
 from m3core.errors import M3Error
 
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(
     work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse.Namespace, loop: str, *, stopped: int
 ) -> int:
-    """Run ``work``; what `_leaves_by` names cancels it, and then it is over within `STOP_TIMEOUT`."""
+    """Run ``work``; the signals of `ending` cancel it, and then it is over within `STOP_TIMEOUT`."""
     import anyio
     from anyio.abc import TaskStatus
 
@@ -65,7 +65,7 @@ def _run(
     async def listen(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
         nonlocal asked
         try:
-            with anyio.open_signal_receiver(*_leaves_by()) as signals:
+            with anyio.open_signal_receiver(*ending()) as signals:
                 task_status.started()
                 async for _ in signals:
                     if asked:
@@ -91,15 +91,6 @@ def _run(
         if asked:
             return stopped  # what breaks while everything is being torn down is no news
         raise only_error(group) from None
-
-
-def _leaves_by() -> list[signal.Signals]:
-    """The signals after which a command leaves properly."""
-    found = [signal.SIGINT, signal.SIGTERM]
-    # A terminal that is closed. Windows has no such signal; what `nohup` starts goes on.
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        found.append(signal.SIGHUP)
-    return found
 
 
 def _end_later(code: int) -> None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from m3core.errors import ApiError, AuthError, CallRefused, CallTimedOut, LinkError, M3Error, TransportError
+from m3core.errors import (
+    ApiError,
+    AuthError,
+    CallRefused,
+    CallTimedOut,
+    EventsOverflow,
+    LinkError,
+    M3Error,
+    TransportError,
+)
 
 
 class WrongOptions(M3Error):
@@ -28,6 +37,8 @@ def only_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
 def error_line(error: Exception, *, joining: bool = False) -> str:
     """What went wrong, and a hint where there is one; ``joining``: `m3 join` ends with it, and its options may help."""
     text = error.reason if isinstance(error, LinkError) else str(error)
+    if isinstance(error, EventsOverflow):
+        text = f"{error.limit} events wait: what reads our output is too slow"
     text = " ".join(text.split()) or type(error).__name__
     hint = _HINTS.get(error.code, "") if isinstance(error, CallRefused) else ""
     if isinstance(error, CallTimedOut):

@@ -170,12 +170,13 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, loop: str) -> None:
     assert code == 130
 
 
-def test_ctrl_c_while_the_command_is_still_being_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_command_is_still_being_loaded(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "m3asyncio", "demo", "--no-picture"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert any("m3core.errors" in line for line in process.stderr)  # the first of our own that is imported
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         rest = process.stderr.read()
     assert process.returncode == 130
     assert "Traceback" not in rest

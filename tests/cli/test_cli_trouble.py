@@ -17,6 +17,7 @@ from m3core.errors import (
     CallRefused,
     CallTimedOut,
     ConferenceEnded,
+    EventsOverflow,
     LinkError,
     LocalProtocolError,
     M3Error,
@@ -70,6 +71,7 @@ def test_what_ends_a_join_is_told_with_the_option_that_helps(error: M3Error, adv
             CallRefused("insufficient_permissions"),
             "the server refused: insufficient_permissions - only moderators may do that",
         ),
+        (EventsOverflow(9), "9 events wait: what reads our output is too slow"),
         (LocalProtocolError("no\npoll  runs"), "no poll runs"),
         (LocalProtocolError(), "LocalProtocolError"),
     ],
@@ -135,7 +137,7 @@ def test_an_invitation_that_is_unknown(tmp_path: Path) -> None:
         process = m3(tmp_path, "join", f"{controller}/invite/{CODE}")
         assert process.stderr == (
             "m3 join: cannot use the invitation: the meeting is gone, or the invitation has expired "
-            "(HTTP 404, not_found)\n"
+            "(HTTP 404 not_found)\n"
         )
         with running(tmp_path, "serve", "--port", controller.rpartition(":")[2]) as second:
             status, _, err = second.end()

@@ -77,7 +77,7 @@ def test_no_misuse_is_told_with_a_template(
         (START_INVITED, 429, "too_many_requests", "try again later"),
         (START, 403, "banned_from_room", "you were banned"),
         (START, 403, "", "you have no access"),
-        (START, 404, "not_found", "the meeting is gone (HTTP 404, not_found)"),
+        (START, 404, "not_found", "the meeting is gone (HTTP 404 not_found)"),
         (START, 400, "session_running", "an earlier session of yours is still connected"),
         (
             VERIFY_INVITE,
@@ -87,9 +87,9 @@ def test_no_misuse_is_told_with_a_template(
         ),
         (VERIFY_INVITE, 404, "", "the address may not be that of a controller"),
         (GET_LOGIN, 302, "", "the address may not be that of a controller"),
-        (GET_ROOM, 404, "not_found", "cannot look at the room: it does not exist (any more) (HTTP 404, not_found)"),
+        (GET_ROOM, 404, "not_found", "cannot look at the room: it does not exist (any more) (HTTP 404 not_found)"),
         (LOGIN, 401, "unauthorized", "cannot log in: the token is missing, wrong or expired"),
-        (LOGIN, 500, "internal_server_error", "the server has trouble of its own (HTTP 500, internal_server_error)"),
+        (LOGIN, 500, "internal_server_error", "the server has trouble of its own (HTTP 500 internal_server_error)"),
         (LOGIN, 418, "", "the server refuses the request (HTTP 418)"),
     ],
 )
@@ -100,6 +100,6 @@ def test_what_it_means(endpoint: AnyEndpoint, status: int, code: str, says: str)
 def test_what_is_no_endpoint() -> None:
     handshake = api_error(HttpResponse(401, body=b'{"code": "invalid_ticket"}'), "the WebSocket handshake")
     assert str(handshake) == (
-        "the WebSocket handshake failed: the ticket was used already, or is too old (HTTP 401, invalid_ticket)"
+        "the WebSocket handshake failed: the ticket was used already, or is too old (HTTP 401 invalid_ticket)"
     )
-    assert str(ApiError(404, "not_found")) == "request failed: HTTP 404, not_found"
+    assert str(ApiError(404, "not_found")) == "request failed: HTTP 404 not_found"
