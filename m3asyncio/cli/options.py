@@ -168,7 +168,9 @@ def _add_join(commands: _Commands) -> None:
     parser.add_argument("--no-receive", dest="receive", action="store_false", help="receive no streams: for bots")
     parser.add_argument("--controller", metavar="URL", help="the controller, if it cannot be told from the link")
     parser.add_argument(
-        "--allow-private", action="store_true", help="the link or controller may be in a private network"
+        "--allow-private",
+        action="store_true",
+        help="the link, or the controller of --account, may be in a private network",
     )
     parser.add_argument("--password", help="the password of the room")
     parser.add_argument(

@@ -76,16 +76,17 @@ def join_line(link: str, base_url: str, *, account: bool) -> str:
         words.append("--account")
     if account or controller not in {candidate.base_url for candidate in controller_candidates(found)}:
         words += ["--controller", controller]
-    if _is_private(link, controller):
+    if _asks(link, controller if account else None):
         words.append("--allow-private")
     return shlex.join(words)
 
 
-def _is_private(link: str, controller: str) -> bool:
-    """Whether one of the two good addresses is in a private network."""
+def _asks(link: str, token_goes_to: str | None) -> bool:
+    """Whether these addresses, which are good otherwise, are in a private network."""
     try:
         InviteLink.parse(link)
-        parse_controller_url(controller)
+        if token_goes_to is not None:
+            parse_controller_url(token_goes_to)
     except LinkError:
         return True
     return False

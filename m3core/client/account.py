@@ -49,8 +49,8 @@ class Account:
 
     ``tokens`` are those of the identity provider; a plain string is an access token. ``refresh`` gets fresh ones when
     the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. Use it as
-    an async context manager, or close it with `aclose`. A controller in a private network is refused unless
-    ``allow_private``, as in `join`; this machine is always good. Raises `LinkError`.
+    an async context manager, or close it with `aclose`. A controller in a private network gets no token
+    unless ``allow_private``, as links of `join` are refused; this machine is always good. Raises `LinkError`.
     """
 
     backend: ClassVar[Backend]

@@ -48,10 +48,10 @@ class Door:
         """Join as a guest: ``async with m3.join(url, display_name="Ada") as conference``.
 
         ``url`` is an invitation link; ``controller`` the controller's address where it cannot be told from the link.
-        ``receive`` without `VIDEO` asks for streams without their video. A link or ``controller`` in a private network
-        is refused unless ``allow_private``; this machine is always good. ``http`` and ``connect`` are transports of
-        your own (`m3core.client.transports`). ``observe`` is called with every event as it happens, those before we
-        are in the room included (`WaitingRoomEntered`); it must be quick, and not raise.
+        ``receive`` without `VIDEO` asks for streams without their video. Links into private networks are refused
+        unless ``allow_private``; a ``controller`` that is named is trusted, and this machine always good. ``http`` and
+        ``connect`` are transports of your own (`m3core.client.transports`). ``observe`` is called with every event as
+        it happens, those before we are in the room included (`WaitingRoomEntered`); it must be quick, and not raise.
 
         Raises `LinkError`, `ApiError`, `CallError`, `TransportError`.
         """
@@ -62,7 +62,6 @@ class Door:
             link=link,
             password=None if password is None else Secret(password),
             controller=controller,
-            allow_private=allow_private,
             receive=receive,
             http=http,
             connect=connect,
@@ -82,7 +81,6 @@ class Joining:
         entrance: Entrance | None = None,
         password: Secret | None = None,
         controller: str | None = None,
-        allow_private: bool = False,
         account: Account | None = None,
         receive: Receive = AUDIO | VIDEO,
         http: HttpTransport | None = None,
@@ -95,7 +93,6 @@ class Joining:
         self._entrance = entrance
         self._password = password
         self._controller = controller
-        self._allow_private = allow_private
         self._account = account
         self._receive = receive
         self._http = http
@@ -165,7 +162,7 @@ class Joining:
         link = self._link
         if link is None:
             raise LocalProtocolError("join needs a link or an entrance")
-        for candidate in controller_candidates(link, self._controller, allow_private=self._allow_private):
+        for candidate in controller_candidates(link, self._controller):
             if not candidate.probe or await _is_controller(http, candidate.base_url):
                 break  # the last one is not probed
         return GuestEntrance(base_url=candidate.base_url, invite_code=link.invite_code, password=self._password)

@@ -1,9 +1,9 @@
 """Invitation links and controller addresses. Both may come from a stranger's mail: nothing in them is trusted.
 
 What is refused, and why: user information and backslashes (they make a link look like it led elsewhere), addresses of
-private networks (a link must not make us talk to the machines next to us, nor send them a token), plain http (except to
-this very machine). ``allow_private`` is the one word that lets links and controllers be in a private network; this very
-machine never is one.
+private networks (a link must not make us talk to the machines next to us), plain http (except to this very machine).
+``allow_private`` lets addresses be in a private network; this very machine never is one. It is asked for links, and for
+controllers that get a token. A controller that a guest names is trusted with what a link holds anyway, its code.
 Names are not resolved here; what they resolve to is not checked.
 """
 
@@ -198,16 +198,14 @@ def parse_controller_url(text: str, *, allow_private: bool = False) -> str:
     return str(origin)
 
 
-def controller_candidates(
-    link: InviteLink, controller: str | None = None, *, allow_private: bool = False
-) -> tuple[ControllerCandidate, ...]:
+def controller_candidates(link: InviteLink, controller: str | None = None) -> tuple[ControllerCandidate, ...]:
     """Where to look for the controller of ``link``, best first; it is not part of a link (rest.md § 4).
 
-    ``controller`` if given, in a private network only with ``allow_private``, as that of an account; else the link's
-    own origin, if that is on this machine or proves to be one; else `controller.` + its host. Raises `LinkError`.
+    ``controller`` if given (which the user trusts: it may be in a private network); else the link's own origin, if
+    that is on this machine or proves to be one; else `controller.` + its host.
     """
     if controller is not None:
-        return (ControllerCandidate(parse_controller_url(controller, allow_private=allow_private), probe=False),)
+        return (ControllerCandidate(parse_controller_url(controller, allow_private=True), probe=False),)
     origin, _, _ = _split(link.origin, allow_private=True)
     if origin.is_loopback or origin.is_address or len(origin.host) > 242:
         return (ControllerCandidate(link.origin, probe=False),)

@@ -105,21 +105,26 @@ def test_both_ways_in_can_be_opened() -> None:
 PUBLIC = f"https://meet.example/invite/{CODE}"
 
 
+THERE = ("--controller", "https://10.1.2.3")
+
+
 @pytest.mark.parametrize(
-    "joining", [(PRIVATE,), (PUBLIC, "--account"), (PUBLIC,), (PRIVATE, "--account")], ids=" ".join
+    "joining",
+    [(PRIVATE,), (PRIVATE, *THERE), (PRIVATE, *THERE, "--account"), (PUBLIC, *THERE, "--account")],
+    ids=" ".join,
 )
 def test_the_terminal_is_told_of_its_option(tmp_path: Path, joining: tuple[str, ...]) -> None:
-    by_link = joining == (PRIVATE,)
-    process = m3(tmp_path, "join", *joining, *(() if by_link else ("--controller", "https://10.1.2.3")), M3_TOKEN="t")
+    process = m3(tmp_path, "join", *joining, M3_TOKEN="t")
     assert process.returncode == 1
     assert process.stderr == "m3 join: the host is an address of a private network - --allow-private allows it\n"
 
 
-@pytest.mark.parametrize("joining", [(), ("--account",)])
-def test_what_is_allowed_is_tried(tmp_path: Path, joining: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "more", [(), ("--account", "--allow-private")], ids=["a guest's own word is enough", "a token asks"]
+)
+def test_what_is_allowed_is_tried(tmp_path: Path, more: tuple[str, ...]) -> None:
     # No address of this machine's own, as far as anybody can tell, and yet it leads nowhere else.
-    private = ("--controller", "https://0.0.0.0:1", "--allow-private")
-    process = m3(tmp_path, "join", PUBLIC, *private, *joining, M3_TOKEN="t")
+    process = m3(tmp_path, "join", PUBLIC, "--controller", "https://0.0.0.0:1", *more, M3_TOKEN="t")
     assert process.returncode == 1
     assert "private network" not in process.stderr
     assert "the controller could not be reached" in process.stderr

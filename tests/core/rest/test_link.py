@@ -212,15 +212,10 @@ def test_private_addresses_when_allowed(host: str) -> None:
     assert caught.value.reason == "the host is an address of a private network"
 
 
-@pytest.mark.parametrize("host", ["10.0.0.1", "[fd00::1]"])
-def test_a_named_controller_is_no_exception(host: str) -> None:
+@pytest.mark.parametrize("named", ["https://10.0.0.1", "https://[fd00::1]", "http://127.0.0.1:8080"])
+def test_a_controller_that_a_guest_names_is_trusted(named: str) -> None:
     link = InviteLink.parse(f"https://meet.example.org/invite/{_CODE}")
-    with pytest.raises(LinkError, match="private network"):
-        controller_candidates(link, f"https://{host}")
-    named = (ControllerCandidate(f"https://{host}", probe=False),)
-    assert controller_candidates(link, f"https://{host}", allow_private=True) == named
-    here = (ControllerCandidate("http://127.0.0.1:8080", probe=False),)
-    assert controller_candidates(link, "http://127.0.0.1:8080") == here
+    assert controller_candidates(link, named) == (ControllerCandidate(named, probe=False),)
 
 
 def test_candidates_of_a_public_link() -> None:
