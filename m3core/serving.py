@@ -129,7 +129,9 @@ class Host:
         ``web_url`` is that of the server, whatever it says. Raises `TransportError`.
         """
         backend = self.backend
-        user = owner or User(id=UserId(format_uuid(backend.entropy(16))), email="owner@localhost", display_name="Owner")
+        user = owner or User(
+            id=UserId(format_uuid(backend.entropy(16))), email="owner@m3.invalid", display_name="Owner"
+        )
         token = Secret(owner_token or backend.entropy(32).hex())
         async with backend.tasks() as tasks:
             try:

@@ -145,7 +145,7 @@ class Api:
         if user is None:
             return unauthorized(Challenge.ID_INVALID)
         self._store.users[user.id] = user
-        return LOGIN.response(LoginResponse())
+        return LOGIN.response(LoginResponse(permissions=() if self._host.has(Feature.LOGIN_PERMISSIONS) else None))
 
     def _user(self, incoming: Incoming) -> User:
         """The user of the access token, who must have logged in here; raises `RequestRefused`."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from m3core.controller.features import Feature, FeatureLevel
+from m3core.controller.features import NEWEST, Feature, FeatureLevel
 from m3core.errors import LocalProtocolError
 from m3core.limits import CAMERA_BITRATE, SCREEN_BITRATE
 from m3core.rest.turn import TurnServer
@@ -83,7 +83,7 @@ class ControllerConfig:
     """Whether everybody who is logged in may start in every room, not only its owner (rest.md § 4, start)."""
     camera_bitrate: int = CAMERA_BITRATE
     screen_bitrate: int = SCREEN_BITRATE
-    feature_level: FeatureLevel = FeatureLevel.CAPTURE
+    feature_level: FeatureLevel = NEWEST
     """Which version of the server to behave like."""
     participant_limit: int | None = None
     """How many may be in a meeting, those who wait included; a quota of 0.3."""

@@ -16,6 +16,7 @@ from m3core import handshake
 from m3core.controller.alarms import Alarm, Alarms
 from m3core.controller.api import Api
 from m3core.controller.config import ControllerConfig, Identities
+from m3core.controller.echo import ECHO, Echo
 from m3core.controller.entries import Entries
 from m3core.controller.features import Feature
 from m3core.controller.joining import Joining
@@ -52,7 +53,7 @@ from m3core.messages.control import LeftReason
 from m3core.rest.cors import preflight, with_cors
 from m3core.rest.errors import NOT_FOUND, Problem
 from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection
-from m3core.values import InviteCode, RoomId, Subprotocol, Timestamp, format_uuid
+from m3core.values import InviteCode, RoomId, Timestamp, format_uuid
 
 Output: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
 
@@ -89,14 +90,12 @@ class Controller:
         self._api = Api(self, identities, self._tickets, self._resumptions)
         self.streams = Streams(self)
         self._modules = modules_of(self, self.streams)
-        self.namespaces = frozenset(self._modules)
+        self._echo = Echo(self)
+        self.namespaces = frozenset((*self._modules, ECHO))
         entries = Entries(self._modules.values(), tells_owner=self.has(Feature.ROOM_INFO))
         self._entries = entries
         self._joining = Joining(self, self._modules.values(), entries)
         self._reports = MediaReports(self, self.streams)
-        self._subprotocols = frozenset(Subprotocol)
-        if not self.has(Feature.OPENTALK_SUBPROTOCOL):
-            self._subprotocols -= {Subprotocol.OPENTALK}
         self._last_peer = 0
         self._last_command = 0
         self._relayed = (self.now, self.in_utc(0.0, digits=0))
@@ -139,7 +138,7 @@ class Controller:
             self._queue.append(Reject(connection, NOT_FOUND.response()))
             return
         values = [value for name, value in headers if name == "sec-websocket-protocol"]
-        offered = handshake.parse(values, self._subprotocols)
+        offered = handshake.parse(values)
         if isinstance(offered, handshake.HandshakeRefusal):
             self._reject(connection, offered)
             return
@@ -152,7 +151,7 @@ class Controller:
         self._sessions[connection] = session
         self._resumptions.opened(admission, self.now)
         self._heartbeats[connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
-        self._queue.append(Accept(connection, offered.subprotocol.value))
+        self._queue.append(Accept(connection, offered.subprotocols[0].value))
 
     def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None:
         """A message of a client."""
@@ -314,16 +313,19 @@ class Controller:
             self.dismiss((session,), None)
 
     def _dispatch(self, session: Session, command: Command | UnknownCommand) -> None:
-        """The state tables have let it through: before the room that is `join`, in the waiting room `enter_room`."""
+        """The state tables have let it through: before the room that is `join`, in the waiting room `enter_room`, and
+        an echo at any time."""
         participant = session.participant
-        if participant is None:
+        namespace = command.namespace if isinstance(command, UnknownCommand) else command.NAMESPACE
+        if namespace == ECHO:
+            self._echo.answer(session, command)
+        elif participant is None:
             if isinstance(command, control.Join):
                 self._joining.join(session, command.display_name)
         elif participant.is_waiting:
             if isinstance(command, control.EnterRoom):
                 self._joining.enter_room(participant)
         else:
-            namespace = command.namespace if isinstance(command, UnknownCommand) else command.NAMESPACE
             self._modules[namespace].handle(participant, command)
 
     def _forget(self, session: Session, reason: LeftReason) -> None:

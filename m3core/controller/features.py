@@ -34,6 +34,9 @@ class FeatureLevel(Enum):
         return _ORDER[FEATURES[feature]] <= _ORDER[self]
 
 
+NEWEST: Final = list(FeatureLevel)[-1]
+"""How a controller behaves unless it is told otherwise: the clients of all versions get along with it."""
+
 _ORDER: Final = {level: index for index, level in enumerate(FeatureLevel)}
 
 
@@ -44,7 +47,7 @@ class Feature(Enum):
     VERIFY_SAYS_MORE = "`password_required` in the answer of `POST /invite/verify`"
     WAITING_ROOM_FOR_MODERATORS = "only moderators hear who waits; every joiner learns the switch of the hands"
     BREAKOUT_OMITS_NULLS = "`breakout.joined` without the keys that would be null"
-    OPENTALK_SUBPROTOCOL = "the sub-protocol name `opentalk-signaling-json-v1.0`"
+    LOGIN_PERMISSIONS = "`permissions` in the answer of `POST /auth/login`"
     DEBRIEF = "`moderation.debrief`"
     ROOM_DELETED = "`control.room_deleted`"
     PRIVATE_HISTORY = "private chat is stored: `private_history`"
@@ -73,11 +76,11 @@ class Feature(Enum):
 _L = FeatureLevel
 FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
     {
+        Feature.LOGIN_PERMISSIONS: _L.V0_3,
         Feature.QUOTAS: _L.V0_3,
         Feature.VERIFY_SAYS_MORE: _L.V0_3,
         Feature.WAITING_ROOM_FOR_MODERATORS: _L.V0_3,  # the version is not verified
         Feature.BREAKOUT_OMITS_NULLS: _L.V0_3,  # the version is not verified
-        Feature.OPENTALK_SUBPROTOCOL: _L.V0_4,
         Feature.DEBRIEF: _L.V0_4,
         Feature.ROOM_DELETED: _L.V0_4,
         Feature.PRIVATE_HISTORY: _L.V0_4,

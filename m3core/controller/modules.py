@@ -9,7 +9,6 @@ from __future__ import annotations
 from m3core.controller.breakout import BreakoutModule
 from m3core.controller.chat import ChatModule
 from m3core.controller.control import ControlModule
-from m3core.controller.echo import EchoModule
 from m3core.controller.features import Feature
 from m3core.controller.media import MediaModule
 from m3core.controller.moderation import ModerationModule
@@ -37,7 +36,6 @@ def modules_of(around: Surroundings, streams: Streams) -> dict[str, Module]:
         ChatModule(around),
         PollsModule(around),
         TimerModule(around),
-        EchoModule(around),
     ]
     if around.config.pads is not None:
         modules.append(ProtocolModule(around, around.config.pads))

@@ -28,6 +28,7 @@ EVE = User(
 )
 RECORDER = "recorder-token"
 K3K = "k3k-signaling-json-v1.0"
+OPENTALK = "opentalk-signaling-json-v1.0"
 
 
 class Pads:

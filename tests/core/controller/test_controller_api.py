@@ -77,10 +77,12 @@ def problem(response: HttpResponse) -> tuple[int, str]:
 
 
 def test_the_flow_of_the_capture() -> None:
-    rest = Rest()
+    web, issuer = "https://meet.example", "https://id.example"
+    rest = Rest(ControllerConfig(web_url=web, issuer=issuer, feature_level=FeatureLevel.CAPTURE))
     login = rest.ask("GET", "/auth/login")
     assert json.loads(login.body) == {"oidc": {"name": "default", "url": "https://id.example"}}
-    assert rest.owner("POST", "/auth/login", {"id_token": OWNER_TOKEN.reveal()}).status == 200
+    login = rest.owner("POST", "/auth/login", {"id_token": OWNER_TOKEN.reveal()})
+    assert (login.status, login.body) == (200, b"")
     me = json.loads(rest.owner("GET", "/users/me").body)
     assert me["email"] == OWNER.email
     assert me["dashboard_theme"] == "system"
@@ -192,6 +194,14 @@ def test_later_servers_tell_whether_a_password_is_needed() -> None:
         room, code = rest.room(password=password)
         verified = json.loads(rest.ask("POST", "/invite/verify", {"invite_code": code}).body)
         assert verified == {"room_id": room, "password_required": password is not None}
+
+
+def test_the_answer_to_a_login_has_permissions() -> None:
+    """Web clients read it; the capture alone shows an empty body."""
+    for level in FeatureLevel:
+        rest = Rest(ControllerConfig(web_url="https://meet.example", feature_level=level))
+        answer = rest.owner("POST", "/auth/login", {"id_token": OWNER_TOKEN.reveal()})
+        assert answer.body == (b"" if level is FeatureLevel.CAPTURE else b'{"permissions":[]}')
 
 
 def test_a_room_with_a_waiting_room() -> None:

@@ -64,6 +64,11 @@ def inside(outcome: Outcome) -> dict[str, Outcome]:
     return dict.fromkeys(INSIDE, outcome)
 
 
+def anywhere(outcome: Outcome) -> dict[str, Outcome]:
+    """For every role, also those who are not in the room."""
+    return {"nobody": outcome, "waiting": outcome, **inside(outcome)}
+
+
 def moderators(outcome: Outcome, otherwise: Outcome | None = None) -> dict[str, Outcome]:
     """For moderators; and for the others in the room, if given."""
     may: dict[str, Outcome] = dict.fromkeys(("moderator", "owner"), outcome)
@@ -415,8 +420,8 @@ MEDIA: tuple[Row, ...] = (
 
 # -- signaling.md § 12, 15 - 18: echo, and what the controller of this project does not offer ---
 ECHO: tuple[Row, ...] = (
-    Row("15", "echo.ping", {}, {**BEFORE, **inside(hears(self="echo.ping"))}),
-    Row("15", "echo.anything", {"a": [1]}, {**BEFORE, **inside(hears(self="echo.anything"))}),
+    Row("15", "echo.ping", {}, anywhere(hears(self="echo.ping"))),
+    Row("15", "echo.anything", {"a": [1]}, anywhere(hears(self="echo.anything"))),
 )
 
 _VOTE_ID = {"legal_vote_id": "$unknown"}
