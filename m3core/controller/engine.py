@@ -22,6 +22,7 @@ from m3core.controller.features import Feature
 from m3core.controller.joining import Joining
 from m3core.controller.media_reports import MediaReports
 from m3core.controller.modules import modules_of
+from m3core.controller.one_by_one import OneByOne
 from m3core.controller.participant import Participant, Session
 from m3core.controller.rate import RateLimit
 from m3core.controller.resumptions import Resumptions
@@ -53,7 +54,7 @@ from m3core.messages.control import LeftReason
 from m3core.rest.cors import preflight, with_cors
 from m3core.rest.errors import NOT_FOUND, Problem
 from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection
-from m3core.values import InviteCode, RoomId, Timestamp, format_uuid
+from m3core.values import InviteCode, RoomId, Subprotocol, Timestamp, format_uuid
 
 Output: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
 
@@ -89,7 +90,8 @@ class Controller:
         self._resumptions = Resumptions()
         self._api = Api(self, identities, self._tickets, self._resumptions)
         self.streams = Streams(self)
-        self._modules = modules_of(self, self.streams)
+        self._one_by_one = OneByOne(self)
+        self._modules = modules_of(self, self.streams, self._one_by_one)
         self._echo = Echo(self)
         self.namespaces = frozenset((*self._modules, ECHO))
         entries = Entries(self._modules.values(), tells_owner=self.has(Feature.ROOM_INFO))
@@ -147,7 +149,14 @@ class Controller:
             self._reject(connection, handshake.INVALID_TICKET)
             return
         signaling = SignalingConnection(SERVER, namespaces=self.namespaces)
-        session = Session(connection, admission, signaling, last_pong=self.now, allowance=RateLimit(self.now))
+        session = Session(
+            connection,
+            admission,
+            signaling,
+            last_pong=self.now,
+            allowance=RateLimit(self.now),
+            one_by_one=offered.subprotocols == (Subprotocol.K3K,),
+        )
         self._sessions[connection] = session
         self._resumptions.opened(admission, self.now)
         self._heartbeats[connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
@@ -262,8 +271,16 @@ class Controller:
     def announce(self, participant: Participant) -> None:
         """Tell the others how somebody is now: complete, not a delta (signaling.md § 5.2)."""
         if participant.is_visible:
+            others = list(participant.room.others(participant))
             event = self._entries.update(participant, self.relayed())
-            self.tell_all(participant.room.others(participant), event)
+            self.tell_all((other for other in others if not other.session.one_by_one), event)
+            for other in others:
+                if other.session.one_by_one:
+                    self._one_by_one.update(other, participant)
+
+    def announce_to(self, receiver: Participant, participant: Participant) -> None:
+        """Tell one of the others."""
+        self.tell(receiver.session, self._entries.update(participant, self.relayed(), receiver))
 
     def dismiss(self, sessions: Iterable[Session], code: int | None, reason: LeftReason = LeftReason.QUIT) -> None:
         """Close connections, all before anybody is told; their participants leave."""

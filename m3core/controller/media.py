@@ -9,6 +9,7 @@ from __future__ import annotations
 from m3core.controller.features import Feature
 from m3core.controller.media_moderation import MediaModeration, may_share
 from m3core.controller.module import Module
+from m3core.controller.one_by_one import OneByOne
 from m3core.controller.participant import Participant, Publisher, Subscription
 from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RelayPublisher, RestartSubscription
 from m3core.controller.streams import Streams
@@ -29,9 +30,10 @@ class MediaModule(Module):
 
     NAMESPACE = "media"
 
-    def __init__(self, around: Surroundings, streams: Streams) -> None:
+    def __init__(self, around: Surroundings, streams: Streams, one_by_one: OneByOne) -> None:
         super().__init__(around)
         self._streams = streams
+        self._one_by_one = one_by_one
         self._moderation = MediaModeration(around, streams)
         self._handlers = {
             media.Publish: self._publish,
@@ -56,8 +58,13 @@ class MediaModule(Module):
             force_mute=self._moderation.force_mute(joiner.room) if self._around.has(Feature.FORCE_MUTE) else None,
         )
 
+    def entered(self, participant: Participant) -> None:
+        """A participant is in: it may have to be told of the streams that are there."""
+        self._one_by_one.entered(participant)
+
     def leaving(self, participant: Participant) -> None:
         """A participant goes: its subscribers hear `webrtc_down`, then the others an `update` (S order)."""
+        self._one_by_one.left(participant)
         streams = [publisher for publisher in participant.publishers.values() if publisher.state is not None]
         for publisher in list(participant.publishers.values()):
             self._streams.end_publisher(participant, publisher)
@@ -88,6 +95,7 @@ class MediaModule(Module):
         except RemoteProtocolError:
             self._streams.refuse(participant, MediaErrorCode.INVALID_SDP_OFFER)
             return
+        self._one_by_one.begun(participant, publisher.key)
         self._streams.add(participant, publisher)
         self._streams.perform(participant, publisher, steps)
 
@@ -106,6 +114,7 @@ class MediaModule(Module):
                 self._around.command_sfu(publisher.peer, RelayPublisher(audio=state.audio, video=state.video))
             publisher.state = state
             self._around.announce(participant)
+            self._one_by_one.done(participant, publisher.key)
             if not state.audio:
                 self._streams.silence(participant, publisher)
 
@@ -186,6 +195,7 @@ class MediaModule(Module):
             wanted = command.configuration
             substream = None if wanted.substream is None else min(wanted.substream, HIGHEST_SUBSTREAM)
             self._around.command_sfu(subscription.peer, ConfigureSubscription(wanted.video, substream))
+            self._one_by_one.done(participant, subscription.key)
 
     # -- trickle ---
     def _candidate(self, participant: Participant, command: media.SendCandidate) -> None:

@@ -13,6 +13,7 @@ from m3core.controller.features import Feature
 from m3core.controller.media import MediaModule
 from m3core.controller.moderation import ModerationModule
 from m3core.controller.module import Module
+from m3core.controller.one_by_one import OneByOne
 from m3core.controller.polls import PollsModule
 from m3core.controller.protocol import ProtocolModule
 from m3core.controller.recording import RecordingModule
@@ -22,7 +23,7 @@ from m3core.controller.surroundings import Surroundings
 from m3core.controller.timer import TimerModule
 
 
-def modules_of(around: Surroundings, streams: Streams) -> dict[str, Module]:
+def modules_of(around: Surroundings, streams: Streams, one_by_one: OneByOne) -> dict[str, Module]:
     """The modules of one controller, by namespace. What it does not have is answered with `invalid_namespace`.
 
     What joiners hear for themselves comes before what others hear of them (signaling.md § 5.3): `protocol` before
@@ -30,7 +31,7 @@ def modules_of(around: Surroundings, streams: Streams) -> dict[str, Module]:
     """
     control = ControlModule(around)
     modules: list[Module] = [
-        MediaModule(around, streams),
+        MediaModule(around, streams, one_by_one),
         control,
         ModerationModule(around, control),
         ChatModule(around),
