@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from attrs import frozen
@@ -20,10 +20,11 @@ _KNOWN: Final = {subprotocol.value: subprotocol for subprotocol in Subprotocol}
 
 @frozen
 class HandshakeOffer:
-    """What a client offers: its ``ticket``, of the right length, and the first ``subprotocol`` that we know."""
+    """What a client offers: its ``ticket``, of the right length, and the subprotocols that we know."""
 
     ticket: Secret
-    subprotocol: Subprotocol
+    subprotocols: tuple[Subprotocol, ...]
+    """At least one; the first is to be selected."""
 
 
 @frozen
@@ -52,29 +53,27 @@ def offer(ticket: Secret, *subprotocols: Subprotocol) -> tuple[str, ...]:
     return (_PREFIX + text, *(subprotocol.value for subprotocol in subprotocols or tuple(Subprotocol)))
 
 
-def parse(
-    values: Iterable[str], spoken: Collection[Subprotocol] = frozenset(Subprotocol)
-) -> HandshakeOffer | HandshakeRefusal:
-    """What the ``values`` of all `Sec-WebSocket-Protocol` fields of a request offer, of the ``spoken`` protocols.
+def parse(values: Iterable[str]) -> HandshakeOffer | HandshakeRefusal:
+    """What the ``values`` of all `Sec-WebSocket-Protocol` fields of a request offer.
 
     Order and blanks do not matter, unknown entries are ignored, the last ticket wins. The protocol is checked first.
     """
     ticket: str | None = None
-    known: Subprotocol | None = None
+    known: dict[Subprotocol, None] = {}
     for value in values:
         for entry in value.split(","):
             name = entry.strip(" \t")
             if name.startswith(_PREFIX):
                 ticket = name.removeprefix(_PREFIX)
-            elif known is None and _KNOWN.get(name) in spoken:
-                known = _KNOWN[name]
-    if known is None:
+            elif name in _KNOWN:
+                known[_KNOWN[name]] = None
+    if not known:
         return MISSING_PROTOCOL
     if ticket is None:
         return MISSING_TICKET
     if len(ticket) != TICKET_LENGTH or not is_token(ticket):
         return INVALID_TICKET
-    return HandshakeOffer(Secret(ticket), known)
+    return HandshakeOffer(Secret(ticket), tuple(known))
 
 
 def accepts(selected: str | None, offered: Iterable[str]) -> bool:

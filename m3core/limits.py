@@ -93,6 +93,8 @@ MAX_DESCRIPTION: Final = 4096
 MAX_PASSWORD: Final = 255
 MAX_RECURRENCE_LINES: Final = 4
 MAX_RECURRENCE_LINE: Final = 1024
+MAX_STREAMING_TARGETS: Final = 16
+MAX_STREAMING_TEXT: Final = 1024
 
 # -- queues ---
 MAX_WRITE_QUEUE: Final = 4 << 20
@@ -123,6 +125,8 @@ BREAKOUT_GRACE: Final = 300.0
 """When breakout rooms are stopped or expire, those inside have so long to leave (signaling.md § 8)."""
 RECORDER_TIMEOUT: Final = 30.0
 """A recorder that was asked to come, and is not there after so long, has failed (`recorder_error`; L)."""
+STREAM_TOLD_TIMEOUT: Final = 2.0
+"""A connection that is told of streams one at a time has so long for each step of one (media.md § 10 row 4)."""
 HEARTBEAT_INTERVAL: Final = 15.0
 """The server pings (payload `heartbeat`) that often ..."""
 HEARTBEAT_TIMEOUT: Final = 20.0

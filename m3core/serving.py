@@ -133,7 +133,9 @@ class Host:
         if web_url and config is not None and config.web_url not in ("", web_url):
             raise LocalProtocolError("web_url and config.web_url name different web clients")
         backend = self.backend
-        user = owner or User(id=UserId(format_uuid(backend.entropy(16))), email="owner@localhost", display_name="Owner")
+        user = owner or User(
+            id=UserId(format_uuid(backend.entropy(16))), email="owner@m3.invalid", display_name="Owner"
+        )
         token = Secret(owner_token or backend.entropy(32).hex())
         async with backend.tasks() as tasks:
             try:

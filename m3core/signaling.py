@@ -79,7 +79,13 @@ Table: TypeAlias = Mapping[State, Mapping[str, State]]
 
 _S = State
 # What the whole room hears, also those who wait (signaling.md § 6 and § 5).
-_BEFORE_THE_ROOM: Final = ("moderation.*", "control.error", "control.room_deleted", "control.time_limit_quota_elapsed")
+_BEFORE_THE_ROOM: Final = (
+    "moderation.*",
+    "control.error",
+    "control.room_deleted",
+    "control.time_limit_quota_elapsed",
+    "echo.*",
+)
 
 
 def _freeze(table: dict[State, dict[str, State]]) -> Table:
@@ -92,11 +98,12 @@ def _waiting(state: State, **rows: State) -> dict[str, State]:
 
 CLIENT_SENDS: Final[Table] = _freeze(
     {
-        _S.NEW: {"control.join": _S.JOINING},
-        _S.JOINING: {},
-        _S.WAITING: {},
-        _S.ACCEPTED: {"control.enter_room": _S.ENTERING},
-        _S.ENTERING: {},
+        # Heartbeats live as long as the connection, not as the participation (signaling.md § 15).
+        _S.NEW: {"control.join": _S.JOINING, "echo.*": _S.NEW},
+        _S.JOINING: {"echo.*": _S.JOINING},
+        _S.WAITING: {"echo.*": _S.WAITING},
+        _S.ACCEPTED: {"control.enter_room": _S.ENTERING, "echo.*": _S.ACCEPTED},
+        _S.ENTERING: {"echo.*": _S.ENTERING},
         _S.JOINED: {
             "control.raise_hand": _S.JOINED,
             "control.lower_hand": _S.JOINED,
@@ -111,7 +118,7 @@ CLIENT_SENDS: Final[Table] = _freeze(
 
 SERVER_SENDS: Final[Table] = _freeze(
     {
-        _S.NEW: {"control.error": _S.NEW},
+        _S.NEW: {"control.error": _S.NEW, "echo.*": _S.NEW},
         _S.JOINING: _waiting(
             _S.JOINING,
             control__join_success=_S.JOINED,

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from m3core.controller.features import Feature, FeatureLevel
+from m3core.controller.features import NEWEST, Feature, FeatureLevel
 from m3core.errors import LocalProtocolError
 from m3core.limits import CAMERA_BITRATE, SCREEN_BITRATE
 from m3core.rest.turn import TurnServer
@@ -83,7 +83,7 @@ class ControllerConfig:
     """Whether everybody who is logged in may start in every room, not only its owner (rest.md § 4, start)."""
     camera_bitrate: int = CAMERA_BITRATE
     screen_bitrate: int = SCREEN_BITRATE
-    feature_level: FeatureLevel = FeatureLevel.CAPTURE
+    feature_level: FeatureLevel = NEWEST
     """Which version of the server to behave like."""
     participant_limit: int | None = None
     """How many may be in a meeting, those who wait included; a quota of 0.3."""
@@ -93,7 +93,7 @@ class ControllerConfig:
     recorder_token: Secret | None = None
     """By which a recorder gets its tickets (rest.md § 4, Services); None: nobody may record."""
     pads: Pads | None = field(default=None, repr=False)
-    """Where minutes are written; None: there is no namespace `protocol`."""
+    """Where minutes are written; None: there are none (namespaces `protocol` and `meeting_notes`)."""
 
     def __attrs_post_init__(self) -> None:
         quotas = (self.participant_limit, self.time_limit)

@@ -16,11 +16,13 @@ from m3core import handshake
 from m3core.controller.alarms import Alarm, Alarms
 from m3core.controller.api import Api
 from m3core.controller.config import ControllerConfig, Identities
+from m3core.controller.echo import ECHO, Echo
 from m3core.controller.entries import Entries
 from m3core.controller.features import Feature
 from m3core.controller.joining import Joining
 from m3core.controller.media_reports import MediaReports
 from m3core.controller.modules import modules_of
+from m3core.controller.one_by_one import OneByOne
 from m3core.controller.participant import Participant, Session
 from m3core.controller.rate import RateLimit
 from m3core.controller.resumptions import Resumptions
@@ -88,15 +90,14 @@ class Controller:
         self._resumptions = Resumptions()
         self._api = Api(self, identities, self._tickets, self._resumptions)
         self.streams = Streams(self)
-        self._modules = modules_of(self, self.streams)
-        self.namespaces = frozenset(self._modules)
+        self._one_by_one = OneByOne(self)
+        self._modules = modules_of(self, self.streams, self._one_by_one)
+        self._echo = Echo(self)
+        self.namespaces = frozenset((*self._modules, ECHO))
         entries = Entries(self._modules.values(), tells_owner=self.has(Feature.ROOM_INFO))
         self._entries = entries
         self._joining = Joining(self, self._modules.values(), entries)
-        self._reports = MediaReports(self, self.streams)
-        self._subprotocols = frozenset(Subprotocol)
-        if not self.has(Feature.OPENTALK_SUBPROTOCOL):
-            self._subprotocols -= {Subprotocol.OPENTALK}
+        self._reports = MediaReports(self, self.streams, self._one_by_one)
         self._last_peer = 0
         self._last_command = 0
         self._relayed = (self.now, self.in_utc(0.0, digits=0))
@@ -139,7 +140,7 @@ class Controller:
             self._queue.append(Reject(connection, NOT_FOUND.response()))
             return
         values = [value for name, value in headers if name == "sec-websocket-protocol"]
-        offered = handshake.parse(values, self._subprotocols)
+        offered = handshake.parse(values)
         if isinstance(offered, handshake.HandshakeRefusal):
             self._reject(connection, offered)
             return
@@ -148,11 +149,18 @@ class Controller:
             self._reject(connection, handshake.INVALID_TICKET)
             return
         signaling = SignalingConnection(SERVER, namespaces=self.namespaces)
-        session = Session(connection, admission, signaling, last_pong=self.now, allowance=RateLimit(self.now))
+        session = Session(
+            connection,
+            admission,
+            signaling,
+            last_pong=self.now,
+            allowance=RateLimit(self.now),
+            one_by_one=offered.subprotocols == (Subprotocol.K3K,),
+        )
         self._sessions[connection] = session
         self._resumptions.opened(admission, self.now)
         self._heartbeats[connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
-        self._queue.append(Accept(connection, offered.subprotocol.value))
+        self._queue.append(Accept(connection, offered.subprotocols[0].value))
 
     def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None:
         """A message of a client."""
@@ -263,8 +271,16 @@ class Controller:
     def announce(self, participant: Participant) -> None:
         """Tell the others how somebody is now: complete, not a delta (signaling.md § 5.2)."""
         if participant.is_visible:
+            others = list(participant.room.others(participant))
             event = self._entries.update(participant, self.relayed())
-            self.tell_all(participant.room.others(participant), event)
+            self.tell_all((other for other in others if not other.session.one_by_one), event)
+            for other in others:
+                if other.session.one_by_one:
+                    self._one_by_one.update(other, participant)
+
+    def announce_to(self, receiver: Participant, participant: Participant) -> None:
+        """Tell one of the others."""
+        self.tell(receiver.session, self._entries.update(participant, self.relayed(), receiver))
 
     def dismiss(self, sessions: Iterable[Session], code: int | None, reason: LeftReason = LeftReason.QUIT) -> None:
         """Close connections, all before anybody is told; their participants leave."""
@@ -314,16 +330,19 @@ class Controller:
             self.dismiss((session,), None)
 
     def _dispatch(self, session: Session, command: Command | UnknownCommand) -> None:
-        """The state tables have let it through: before the room that is `join`, in the waiting room `enter_room`."""
+        """The state tables have let it through: before the room that is `join`, in the waiting room `enter_room`, and
+        an echo at any time."""
         participant = session.participant
-        if participant is None:
+        namespace = command.namespace if isinstance(command, UnknownCommand) else command.NAMESPACE
+        if namespace == ECHO:
+            self._echo.answer(session, command)
+        elif participant is None:
             if isinstance(command, control.Join):
                 self._joining.join(session, command.display_name)
         elif participant.is_waiting:
             if isinstance(command, control.EnterRoom):
                 self._joining.enter_room(participant)
         else:
-            namespace = command.namespace if isinstance(command, UnknownCommand) else command.NAMESPACE
             self._modules[namespace].handle(participant, command)
 
     def _forget(self, session: Session, reason: LeftReason) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from m3core.controller.module import Module, Occasion
+from m3core.controller.one_by_one import announced
 from m3core.controller.participant import Participant
 from m3core.messages import control
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
@@ -55,12 +56,14 @@ class Entries:
             **self._peer_data(participant, Occasion.JOINED, receiver),
         )
 
-    def update(self, participant: Participant, timestamp: Timestamp) -> control.Update:
-        """What the others are told of a change: complete, not a delta."""
+    def update(
+        self, participant: Participant, timestamp: Timestamp, receiver: Participant | None = None
+    ) -> control.Update:
+        """What the others are told of a change: complete, not a delta. ``receiver``: one who is told otherwise."""
         return control.Update(
             id=participant.id,
             control=control_state(participant, tells_owner=self._tells_owner),
-            media=media_state(participant),
+            media=media_state(participant, receiver),
             timestamp=timestamp,
             **self._peer_data(participant, Occasion.UPDATE, None),
         )
@@ -69,7 +72,7 @@ class Entries:
         return ParticipantEntry(
             id=participant.id,
             control=control_state(participant, tells_owner=self._tells_owner),
-            media=media_state(participant),
+            media=media_state(participant, receiver),
             **self._peer_data(participant, Occasion.JOIN_SUCCESS, receiver),
         )
 
@@ -103,9 +106,9 @@ def control_state(participant: Participant, *, tells_owner: bool) -> ControlStat
     )
 
 
-def media_state(participant: Participant) -> MediaState:
-    """The `media` key of an entry: a stream is there only once it was announced."""
-    states = {kind: publisher.state for kind, publisher in participant.publishers.items()}
+def media_state(participant: Participant, receiver: Participant | None = None) -> MediaState:
+    """The `media` key of an entry: a stream is there only once it was announced, and ``receiver`` may be told."""
+    states = announced(participant, receiver)
     return MediaState(
         is_presenter=participant.is_presenter,
         video=states.get(MediaSessionType.VIDEO),

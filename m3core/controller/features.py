@@ -34,6 +34,9 @@ class FeatureLevel(Enum):
         return _ORDER[FEATURES[feature]] <= _ORDER[self]
 
 
+NEWEST: Final = list(FeatureLevel)[-1]
+"""How a controller behaves unless it is told otherwise: the clients of all versions get along with it."""
+
 _ORDER: Final = {level: index for index, level in enumerate(FeatureLevel)}
 
 
@@ -44,13 +47,14 @@ class Feature(Enum):
     VERIFY_SAYS_MORE = "`password_required` in the answer of `POST /invite/verify`"
     WAITING_ROOM_FOR_MODERATORS = "only moderators hear who waits; every joiner learns the switch of the hands"
     BREAKOUT_OMITS_NULLS = "`breakout.joined` without the keys that would be null"
-    OPENTALK_SUBPROTOCOL = "the sub-protocol name `opentalk-signaling-json-v1.0`"
+    LOGIN_PERMISSIONS = "`permissions` in the answer of `POST /auth/login`"
     DEBRIEF = "`moderation.debrief`"
     ROOM_DELETED = "`control.room_deleted`"
     PRIVATE_HISTORY = "private chat is stored: `private_history`"
     MODERATOR_ALWAYS_ENTERS = "one moderator may enter a full room"
     EVENT_INFO = "`event_info` in `join_success`"
     TARIFF_MODULES = "the modules of the tariff with their features"
+    DISABLED_FEATURES = "the disabled features of the tariff, without which its readers refuse `join_success`"
     IS_ADHOC = "`event_info.is_adhoc`"
     VOTE_AGAIN = "voting again in a poll replaces the vote"
     HAND_ACKNOWLEDGED = "`hand_raised` and `hand_lowered` for oneself"
@@ -67,17 +71,18 @@ class Feature(Enum):
     STAYS_CONNECTED = "the socket stays open when somebody is sent to the waiting room"
     ROOM_INFO = "`room_info` and `is_room_owner` in `join_success`"
     FORCE_MUTE = "force mute; `moderator_mute` without targets"
+    MEETING_NOTES = "the minutes are `meeting_notes`, and not `protocol`"
     ROOM_IN_TICKET = "tickets begin with the id of the room"
 
 
 _L = FeatureLevel
 FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
     {
+        Feature.LOGIN_PERMISSIONS: _L.V0_3,
         Feature.QUOTAS: _L.V0_3,
         Feature.VERIFY_SAYS_MORE: _L.V0_3,
         Feature.WAITING_ROOM_FOR_MODERATORS: _L.V0_3,  # the version is not verified
         Feature.BREAKOUT_OMITS_NULLS: _L.V0_3,  # the version is not verified
-        Feature.OPENTALK_SUBPROTOCOL: _L.V0_4,
         Feature.DEBRIEF: _L.V0_4,
         Feature.ROOM_DELETED: _L.V0_4,
         Feature.PRIVATE_HISTORY: _L.V0_4,
@@ -86,6 +91,7 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.TARIFF_MODULES: _L.V0_6,
         Feature.IS_ADHOC: _L.V0_7,
         Feature.VOTE_AGAIN: _L.V0_7,
+        Feature.DISABLED_FEATURES: _L.V0_9,
         Feature.HAND_ACKNOWLEDGED: _L.V0_9,
         Feature.STREAMING_TARGETS: _L.V0_9,
         Feature.SPEAKING_STATE: _L.V0_9,
@@ -100,6 +106,7 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.STAYS_CONNECTED: _L.V0_15,
         Feature.ROOM_INFO: _L.V0_16,  # the version is not verified
         Feature.FORCE_MUTE: _L.V0_16,
+        Feature.MEETING_NOTES: _L.V0_16,  # the version is not verified
         Feature.ROOM_IN_TICKET: _L.V0_16,
     }
 )

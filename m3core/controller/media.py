@@ -9,15 +9,16 @@ from __future__ import annotations
 from m3core.controller.features import Feature
 from m3core.controller.media_moderation import MediaModeration, may_share
 from m3core.controller.module import Module
+from m3core.controller.one_by_one import OneByOne
 from m3core.controller.participant import Participant, Publisher, Subscription
-from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RelayPublisher, RestartSubscription
+from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RestartSubscription
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import RemoteProtocolError
 from m3core.messages import media
 from m3core.messages.media import MediaErrorCode, Speaker
 from m3core.messages.participants import StreamState
-from m3core.negotiation import Negotiation, NegotiationRole
+from m3core.negotiation import Negotiation, NegotiationRole, Step
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
 HIGHEST_SUBSTREAM = 2
@@ -29,9 +30,10 @@ class MediaModule(Module):
 
     NAMESPACE = "media"
 
-    def __init__(self, around: Surroundings, streams: Streams) -> None:
+    def __init__(self, around: Surroundings, streams: Streams, one_by_one: OneByOne) -> None:
         super().__init__(around)
         self._streams = streams
+        self._one_by_one = one_by_one
         self._moderation = MediaModeration(around, streams)
         self._handlers = {
             media.Publish: self._publish,
@@ -56,8 +58,13 @@ class MediaModule(Module):
             force_mute=self._moderation.force_mute(joiner.room) if self._around.has(Feature.FORCE_MUTE) else None,
         )
 
+    def entered(self, participant: Participant) -> None:
+        """A participant is in: it may have to be told of the streams that are there."""
+        self._one_by_one.entered(participant)
+
     def leaving(self, participant: Participant) -> None:
         """A participant goes: its subscribers hear `webrtc_down`, then the others an `update` (S order)."""
+        self._one_by_one.left(participant)
         streams = [publisher for publisher in participant.publishers.values() if publisher.state is not None]
         for publisher in list(participant.publishers.values()):
             self._streams.end_publisher(participant, publisher)
@@ -89,25 +96,32 @@ class MediaModule(Module):
             self._streams.refuse(participant, MediaErrorCode.INVALID_SDP_OFFER)
             return
         self._streams.add(participant, publisher)
+        self._one_by_one.publish(participant, publisher.key, lambda: self._offered(participant, publisher, steps))
+
+    def _offered(self, participant: Participant, publisher: Publisher, steps: list[Step]) -> None:
+        if participant.publishers.get(publisher.key.media_session_type) is not publisher:
+            return  # it was ended before its turn came
         self._streams.perform(participant, publisher, steps)
+        if publisher.state is None and not self._moderation.may_speak(participant):
+            self._streams.relay(publisher, audio=False, video=True)  # nobody is to hear it before it is announced
 
     def _announce(self, participant: Participant, command: media.PublishComplete | media.UpdateMediaSession) -> None:
-        """`publish_complete` and `update_media_session`; the latter changes only what was announced."""
-        kind = command.media_session_type
+        """`publish_complete` and `update_media_session`; the latter changes only what was announced.
+
+        Under force mute a stream that begins is taken without its sound: Mustang's client does not ask again (media.md
+        § 2). Who asks for sound later is refused.
+        """
+        kind, wanted = command.media_session_type, command.media_session_state
         publisher = participant.publishers.get(kind)
         first = isinstance(command, media.PublishComplete)
         may_be_seen = first or kind is not MediaSessionType.SCREEN or may_share(participant)
-        may_be_heard = not command.media_session_state.audio or self._moderation.may_speak(participant)
-        if not (may_be_seen and may_be_heard):
+        may_be_heard = self._moderation.may_speak(participant)
+        if not may_be_seen or (wanted.audio and not may_be_heard and not first):
             self._streams.refuse(participant, MediaErrorCode.PERMISSION_DENIED)
         elif publisher is not None and (first or publisher.state is not None):
-            state = StreamState(audio=command.media_session_state.audio, video=command.media_session_state.video)
-            if state != publisher.state:
-                self._around.command_sfu(publisher.peer, RelayPublisher(audio=state.audio, video=state.video))
-            publisher.state = state
-            self._around.announce(participant)
-            if not state.audio:
-                self._streams.silence(participant, publisher)
+            state = StreamState(audio=wanted.audio and may_be_heard, video=wanted.video)
+            self._streams.change(participant, publisher, state)
+            self._one_by_one.done(participant, publisher.key)
 
     def _unpublish(self, participant: Participant, command: media.Unpublish) -> None:
         publisher = participant.publishers.get(command.media_session_type)
@@ -159,6 +173,7 @@ class MediaModule(Module):
         subscription.negotiation.create_offer()
         operation = OfferSubscription(publisher.peer, without_video=command.without_video)
         subscription.awaited = self._around.command_sfu(subscription.peer, operation)
+        self._one_by_one.goes_on(participant, key)
 
     def _resubscribe(self, participant: Participant, command: media.Resubscribe) -> None:
         key = MediaSessionKey(command.target, command.media_session_type)
@@ -179,6 +194,7 @@ class MediaModule(Module):
             self._streams.refuse(participant, MediaErrorCode.HANDLE_SDP_ANSWER)
         else:
             self._streams.perform(participant, subscription, steps)
+            self._one_by_one.goes_on(participant, subscription.key)
 
     def _configure(self, participant: Participant, command: media.Configure) -> None:
         subscription = participant.subscriptions.get(MediaSessionKey(command.target, command.media_session_type))
@@ -186,6 +202,7 @@ class MediaModule(Module):
             wanted = command.configuration
             substream = None if wanted.substream is None else min(wanted.substream, HIGHEST_SUBSTREAM)
             self._around.command_sfu(subscription.peer, ConfigureSubscription(wanted.video, substream))
+            self._one_by_one.done(participant, subscription.key)
 
     # -- trickle ---
     def _candidate(self, participant: Participant, command: media.SendCandidate) -> None:

@@ -83,6 +83,8 @@ class Session:
     signaling: SignalingConnection
     last_pong: float
     allowance: RateLimit
+    one_by_one: bool = False
+    """Whether it is told of streams one at a time, see `controller.one_by_one`."""
     participant: Participant | None = field(default=None, repr=False)
     """Who is in the room, or waits for it, by this connection."""
 

@@ -70,6 +70,10 @@ class Surroundings(Protocol):
         """Tell the others in the room how somebody is now: `control.update`."""
         ...
 
+    def announce_to(self, receiver: Participant, participant: Participant) -> None:
+        """Tell one of them."""
+        ...
+
     def dismiss(self, sessions: Iterable[Session], code: int | None) -> None:
         """Close connections, with ``code`` or by abort, all before anybody is told; their participants leave."""
         ...

@@ -14,7 +14,7 @@ from m3core.messages.base import Command, Event
 
 @frozen(kw_only=True, weakref_slot=False)
 class Ping(Command):
-    """Ask for a `Pong`; only those who joined get one. Wire: `ping` (R)."""
+    """Ask for a `Pong`; some servers answer only those who joined. Wire: `ping` (R)."""
 
     NAMESPACE: ClassVar[str] = "echo"
     ACTION: ClassVar[str] = "ping"

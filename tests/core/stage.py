@@ -28,6 +28,7 @@ EVE = User(
 )
 RECORDER = "recorder-token"
 K3K = "k3k-signaling-json-v1.0"
+OPENTALK = "opentalk-signaling-json-v1.0"
 
 
 class Pads:
@@ -178,8 +179,8 @@ class Stage:
         return self.ask("POST", "/services/recording/start", {"room_id": self.room, **body}, RECORDER)
 
     # -- WebSocket ---
-    def knock(self, who: str, ticket: str, protocol: str = K3K) -> int:
-        """Open a connection with ``ticket``: 101, or the status of the refusal."""
+    def knock(self, who: str, ticket: str, protocol: str = f"{K3K}, {OPENTALK}") -> int:
+        """Open a connection with ``ticket``: 101, or the status of the refusal. Mustang's client offers K3K alone."""
         self._last += 1
         connection = ConnectionId(self._last)
         header = ("sec-websocket-protocol", f"ticket#{ticket}, {protocol}")

@@ -14,9 +14,10 @@ from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
 from m3core.controller.tickets import digest
 from m3core.io import Accept, ConnectionId, Reject
-from m3core.testing.pair import Client, World
+from m3core.testing.pair import BASE_URL, Client, World
 from m3core.values import Secret
 
+_CAPTURED = ControllerConfig(web_url=BASE_URL, feature_level=FeatureLevel.CAPTURE)
 _VECTORS = Path(__file__).parents[1] / "vectors"
 _MALFORMED: list[dict[str, Any]] = json.loads((_VECTORS / "signaling-malformed.json").read_text())
 _SIGNALING = sorted(path for path in _VECTORS.glob("signaling-*.json") if "malformed" not in path.name)
@@ -34,7 +35,7 @@ def stranger(world: World) -> Client:
 
 @pytest.mark.parametrize("vector", _MALFORMED, ids=lambda vector: str(vector["note"]))
 def test_malformed_input(vector: dict[str, Any]) -> None:
-    world = World()
+    world = World(_CAPTURED)
     (ada,) = world.joined("Ada")
     sender = ada if vector["state"] == "joined" else stranger(world)
     answers = say_raw(world, sender, vector["raw"].encode())
@@ -102,13 +103,12 @@ def test_a_conference_survives_each_message_alone(entry: dict[str, Any]) -> None
 
 
 _HANDSHAKES: list[dict[str, Any]] = json.loads((_VECTORS / "handshake.json").read_text())
-_LATEST = ControllerConfig(web_url="http://127.0.0.1:8080", feature_level=FeatureLevel.V0_16)
 
 
 @pytest.mark.parametrize("vector", _HANDSHAKES, ids=[str(number) for number in range(len(_HANDSHAKES))])
 def test_handshakes(vector: dict[str, Any]) -> None:
     """Through the controller: status, selected protocol and code exactly; a ticket that was offered is used up."""
-    world = World(_LATEST)
+    world = World()
     offered = vector["headers"].get("Sec-WebSocket-Protocol", "")
     tickets = [Secret(entry.strip().partition("#")[2]) for entry in offered.split(",") if "ticket#" in entry]
     issued = world.controller._tickets.issue(world.controller.store.rooms[world.room_id], None, 0.0)

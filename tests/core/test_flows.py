@@ -18,6 +18,7 @@ from m3core.conference.engine import Conference
 from m3core.conference.entrance import GuestEntrance, MemberEntrance
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
+from m3core.controller.features import FeatureLevel
 from m3core.controller.sfu import AcceptPublisher, OfferSubscription, SfuCommand
 from m3core.io import (
     Close,
@@ -80,7 +81,7 @@ class ServerStage:
 
     def __init__(self) -> None:
         self.now = 0.0
-        config = ControllerConfig(web_url="https://meet.example")
+        config = ControllerConfig(web_url="https://meet.example", feature_level=FeatureLevel.CAPTURE)
         self.controller = Controller(
             config, TokenTable({OWNER_TOKEN: OWNER}), entropy=seeded_entropy(), utc_at_zero=UTC_AT_ZERO
         )

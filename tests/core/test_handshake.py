@@ -24,7 +24,7 @@ def test_vectors(entry: dict[str, Any]) -> None:
     expect = entry["expect"]
     if expect["status"] == 101:
         assert isinstance(found, HandshakeOffer)
-        assert found.subprotocol.value == expect["headers"]["Sec-WebSocket-Protocol"]
+        assert found.subprotocols[0].value == expect["headers"]["Sec-WebSocket-Protocol"]
     elif "unknown, older than 30 s" in entry.get("note", ""):
         assert isinstance(found, HandshakeOffer)  # only the server can know
     else:
@@ -41,7 +41,7 @@ def test_both_roles_agree(subprotocol: Subprotocol) -> None:
     ticket = Secret("f1aec560-95c3-4f34-aebb-9114270aa666#k2J9x8W7v6U5t4S3r2Q1p0O9n8M")
     entries = offer(ticket, subprotocol)
     for values in ([", ".join(entries)], [",".join(reversed(entries))], entries):
-        assert parse(values) == HandshakeOffer(ticket, subprotocol)
+        assert parse(values) == HandshakeOffer(ticket, (subprotocol,))
     assert accepts(subprotocol.value, entries)
 
 
@@ -63,7 +63,7 @@ def test_tickets_are_checked_on_the_way_in_too() -> None:
 
 def test_the_last_ticket_wins() -> None:
     found = parse(["ticket#short", f"k3k-signaling-json-v1.0 ,\tticket#{_TICKET}"])
-    assert found == HandshakeOffer(Secret(_TICKET), Subprotocol.K3K)
+    assert found == HandshakeOffer(Secret(_TICKET), (Subprotocol.K3K,))
     assert _TICKET not in repr(found)
 
 

@@ -369,7 +369,7 @@ def _entry(name: str) -> dict[str, object]:
 
 
 def test_focus_is_the_head_of_each_listener_s_queue() -> None:
-    world = World()
+    world = World(ControllerConfig(web_url=BASE_URL, feature_level=FeatureLevel.CAPTURE))
     ada, bob = world.joined("Ada", "Bob")
     published(world, ada)
     published(world, bob)

@@ -12,8 +12,9 @@ from m3core.conference.events import ConnectionLost, ParticipantLeft
 from m3core.conference.state import Phase
 from m3core.controller import joining as joining_module
 from m3core.controller import room as room_module
-from m3core.controller.config import User
+from m3core.controller.config import ControllerConfig, User
 from m3core.controller.engine import HEARTBEAT
+from m3core.controller.features import FeatureLevel
 from m3core.controller.focus import FocusQueue
 from m3core.controller.store import StoredRoom
 from m3core.controller.tickets import Tickets
@@ -21,7 +22,7 @@ from m3core.errors import CallRefused, LocalProtocolError
 from m3core.io import Accept, Close, ConnectionId, PeerId, Ping, Reject, RequestId, SendText, Up
 from m3core.limits import HEARTBEAT_INTERVAL, MAX_MESSAGE, TICKET_LIFETIME
 from m3core.rest.rooms import StartResponse
-from m3core.testing.pair import OWNER, World, seeded_entropy
+from m3core.testing.pair import BASE_URL, OWNER, World, seeded_entropy
 from m3core.values import ParticipantId, RoomId, Secret, Timestamp, UserId
 
 ROOM = StoredRoom(
@@ -318,7 +319,7 @@ def test_users_with_an_account_who_do_not_own_the_room() -> None:
 
 
 def test_fan_out_is_encoded_once() -> None:
-    world = World()
+    world = World(ControllerConfig(web_url=BASE_URL, feature_level=FeatureLevel.CAPTURE))
     ada, bob, carol = world.joined("Ada", "Bob", "Carol")
     command = b'{"namespace":"control","payload":{"action":"raise_hand"}}'
     world.controller.receive_text(link(world, ada)[0], command, 0.0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from stage import Stage
 
+from m3core.controller.features import FeatureLevel
 from m3core.limits import MAX_MESSAGE
 
 
@@ -41,13 +42,17 @@ def test_any_payload_comes_back_to_its_sender(payload: dict[str, Any]) -> None:
     assert not stage.inbox
 
 
-def test_only_those_who_joined_hear_their_echo() -> None:
-    stage = Stage(waiting_room=True)
+def test_an_echo_comes_back_from_the_opening_of_the_connection_on() -> None:
+    stage = Stage(FeatureLevel.V0_3, waiting_room=True, participant_limit=2)
     stage.connect("bob")
-    assert stage.say("bob", "echo", "ping") == []
+    assert stage.say("bob", "echo", "ping") == [{"action": "ping"}]
     stage.join("ada")
-    stage.say("bob", "control", "join", display_name="Bob")
-    assert stage.say("bob", "echo", "ping") == []
+    stage.forget()
+    assert [one["message"] for one in stage.say("bob", "control", "join", display_name="Bob")] == ["in_waiting_room"]
+    assert stage.say("bob", "echo", "pong", x=1) == [{"action": "pong", "x": 1}]
+    assert stage.join("cyd")[0]["message"] == "join_blocked"
+    assert stage.say("cyd", "echo", "ping") == [{"action": "ping"}]
+    assert stage.say("cyd", "chat", "send_message", content="x", scope="global") == []
 
 
 def test_what_would_be_too_long_does_not_come_back() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stage import K3K, Stage
+from stage import K3K, OPENTALK, Stage
 
 from m3core.controller import resumptions
 from m3core.controller.config import ControllerConfig
@@ -152,7 +152,7 @@ def test_later_one_moderator_may_always_enter() -> None:
 
 def test_quotas_are_of_later_servers() -> None:
     with pytest.raises(LocalProtocolError, match=r"0\.3"):
-        ControllerConfig(web_url="https://meet.example", participant_limit=2)
+        ControllerConfig(web_url="https://meet.example", feature_level=FeatureLevel.CAPTURE, participant_limit=2)
 
 
 def test_a_deleted_room() -> None:
@@ -175,7 +175,12 @@ def test_what_the_latest_server_tells_of_the_room() -> None:
     assert success["room_info"]["id"] == stage.room
     assert success["room_info"]["created_by"]["display_name"] == "Ada Lovell"
     assert success["event_info"]["title"] == "T"
-    assert success["event_info"]["meeting_details"] == {"streaming_links": []}
+    assert success["event_info"] == {
+        "id": success["event_info"]["id"],
+        "room_id": stage.room,
+        "title": "T",
+        "is_adhoc": False,
+    }
     assert stage.join("bob")[0]["is_room_owner"] is False
     assert stage.heard("ada")[-1]["control"]["is_room_owner"] is False
     stage.lose("bob")
@@ -186,13 +191,34 @@ def test_what_the_latest_server_tells_of_the_room() -> None:
     assert stage.knock("cyd", answer["ticket"]) == 101
 
 
+def test_meeting_details_are_told_if_the_event_is_to_show_them() -> None:
+    """With an invitation, by which others may be asked in."""
+    stage = Stage(FeatureLevel.V0_13)
+    target = {"name": "Live", "kind": "custom", "public_url": "https://stream.example.org/watch"}
+    event = {"title": "T", "description": "", "is_time_independent": True, "show_meeting_details": True}
+    room = stage.ask("POST", "/events", {**event, "streaming_targets": [target]})[1]["room"]
+    stage.room = room["id"]
+    details = stage.join("ada")[0]["event_info"]["meeting_details"]
+    assert details["streaming_links"] == [{"name": "Live", "url": "https://stream.example.org/watch"}]
+    stage.invite = details["invite_code_id"]
+    (success,) = stage.join("bob")
+    assert success["event_info"]["meeting_details"] == details
+
+
+def test_what_readers_want_of_a_tariff() -> None:
+    """Those of 0.9 and later refuse the whole `join_success` without it (signaling.md § 5.1)."""
+    for level in FeatureLevel:
+        tariff = Stage(level).join("ada")[0].get("tariff", {})
+        assert tariff.get("disabled_features") == ([] if level.has(Feature.DISABLED_FEATURES) else None)
+
+
 def test_sub_protocols() -> None:
-    for level, status in ((FeatureLevel.CAPTURE, 400), (FeatureLevel.V0_4, 101)):
-        stage = Stage(level)
-        _, answer = stage.start("bob")
-        assert stage.knock("bob", answer["ticket"], "opentalk-signaling-json-v1.0") == status
-        _, answer = stage.start("bob")
-        assert stage.knock("bob", answer["ticket"], f"opentalk-signaling-json-v1.0, {K3K}") == 101
+    """Each client knows one of the names, and comes to a server of any version."""
+    for level in FeatureLevel:
+        for offered in (OPENTALK, K3K, f"{OPENTALK}, {K3K}"):
+            stage = Stage(level)
+            _, answer = stage.start("bob")
+            assert stage.knock("bob", answer["ticket"], offered) == 101
 
 
 def test_every_feature_has_a_level() -> None:

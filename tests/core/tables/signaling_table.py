@@ -126,6 +126,7 @@ EVENTS: dict[str, dict[str, object]] = {
     "moderation.accepted": _event("moderation", "accepted", {}),
     "moderation.kicked": _event("moderation", "kicked", {}),
     "moderation.waiting_room_enabled": _event("moderation", "waiting_room_enabled", {}),
+    "echo.ping": {"namespace": "echo", "timestamp": "2024-03-05T09:30:01Z", "payload": {"action": "ping"}},
     "chat.message_sent": _event("chat", "message_sent", {"id": ID, "source": ID, "scope": "global", "content": "hi"}),
     "nope.x": _event("nope", "x", {}),
     "control.fly": _event("control", "fly", {}),
@@ -136,6 +137,7 @@ _TYPED_CONTROL = {f"control.{name}" for name in CONTROL_COMMANDS}
 # § 5: what a client may send, and where it leads
 CLIENT_MAY = {
     (NEW, "control.join"): JOINING,
+    **{(state, "echo.ping"): state for state in (NEW, JOINING, WAITING, ACCEPTED, ENTERING)},  # § 15, in every state
     (ACCEPTED, "control.enter_room"): ENTERING,  # § 6, waiting room flow
     **{(JOINED, kind): JOINED for kind in COMMANDS if kind.split(".")[0] != "control"},
     (JOINED, "control.raise_hand"): JOINED,
@@ -154,7 +156,7 @@ _NOT_JOINED = {
     "control.grant_moderator_role": "not_yet_joined",
     "control.revoke_moderator_role": "not_yet_joined",
     "control.fly": "invalid_json",
-    **{kind: None for kind in COMMANDS if kind.split(".")[0] != "control"},
+    **{kind: None for kind in COMMANDS if kind.split(".")[0] not in {"control", "echo"}},
 }
 SERVER_ANSWERS: dict[str, dict[str, str | None]] = {
     NEW: _NOT_JOINED,
@@ -197,6 +199,7 @@ _WHOLE_ROOM = {  # § 5: "whole room", § 6: all events of moderation
 }
 SERVER_MAY = {
     **{(NEW, f"control.error.{slug}"): NEW for slug in (*CONTROL_ERRORS, "unheard_of")},
+    **{(state, "echo.ping"): state for state in (NEW, JOINING, WAITING, ACCEPTED, ENTERING)},  # § 15
     **{(state, kind): state for state in (JOINING, WAITING, ACCEPTED, ENTERING) for kind in _WHOLE_ROOM},
     (JOINING, "control.join_success"): JOINED,
     (JOINING, "control.join_blocked"): NEW,  # the connection stays, the client may retry
