@@ -1,4 +1,4 @@
-"""Two ways to do the same, measured in turns, so that noise hits both; only the ratio is worth telling."""
+"""Two ways to do the same, measured in turns, so that noise hits both; what is told is their ratio or difference."""
 
 from __future__ import annotations
 
@@ -26,6 +26,41 @@ class Comparison:
     def ok(self) -> bool:
         """Whether the promise is kept."""
         return self.target is None or self.ratio >= self.target
+
+    @property
+    def measured(self) -> str:
+        """The figure."""
+        return f"{self.ratio:.2f}"
+
+    @property
+    def promised(self) -> str:
+        """The promise; empty for none."""
+        return "" if self.target is None else f"{self.target:.1f}"
+
+
+@frozen
+class Delay:
+    """``name`` takes ``milliseconds`` longer than ``peer``; no more than ``target`` are promised."""
+
+    name: str
+    peer: str
+    milliseconds: float
+    target: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the promise is kept."""
+        return self.milliseconds <= self.target
+
+    @property
+    def measured(self) -> str:
+        """The figure."""
+        return f"+{self.milliseconds:.0f} ms"
+
+    @property
+    def promised(self) -> str:
+        """The promise."""
+        return f"+{self.target:.0f} ms"
 
 
 def _seconds(work: Callable[[], object], times: int) -> float:
@@ -62,3 +97,17 @@ def compare(
             mine = _seconds(ours, our_times)
         ratios.append(other / mine)
     return Comparison(name, peer, statistics.median(ratios), target)
+
+
+def delay(
+    name: str, ours: Callable[[], object], peer: str, theirs: Callable[[], object], *, rounds: int, target: float
+) -> Delay:
+    """The median of the differences of ``rounds`` pairs; ``target`` in milliseconds.
+
+    Both are called twice before, so that files are in the cache of the system.
+    """
+    for _ in range(2):
+        ours(), theirs()
+    return Delay(
+        name, peer, statistics.median(_seconds(ours, 1) - _seconds(theirs, 1) for _ in range(rounds)) * 1e3, target
+    )

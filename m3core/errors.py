@@ -17,7 +17,7 @@
     │   └── CallCancelled         you, or the end of the conference, cancelled it
     ├── ApiError                  the REST API answered with an error             (status, code)
     ├── AuthError                 no valid token, and no way to get one
-    ├── LinkError                 an invitation link that cannot be trusted
+    ├── LinkError                 an invitation link that cannot be trusted       (is_private)
     ├── UnsupportedServer         the server is of a generation that speaks another protocol
     ├── MediaError                the media engine failed
     ├── EventsOverflow            one consumer of events stalled                  (limit)
@@ -25,6 +25,7 @@
     └── TransportError            network trouble, raised by adapters
 
 No message of any error repeats what the peer sent: it may hold a secret. It says where to look instead.
+Messages are for people; what programs decide by is in attributes.
 """
 
 from __future__ import annotations
@@ -135,11 +136,16 @@ class CallCancelled(CallError):
 class ApiError(M3Error):
     """The REST API, or the WebSocket handshake, answered with an error (rest.md § 1).
 
-    ``status`` is the HTTP status; ``code`` the server's slug, empty when the body named none.
+    ``status`` is the HTTP status; ``code`` the server's slug, empty when the body named none; ``what`` the request, as
+    its method and the template of its path. The message says ``attempt`` (`cannot enter the meeting`) and ``meaning``
+    instead, where they are known (`m3core.rest.errors.api_error`).
     """
 
-    def __init__(self, status: int, code: str = "", what: str = "request") -> None:
-        super().__init__(f"{what} failed: HTTP {status}" + (f" {code}" if code else ""))
+    def __init__(
+        self, status: int, code: str = "", what: str = "request", *, attempt: str = "", meaning: str = ""
+    ) -> None:
+        answer = f"HTTP {status}" + (f" {code}" if code else "")
+        super().__init__(f"{attempt or f'{what} failed'}: " + (f"{meaning} ({answer})" if meaning else answer))
         self.status = status
         self.code = code
         self.what = what
@@ -150,14 +156,23 @@ class AuthError(M3Error):
 
 
 class LinkError(M3Error):
-    """An invitation link or address that is malformed, or that must not be trusted (reliability: SSRF, userinfo...)."""
+    """An invitation link or address that is malformed, or that must not be trusted (reliability: SSRF, userinfo...).
+
+    ``is_private``: it is in a private network, and the argument ``allow_private`` of `join` and `Account` is the way
+    out. The message says so, to who writes Python; ``reason`` is the message without.
+    """
+
+    def __init__(self, reason: str, *, is_private: bool = False) -> None:
+        super().__init__(f"{reason}; allow_private=True allows it" if is_private else reason)
+        self.reason = reason
+        self.is_private = is_private
 
 
 class UnsupportedServer(M3Error):
     """The server has no namespace `media`: its streams go through LiveKit, which this library does not speak."""
 
     def __init__(self) -> None:
-        super().__init__("unsupported server generation: it has `livekit` instead of `media` (signaling.md § 19)")
+        super().__init__("unsupported server generation: its streams go through LiveKit, not the namespace `media`")
 
 
 class MediaError(M3Error):

@@ -18,7 +18,7 @@ from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.front import Front, Shut, Write
 from m3core.controller.sfu import SfuCommand
-from m3core.errors import MediaError, TransportError
+from m3core.errors import LocalProtocolError, MediaError, TransportError
 from m3core.io import ConnectionId, Failed, HttpReply, HttpRequest, HttpResponse, MediaReport
 from m3core.limits import MAX_WRITE_QUEUE
 from m3core.rest.link import is_local
@@ -116,6 +116,7 @@ class Host:
         port: int = 0,
         *,
         public_url: str | None = None,
+        web_url: str | None = None,
         owner: User | None = None,
         owner_token: str | None = None,
         config: ControllerConfig | None = None,
@@ -124,10 +125,13 @@ class Host:
 
         ``port`` 0 takes a free one. ``public_url`` is how guests reach it, if not at ``host``: they refuse plain http
         beyond their own machine, so that is usually https, with a proxy in between. Media is offered at 127.0.0.1 if
-        guests are on this machine, else at its real addresses. There is one user with an account, ``owner``, whose
-        token is ``owner_token`` or a random one (`Server.owner`). ``config``: how the controller behaves; its
-        ``web_url`` is that of the server, whatever it says. Raises `TransportError`.
+        guests are on this machine, else at its real addresses. ``web_url``: where a web client is, `https://host[:port]`,
+        that invitation links open; else that of ``config`` if it names one, else links lead to the controller. There is
+        one user with an account, ``owner``, whose token is ``owner_token`` or a random one (`Server.owner`).
+        ``config``: how the controller behaves. Raises `TransportError`; `LocalProtocolError` for two web clients.
         """
+        if web_url and config is not None and config.web_url not in ("", web_url):
+            raise LocalProtocolError("web_url and config.web_url name different web clients")
         backend = self.backend
         user = owner or User(
             id=UserId(format_uuid(backend.entropy(16))), email="owner@m3.invalid", display_name="Owner"
@@ -142,13 +146,14 @@ class Host:
             try:
                 address, bound = listener.address
                 base_url = public_url or f"http://{_reachable(address)}:{bound}"
+                web = (web_url or (config.web_url if config is not None else "") or base_url).rstrip("/")
                 controller = Controller(
-                    ControllerConfig(web_url=base_url) if config is None else evolve(config, web_url=base_url),
+                    ControllerConfig(web_url=web) if config is None else evolve(config, web_url=web),
                     TokenTable({token: user}),
                     entropy=backend.entropy,
                     utc_at_zero=backend.utc_now() - dt.timedelta(seconds=backend.now()),
                 )
-                server = Server(base_url, Tokens(token), controller, self, tasks)
+                server = Server(base_url, Tokens(token), controller, self, tasks, web_url=web, address=(address, bound))
                 try:
                     await listener.start(server)
                     yield server
@@ -162,8 +167,23 @@ class Host:
 class Server:
     """A controller that runs in this event loop. Made by `serve`."""
 
-    def __init__(self, base_url: str, owner: Tokens, controller: Controller, host: Host, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        owner: Tokens,
+        controller: Controller,
+        host: Host,
+        tasks: Tasks,
+        *,
+        web_url: str,
+        address: tuple[str, int],
+    ) -> None:
         self.base_url = base_url
+        """Where guests reach the controller."""
+        self.web_url = web_url
+        """Where its invitation links lead: a web client, or the controller."""
+        self.address = address
+        """Where it listens: the IP address and the port that were bound, also behind a ``public_url``."""
         self.owner = owner
         """Tokens of the one user with an account, for `Account(server.base_url, server.owner)`."""
         self._controller = controller
@@ -181,7 +201,10 @@ class Server:
 
     def account(self) -> Account:
         """The owner's account, for this very process: no network in between, so that it works behind any proxy."""
-        return self._host.account(self.base_url, self.owner, http=_Inside(self._controller, self._backend.now))
+        http = _Inside(self._controller, self._backend.now)
+        account = self._host.account(self.base_url, self.owner, allow_private=True, http=http)
+        account.web_url = self.web_url
+        return account
 
     # -- for the connections ---
     def opened(self, peer: Peer) -> ConnectionId:

@@ -29,6 +29,7 @@ class Serve(Protocol):
         port: int = ...,
         *,
         public_url: str | None = ...,
+        web_url: str | None = ...,
         owner_token: str | None = ...,
         config: ControllerConfig | None = ...,
     ) -> AbstractAsyncContextManager[Server]:

@@ -11,6 +11,7 @@ from anyio.abc import TaskStatus
 from m3asyncio.cli.catalogue import people_of
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import error_value, plain
+from m3asyncio.cli.publishing import OwnStreams
 from m3asyncio.cli.script import Heard, Script
 from m3core.client.conference import Conference
 from m3core.errors import M3Error
@@ -19,8 +20,10 @@ from m3core.errors import M3Error
 class Bot:
     """Reads ``lines``; ``tell`` gets the end of each: ``{"done": ..., "ok": ..., ...}``."""
 
-    def __init__(self, conference: Conference, heard: Heard, tell: Callable[[Mapping[str, object]], None]) -> None:
-        self._catalogue = Script(conference, heard).catalogue
+    def __init__(
+        self, conference: Conference, heard: Heard, streams: OwnStreams, tell: Callable[[Mapping[str, object]], None]
+    ) -> None:
+        self._catalogue = Script(conference, heard, streams).catalogue
         self._people = people_of(lambda: conference.state)
         self._tell = tell
         self.failed = 0

@@ -20,6 +20,7 @@ from m3asyncio.cli.demo_scenario import Scenario
 from m3asyncio.cli.demo_stage import DemoFailed, Stage
 from m3asyncio.cli.output import Output
 from m3asyncio.cli.trouble import all_errors
+from m3core.controller.features import FeatureLevel
 from m3core.errors import M3Error, MediaError
 
 
@@ -30,7 +31,8 @@ async def run(options: argparse.Namespace) -> int:
     stage, played = Stage(output), Played()
     try:
         async with _places(options.loop) as (home, guest):
-            await Scenario(stage, played, home, guest).play(options.seconds, clip)
+            level = FeatureLevel(options.feature_level)
+            await Scenario(stage, played, home, guest, level).play(options.seconds, clip)
     except* DemoFailed:
         pass
     except* (M3Error, TimeoutError) as errors:

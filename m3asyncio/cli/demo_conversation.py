@@ -12,11 +12,11 @@ from attrs import define, field
 
 from m3asyncio import sources
 from m3asyncio.cli.demo_probe import StreamProbe
+from m3asyncio.cli.demo_speaking import Speaking
 from m3asyncio.cli.demo_stage import PATIENCE, Seat, Stage
 from m3asyncio.source_base import Source
 from m3core.client.publication import Publication
 from m3core.conference.events import (
-    FocusChanged,
     HandLowered,
     HandRaised,
     ReceivingChanged,
@@ -62,8 +62,18 @@ class Clip:
 class Conversation:
     """What the two do while both are there."""
 
-    def __init__(self, stage: Stage, played: Played, ada: Seat, bob: Seat, seconds: float, clip: Clip | None) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        played: Played,
+        ada: Seat,
+        bob: Seat,
+        seconds: float,
+        clip: Clip | None,
+        speaking: Speaking,
+    ) -> None:
         self.stage = stage
+        self.speaking = speaking
         self.played = played
         self.ada = ada
         self.bob = bob
@@ -153,8 +163,7 @@ class Conversation:
         for probe, count in zip(probes, before, strict=True):
             got, wanted = probe.arrived - count, int(ENOUGH * self._fps(probe) * min(elapsed, self.seconds))
             stage.check(f"{probe.name}: enough pictures", got >= wanted, f"{got} in {elapsed:.1f} s, not {wanted}")
-        for seat in (self.ada, self.bob):
-            await seat.sees(FocusChanged, "who talks", lambda event: event.participant is not None)
+        await self.speaking.begins()
 
     def _fps(self, probe: StreamProbe) -> float:
         if probe.kind == SCREEN.value:
@@ -245,8 +254,7 @@ class Conversation:
             async with self.stage.step(seat.name, "unpublishes", sends="unpublish"):
                 await seat.does(_camera(seat).stop)
             await other.sees(StreamStopped, f"{seat.name}'s camera stop", of_seat)
-        for seat in (self.ada, self.bob):
-            await seat.sees(FocusChanged, "that nobody talks", lambda event: event.participant is None)
+        await self.speaking.ends()
 
     async def _count(self, seat: Seat, publication: Publication) -> None:
         async def stats() -> PeerStats:

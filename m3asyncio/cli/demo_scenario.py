@@ -9,6 +9,7 @@ import anyio
 
 from m3asyncio.cli.demo_conversation import GUEST, OWNER, Clip, Conversation, Played
 from m3asyncio.cli.demo_place import Here, Place
+from m3asyncio.cli.demo_speaking import Speaking
 from m3asyncio.cli.demo_stage import Seat, Stage
 from m3asyncio.cli.demo_steps import missing_steps
 from m3asyncio.cli.demo_wire import NotingHttp, Scribe, noting_connect
@@ -16,16 +17,20 @@ from m3core.client.account import Meeting
 from m3core.client.conference import Conference
 from m3core.client.transports import HttpTransport
 from m3core.conference.events import ParticipantJoined, ParticipantLeft
+from m3core.controller.config import ControllerConfig
+from m3core.controller.features import Feature, FeatureLevel
 
 
 class Scenario:
     """Ada, who is at home in the loop of the demo, invites Bob, who may live elsewhere."""
 
-    def __init__(self, stage: Stage, played: Played, home: Here, guest: Place) -> None:
+    def __init__(self, stage: Stage, played: Played, home: Here, guest: Place, level: FeatureLevel) -> None:
         self._stage = stage
         self._played = played
         self._home = home
         self._guest = guest
+        self._speaking_is_told = level.has(Feature.SPEAKING_STATE)
+        self._config = ControllerConfig(web_url="", feature_level=level)
         self._ada = Scribe(stage.log, OWNER, home.tell)
         self._bob = Scribe(stage.log, GUEST, guest.tell)
 
@@ -33,7 +38,7 @@ class Scenario:
         """Hold the conference. Raises `DemoFailed`, and whatever the library raises, in groups."""
         stage, adapter = self._stage, self._home.adapter
         async with AsyncExitStack() as stack:
-            server = await stack.enter_async_context(adapter.serve())
+            server = await stack.enter_async_context(adapter.serve(config=self._config))
             loops = f"{OWNER} on {adapter.loop}, {GUEST} on {self._guest.adapter.loop}"
             stage.line("server", f"controller and SFU at {server.base_url}", loops)
             http = await stack.enter_async_context(aclosing(NotingHttp(adapter.backend.http(local=True), self._ada)))
@@ -54,13 +59,14 @@ class Scenario:
             async with self._seat(OWNER, self._home, owner_enters, "starts the conference") as ada:
                 async with self._seat(GUEST, self._guest, guest_enters, "joins with the invitation URL") as bob:
                     await ada.sees(ParticipantJoined, "Bob join", lambda event: event.participant.id == bob.id)
-                    await Conversation(stage, self._played, ada, bob, seconds, clip).hold()
+                    speaking = Speaking(stage, (ada, bob), is_told=self._speaking_is_told)
+                    await Conversation(stage, self._played, ada, bob, seconds, clip, speaking).hold()
                     async with stage.step(GUEST, "leaves", sends="WebSocket close"):
                         await bob.does(bob.conference.leave)
                 await ada.sees(ParticipantLeft, "Bob leave", lambda event: event.participant.display_name == GUEST)
                 async with stage.step(OWNER, "leaves", sends="WebSocket close"):
                     await ada.does(ada.conference.leave)
-        missing = missing_steps(stage.log.notes, OWNER, GUEST)
+        missing = missing_steps(stage.log.notes, OWNER, GUEST, speaking_is_told=self._speaking_is_told)
         stage.check("every step of the capture is on the wire", not missing, "; ".join(missing))
 
     async def _start(self, meeting: Meeting, http: HttpTransport, undo: AsyncExitStack) -> Conference:

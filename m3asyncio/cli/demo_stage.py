@@ -26,7 +26,7 @@ EventT = TypeVar("EventT")
 T = TypeVar("T")
 PATIENCE: Final = 15.0
 """Seconds that anything of the demo may take before it counts as failed."""
-_HEARD: Final = frozenset({"joined", "update", "left", "focus_update", "webrtc_down"})
+_HEARD: Final = frozenset({"joined", "update", "left", "focus_update", "speaker_updated", "webrtc_down"})
 """Messages about the others: told as what a person sees, not as part of what the person does."""
 
 

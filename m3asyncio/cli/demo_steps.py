@@ -36,11 +36,11 @@ class Step:
         return f"{self.who} {self.arrow} {self.name}{kind}{facts}"
 
 
-def missing_steps(notes: Iterable[Note], owner: str, guest: str) -> list[str]:
+def missing_steps(notes: Iterable[Note], owner: str, guest: str, *, speaking_is_told: bool = False) -> list[str]:
     """The steps that are not on the wire in the order of the capture, each as one line."""
     noted = list(notes)
     lines: list[str] = []
-    for sequence in sequences(owner, guest):
+    for sequence in sequences(owner, guest, speaking_is_told=speaking_is_told):
         at = 0
         for step in sequence:
             found = next((index for index in range(at, len(noted)) if step.fits(noted[index])), None)
@@ -51,14 +51,14 @@ def missing_steps(notes: Iterable[Note], owner: str, guest: str) -> list[str]:
     return lines
 
 
-def sequences(owner: str, guest: str) -> list[list[Step]]:
-    """Steps that follow each other; different sequences may interleave."""
+def sequences(owner: str, guest: str, *, speaking_is_told: bool = False) -> list[list[Step]]:
+    """Steps that follow each other; different sequences may interleave. ``speaking_is_told``: see `demo_speaking`."""
     both = (owner, guest)
     found = [_enter(owner, _OWNER_ENTERS, after) for after in ("GET /v1/turn", "GET /v1/rooms/<id>")]
     found.append(_enter(guest, _GUEST_ENTERS, "GET /v1/turn"))
     found += [_join(who) for who in both]
     found += [_publish(who, "video", ("audio", "video")) for who in both]
-    found += [[Step(who, RECEIVED, "media.focus_update", facts=facts) for facts in ((), _NOBODY)] for who in both]
+    found += [_told(who) if speaking_is_told else _found_out(who) for who in both]
     found += [_share_screen(owner), _muted(owner, "video"), _muted(guest, "audio")]
     for who in both:
         found.append([Step(who, SENT, "control.raise_hand"), Step(who, SENT, "control.lower_hand")])
@@ -68,7 +68,17 @@ def sequences(owner: str, guest: str) -> list[list[Step]]:
     return found
 
 
-_NOBODY: Final[Facts] = (("focus", None),)
+def _found_out(who: str) -> list[Step]:
+    nobody = (("focus", None),)
+    return [Step(who, RECEIVED, "media.focus_update"), Step(who, RECEIVED, "media.focus_update", facts=nobody)]
+
+
+def _told(who: str) -> list[Step]:
+    return [
+        Step(who, arrow, f"media.{name}", facts=(("is_speaking", is_speaking),))
+        for is_speaking in (True, False)
+        for arrow, name in ((SENT, "update_speaking_state"), (RECEIVED, "speaker_updated"))
+    ]
 
 
 def _enter(who: str, requests: tuple[str, ...], after: str) -> list[Step]:

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
+from anyio.abc import TaskStatus
 
 from m3asyncio.cli.adapters import Adapter, adapter
 from m3asyncio.cli.line_reader import LineReader
 from m3asyncio.cli.output import Output
-from m3asyncio.cli.publishing import camera, screen
+from m3asyncio.cli.publishing import OwnStreams
 from m3asyncio.cli.receiver import ReceivedStream, Receiver
 from m3asyncio.cli.script import Heard
 from m3asyncio.cli.taking import Taking, opened
@@ -65,8 +66,10 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
 
     async with contextlib.AsyncExitStack() as stack:
         if options.account:
-            account = await stack.enter_async_context(loop.account(options.controller, options.token))
-            link = InviteLink.parse(options.url, controller=options.controller, allow_private=True)
+            link = InviteLink.parse(options.url, controller=options.controller, allow_private=options.allow_private)
+            account = await stack.enter_async_context(
+                loop.account(options.controller, options.token, allow_private=options.allow_private)
+            )
             invite = await account.ask(VERIFY_INVITE, VerifyInvite(invite_code=link.invite_code))
             joining = account.join(invite.room_id, display_name=name, observe=observe)
         else:
@@ -75,6 +78,7 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
                 display_name=name,
                 password=options.password,
                 controller=options.controller,
+                allow_private=options.allow_private,
                 observe=observe,
             )
         conference = await stack.enter_async_context(joining)
@@ -91,7 +95,8 @@ class _Visit:
         self._receiver = Receiver(conference, folder, self._first_frame)
         self._receiving: set[MediaSessionKey] = set()
         self._heard = Heard(teller.elapsed)
-        self._taking = None if lines is None else Taking(conference, lines, teller, self._heard)
+        self._streams = OwnStreams(conference)
+        self._taking = None if lines is None else Taking(conference, lines, teller, self._heard, self._streams)
 
     @property
     def failed(self) -> int:
@@ -103,7 +108,7 @@ class _Visit:
         self._tell(ConferenceJoined(participant=self._conference.own))
         async with anyio.create_task_group() as tasks:
             publishing = anyio.CancelScope()
-            tasks.start_soon(self._publish, options, publishing)
+            await tasks.start(self._publish, options, publishing)
             if self._taking is not None:
                 if options.commands is None:
                     self._teller.output.line(("what you type is said to all; /help lists what else there is", "dim"))
@@ -126,14 +131,15 @@ class _Visit:
         finally:
             self._receiving.discard(MediaSessionKey(participant.id, kind))
 
-    async def _publish(self, options: argparse.Namespace, scope: anyio.CancelScope) -> None:
-        name = self._conference.own.display_name
+    async def _publish(
+        self,
+        options: argparse.Namespace,
+        scope: anyio.CancelScope,
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
         with scope:
-            if options.publish is not None:
-                video, audio = camera(options.publish, name)
-                await self._conference.publish(video=video, audio=audio)
-            if options.screen is not None:
-                await self._conference.share_screen(screen(options.screen, name))
+            await self._streams.begin(options.publish, options.screen, task_status=task_status)
 
     def _tell(self, event: ConferenceEvent) -> None:
         self._teller.event(event)

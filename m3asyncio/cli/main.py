@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +12,7 @@ from typing import Final
 
 from m3asyncio.cli.extras import missing_extra
 from m3asyncio.cli.options import parse
+from m3asyncio.cli.signals import ending
 from m3asyncio.cli.trouble import error_line, only_error
 from m3core.errors import M3Error
 
@@ -49,14 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (M3Error, OSError) as error:
         if options.debug:
             raise
-        code = _fail(f"m3 {options.command}: {error_line(error)}", FAILED)
+        code = _fail(f"m3 {options.command}: {error_line(error, joining=options.command == 'join')}", FAILED)
     return code
 
 
 def _run(
     work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse.Namespace, loop: str, *, stopped: int
 ) -> int:
-    """Run ``work``; SIGINT and SIGTERM cancel it, and then it is over within `STOP_TIMEOUT`."""
+    """Run ``work``; the signals of `ending` cancel it, and then it is over within `STOP_TIMEOUT`."""
     import anyio
     from anyio.abc import TaskStatus
 
@@ -65,7 +65,7 @@ def _run(
     async def listen(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
         nonlocal asked
         try:
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            with anyio.open_signal_receiver(*ending()) as signals:
                 task_status.started()
                 async for _ in signals:
                     if asked:

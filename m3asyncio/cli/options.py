@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from typing import Any, Final
 
 from m3core.controller.features import FeatureLevel
 from m3core.limits import MAX_PARTICIPANTS
 
+NEWEST: Final = list(FeatureLevel)[-1]
 EXIT_CODES: Final = """\
 exit codes:
   0    all went well
   1    it failed; one line on stderr says why (--debug: all that is known)
   2    wrong usage, or an optional part is not installed
-  130  ended by Ctrl-C{stop}
+  130  ended by Ctrl-C, or alike (SIGTERM, a terminal that is closed){stop}
 """
 
 
@@ -29,9 +29,10 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="examples:\n"
         "  m3 demo                    hold a whole conference on this machine and check it\n"
         "  m3 serve                   run a controller here; prints an invitation URL\n"
-        "  m3 join URL --publish pattern\n\n" + EXIT_CODES.format(stop=" (serve and join: 0, that is how they end)"),
+        "  m3 join URL --publish pattern\n\n"
+        + EXIT_CODES.format(stop="\n       (serve and join: 0, that is how they end)"),
     )
-    parser.add_argument("--version", action="version", version=f"m3 {_version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_demo(commands)
     _add_serve(commands)
@@ -52,11 +53,18 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def _version() -> str:
-    try:
-        return metadata.version("m3-conference")
-    except metadata.PackageNotFoundError:
-        return "(not installed: run from its sources)"
+class _Version(argparse.Action):
+    """Looks up the version when it is asked for: what reads it takes longer to import than all the options."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata
+
+        try:
+            version = metadata.version("m3-conference")
+        except metadata.PackageNotFoundError:
+            version = "(not installed: run from its sources)"
+        print(f"m3 {version}")
+        parser.exit()
 
 
 _Commands = Any  # argparse gives its sub-parsers a private type
@@ -91,6 +99,7 @@ def _add_demo(commands: _Commands) -> None:
     parser.add_argument(
         "--json", action="store_true", help="the last line of stdout is one JSON object; the rest: stderr"
     )
+    _add_feature_level(parser)
     _add_loop(parser, "asyncio", "trio", "both")
     _add_debug(parser)
 
@@ -106,21 +115,22 @@ def _add_serve(commands: _Commands) -> None:
         "  m3 serve                     for this machine alone\n"
         "  m3 serve --port 8080 --title 'Stand-up'\n"
         "  m3 serve --port 8080 --public-url https://meet.example.org   for others, behind a TLS proxy\n"
-        "  M3_TOKEN=... m3 serve --waiting-room   you moderate: m3 join URL --account with the same token\n\n"
-        + EXIT_CODES.format(stop=" before it served; afterwards Ctrl-C is its proper end: 0"),
+        "  m3 serve --port 8080 --web-url http://localhost:3000   invitations open a web client that runs there\n"
+        "  M3_TOKEN=sesame m3 serve --waiting-room   you moderate: it prints how to join with that token\n\n"
+        "which client needs what (--feature-level):\n"
+        f"  OpenTalk's web client  {NEWEST.value}: it wants the sub-protocol opentalk-signaling-json-v1.0, and\n"
+        "                         tariff.quotas and force mute in join_success\n"
+        "  Mustang's client       any: what later levels add it drops without a word; it notices no rename and no\n"
+        "                         kick, and has no waiting room (--waiting-room strands its guests)\n"
+        "  tests against the original capture   capture; it is good for nothing else\n\n"
+        + EXIT_CODES.format(stop="\n       before it served; afterwards that is its proper end: 0"),
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (127.0.0.1: this machine alone)")
     parser.add_argument("--port", type=_port, default=0, help="the TCP port (0: a free one)")
     parser.add_argument("--title", default="Meeting", help="the title of the meeting")
     parser.add_argument("--public-url", metavar="URL", help="how guests reach it, if not at host and port")
-    parser.add_argument(
-        "--feature-level",
-        choices=[level.value for level in FeatureLevel],
-        default=FeatureLevel.CAPTURE.value,
-        metavar="LEVEL",
-        help="the version of the server to behave like: capture (the default, about 0.1), 0.3 ... "
-        f"{list(FeatureLevel)[-1].value}",
-    )
+    parser.add_argument("--web-url", metavar="URL", help="where a web client is that invitations open (URL/invite/...)")
+    _add_feature_level(parser)
     parser.add_argument("--waiting-room", action="store_true", help="guests wait until a moderator lets them in")
     parser.add_argument("--participant-limit", type=_count, metavar="N", help="how many may be in (from level 0.3 on)")
     parser.add_argument("--time-limit", type=_seconds, metavar="N", help="seconds that it lasts (from level 0.3 on)")
@@ -142,13 +152,13 @@ def _add_join(commands: _Commands) -> None:
         "  m3 join URL --name Ada --publish pattern --screen slides.mp4\n"
         "  m3 join URL --save-frames frames --seconds 60     a picture a second of each stream\n"
         "  m3 join URL --json | jq .event                    for programs\n"
-        "  M3_TOKEN=... m3 join URL --account --controller http://127.0.0.1:8080\n\n"
+        "  M3_TOKEN=sesame m3 join URL --account --controller http://127.0.0.1:8080\n\n"
         "a bot is a program that reads events and writes commands, one JSON object a line\n"
         "(docs/scripting.md; examples/bot.sh):\n"
         "  m3 join URL --no-receive --events jsonl --commands -\n"
         '  {"do": "chat", "text": "hello"}           {"do": "wait", "event": "ChatMessage", "timeout": 10}\n'
         '  {"do": "moderation.kick", "target": "Bob"}  {"do": "help"}\n\n'
-        + EXIT_CODES.format(stop=" before it had joined; afterwards Ctrl-C is its proper end: 0"),
+        + EXIT_CODES.format(stop="\n       before it had joined; afterwards that is its proper end: 0"),
     )
     parser.add_argument("url", metavar="URL", help="the invitation URL (m3 serve prints one)")
     parser.add_argument("--name", help="your name, as the others see it (your login name)")
@@ -157,6 +167,11 @@ def _add_join(commands: _Commands) -> None:
     parser.add_argument("--save-frames", metavar="DIR", help="write one PNG a second of each stream into DIR")
     parser.add_argument("--no-receive", dest="receive", action="store_false", help="receive no streams: for bots")
     parser.add_argument("--controller", metavar="URL", help="the controller, if it cannot be told from the link")
+    parser.add_argument(
+        "--allow-private",
+        action="store_true",
+        help="the link, or the controller of --account, may be in a private network",
+    )
     parser.add_argument("--password", help="the password of the room")
     parser.add_argument(
         "--account", action="store_true", help="join with your account, its access token in M3_TOKEN, at --controller"
@@ -176,6 +191,16 @@ def _add_join(commands: _Commands) -> None:
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a line of --commands failed")
     _add_loop(parser, "asyncio", "trio")
     _add_debug(parser)
+
+
+def _add_feature_level(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--feature-level",
+        choices=[level.value for level in FeatureLevel],
+        default=NEWEST.value,
+        metavar="LEVEL",
+        help=f"the version of the server to behave like: capture (about 0.1), 0.3 ... {NEWEST.value} ({NEWEST.value})",
+    )
 
 
 def _add_loop(parser: argparse.ArgumentParser, *loops: str) -> None:

@@ -14,12 +14,11 @@ from m3asyncio.cli.catalogue import Catalogue
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import Plain, event_line, plain
 from m3asyncio.cli.places import breakout_room
-from m3asyncio.cli.publishing import camera, screen
+from m3asyncio.cli.publishing import OwnStreams
 from m3core.client.conference import Conference
-from m3core.client.publication import Publication
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import ConferenceState
-from m3core.errors import ConferenceEnded, LocalProtocolError
+from m3core.errors import ConferenceEnded
 from m3core.values import MediaSessionType
 
 MAX_HEARD: Final = 1_000
@@ -65,10 +64,10 @@ class Heard:
 class Script:
     """Each public method is a command; its parameters are checked like those of all others."""
 
-    def __init__(self, conference: Conference, heard: Heard) -> None:
+    def __init__(self, conference: Conference, heard: Heard, streams: OwnStreams) -> None:
         self._conference = conference
         self._heard = heard
-        self._publications: dict[MediaSessionType, Publication] = {}
+        self._streams = streams
         self.catalogue = Catalogue(conference, self)
 
     async def wait(
@@ -95,27 +94,21 @@ class Script:
 
     async def publish(self, source: str = "pattern") -> None:
         """Publish camera and microphone: a test pattern with a tone, or a media file."""
-        video, audio = camera(source, self._conference.own.display_name)
-        publication = await self._conference.publish(video=video, audio=audio)
-        self._publications[MediaSessionType.VIDEO] = publication
+        await self._streams.publish(source)
 
     async def share_screen(self, source: str = "pattern") -> None:
         """Share the screen: a test pattern, or a media file."""
-        publication = await self._conference.share_screen(screen(source, self._conference.own.display_name))
-        self._publications[MediaSessionType.SCREEN] = publication
+        await self._streams.share_screen(source)
 
     async def set_sending(
         self, audio: bool, video: bool, media_session_type: MediaSessionType = MediaSessionType.VIDEO
     ) -> None:
         """Mute or unmute the own tracks."""
-        publication = self._publication(media_session_type)
-        await publication.unmute(audio=audio, video=video)
-        await publication.mute(audio=not audio, video=not video)
+        await self._streams.set_sending(media_session_type, audio=audio, video=video)
 
     async def unpublish(self, media_session_type: MediaSessionType = MediaSessionType.VIDEO) -> None:
         """Stop publishing, or sharing the screen."""
-        await self._publication(media_session_type).stop()
-        del self._publications[media_session_type]
+        await self._streams.unpublish(media_session_type)
 
     async def state(self) -> ConferenceState:
         """Everything that is known now: who is there, what was said, which poll runs."""
@@ -136,11 +129,6 @@ class Script:
     async def leave(self) -> None:
         """Leave the conference."""
         await self._conference.leave()
-
-    def _publication(self, kind: MediaSessionType) -> Publication:
-        if kind not in self._publications:
-            raise LocalProtocolError(f"no {kind.value} was published here")
-        return self._publications[kind]
 
 
 def event_names() -> list[str]:

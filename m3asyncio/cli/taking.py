@@ -15,6 +15,7 @@ from anyio.abc import TaskStatus
 
 from m3asyncio.cli.bot import Bot
 from m3asyncio.cli.line_reader import LineReader
+from m3asyncio.cli.publishing import OwnStreams
 from m3asyncio.cli.script import Heard
 from m3asyncio.cli.telling import Teller
 from m3asyncio.cli.trouble import error_line
@@ -52,11 +53,13 @@ def _is_typed(options: argparse.Namespace) -> bool:
 class Taking:
     """Takes lines and does what they ask for, until their end or that of the conference."""
 
-    def __init__(self, conference: Conference, lines: LineReader, teller: Teller, heard: Heard) -> None:
+    def __init__(
+        self, conference: Conference, lines: LineReader, teller: Teller, heard: Heard, streams: OwnStreams
+    ) -> None:
         self._conference = conference
         self._teller = teller
         self._lines = lines
-        self._bot = Bot(conference, heard, teller.output.object)
+        self._bot = Bot(conference, heard, streams, teller.output.object)
 
     @property
     def failed(self) -> int:

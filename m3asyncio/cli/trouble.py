@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from m3core.errors import ApiError, CallRefused
+from m3core.errors import (
+    ApiError,
+    AuthError,
+    CallRefused,
+    CallTimedOut,
+    EventsOverflow,
+    LinkError,
+    M3Error,
+    TransportError,
+)
+
+
+class WrongOptions(M3Error):
+    """What the options ask for would help nobody."""
 
 
 def all_errors(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
@@ -21,22 +34,43 @@ def only_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return next((error for error in errors if isinstance(error, Exception)), errors[0])
 
 
-def error_line(error: Exception) -> str:
-    """What went wrong, and a hint where there is one."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    code = error.code if isinstance(error, (ApiError, CallRefused)) else ""
-    hint = _HINTS.get(code) or _HINTS.get(type(error).__name__, "")
+def error_line(error: Exception, *, joining: bool = False) -> str:
+    """What went wrong, and a hint where there is one; ``joining``: `m3 join` ends with it, and its options may help."""
+    text = error.reason if isinstance(error, LinkError) else str(error)
+    if isinstance(error, EventsOverflow):
+        text = f"{error.limit} events wait: what reads our output is too slow"
+    text = " ".join(text.split()) or type(error).__name__
+    hint = _HINTS.get(error.code, "") if isinstance(error, CallRefused) else ""
+    if isinstance(error, CallTimedOut):
+        hint = "the server is slow or gone; try again"
+    if joining:
+        hint = hint or _option(error)
     return f"{text} - {hint}" if hint else text
 
 
+def _option(error: Exception) -> str:
+    """Which option of `m3 join` may help."""
+    match error:
+        case LinkError(is_private=True):
+            return "--allow-private allows it"
+        case TransportError():
+            return "is the controller running, and its address right? --controller URL names another"
+        case AuthError() | ApiError(code="unauthorized"):
+            return "is the token in M3_TOKEN one of this controller?"
+        case ApiError(code="wrong_room_password"):
+            return "--password PASSWORD"
+        case ApiError(status=404 | 405, code=""):
+            return "--controller URL names another"
+        case CallRefused(code="invalid_username"):
+            return "a name has 1 to 100 bytes: --name"
+        case _:
+            return ""
+
+
 _HINTS: Final = {
-    "LinkError": "check the link; --controller URL names the controller",
-    "TransportError": "is the controller running, and its address right?",
-    "AuthError": "this needs a login",
-    "CallTimedOut": "the server is slow or gone; try again",
-    "not_found": "the invitation is unknown, or has expired",
-    "wrong_room_password": "the room has a password: --password",
-    "invalid_username": "a name has 1 to 100 bytes: --name",
-    "invalid_ticket": "the ticket was used or is too old; try again",
+    "invalid_namespace": "this server does not offer that",
+    "insufficient_permissions": "only moderators may do that",
     "participant_limit_reached": "the room is full; try again later",
+    "permission_denied": "this is for moderators, or needs their permission",
 }
+"""What codes of the server mean for people."""

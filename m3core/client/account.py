@@ -49,7 +49,8 @@ class Account:
 
     ``tokens`` are those of the identity provider; a plain string is an access token. ``refresh`` gets fresh ones when
     the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. Use it as
-    an async context manager, or close it with `aclose`.
+    an async context manager, or close it with `aclose`. A controller in a private network gets no token
+    unless ``allow_private``, as links of `join` are refused; this machine is always good. Raises `LinkError`.
     """
 
     backend: ClassVar[Backend]
@@ -61,9 +62,12 @@ class Account:
         tokens: Tokens | str,
         *,
         refresh: Refresh | None = None,
+        allow_private: bool = False,
         http: HttpTransport | None = None,
     ) -> None:
-        self.base_url = parse_controller_url(controller_url, allow_private=True)
+        self.base_url = parse_controller_url(controller_url, allow_private=allow_private)
+        self.web_url = self.base_url
+        """Where the web client is, that links of `Meeting.invite` open unless told otherwise."""
         if isinstance(tokens, str):
             tokens = Tokens(Secret(tokens))
         self._engine = core.Account(self.base_url, tokens, can_refresh=refresh is not None)
@@ -233,9 +237,9 @@ class Meeting:
         self.event = event
 
     async def invite(self, *, web_url: str | None = None) -> str:
-        """A new invitation link for guests. ``web_url``: where the web client is, if not beside the controller."""
+        """A new invitation link for guests. ``web_url``: where the web client is, if not at `Account.web_url`."""
         invite = await self._account.ask(CREATE_INVITE, CreateInvite(), room_id=self.event.room.id)
-        return f"{(web_url or self._account.base_url).rstrip('/')}/invite/{invite.invite_code}"
+        return f"{(web_url or self._account.web_url).rstrip('/')}/invite/{invite.invite_code}"
 
     def start(
         self,

@@ -16,7 +16,7 @@ from m3core.conference.engine import Conference as Engine
 from m3core.conference.entrance import Entrance, GuestEntrance
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import EndReason
-from m3core.errors import ConferenceEnded, LinkError, LocalProtocolError, M3Error
+from m3core.errors import ConferenceEnded, LocalProtocolError, M3Error
 from m3core.io import RequestId
 from m3core.rest.auth import GET_LOGIN
 from m3core.rest.link import InviteLink, controller_candidates, is_local
@@ -49,9 +49,9 @@ class Door:
 
         ``url`` is an invitation link; ``controller`` the controller's address where it cannot be told from the link.
         ``receive`` without `VIDEO` asks for streams without their video. Links into private networks are refused
-        unless ``allow_private``. ``http`` and ``connect`` are transports of your own (`m3core.client.transports`).
-        ``observe`` is called with every event as it happens, those before we are in the room included
-        (`WaitingRoomEntered`); it must be quick, and not raise.
+        unless ``allow_private``; a ``controller`` that is named is trusted, and this machine always good. ``http`` and
+        ``connect`` are transports of your own (`m3core.client.transports`). ``observe`` is called with every event as
+        it happens, those before we are in the room included (`WaitingRoomEntered`); it must be quick, and not raise.
 
         Raises `LinkError`, `ApiError`, `CallError`, `TransportError`.
         """
@@ -164,8 +164,8 @@ class Joining:
             raise LocalProtocolError("join needs a link or an entrance")
         for candidate in controller_candidates(link, self._controller):
             if not candidate.probe or await _is_controller(http, candidate.base_url):
-                return GuestEntrance(base_url=candidate.base_url, invite_code=link.invite_code, password=self._password)
-        raise LinkError("no controller was found for the link; name it with controller=")
+                break  # the last one is not probed
+        return GuestEntrance(base_url=candidate.base_url, invite_code=link.invite_code, password=self._password)
 
 
 class _Stay:

@@ -44,6 +44,7 @@ class LoginResponse:
 GET_LOGIN: Final = Endpoint(
     method="GET",
     path="/auth/login",
+    purpose="learn where to log in",
     authorization=Authorization.NONE,
     request_type=NoneType,
     response_type=LoginProvider,
@@ -53,6 +54,7 @@ GET_LOGIN: Final = Endpoint(
 LOGIN: Final = Endpoint(
     method="POST",
     path="/auth/login",
+    purpose="log in",
     authorization=Authorization.NONE,
     request_type=LoginRequest,
     response_type=LoginResponse,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
@@ -45,12 +46,15 @@ def no_errors(_request: object) -> tuple[FieldError, ...]:
 class Endpoint(Generic[RequestT, ResponseT]):
     """``method`` and ``path`` (a template below `/v1`, such as `/rooms/{room_id}/start`) with its typed bodies.
 
+    ``purpose`` is what one wants by it, in words that follow `cannot`; ``meanings`` are those of codes that mean
+    something of its own here (rest.md § 1). Both are for the texts of errors.
     ``request_type`` is `NoneType` where the request has no body. ``check`` finds fields of the right type with wrong
     values. ``uuid_fields`` are those whose malformed UUID counts as a wrong value (422) instead of a wrong type (400).
     """
 
     method: str
     path: str
+    purpose: str
     authorization: Authorization
     request_type: type[RequestT]
     response_type: type[ResponseT]
@@ -58,6 +62,7 @@ class Endpoint(Generic[RequestT, ResponseT]):
     accepts_invite: bool = False
     check: Callable[[RequestT], tuple[FieldError, ...]] = no_errors
     uuid_fields: frozenset[str] = frozenset()
+    meanings: Mapping[str, str] = MappingProxyType({})
     segments: tuple[str, ...] = field(init=False)
 
     @segments.default
@@ -82,12 +87,12 @@ class Endpoint(Generic[RequestT, ResponseT]):
         `LocalProtocolError` for a body of another type, ids that are not UUIDs, and ids that are missing or too many.
         """
         if not isinstance(body, self.request_type):
-            raise LocalProtocolError(f"{self} takes a {self.request_type.__name__}")
+            raise LocalProtocolError(f"cannot {self.purpose}: the body has to be a {self.request_type.__name__}")
         headers: Headers = (("content-type", JSON_TYPE),) if self.has_body else ()
         authorization = self.authorization
         if invite is not None:
             if not self.accepts_invite or not is_uuid(invite):
-                raise LocalProtocolError(f"{self} takes no such invite code")
+                raise LocalProtocolError(f"cannot {self.purpose} with such an invite code")
             headers = (*headers, ("authorization", f"Bearer {invite}"))
             authorization = Authorization.INVITE
         return HttpRequest(
@@ -106,11 +111,11 @@ class Endpoint(Generic[RequestT, ResponseT]):
             if segment.startswith("{"):
                 value = left.pop(segment[1:-1], "")
                 if not is_uuid(value):  # quoting would not do: `..` survives it, and HTTP clients fold it
-                    raise LocalProtocolError(f"{self} needs {segment[1:-1]}, a UUID")
+                    raise LocalProtocolError(f"cannot {self.purpose}: {segment[1:-1]} has to be a UUID")
                 segment = value
             path += f"/{segment}"
         if left:
-            raise LocalProtocolError(f"{self} has no {', '.join(sorted(left))} in its path")
+            raise LocalProtocolError(f"cannot {self.purpose}: there is no {', '.join(sorted(left))} in the path")
         return path
 
     def read(self, response: HttpResponse) -> ResponseT:
@@ -121,7 +126,7 @@ class Endpoint(Generic[RequestT, ResponseT]):
         if len(response.body) > MAX_HTTP_BODY:
             raise LimitExceeded("MAX_HTTP_BODY", MAX_HTTP_BODY, len(response.body), "bytes")
         if not 200 <= response.status < 300:
-            raise api_error(response, str(self))
+            raise api_error(response, str(self), attempt=f"cannot {self.purpose}", meanings=self.meanings)
         if self.blank is not None and not response.body:
             return self.blank.value
         return read_body(response.body, self.response_type)

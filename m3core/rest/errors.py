@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Final
 
 from attrs import evolve, field, frozen
@@ -97,13 +99,55 @@ class _ErrorBody:
 _SLUG: Final = re.compile(r"[a-z0-9_]{1,64}")
 
 
-def api_error(response: HttpResponse, what: str) -> ApiError:
+_MEANING_OF_CODE: Final[Mapping[str, str]] = {
+    "wrong_room_password": "the password of the room is wrong, or missing",
+    "banned_from_room": "you were banned from it",
+    "session_running": "an earlier session of yours is still connected",
+    "no_breakout_rooms": "there are no breakout rooms now",
+    "invalid_breakout_room_id": "there is no such breakout room",
+    "missing_ticket": "the ticket is missing",
+    "invalid_ticket": "the ticket was used already, or is too old",
+    "missing_protocol": "the server does not speak our protocol",
+    "unauthorized": "the token is missing, wrong or expired",
+    "unknown_sub": "this user never logged in there",
+    "unknown_tenant_id": "this user never logged in there",
+    "not_found": "it does not exist (any more)",
+    "validation_failed": "a value is not acceptable",
+    "invalid_event": "its dates or its recurrence are impossible",
+}
+_MEANING_OF_STATUS: Final[Mapping[int, str]] = {
+    401: "the token is missing, wrong or expired",
+    403: "you have no access to it",
+    404: "nothing is there; the address may not be that of a controller",
+    405: "nothing is there; the address may not be that of a controller",
+    409: "it conflicts with what is there already",
+    429: "the server is full, or asked too often; try again later",
+    503: "the server is full or busy; try again later",
+}
+
+
+def _meaning(status: int, code: str) -> str:
+    """What an answer means for a person, whatever was asked."""
+    found = _MEANING_OF_CODE.get(code) or _MEANING_OF_STATUS.get(status)
+    if found is not None:
+        return found
+    if 300 <= status < 400:
+        return "the server sends us elsewhere; the address may not be that of a controller"
+    return "the server refuses the request" if 400 <= status < 500 else "the server has trouble of its own"
+
+
+def api_error(
+    response: HttpResponse, what: str, *, attempt: str = "", meanings: Mapping[str, str] = MappingProxyType({})
+) -> ApiError:
     """What a failed request ``what`` (`GET /rooms/{room_id}`) raises.
 
+    ``attempt``: what could not be done by it, in words. ``meanings``: of codes that mean something else here.
     The body is only searched for its code: it may be empty, or HTML of a proxy, with any status.
     """
     try:
         code = read_body(response.body, _ErrorBody).code
     except RemoteProtocolError:
         code = ""
-    return ApiError(response.status, code if _SLUG.fullmatch(code) else "", what)
+    code = code if _SLUG.fullmatch(code) else ""
+    meaning = meanings.get(code) or _meaning(response.status, code)
+    return ApiError(response.status, code, what, attempt=attempt, meaning=meaning)

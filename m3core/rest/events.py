@@ -172,6 +172,7 @@ def check_times(request: CreateEvent) -> Problem | None:
 CREATE_EVENT: Final = Endpoint(
     method="POST",
     path="/events",
+    purpose="create the meeting",
     authorization=Authorization.ACCOUNT,
     request_type=CreateEvent,
     response_type=Event,
@@ -180,6 +181,7 @@ CREATE_EVENT: Final = Endpoint(
 GET_EVENT: Final = Endpoint(
     method="GET",
     path="/events/{event_id}",
+    purpose="look at the event",
     authorization=Authorization.ACCOUNT,
     request_type=NoneType,
     response_type=Event,

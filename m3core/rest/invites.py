@@ -52,6 +52,7 @@ class VerifiedInvite:
 CREATE_INVITE: Final = Endpoint(
     method="POST",
     path="/rooms/{room_id}/invites",
+    purpose="make an invitation",
     authorization=Authorization.ACCOUNT,
     request_type=CreateInvite,
     response_type=Invite,
@@ -59,7 +60,9 @@ CREATE_INVITE: Final = Endpoint(
 VERIFY_INVITE: Final = Endpoint(
     method="POST",
     path="/invite/verify",
+    purpose="use the invitation",
     authorization=Authorization.NONE,
     request_type=VerifyInvite,
     response_type=VerifiedInvite,
+    meanings={"not_found": "the meeting is gone, or the invitation has expired"},
 )

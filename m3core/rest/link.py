@@ -2,6 +2,8 @@
 
 What is refused, and why: user information and backslashes (they make a link look like it led elsewhere), addresses of
 private networks (a link must not make us talk to the machines next to us), plain http (except to this very machine).
+``allow_private`` lets addresses be in a private network; this very machine never is one. It is asked for links, and for
+controllers that get a token. A controller that a guest names is trusted with what a link holds anyway, its code.
 Names are not resolved here; what they resolve to is not checked.
 """
 
@@ -139,7 +141,7 @@ def _origin(scheme: str, authority: str, *, allow_private: bool) -> _Origin:
     if scheme != "https" and not is_loopback:
         raise LinkError("the address must start with https://")
     if address and not is_loopback and not allow_private and not _is_public(address):
-        raise LinkError("the host is an address of a private network")
+        raise LinkError("the host is an address of a private network", is_private=True)
     return _Origin(scheme, host, port, is_loopback, address is not None)
 
 

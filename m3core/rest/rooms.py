@@ -55,6 +55,7 @@ class StartResponse:
 GET_ROOM: Final = Endpoint(
     method="GET",
     path="/rooms/{room_id}",
+    purpose="look at the room",
     authorization=Authorization.ACCOUNT,
     request_type=NoneType,
     response_type=Room,
@@ -62,15 +63,23 @@ GET_ROOM: Final = Endpoint(
 START: Final = Endpoint(
     method="POST",
     path="/rooms/{room_id}/start",
+    purpose="enter the meeting",
     authorization=Authorization.ACCOUNT,
     request_type=StartRequest,
     response_type=StartResponse,
+    meanings={"not_found": "the meeting is gone"},
 )
 START_INVITED: Final = Endpoint(
     method="POST",
     path="/rooms/{room_id}/start_invited",
+    purpose="enter the meeting",
     authorization=Authorization.NONE,
     request_type=StartInvitedRequest,
     response_type=StartResponse,
     uuid_fields=frozenset({"invite_code"}),
+    meanings={
+        "not_found": "the meeting is gone, or the invitation has expired",
+        "bad_request": "the invitation is for another meeting",
+        "validation_failed": "the invitation is not one",
+    },
 )

@@ -23,8 +23,10 @@ class StartRecordingRequest:
 START_RECORDING: Final = Endpoint(
     method="POST",
     path="/services/recording/start",
+    purpose="enter the meeting as its recorder",
     authorization=Authorization.ACCOUNT,
     request_type=StartRecordingRequest,
     response_type=StartResponse,
+    meanings={"not_found": "the meeting is gone"},
 )
 """The bearer token is that of the service (realm role `opentalk-recorder`)."""

@@ -79,6 +79,7 @@ def ice_servers(entries: Sequence[TurnServer]) -> tuple[IceServer, ...]:
 GET_TURN: Final = Endpoint(
     method="GET",
     path="/turn",
+    purpose="learn the TURN servers",
     authorization=Authorization.ACCOUNT,
     accepts_invite=True,
     request_type=NoneType,
@@ -88,6 +89,7 @@ GET_TURN: Final = Endpoint(
 POST_TURN: Final = Endpoint(
     method="POST",
     path="/turn",
+    purpose="learn the TURN servers",
     authorization=Authorization.NONE,
     request_type=TurnRequest,
     response_type=tuple[TurnServer, ...],

@@ -41,6 +41,7 @@ class PrivateUser(PublicUser):
 GET_ME: Final = Endpoint(
     method="GET",
     path="/users/me",
+    purpose="learn who is logged in",
     authorization=Authorization.ACCOUNT,
     request_type=NoneType,
     response_type=PrivateUser,

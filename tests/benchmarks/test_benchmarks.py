@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import codec, fanout, sdp
-from benchmarks.timing import Comparison, compare
+from benchmarks import codec, fanout, sdp, start
+from benchmarks.timing import Comparison, Delay, compare, delay
 
 
 @pytest.mark.parametrize("run", [codec.run, sdp.run, fanout.run])
@@ -17,6 +17,22 @@ def test_it_runs(run: Callable[[int], tuple[Comparison, ...]]) -> None:
     comparisons = run(1)
     assert any(each.target is not None for each in comparisons)
     assert all(each.ratio > 0 for each in comparisons)
+
+
+def test_the_command_starts() -> None:
+    (figure,) = start.run(1)
+    assert figure.milliseconds > 0
+
+
+@pytest.mark.parametrize(("target", "ok"), [(120.0, True), (119.0, False)])
+def test_a_delay_is_kept_below_its_promise(target: float, ok: bool) -> None:
+    figure = Delay("a", "b", 120.0, target)
+    assert (figure.ok, figure.measured, figure.promised) == (ok, "+120 ms", f"+{target:.0f} ms")
+
+
+def test_the_delay_is_ours_over_theirs() -> None:
+    fast, slow = (lambda: sum(range(100))), (lambda: sum(range(100_000)))
+    assert delay("a", slow, "b", fast, rounds=3, target=1.0).milliseconds > 0
 
 
 def test_the_ratio_is_ours_to_theirs() -> None:
@@ -29,7 +45,7 @@ def test_promises_decide_the_exit_code(
     ratio: float, code: int, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = (Comparison("x", "y", ratio, 2.0), Comparison("z", "y", 0.1))
-    for module in (codec, sdp, fanout):
+    for module in (codec, sdp, fanout, start):
         monkeypatch.setattr(module, "run", lambda rounds, module=module: found if module is sdp else ())
     assert command.main([]) == code
     assert capsys.readouterr().out.splitlines()[1].split() == ["x", "y", f"{ratio:.2f}", "2.0", word]

@@ -13,6 +13,9 @@ from cli_helpers import ESCAPE, environment, m3, run
 from patience import PATIENCE
 
 from m3asyncio.cli.main import main
+from m3asyncio.cli.options import parse
+from m3core import controller
+from m3core.controller.features import FeatureLevel
 
 
 @pytest.mark.parametrize("command", ["demo", "serve", "join"])
@@ -33,6 +36,53 @@ def test_help_of_all(tmp_path: Path) -> None:
     assert process.stderr == ""
     for command in ("demo", "serve", "join"):
         assert re.search(rf"^    {command}\s+\w", process.stdout, re.MULTILINE)
+
+
+LOADED = """
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+from m3asyncio.__main__ import main
+sys.argv[1:] = ["--help"]
+main()
+"""
+HEAVY = {
+    *("asyncio", "anyio", "rich", "PIL", "httpx", "websockets", "h11", "wsproto", "aiortc", "av", "numpy", "trio"),
+    *("cattrs", "email", "importlib.metadata", "ssl"),
+    *("m3core.controller.engine", "m3core.controller.config", "m3core.conference", "m3core.client", "m3core.serving"),
+    *("m3core.rest", "m3core.sdp", "m3core.signaling", "m3core.negotiation", "m3core.messages.control", "m3trio"),
+}
+
+
+def test_help_imports_nothing_that_only_commands_need(tmp_path: Path) -> None:
+    process = run((sys.executable, "-c", LOADED), tmp_path)
+    assert process.returncode == 0
+    loaded = set(process.stderr.split())
+    assert "m3core.controller.features" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_names_of_the_controller_are_there_when_they_are_named() -> None:
+    for name in controller.__all__:
+        assert getattr(controller, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = controller.nothing
+
+
+def test_the_newest_level_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    newest = list(FeatureLevel)[-1].value
+    for command in ("serve", "demo"):
+        assert parse([command]).feature_level == newest
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        assert f"0.3 ... {newest} ({newest})" in " ".join(capsys.readouterr().out.split())
+
+
+def test_serve_says_which_client_needs_what(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    printed = capsys.readouterr().out
+    for word in ("OpenTalk's web client", "opentalk-signaling-json-v1.0", "Mustang's client", "strands", "capture"):
+        assert word in printed
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,6 +106,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["serve", "--port", "65536"],
         ["serve", "--port", "-1"],
         ["serve", "--feature-level", "0.2"],
+        ["demo", "--feature-level", "0.2"],
         ["serve", "--participant-limit", "0"],
         ["serve", "--time-limit", "-1"],
         ["join"],

@@ -76,6 +76,11 @@ def senders_in(picture: Image.Image) -> dict[int, set[tuple[int, ...]]]:
     return found
 
 
+@pytest.mark.parametrize("level", ["capture", "0.7"])
+def test_a_demo_is_held_at_any_level(tmp_path: Path, level: str) -> None:
+    check_result(m3(tmp_path, *DEMO, "--no-picture", "--feature-level", level))
+
+
 def test_a_demo_says_shows_and_draws_what_happened(tmp_path: Path) -> None:
     process = m3(tmp_path, *DEMO, NO_COLOR="1")
     print(process.stderr)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the commands at once, quietly, and whole."""
+"""Ctrl-C, SIGTERM and the end of the terminal end the commands at once, quietly, and whole."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from cli_helpers import M3, environment
+from cli_processes import m3
 from patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -52,7 +53,8 @@ def interrupted(command: tuple[str, ...], where: Path, until: str, number: signa
 
 
 @pytest.mark.parametrize(
-    ("number", "loop"), [(signal.SIGINT, "asyncio"), (signal.SIGTERM, "trio"), (signal.SIGINT, "both")]
+    ("number", "loop"),
+    [(signal.SIGINT, "asyncio"), (signal.SIGTERM, "trio"), (signal.SIGHUP, "asyncio"), (signal.SIGINT, "both")],
 )
 def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.Signals, loop: str) -> None:
     command = (*M3, "demo", "--seconds", "30", "--loop", loop)
@@ -60,6 +62,78 @@ def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.
     assert code == 130
     for word in ("Traceback", "Error", "Warning", "never retrieved"):
         assert word not in printed
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_makes_participant_and_server_leave(tmp_path: Path, number: signal.Signals, loop: str) -> None:
+    with m3(tmp_path, "serve", "--json", "--loop", loop) as serve:
+        link = serve.event("serving")["invitation"]
+        with m3(tmp_path, "join", link, "--name", "Ada", "--json", "--loop", loop) as ada:
+            ada.event("conference_joined")
+            with m3(tmp_path, "join", link, "--name", "Bob", "--json", "--loop", loop) as bob:
+                ada.event("participant_joined")
+                bob.event("conference_joined")
+                bob.process.send_signal(number)
+                status, out, err = bob.end()
+                assert (status, "Traceback" in err) == (0, False)
+                assert '"event": "summary"' in out
+            ada.event("participant_left")  # said good-bye: a lost connection would be waited for
+            serve.process.send_signal(number)
+            assert serve.end()[0] == 0
+            assert ada.event("connection_lost")["detail"] == "close code 1001"
+
+
+def test_a_terminal_that_is_closed_makes_its_participant_leave(tmp_path: Path) -> None:
+    with m3(tmp_path, "serve", "--json") as serve:
+        link = serve.event("serving")["invitation"]
+        with m3(tmp_path, "join", link, "--name", "Ada", "--json") as ada:
+            ada.event("conference_joined")
+            ours, theirs = os.openpty()
+            try:
+                bob = subprocess.Popen(
+                    [sys.executable, "-c", ON_ITS_TERMINAL, *M3[1:], "join", link, "--name", "Bob"],
+                    cwd=tmp_path,
+                    env=environment(),
+                    stdin=theirs,
+                    stdout=theirs,
+                    stderr=theirs,
+                    start_new_session=True,
+                )
+            finally:
+                os.close(theirs)
+            with bob:
+                printed = b""
+                while b"you joined as Bob" not in printed:
+                    printed += os.read(ours, 100_000)
+                os.close(ours)
+                assert bob.wait(PATIENCE) == 0
+            ada.event("participant_left")
+
+
+ON_ITS_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+NOHUP = """
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+def test_what_nohup_starts_goes_on(tmp_path: Path) -> None:
+    ignoring = (sys.executable, "-c", NOHUP, *M3[1:])
+    with m3(tmp_path, "serve", "--json", program=ignoring) as serve:
+        link = serve.event("serving")["invitation"]
+        serve.process.send_signal(signal.SIGHUP)
+        with m3(tmp_path, "join", link, "--json") as ada:
+            ada.event("conference_joined")
+            assert ada.interrupt()[0] == 0
+        assert serve.interrupt()[0] == 0
 
 
 STUCK = """
@@ -83,7 +157,7 @@ raise SystemExit(main._run(work, argparse.Namespace(), sys.argv[1], stopped=130)
 
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 def test_what_hangs_while_it_stops_is_ended(tmp_path: Path, loop: str) -> None:
-    command = (sys.executable, "-c", STUCK, loop, "0.05")
+    command = (sys.executable, "-c", STUCK, loop, "1")
     code, printed = interrupted(command, tmp_path, "working", signal.SIGINT)
     assert code == 130
     assert printed == "working\nstopping takes for ever\n"
@@ -96,12 +170,13 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, loop: str) -> None:
     assert code == 130
 
 
-def test_ctrl_c_while_the_command_is_still_being_loaded(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_command_is_still_being_loaded(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "m3asyncio", "demo", "--no-picture"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert any("m3core.errors" in line for line in process.stderr)  # the first of our own that is imported
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         rest = process.stderr.read()
     assert process.returncode == 130
     assert "Traceback" not in rest

@@ -91,24 +91,30 @@ def test_a_file_must_move() -> None:
     assert probe_of(GREY, draw("x", 1, 320, 240), pattern="").moves
 
 
-def capture() -> list[Note]:
+TOLD = pytest.mark.parametrize("told", [False, True], ids=["found out", "told"])
+
+
+def capture(told: bool = False) -> list[Note]:
     """Notes of all steps, one sequence after the other."""
     log = WireLog()
-    for sequence in sequences("Ada", "Bob"):
+    for sequence in sequences("Ada", "Bob", speaking_is_told=told):
         for step in sequence:
             log.add(Note(0.0, step.who, step.arrow, step.name, step.media_session_type, step.facts))
     return log.notes
 
 
-def test_the_capture_is_complete() -> None:
-    assert missing_steps(capture(), "Ada", "Bob") == []
+@TOLD
+def test_the_capture_is_complete(told: bool) -> None:
+    assert missing_steps(capture(told), "Ada", "Bob", speaking_is_told=told) == []
+    assert missing_steps(capture(told), "Ada", "Bob", speaking_is_told=not told) != []
 
 
-def test_each_step_that_is_missing_is_named() -> None:
-    notes = capture()
-    for step in {step for sequence in sequences("Ada", "Bob") for step in sequence}:
+@TOLD
+def test_each_step_that_is_missing_is_named(told: bool) -> None:
+    notes = capture(told)
+    for step in {step for sequence in sequences("Ada", "Bob", speaking_is_told=told) for step in sequence}:
         rest = [note for note in notes if not step.fits(note)]
-        assert str(step) in missing_steps(rest, "Ada", "Bob")
+        assert str(step) in missing_steps(rest, "Ada", "Bob", speaking_is_told=told)
 
 
 def test_the_order_counts() -> None:

@@ -41,7 +41,7 @@ def test_people_see_each_other(tmp_path: Path, invitation: str, loop: str) -> No
     publishing = ("--publish", "pattern", "--screen", "pattern", "--loop", loop)
     watching = ("--save-frames", "seen", "--json", "--loop", loop)
     with m3(tmp_path, "join", invitation, "--name", "Ada", *publishing) as ada, ExitStack() as later:
-        ada.until(lambda line: "Ada talks" in line)
+        ada.until(lambda line: "you joined" in line)
         bob = later.enter_context(m3(tmp_path, "join", invitation, "--name", "Bob", *watching))
         assert bob.event("conference_joined")["participant"] == "Bob"
         assert {bob.event("first_frame")["media_session_type"] for _ in range(2)} == {"video", "screen"}

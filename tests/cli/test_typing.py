@@ -114,7 +114,7 @@ def test_limits_of_the_server_and_its_waiting_room(tmp_path: Path) -> None:
                 status, _out, err = eve.end()
     assert status == 1
     assert "participant_limit_reached - the room is full" in err
-    with m3(tmp_path, "serve", "--participant-limit", "1") as server:
+    with m3(tmp_path, "serve", "--feature-level", "capture", "--participant-limit", "1") as server:
         status, _out, err = server.end()
     assert (status, err.count("\n")) == (1, 1)
     assert "feature level 0.3 or later" in err

@@ -206,8 +206,16 @@ def test_private_addresses_when_allowed(host: str) -> None:
     with pytest.raises(LinkError, match="start with https"):
         InviteLink.parse(f"http://{host}/invite/{_CODE}", allow_private=True)
     assert parse_controller_url(f"https://{host}/", allow_private=True) == link.origin
-    with pytest.raises(LinkError, match="private network"):
+    with pytest.raises(LinkError, match="private network; allow_private=True allows it") as caught:
         parse_controller_url(f"https://{host}/")
+    assert caught.value.is_private
+    assert caught.value.reason == "the host is an address of a private network"
+
+
+@pytest.mark.parametrize("named", ["https://10.0.0.1", "https://[fd00::1]", "http://127.0.0.1:8080"])
+def test_a_controller_that_a_guest_names_is_trusted(named: str) -> None:
+    link = InviteLink.parse(f"https://meet.example.org/invite/{_CODE}")
+    assert controller_candidates(link, named) == (ControllerCandidate(named, probe=False),)
 
 
 def test_candidates_of_a_public_link() -> None:

@@ -1,0 +1,149 @@
+"""Errors in the terminal: what is advised are options, and never arguments of Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+from cli_helpers import m3
+from cli_processes import m3 as running
+
+from m3asyncio.cli.trouble import error_line
+from m3asyncio.client import Account, join
+from m3core.errors import (
+    ApiError,
+    AuthError,
+    CallRefused,
+    CallTimedOut,
+    ConferenceEnded,
+    EventsOverflow,
+    LinkError,
+    LocalProtocolError,
+    M3Error,
+    TransportError,
+)
+from m3core.rest.link import InviteLink, parse_controller_url
+
+CODE = "95e00679-12b5-4e8a-9eaa-b0b3d2423798"
+PRIVATE = f"https://10.1.2.3/invite/{CODE}"
+HERE = f"http://127.0.0.1:1/invite/{CODE}"
+TO_PYTHON = ("allow_private", "controller=", "password=", "display_name")
+TO_TERMINALS = ("--", "M3_TOKEN")
+
+
+def private() -> LinkError:
+    with pytest.raises(LinkError) as caught:
+        InviteLink.parse(PRIVATE)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (private(), "--allow-private"),
+        (LinkError("this is not an invitation link"), ""),
+        (TransportError("the controller could not be reached (ConnectError)"), "is the controller running"),
+        (AuthError("the controller refused the login"), "M3_TOKEN"),
+        (ApiError(401, "unauthorized"), "M3_TOKEN"),
+        (ApiError(401, "wrong_room_password"), "--password"),
+        (ApiError(404), "--controller"),
+        (ApiError(404, "not_found"), ""),
+        (CallRefused("invalid_username"), "--name"),
+        (CallRefused("participant_limit_reached"), "the room is full"),
+        (CallTimedOut("publish", 3.0), "try again"),
+        (ConferenceEnded("lost"), ""),
+    ],
+)
+def test_what_ends_a_join_is_told_with_the_option_that_helps(error: M3Error, advice: str) -> None:
+    line = error_line(error, joining=True)
+    assert advice in line if advice else " - " not in line
+    assert not [word for word in TO_PYTHON if word in line]
+    assert not [word for word in TO_TERMINALS if word in str(error)]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (TransportError("the connection was lost"), "the connection was lost"),
+        (TransportError("cannot listen on 127.0.0.1 port 1"), "cannot listen on 127.0.0.1 port 1"),
+        (
+            CallRefused("insufficient_permissions"),
+            "the server refused: insufficient_permissions - only moderators may do that",
+        ),
+        (EventsOverflow(9), "9 events wait: what reads our output is too slow"),
+        (LocalProtocolError("no\npoll  runs"), "no poll runs"),
+        (LocalProtocolError(), "LocalProtocolError"),
+    ],
+)
+def test_elsewhere_options_of_join_are_no_help(error: M3Error, line: str) -> None:
+    assert error_line(error) == line
+
+
+# -- private networks ---
+def test_python_is_told_of_its_argument() -> None:
+    for way_in in (
+        lambda: join(PRIVATE, display_name="Ada"),
+        lambda: Account("https://10.1.2.3", "token"),
+        lambda: parse_controller_url("https://10.1.2.3"),
+    ):
+        with pytest.raises(LinkError, match="private network; allow_private=True allows it"):
+            way_in()
+
+
+def test_both_ways_in_can_be_opened() -> None:
+    async def main() -> None:
+        join(PRIVATE, display_name="Ada", allow_private=True)
+        async with Account("https://10.1.2.3", "token", allow_private=True) as account:
+            assert account.base_url == "https://10.1.2.3"
+        async with Account("http://127.0.0.1:1", "token") as account:
+            assert account.base_url == "http://127.0.0.1:1"
+
+    anyio.run(main)
+
+
+PUBLIC = f"https://meet.example/invite/{CODE}"
+
+
+THERE = ("--controller", "https://10.1.2.3")
+
+
+@pytest.mark.parametrize(
+    "joining",
+    [(PRIVATE,), (PRIVATE, *THERE), (PRIVATE, *THERE, "--account"), (PUBLIC, *THERE, "--account")],
+    ids=" ".join,
+)
+def test_the_terminal_is_told_of_its_option(tmp_path: Path, joining: tuple[str, ...]) -> None:
+    process = m3(tmp_path, "join", *joining, M3_TOKEN="t")
+    assert process.returncode == 1
+    assert process.stderr == "m3 join: the host is an address of a private network - --allow-private allows it\n"
+
+
+@pytest.mark.parametrize(
+    "more", [(), ("--account", "--allow-private")], ids=["a guest's own word is enough", "a token asks"]
+)
+def test_what_is_allowed_is_tried(tmp_path: Path, more: tuple[str, ...]) -> None:
+    # No address of this machine's own, as far as anybody can tell, and yet it leads nowhere else.
+    process = m3(tmp_path, "join", PUBLIC, "--controller", "https://0.0.0.0:1", *more, M3_TOKEN="t")
+    assert process.returncode == 1
+    assert "private network" not in process.stderr
+    assert "the controller could not be reached" in process.stderr
+
+
+def test_this_machine_is_never_private(tmp_path: Path) -> None:
+    for joining in ((HERE,), (HERE, "--account", "--controller", "http://127.0.0.1:1")):
+        assert "could not be reached" in m3(tmp_path, "join", *joining, M3_TOKEN="t").stderr
+
+
+# -- as it is told ---
+def test_an_invitation_that_is_unknown(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--json") as serve:
+        controller = serve.event("serving")["controller"]
+        process = m3(tmp_path, "join", f"{controller}/invite/{CODE}")
+        assert process.stderr == (
+            "m3 join: cannot use the invitation: the meeting is gone, or the invitation has expired "
+            "(HTTP 404 not_found)\n"
+        )
+        with running(tmp_path, "serve", "--port", controller.rpartition(":")[2]) as second:
+            status, _, err = second.end()
+        assert (status, "is the controller running" in err) == (1, False)
