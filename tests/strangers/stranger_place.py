@@ -1,0 +1,89 @@
+"""`m3 serve` as it comes, in a process of its own, for programs that know nothing of this project."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from mustang_client import MustangClient
+from opentalk_client import OpenTalkClient
+from patience import PATIENCE
+from stranger_media import loopback
+
+ROOT: Final = Path(__file__).parents[2]
+LOOPS: Final = ("asyncio", "trio")
+TOKEN: Final = "the-token-of-the-owner"
+
+AS_IT_COMES: Final = ("--feature-level", "0.16")  # until that is the default of the command, too
+GREYS: Final = {"Ada": 60, "Bob": 120, "Cyd": 180, "Dan": 230}
+"""What the cameras of people show."""
+
+
+class Place:
+    """Where a controller serves: ``invite`` is the code of the meeting that it has begun with."""
+
+    def __init__(self, base_url: str, invitation: str) -> None:
+        self.base_url = base_url
+        self.invite = invitation.rpartition("/")[2]
+
+
+@contextmanager
+def serving(loop: str, *options: str) -> Iterator[Place]:
+    """A running `m3 serve --loop LOOP`, which must end well."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "m3asyncio", "serve", "--json", "--loop", loop, *AS_IT_COMES, *options],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "M3_TOKEN": TOKEN},
+    )
+    try:
+        assert process.stdout is not None
+        watchdog = threading.Timer(PATIENCE, process.kill)  # reading the line has no time-out of its own
+        watchdog.start()
+        line = process.stdout.readline()
+        watchdog.cancel()
+        watchdog.join()
+        told = json.loads(line)
+        yield Place(told["controller"], told["invitation"])
+        process.send_signal(signal.SIGINT)
+        _out, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
+        assert err.rstrip().endswith("Ctrl-C ends it."), err  # which is for people, and said before anybody came
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def opentalk(place: Place, name: str, *, interval: float = 0.05) -> OpenTalkClient:
+    """With a faster heart than the real one's, no clock but the tests', and no patience with a full room."""
+    return OpenTalkClient(place.base_url, name, interval=interval, patience=PATIENCE, retry=0.05, rest_timeout=PATIENCE)
+
+
+def mustang(place: Place, name: str) -> MustangClient:
+    """With no clock but the tests'."""
+    return MustangClient(place.base_url, name, rest_timeout=PATIENCE)
+
+
+def run(conference: Coroutine[Any, Any, None]) -> None:
+    """Hold a conference in an event loop of its own; what its tasks forgot to tell fails it."""
+    complaints: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+        async with asyncio.timeout(PATIENCE):
+            await conference
+
+    with loopback():
+        asyncio.run(main())
+    assert complaints == []
