@@ -5,12 +5,12 @@ The state tables (`m3core.signaling`) have let the message through already.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from m3core.conference.calls import Call, CallKind
 from m3core.conference.events import PeerMisbehaved, ServerRefused, UnknownMessage
 from m3core.conference.modules.automod import AutomodModule
-from m3core.conference.modules.base import ClientModule, Handler, Rule
+from m3core.conference.modules.base import BY_SILENCE, ClientModule, Handler, Rule
 from m3core.conference.modules.breakout import BreakoutModule
 from m3core.conference.modules.chat import ChatModule
 from m3core.conference.modules.control import ControlModule
@@ -31,8 +31,6 @@ from m3core.values import MediaSessionKey
 
 if TYPE_CHECKING:
     from m3core.conference.engine import Conference
-
-_BY_SILENCE: Final = Rule()
 
 
 class Modules:
@@ -70,11 +68,14 @@ class Dispatcher:
             for module in conference.modules.all
             for event, handler in module.handlers().items()
         }
-        self._rules = {command: rule for module in conference.modules.all for command, rule in module.RULES.items()}
+        self._ruled: dict[type, ClientModule[Any]] = {
+            command: module for module in conference.modules.all for command in module.RULES
+        }
 
     def rule_of(self, command: Command | UnknownCommand) -> Rule:
         """How ``command`` ends."""
-        return self._rules.get(type(command), _BY_SILENCE) if isinstance(command, Command) else _BY_SILENCE
+        module = self._ruled.get(type(command))
+        return BY_SILENCE if module is None or not isinstance(command, Command) else module.rule_of(command)
 
     def take(self, event: Event | UnknownEvent | Command | UnknownCommand) -> None:
         """Fold one message. What is wrong with it is told and ignored."""

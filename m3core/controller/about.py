@@ -8,7 +8,7 @@ from m3core.controller.features import Feature
 from m3core.controller.participant import Participant
 from m3core.controller.store import StoredEvent
 from m3core.controller.surroundings import Surroundings
-from m3core.messages.room import EventInfo, MeetingDetails, RoomInfo, RoomOwner, Tariff, TariffModule
+from m3core.messages.room import EventInfo, MeetingDetails, RoomInfo, RoomOwner, StreamingLink, Tariff, TariffModule
 
 _TARIFF_ID: Final = "3f1c0a52-6a0e-4c5f-8f0b-0d3f9a7b5e10"
 """There is one tariff; nobody looks it up."""
@@ -55,9 +55,17 @@ class About:
             room_id=event.room.id,
             title=event.request.title,
             is_adhoc=bool(event.request.is_adhoc) if self._around.has(Feature.IS_ADHOC) else None,
-            meeting_details=MeetingDetails(streaming_links=()) if self._around.has(Feature.MEETING_DETAILS) else None,
-            e2e_encryption=False if self._around.has(Feature.ROOM_INFO) else None,
+            meeting_details=self._details(event) if self._around.has(Feature.MEETING_DETAILS) else None,
+            e2e_encryption=event.room.e2e_encryption,
         )
+
+    def _details(self, event: StoredEvent) -> MeetingDetails | None:
+        """Ways in and to watch, if the event is to show them."""
+        if not event.request.show_meeting_details:
+            return None
+        invite = self._around.store.invite_of(event.room.id, self._around.direct().nanoseconds)
+        links = (StreamingLink(name=target.name, url=target.public_url) for target in event.streaming_targets)
+        return MeetingDetails(invite_code_id=None if invite is None else invite.code, streaming_links=tuple(links))
 
     def _owner(self, joiner: Participant) -> RoomOwner | None:
         owner = self._around.store.users.get(joiner.session.admission.room.owner)

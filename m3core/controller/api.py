@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from m3core.controller.config import ControllerConfig, Identities, User
 from m3core.controller.features import Feature
@@ -22,7 +22,16 @@ from m3core.errors import LimitExceeded
 from m3core.io import Headers, HttpResponse
 from m3core.rest.auth import GET_LOGIN, LOGIN, LoginProvider, LoginResponse, OidcProvider
 from m3core.rest.endpoint import Endpoint
-from m3core.rest.errors import FORBIDDEN, NOT_FOUND, Challenge, Problem, RequestRefused, unauthorized
+from m3core.rest.errors import (
+    FORBIDDEN,
+    NOT_FOUND,
+    Challenge,
+    FieldError,
+    Problem,
+    RequestRefused,
+    unauthorized,
+    validation_failed,
+)
 from m3core.rest.events import CREATE_EVENT, GET_EVENT, Event, EventRoom, EventType, InviteStatus, check_times
 from m3core.rest.invites import CREATE_INVITE, VERIFY_INVITE, Invite, VerifiedInvite
 from m3core.rest.rooms import GET_ROOM, START, START_INVITED, Room, StartInvitedRequest, StartRequest, StartResponse
@@ -30,13 +39,16 @@ from m3core.rest.routes import Match, route
 from m3core.rest.services import START_RECORDING
 from m3core.rest.turn import GET_TURN, POST_TURN
 from m3core.rest.users import GET_ME, PrivateUser, PublicUser
-from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp
+from m3core.values import EventId, InviteCode, RoomId, Secret, StreamingTargetId, Timestamp
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
 
 Answer: TypeAlias = HttpResponse | Problem
 _STORE_FULL: Final = Problem(500, "internal_server_error", message="the controller's memory is full")
+_NO_SHARED_FOLDERS: Final = validation_failed(
+    FieldError(field="has_shared_folder", code="invalid_value", message="this controller has no shared folders")
+)
 _BAD_REQUEST: Final = Problem(400, "bad_request")
 
 
@@ -179,6 +191,8 @@ class Api:
         problem = check_times(request)
         if problem is not None:
             return problem
+        if request.has_shared_folder:
+            return _NO_SHARED_FOLDERS
         created = self._utc()
         room = StoredRoom(
             id=RoomId(self._host.new_id()),
@@ -186,7 +200,9 @@ class Api:
             created_at=created,
             password=request.password,
             waiting_room=bool(request.waiting_room),
+            e2e_encryption=request.e2e_encryption,
         )
+        targets = (evolve(one, id=StreamingTargetId(self._host.new_id())) for one in request.streaming_targets or ())
         event = StoredEvent(
             id=EventId(self._host.new_id()),
             room=room,
@@ -194,8 +210,11 @@ class Api:
             created_at=created,
             sip_id=self._host.new_digits(),
             sip_password=Secret(self._host.new_digits()),
+            streaming_targets=tuple(targets),
         )
         self._store.add_event(event)
+        if request.show_meeting_details:  # they name a way in
+            self._add_invite(room, None)
         return CREATE_EVENT.response(_event(event, user))
 
     def _get_event(self, incoming: Incoming) -> Answer:
@@ -224,6 +243,7 @@ class Api:
                 created_at=room.created_at,
                 password=room.password,
                 waiting_room=room.waiting_room,
+                e2e_encryption=room.e2e_encryption,
             )
         )
 
@@ -231,12 +251,8 @@ class Api:
     def _create_invite(self, incoming: Incoming) -> Answer:
         user = self._user(incoming)
         room = self._room(incoming, user)
-        request = incoming.read(CREATE_INVITE)
-        created = self._utc()
-        invite = StoredInvite(
-            code=InviteCode(self._host.new_id()), room=room, created_at=created, expiration=request.expiration
-        )
-        self._store.add_invite(invite)
+        invite = self._add_invite(room, incoming.read(CREATE_INVITE).expiration)
+        created = invite.created_at
         return CREATE_INVITE.response(
             Invite(
                 invite_code=invite.code,
@@ -249,6 +265,13 @@ class Api:
                 expiration=invite.expiration,
             )
         )
+
+    def _add_invite(self, room: StoredRoom, expiration: Timestamp | None) -> StoredInvite:
+        invite = StoredInvite(
+            code=InviteCode(self._host.new_id()), room=room, created_at=self._utc(), expiration=expiration
+        )
+        self._store.add_invite(invite)
+        return invite
 
     def _verify_invite(self, incoming: Incoming) -> Answer:
         invite = self._invite(incoming.read(VERIFY_INVITE).invite_code)
@@ -366,6 +389,7 @@ def _event(event: StoredEvent, user: User) -> Event:
             password=event.room.password,
             sip_id=event.sip_id,
             sip_password=event.sip_password,
+            e2e_encryption=event.room.e2e_encryption,
         ),
         invitees_truncated=False,
         invitees=(),
@@ -379,4 +403,6 @@ def _event(event: StoredEvent, user: User) -> Event:
         invite_status=InviteStatus.ACCEPTED,
         is_favorite=False,
         can_edit=True,
+        streaming_targets=event.streaming_targets,
+        show_meeting_details=request.show_meeting_details,
     )

@@ -93,7 +93,7 @@ class ControllerConfig:
     recorder_token: Secret | None = None
     """By which a recorder gets its tickets (rest.md § 4, Services); None: nobody may record."""
     pads: Pads | None = field(default=None, repr=False)
-    """Where minutes are written; None: there is no namespace `protocol`."""
+    """Where minutes are written; None: there are none (namespaces `protocol` and `meeting_notes`)."""
 
     def __attrs_post_init__(self) -> None:
         quotas = (self.participant_limit, self.time_limit)

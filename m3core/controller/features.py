@@ -70,6 +70,7 @@ class Feature(Enum):
     STAYS_CONNECTED = "the socket stays open when somebody is sent to the waiting room"
     ROOM_INFO = "`room_info` and `is_room_owner` in `join_success`"
     FORCE_MUTE = "force mute; `moderator_mute` without targets"
+    MEETING_NOTES = "the minutes are `meeting_notes`, and not `protocol`"
     ROOM_IN_TICKET = "tickets begin with the id of the room"
 
 
@@ -103,6 +104,7 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.STAYS_CONNECTED: _L.V0_15,
         Feature.ROOM_INFO: _L.V0_16,  # the version is not verified
         Feature.FORCE_MUTE: _L.V0_16,
+        Feature.MEETING_NOTES: _L.V0_16,  # the version is not verified
         Feature.ROOM_IN_TICKET: _L.V0_16,
     }
 )

@@ -11,7 +11,7 @@ from m3core.controller.media_moderation import MediaModeration, may_share
 from m3core.controller.module import Module
 from m3core.controller.one_by_one import OneByOne
 from m3core.controller.participant import Participant, Publisher, Subscription
-from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RelayPublisher, RestartSubscription
+from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RestartSubscription
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import RemoteProtocolError
@@ -98,25 +98,26 @@ class MediaModule(Module):
         self._one_by_one.begun(participant, publisher.key)
         self._streams.add(participant, publisher)
         self._streams.perform(participant, publisher, steps)
+        if publisher.state is None and not self._moderation.may_speak(participant):
+            self._streams.relay(publisher, audio=False, video=True)  # nobody is to hear it before it is announced
 
     def _announce(self, participant: Participant, command: media.PublishComplete | media.UpdateMediaSession) -> None:
-        """`publish_complete` and `update_media_session`; the latter changes only what was announced."""
-        kind = command.media_session_type
+        """`publish_complete` and `update_media_session`; the latter changes only what was announced.
+
+        Under force mute a stream that begins is taken without its sound: Mustang's client does not ask again (media.md
+        § 2). Who asks for sound later is refused.
+        """
+        kind, wanted = command.media_session_type, command.media_session_state
         publisher = participant.publishers.get(kind)
         first = isinstance(command, media.PublishComplete)
         may_be_seen = first or kind is not MediaSessionType.SCREEN or may_share(participant)
-        may_be_heard = not command.media_session_state.audio or self._moderation.may_speak(participant)
-        if not (may_be_seen and may_be_heard):
+        may_be_heard = self._moderation.may_speak(participant)
+        if not may_be_seen or (wanted.audio and not may_be_heard and not first):
             self._streams.refuse(participant, MediaErrorCode.PERMISSION_DENIED)
         elif publisher is not None and (first or publisher.state is not None):
-            state = StreamState(audio=command.media_session_state.audio, video=command.media_session_state.video)
-            if state != publisher.state:
-                self._around.command_sfu(publisher.peer, RelayPublisher(audio=state.audio, video=state.video))
-            publisher.state = state
-            self._around.announce(participant)
+            state = StreamState(audio=wanted.audio and may_be_heard, video=wanted.video)
+            self._streams.change(participant, publisher, state)
             self._one_by_one.done(participant, publisher.key)
-            if not state.audio:
-                self._streams.silence(participant, publisher)
 
     def _unpublish(self, participant: Participant, command: media.Unpublish) -> None:
         publisher = participant.publishers.get(command.media_session_type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from attrs import define
+from attrs import define, evolve
 
 from m3core.controller.features import Feature
 from m3core.controller.participant import Participant
@@ -80,12 +80,23 @@ class MediaModeration:
         return ForceMute(type=kind, allow_list=allowed)
 
     def _enable_force_mute(self, sender: Participant, command: media.ModeratorEnableForceMute) -> None:
-        """Clients mute themselves on hearing it. Of a list that no room could hold, the first ones count."""
+        """Clients mute themselves on hearing it; the sound of those who do not is relayed no more. An empty list means
+        that nobody may speak. Of a list that no room could hold, the first ones count."""
         if self._around.has(Feature.FORCE_MUTE) and self._may(sender):
             allowed = tuple(dict.fromkeys(command.allow_list))[:MAX_PARTICIPANTS]
             sender.room.states.of(_ForceMute).allow_list = allowed
             event = media.ForceMuteEnabled(allow_list=allowed, timestamp=self._around.relayed())
             self._around.tell_all(sender.room.present.values(), event)
+            for participant in sender.room.present.values():
+                if not self.may_speak(participant):
+                    self._silence(participant)
+
+    def _silence(self, participant: Participant) -> None:
+        for publisher in participant.publishers.values():
+            if publisher.state is None:
+                self._streams.relay(publisher, audio=False, video=True)
+            elif publisher.state.audio:
+                self._streams.change(participant, publisher, evolve(publisher.state, audio=False))
 
     def _disable_force_mute(self, sender: Participant) -> None:
         if self._around.has(Feature.FORCE_MUTE) and self._may(sender):

@@ -199,6 +199,7 @@ class ModerationModule(Module):
                 target=target.id, issued_by=sender.id, old_name=old, new_name=name, timestamp=self._around.relayed()
             )
             self._around.tell_all(sender.room.present.values(), event)
+            self._around.announce(target)
 
     def _refuse(self, sender: Participant, code: ModerationErrorCode) -> None:
         self._around.tell(sender.session, moderation.Error(error=code, timestamp=self._around.direct()))

@@ -1,7 +1,7 @@
 """Which namespaces a controller has, in the order in which they have their say.
 
 Not offered, and so answered with `invalid_namespace`, are `whiteboard`, `legal_vote`, `automod` and `shared_folder`:
-their services are not here. Nor is `meeting_notes`, which `protocol` is called only by the last versions.
+their services are not here. The minutes are `protocol` or `meeting_notes`, as the level has it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from m3core.controller.chat import ChatModule
 from m3core.controller.control import ControlModule
 from m3core.controller.features import Feature
 from m3core.controller.media import MediaModule
+from m3core.controller.minutes import MeetingNotesModule, ProtocolModule
 from m3core.controller.moderation import ModerationModule
 from m3core.controller.module import Module
 from m3core.controller.one_by_one import OneByOne
 from m3core.controller.polls import PollsModule
-from m3core.controller.protocol import ProtocolModule
 from m3core.controller.recording import RecordingModule
 from m3core.controller.streaming import RecordingServiceModule, StreamingModule
 from m3core.controller.streams import Streams
@@ -26,7 +26,7 @@ from m3core.controller.timer import TimerModule
 def modules_of(around: Surroundings, streams: Streams, one_by_one: OneByOne) -> dict[str, Module]:
     """The modules of one controller, by namespace. What it does not have is answered with `invalid_namespace`.
 
-    What joiners hear for themselves comes before what others hear of them (signaling.md § 5.3): `protocol` before
+    What joiners hear for themselves comes before what others hear of them (signaling.md § 5.3): the minutes before
     `recording` and `breakout`.
     """
     control = ControlModule(around)
@@ -39,7 +39,8 @@ def modules_of(around: Surroundings, streams: Streams, one_by_one: OneByOne) -> 
         TimerModule(around),
     ]
     if around.config.pads is not None:
-        modules.append(ProtocolModule(around, around.config.pads))
+        minutes = MeetingNotesModule if around.has(Feature.MEETING_NOTES) else ProtocolModule
+        modules.append(minutes(around, around.config.pads))
     if around.has(Feature.STREAMING_TARGETS):
         modules += [StreamingModule(around), RecordingServiceModule(around)]
     else:

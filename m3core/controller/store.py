@@ -8,6 +8,7 @@ from m3core.controller.config import User
 from m3core.errors import LimitExceeded
 from m3core.limits import MAX_REST_OBJECTS
 from m3core.rest.events import CreateEvent
+from m3core.rest.streaming import StreamingTarget
 from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp, UserId
 
 
@@ -21,6 +22,8 @@ class StoredRoom:
     password: Secret | None = None
     waiting_room: bool = False
     """Whether a meeting here begins with its waiting room switched on."""
+    e2e_encryption: bool | None = None
+    """What its owner said, for its clients: nothing here looks into media."""
 
 
 @frozen(kw_only=True)
@@ -33,6 +36,8 @@ class StoredEvent:
     created_at: Timestamp
     sip_id: str
     sip_password: Secret
+    streaming_targets: tuple[StreamingTarget, ...] = ()
+    """Those of the request, each with an id."""
 
 
 @frozen(kw_only=True)
@@ -60,6 +65,7 @@ class Store:
     invites: dict[InviteCode, StoredInvite] = field(factory=dict, repr=False)
 
     _events_of: dict[RoomId, StoredEvent] = field(factory=dict, init=False)
+    _invites_of: dict[RoomId, list[StoredInvite]] = field(factory=dict, init=False, repr=False)
 
     def add_event(self, event: StoredEvent) -> None:
         """Keep an event and its room."""
@@ -78,13 +84,18 @@ class Store:
         event = self._events_of.pop(room, None)
         if event is not None:
             del self.events[event.id]
-        for code in [code for code, invite in self.invites.items() if invite.room.id == room]:
-            del self.invites[code]
+        for invite in self._invites_of.pop(room, ()):
+            del self.invites[invite.code]
 
     def add_invite(self, invite: StoredInvite) -> None:
         """Keep an invitation."""
         _check("invitations", len(self.invites))
         self.invites[invite.code] = invite
+        self._invites_of.setdefault(invite.room.id, []).append(invite)
+
+    def invite_of(self, room: RoomId, now_ns: int) -> StoredInvite | None:
+        """The oldest invitation to ``room`` that is valid at ``now_ns``."""
+        return next((one for one in self._invites_of.get(room, ()) if one.is_valid(now_ns)), None)
 
 
 def _check(name: str, size: int) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 
 from m3core.controller.features import Feature
 from m3core.controller.participant import Participant, Publisher, Subscription
-from m3core.controller.sfu import AcceptPublisher
+from m3core.controller.sfu import AcceptPublisher, RelayPublisher
 from m3core.controller.surroundings import Surroundings
 from m3core.io import AddCandidates, ApplyAnswer, ClosePeer, PeerId
 from m3core.messages import media
 from m3core.messages.media import MediaErrorCode
+from m3core.messages.participants import StreamState
 from m3core.negotiation import (
     GiveCandidates,
     GiveDescription,
@@ -60,6 +61,19 @@ class Streams:
         del participant.subscriptions[subscription.key]
         self._forget(subscription)
         self._around.command_sfu(subscription.peer, ClosePeer())
+
+    def change(self, participant: Participant, publisher: Publisher, state: StreamState) -> None:
+        """A stream is announced, or is in another state from now on: relay what that says, and tell the others."""
+        if state != publisher.state:
+            self.relay(publisher, audio=state.audio, video=state.video)
+        publisher.state = state
+        self._around.announce(participant)
+        if not state.audio:
+            self.silence(participant, publisher)
+
+    def relay(self, publisher: Publisher, *, audio: bool, video: bool) -> None:
+        """Relay, or stop relaying, what a publisher sends."""
+        self._around.command_sfu(publisher.peer, RelayPublisher(audio=audio, video=video))
 
     def silence(self, participant: Participant, publisher: Publisher) -> None:
         """A stream stopped talking, was muted or is gone: a silent screen does not stop who talks by the camera."""

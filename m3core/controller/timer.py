@@ -38,6 +38,10 @@ class _Ready:
     status: bool
 
 
+DEFAULT_STYLE = "normal"
+"""Of a timer that was started without one: web clients show no timer without a style."""
+
+
 class TimerModule(Module):
     """Handles timers, and who is ready."""
 
@@ -94,7 +98,7 @@ class TimerModule(Module):
                 started_at=around.direct(),
                 kind=command.kind,
                 ends_at=ends_at if is_countdown else None,
-                style=_shortened(command.style),
+                style=_shortened(command.style or DEFAULT_STYLE),
                 title=_shortened(command.title),
                 ready_check_enabled=command.enable_ready_check,
             )

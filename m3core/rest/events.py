@@ -13,6 +13,7 @@ from m3core.limits import MAX_DESCRIPTION, MAX_PASSWORD, MAX_RECURRENCE_LINE, MA
 from m3core.rest.body import OMIT_EMPTY
 from m3core.rest.endpoint import Endpoint, too_long
 from m3core.rest.errors import FieldError, Problem
+from m3core.rest.streaming import StreamingTarget, check_targets
 from m3core.rest.users import PublicUser
 from m3core.values import EventId, RoomId, Secret, Timestamp, UserId
 
@@ -115,6 +116,7 @@ class Event:
     invite_status: InviteStatus
     is_favorite: bool
     can_edit: bool
+    streaming_targets: tuple[StreamingTarget, ...] = field(default=(), metadata=OMIT_EMPTY)
     show_meeting_details: bool | None = None
 
 
@@ -137,7 +139,10 @@ class CreateEvent:
     recurrence_pattern: tuple[str, ...] | None = None
     is_adhoc: bool | None = None
     e2e_encryption: bool | None = None
+    has_shared_folder: bool | None = None
     show_meeting_details: bool | None = None
+    streaming_targets: tuple[StreamingTarget, ...] | None = None
+    """Without ids, which the server makes."""
 
 
 def _check(request: CreateEvent) -> tuple[FieldError, ...]:
@@ -147,7 +152,7 @@ def _check(request: CreateEvent) -> tuple[FieldError, ...]:
     lines = request.recurrence_pattern or ()
     if len(lines) > MAX_RECURRENCE_LINES or any(len(line) > MAX_RECURRENCE_LINE for line in lines):
         errors += (FieldError(field="recurrence_pattern", code="invalid_value"),)
-    return errors
+    return errors + check_targets(request.streaming_targets or ())
 
 
 def check_times(request: CreateEvent) -> Problem | None:

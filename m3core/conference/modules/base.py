@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from attrs import frozen
 
@@ -47,6 +47,8 @@ def rule(*refusals: str, answered: bool = False) -> Rule:
     return Rule(frozenset(refusals), answered)
 
 
+BY_SILENCE: Final = Rule()
+"""Of commands that are neither answered nor refused."""
 Rules: TypeAlias = Mapping[type[Command], Rule]
 
 
@@ -60,7 +62,7 @@ class ClientModule(ABC, Generic[StateT]):
 
     NAMESPACE: ClassVar[str]
     RULES: ClassVar[Rules] = MappingProxyType({})
-    """The commands that end otherwise than by silence."""
+    """The commands that can be refused or are answered; all others end by silence."""
 
     def __init__(self, conference: Conference) -> None:
         self._conference = conference
@@ -76,6 +78,10 @@ class ClientModule(ABC, Generic[StateT]):
     def touch(self) -> None:
         """Something is about to change: build the snapshot anew when it is read."""
         self._snapshot = None
+
+    def rule_of(self, command: Command) -> Rule:
+        """How ``command``, one of the `RULES`, ends at this server."""
+        return self.RULES[type(command)]
 
     # -- what a module says ---
     @abstractmethod

@@ -21,13 +21,14 @@ from m3core.conference.events import (
     RoomChanged,
     StreamStopped,
 )
-from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
+from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rule, Rules, Someone, T, id_of, rule
 from m3core.errors import CallRefused, MediaError, RemoteProtocolError, UnsupportedServer
 from m3core.messages import Command, Event, control
 from m3core.messages.room import EventInfo, RoomInfo, Tariff
 from m3core.signaling import State
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, ParticipationKind, Role, Timestamp
 
+_HANDS = (control.RaiseHand, control.LowerHand)
 _JOIN_ERRORS = frozenset({"invalid_username", "invalid_json"})
 
 
@@ -55,11 +56,14 @@ class ControlModule(ClientModule[ControlState]):
     RULES: ClassVar[Rules] = MappingProxyType(
         {
             control.RaiseHand: rule("raise_hands_disabled"),
+            control.LowerHand: rule(),
             control.GrantModeratorRole: rule("insufficient_permissions", "nothing_to_do", "target_is_room_owner"),
             control.RevokeModeratorRole: rule("insufficient_permissions", "nothing_to_do", "target_is_room_owner"),
         }
     )
     _told = ControlState()
+    _answers_hands = False
+    """Whether the server acknowledges our own hand, as those since 0.9 do."""
 
     def build(self) -> ControlState:
         """The snapshot."""
@@ -87,8 +91,16 @@ class ControlModule(ClientModule[ControlState]):
             control.Error: self._error,
         }
 
+    def rule_of(self, command: Command) -> Rule:
+        """How ``command`` ends at this server."""
+        found = super().rule_of(command)
+        return evolve(found, answered=self._answers_hands) if isinstance(command, _HANDS) else found
+
     def entered(self, join: control.JoinSuccess) -> None:
         """What is known of the meeting."""
+        # Versions are not told: who speaks and who owns the room came into `join_success` with the same one.
+        told_speakers = join.media is not None and join.media.speakers is not None
+        self._answers_hands = told_speakers or join.is_room_owner is not None
         self._told = ControlState(
             closes_at=join.closes_at,
             tariff=join.tariff,
@@ -99,7 +111,7 @@ class ControlModule(ClientModule[ControlState]):
 
     def sent(self, command: Command) -> None:
         """Nobody tells us of our own hand (but L)."""
-        if isinstance(command, control.RaiseHand | control.LowerHand):
+        if isinstance(command, _HANDS):
             self.show_hand(is_up=isinstance(command, control.RaiseHand))
 
     def refused(self, command: Command) -> None:

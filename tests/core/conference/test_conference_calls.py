@@ -11,6 +11,8 @@ from m3core.conference.engine import Conference
 from m3core.conference.entrance import GuestEntrance, MemberEntrance
 from m3core.conference.events import Ended, PeerMisbehaved, ServerRefused, WaitingRoomEntered
 from m3core.conference.state import EndReason, Phase
+from m3core.controller.config import ControllerConfig
+from m3core.controller.features import Feature, FeatureLevel
 from m3core.errors import (
     ApiError,
     CallCancelled,
@@ -25,6 +27,7 @@ from m3core.errors import (
 )
 from m3core.io import CallDone, CallId, Close, Connect, ConnectionId, HttpRequest, HttpResponse, PeerId, RequestId, Up
 from m3core.limits import (
+    ANSWER_TIMEOUT,
     CONNECT_TIMEOUT,
     JOIN_TIMEOUT,
     KEEPALIVE_INTERVAL,
@@ -404,7 +407,7 @@ def test_a_second_input_before_the_drain_is_an_error() -> None:
 
 
 def test_the_clock_may_go_backwards() -> None:
-    world = World()
+    world = World(ControllerConfig(web_url=BASE_URL, feature_level=FeatureLevel.CAPTURE))
     ada, bob = world.joined("Ada", "Bob")
     for client in (ada, bob):
         client.tell(lambda c, _: c.advance(100.0))
@@ -530,6 +533,26 @@ def test_acknowledgements_end_commands_at_once() -> None:
         hear(world, ada, "control", message)
         assert ada.conference.own is not None
         assert ada.conference.own.hand_is_up is is_up
+
+
+@pytest.mark.parametrize("level", FeatureLevel)
+def test_a_hand_is_up_when_the_server_says_so_if_it_says_so(level: FeatureLevel) -> None:
+    """Since 0.9; before, silence means yes. A slow answer is waited for, be it yes or no."""
+    world = World(ControllerConfig(web_url=BASE_URL, feature_level=level))
+    ada, bob = world.joined("Ada", "Bob")
+    for give in (lambda c, now: c.raise_hand(now), lambda c, now: c.lower_hand(now)):
+        call = bob.do(give)
+        bob.tell(lambda c, now: c.advance(now + ANSWER_TIMEOUT - 1.0))
+        assert (call in bob.done) is not level.has(Feature.HAND_ACKNOWLEDGED)
+        world.run()
+        assert error_of(bob, call) is None
+        world.now += ANSWER_TIMEOUT
+    ada.do(lambda c, now: c.commands(now).moderation.disable_raise_hands())
+    call = bob.do(lambda c, now: c.raise_hand(now))
+    if level.has(Feature.HAND_ACKNOWLEDGED):
+        bob.tell(lambda c, now: c.advance(now + ANSWER_TIMEOUT - 1.0))
+    world.run()
+    assert isinstance(error_of(bob, call), CallRefused)
 
 
 def test_a_hand_that_may_not_be_raised_goes_down_again() -> None:

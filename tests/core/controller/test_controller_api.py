@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 import pytest
 from worlds import VIDEO
 
@@ -15,6 +16,8 @@ from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.features import FeatureLevel
 from m3core.io import HttpReply, HttpResponse, RequestId
+from m3core.limits import MAX_STREAMING_TARGETS
+from m3core.rest.events import CreateEvent
 from m3core.rest.routes import ENDPOINTS
 from m3core.rest.turn import TurnServer
 from m3core.testing.pair import OWNER, OWNER_TOKEN, UTC_AT_ZERO, World, seeded_entropy
@@ -194,6 +197,57 @@ def test_later_servers_tell_whether_a_password_is_needed() -> None:
         room, code = rest.room(password=password)
         verified = json.loads(rest.ask("POST", "/invite/verify", {"invite_code": code}).body)
         assert verified == {"room_id": room, "password_required": password is not None}
+
+
+TARGET = {
+    "name": "Live",
+    "kind": "custom",
+    "streaming_endpoint": "rtmp://stream.example.org/live",
+    "streaming_key": "k3y",
+    "public_url": "https://stream.example.org/watch",
+}
+EVERYTHING: dict[str, object] = {
+    "title": "Team",
+    "description": "weekly",
+    "password": "s3cret",
+    "waiting_room": True,
+    "is_time_independent": False,
+    "is_all_day": False,
+    "starts_at": {"datetime": "2026-12-01T09:00:00Z", "timezone": "Europe/Berlin"},
+    "ends_at": {"datetime": "2026-12-01T10:00:00Z", "timezone": "Europe/Berlin"},
+    "recurrence_pattern": ["RRULE:FREQ=DAILY;COUNT=3"],
+    "is_adhoc": True,
+    "e2e_encryption": True,
+    "has_shared_folder": False,
+    "show_meeting_details": True,
+    "streaming_targets": [TARGET],
+}
+
+
+def test_every_field_of_an_event_is_stored_or_refused() -> None:
+    rest = Rest()
+    rest.room()
+    assert EVERYTHING.keys() == {field.name for field in attrs.fields(CreateEvent)}
+    event = json.loads(rest.owner("POST", "/events", EVERYTHING).body)
+    assert json.loads(rest.owner("GET", f"/events/{event['id']}").body) == event
+    (target,) = event["streaming_targets"]
+    assert is_uuid(target.pop("id"))
+    told = {**event["room"], **event, "streaming_targets": [target]}
+    assert {name: told.get(name) for name in EVERYTHING} == {**EVERYTHING, "has_shared_folder": None}
+    room = json.loads(rest.owner("GET", f"/rooms/{event['room']['id']}").body)
+    assert (room["password"], room["waiting_room"], room["e2e_encryption"]) == ("s3cret", True, True)
+    refused = rest.owner("POST", "/events", {**EVERYTHING, "has_shared_folder": True})
+    assert problem(refused) == (422, "validation_failed")
+    (error,) = json.loads(refused.body)["errors"]
+    assert (error["field"], error["code"]) == ("has_shared_folder", "invalid_value")
+
+
+def test_streaming_targets_are_bounded() -> None:
+    rest = Rest()
+    rest.room()
+    for targets in ([TARGET] * (MAX_STREAMING_TARGETS + 1), [{**TARGET, "streaming_key": "k" * 1025}]):
+        refused = rest.owner("POST", "/events", {**EVERYTHING, "streaming_targets": targets})
+        assert [error["field"] for error in json.loads(refused.body)["errors"]] == ["streaming_targets"]
 
 
 def test_the_answer_to_a_login_has_permissions() -> None:

@@ -11,9 +11,10 @@ from worlds import SCREEN, VIDEO, errors, heard, published, report, say, server_
 from m3core.controller import media_moderation
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
+from m3core.controller.participant import Publisher
 from m3core.io import Talking
 from m3core.testing.pair import Client, World
-from m3core.values import Secret
+from m3core.values import MediaSessionKey, Secret
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 AUDIBLE = {"media_session_type": "video", "media_session_state": {"audio": True, "video": True}}
@@ -91,6 +92,18 @@ def test_earlier_servers_do_not_know_who_speaks() -> None:
 
 
 # -- force mute ---
+def relayed(world: World, client: Client) -> tuple[bool, bool] | None:
+    """Whether the media server relays sound and picture of the camera of ``client``; None: there is none."""
+    for peer, (_, stream) in world.controller.streams.peers.items():
+        if (
+            stream.key == MediaSessionKey(client.id, VIDEO)
+            and isinstance(stream, Publisher)
+            and peer in world.sfu.peers
+        ):
+            return world.sfu.peers[peer].audio, world.sfu.peers[peer].video
+    return None
+
+
 def muted_world() -> tuple[World, Client, Client, Client]:
     """Ada's, Bob's and Cyd's; only Bob may speak."""
     world = world_of(FeatureLevel.V0_16)
@@ -104,28 +117,64 @@ def muted_world() -> tuple[World, Client, Client, Client]:
 def test_force_mute_is_told_to_all() -> None:
     world, ada, bob, cyd = muted_world()
     enabled = {"message": "force_mute_enabled", "allow_list": [bob.id, NOBODY]}
-    assert all(heard(client)[-1] == enabled for client in (ada, bob, cyd))
+    for client in (ada, bob):
+        said, update = heard(client)[-2:]
+        assert said == enabled
+        assert (update["id"], update["media"]["video"]) == (cyd.id, {"audio": False, "video": True})
+    assert heard(cyd)[-1] == enabled
+    assert relayed(world, cyd) == (False, True)
+    assert relayed(world, bob) == (True, True)
     assert say(world, ada, "media", "moderator_disable_force_mute") == [{"message": "force_mute_disabled"}]
     assert all(heard(client)[-1] == {"message": "force_mute_disabled"} for client in (ada, bob, cyd))
 
 
-@pytest.mark.parametrize("action", ["publish_complete", "update_media_session"])
-def test_only_those_of_the_list_may_be_heard(action: str) -> None:
+def test_only_those_of_the_list_may_be_heard() -> None:
     world, ada, bob, cyd = muted_world()
-    assert errors(say(world, bob, "media", action, **AUDIBLE)) == []
+    change = "update_media_session"
+    assert errors(say(world, bob, "media", change, **AUDIBLE)) == []
     assert heard(ada)[-1]["media"]["video"] == {"audio": True, "video": True}
     before = len(ada.received)
-    assert errors(say(world, cyd, "media", action, **AUDIBLE)) == ["permission_denied"]
+    assert errors(say(world, cyd, "media", change, **AUDIBLE)) == ["permission_denied"]
     assert heard(ada, before) == []
-    assert errors(say(world, cyd, "media", action, **MUTED)) == []
+    assert errors(say(world, cyd, "media", change, **MUTED)) == []
     assert heard(ada)[-1]["media"]["video"] == {"audio": False, "video": True}
     say(world, ada, "media", "moderator_disable_force_mute")
-    assert errors(say(world, cyd, "media", action, **AUDIBLE)) == []
+    assert errors(say(world, cyd, "media", change, **AUDIBLE)) == []
+    assert heard(ada)[-1]["media"]["video"] == {"audio": True, "video": True}
+    assert relayed(world, cyd) == (True, True)
 
 
-def test_moderators_are_no_exception() -> None:
-    world, ada, _bob, _cyd = muted_world()
-    assert errors(say(world, ada, "media", "publish_complete", **AUDIBLE)) == ["permission_denied"]
+def test_a_camera_that_is_started_under_force_mute_is_seen_and_not_heard() -> None:
+    """Also one of a moderator, and with an empty list nobody is heard."""
+    world = world_of(FeatureLevel.V0_16)
+    ada, bob = world.joined("Ada", "Bob")
+    say(world, ada, "media", "moderator_enable_force_mute", allow_list=[])
+    for publisher, watcher in ((bob, ada), (ada, bob)):
+        before = len(watcher.received)
+        call = publisher.publish()
+        while relayed(world, publisher) != (False, True):  # long before it is announced
+            assert world.deliver(0)
+        assert not any(one["message"] == "update" for one in heard(watcher, before))
+        world.run()
+        assert publisher.done[call].error is None
+        (update,) = (one for one in heard(watcher, before) if one["message"] == "update")
+        assert update["media"]["video"] == {"audio": False, "video": True}
+        assert relayed(world, publisher) == (False, True)
+    cyd = world.guest("Cyd")
+    world.run()
+    assert heard(cyd)[0]["media"]["force_mute"] == {"type": "enabled", "allow_list": []}
+
+
+def test_what_is_being_published_when_force_mute_begins_is_not_heard() -> None:
+    world = world_of(FeatureLevel.V0_16)
+    ada, bob = world.joined("Ada", "Bob")
+    bob.publish()
+    while relayed(world, bob) is None:
+        assert world.deliver(0)
+    assert relayed(world, bob) == (True, True)
+    say(world, ada, "media", "moderator_enable_force_mute", allow_list=[])
+    assert relayed(world, bob) == (False, True)
+    assert heard(ada)[-1]["media"]["video"] == {"audio": False, "video": True}
 
 
 def test_a_screen_is_muted_as_well() -> None:

@@ -275,5 +275,9 @@ def test_names_of_guests_can_be_changed() -> None:
         "old_name": "Bob",
         "new_name": "Bob B.",
     }
-    assert stage.say(*change, target=stage.ids["bob"], new_name=" Bob  B. ") == [expected]
-    assert stage.heard("bob") == stage.heard("cyd") == [expected]
+    for heard in (stage.say(*change, target=stage.ids["bob"], new_name=" Bob  B. "), stage.heard("cyd")):
+        said, update = heard
+        assert said == expected
+        assert (update["message"], update["id"]) == ("update", stage.ids["bob"])
+        assert update["control"]["display_name"] == "Bob B."
+    assert stage.heard("bob") == [expected]

@@ -175,7 +175,12 @@ def test_what_the_latest_server_tells_of_the_room() -> None:
     assert success["room_info"]["id"] == stage.room
     assert success["room_info"]["created_by"]["display_name"] == "Ada Lovell"
     assert success["event_info"]["title"] == "T"
-    assert success["event_info"]["meeting_details"] == {"streaming_links": []}
+    assert success["event_info"] == {
+        "id": success["event_info"]["id"],
+        "room_id": stage.room,
+        "title": "T",
+        "is_adhoc": False,
+    }
     assert stage.join("bob")[0]["is_room_owner"] is False
     assert stage.heard("ada")[-1]["control"]["is_room_owner"] is False
     stage.lose("bob")
@@ -184,6 +189,20 @@ def test_what_the_latest_server_tells_of_the_room() -> None:
     assert answer["ticket"].startswith(f"{stage.room}#")
     assert len(answer["ticket"]) == 64
     assert stage.knock("cyd", answer["ticket"]) == 101
+
+
+def test_meeting_details_are_told_if_the_event_is_to_show_them() -> None:
+    """With an invitation, by which others may be asked in."""
+    stage = Stage(FeatureLevel.V0_13)
+    target = {"name": "Live", "kind": "custom", "public_url": "https://stream.example.org/watch"}
+    event = {"title": "T", "description": "", "is_time_independent": True, "show_meeting_details": True}
+    room = stage.ask("POST", "/events", {**event, "streaming_targets": [target]})[1]["room"]
+    stage.room = room["id"]
+    details = stage.join("ada")[0]["event_info"]["meeting_details"]
+    assert details["streaming_links"] == [{"name": "Live", "url": "https://stream.example.org/watch"}]
+    stage.invite = details["invite_code_id"]
+    (success,) = stage.join("bob")
+    assert success["event_info"]["meeting_details"] == details
 
 
 def test_sub_protocols() -> None:

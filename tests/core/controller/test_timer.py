@@ -82,6 +82,7 @@ def test_a_stopwatch_runs_until_it_is_stopped() -> None:
         "timer_id": timer,
         "started_at": "2024-03-05T09:30:00.000000000Z",
         "kind": "stopwatch",
+        "style": "normal",
         "ready_check_enabled": False,
     }
     stage.inbox.clear()

@@ -169,7 +169,7 @@ MODERATION: tuple[Row, ...] = (
     Row("6", "moderation.debrief", {"kick_scope": "guests"}, moderators(everyone("moderation.debriefing_started control.left control.left", guest="moderation.session_ended", dan="moderation.session_ended")), level="0.4", closes={"guest": 1000, "dan": 1000}),
     Row("6", "moderation.debrief", {"kick_scope": "users_and_guests"}, moderators(everyone("moderation.debriefing_started control.left control.left control.left control.left", **dict.fromkeys(("guest", "dan", "user", "eve"), "moderation.session_ended"))), level="0.4", closes=dict.fromkeys(("guest", "dan", "user", "eve"), 1000)),
     Row("6", "moderation.change_display_name", _NAMED, {**BEFORE, **inside(SILENCE)}),
-    Row("6", "moderation.change_display_name", _NAMED, moderators(everyone("moderation.display_name_changed"), SILENCE), level="0.12"),
+    Row("6", "moderation.change_display_name", _NAMED, moderators(everyone("moderation.display_name_changed control.update", dan="moderation.display_name_changed"), SILENCE), level="0.12"),
     Row("6", "moderation.change_display_name", {**_NAMED, "target": "$eve"}, moderators(error("moderation.cannot_change_name_of_registered_users"), SILENCE), level="0.12"),
     Row("6", "moderation.change_display_name", {**_NAMED, "target": "$unknown"}, moderators(SILENCE, SILENCE), level="0.12"),
     Row("6", "moderation.change_display_name", {**_NAMED, "new_name": " "}, moderators(error("moderation.invalid_display_name"), SILENCE), level="0.12"),
@@ -321,25 +321,35 @@ RECORDING: tuple[Row, ...] = (
 )  # fmt: skip
 
 # -- signaling.md § 13 ---
-_NO_MINUTES_RIGHT = error("protocol.insufficient_permissions")
 _DAN_WRITES = {"participant_ids": ["$dan"]}
 _NOBODY_WRITES = {"participant_ids": ["$unknown"]}
-_PAD: Step = ("owner", "protocol.select_writer", _DAN_WRITES)
 _UPDATES = " control.update" * 5
 """Every address that the five others are sent."""
-_WRONG_SELECTION = "protocol.error.invalid_participant_selection"
+
+
+def _minutes(name: str, level: str) -> tuple[Row, ...]:
+    """The minutes, as a server of ``level`` calls them."""
+    no_right = error(f"{name}.insufficient_permissions")
+    wrong = f"{name}.error.invalid_participant_selection"
+    pad: Step = ("owner", f"{name}.select_writer", _DAN_WRITES)
+    return (
+        Row("13", f"{name}.select_writer", _DAN_WRITES, {**BEFORE, **moderators(everyone(f"{name}.read_url{_UPDATES}", dan=f"{name}.write_url{_UPDATES}"), no_right)}, any_order=True, level=level),
+        Row("13", f"{name}.select_writer", _NOBODY_WRITES, moderators(hears(others=f"{name}.read_url{_UPDATES}", self=f"{wrong} {name}.read_url{_UPDATES}"), no_right), any_order=True, level=level),
+        Row("13", f"{name}.select_writer", {"participant_ids": ["$eve"]}, moderators(everyone("control.update", eve=f"{name}.write_url"), no_right), (pad,), level=level),
+        Row("13", f"{name}.deselect_writer", _DAN_WRITES, {**BEFORE, **moderators(error(f"{name}.not_initialized"), no_right)}, level=level),
+        Row("13", f"{name}.deselect_writer", _DAN_WRITES, moderators(everyone("control.update", dan=f"{name}.read_url"), no_right), (pad,), level=level),
+        Row("13", f"{name}.deselect_writer", {"participant_ids": ["$eve"]}, moderators(SILENCE, no_right), (pad,), level=level),
+        Row("13", f"{name}.deselect_writer", _NOBODY_WRITES, moderators(error(f"{name}.invalid_participant_selection"), no_right), (pad,), level=level),
+        Row("13", f"{name}.generate_pdf", {}, {**BEFORE, **moderators(error(f"{name}.not_initialized"), no_right)}, level=level),
+        Row("13", f"{name}.generate_pdf", {}, moderators(error(f"{name}.storage_exceeded"), no_right), (pad,), level="0.11" if level == "capture" else level),
+    )  # fmt: skip
+
 
 MINUTES: tuple[Row, ...] = (
-    Row("13", "protocol.select_writer", _DAN_WRITES, {**BEFORE, **moderators(everyone(f"protocol.read_url{_UPDATES}", dan=f"protocol.write_url{_UPDATES}"), _NO_MINUTES_RIGHT)}, any_order=True),
-    Row("13", "protocol.select_writer", _NOBODY_WRITES, moderators(hears(others=f"protocol.read_url{_UPDATES}", self=f"{_WRONG_SELECTION} protocol.read_url{_UPDATES}"), _NO_MINUTES_RIGHT), any_order=True),
-    Row("13", "protocol.select_writer", {"participant_ids": ["$eve"]}, moderators(everyone("control.update", eve="protocol.write_url"), _NO_MINUTES_RIGHT), (_PAD,)),
-    Row("13", "protocol.deselect_writer", _DAN_WRITES, {**BEFORE, **moderators(error("protocol.not_initialized"), _NO_MINUTES_RIGHT)}),
-    Row("13", "protocol.deselect_writer", _DAN_WRITES, moderators(everyone("control.update", dan="protocol.read_url"), _NO_MINUTES_RIGHT), (_PAD,)),
-    Row("13", "protocol.deselect_writer", {"participant_ids": ["$eve"]}, moderators(SILENCE, _NO_MINUTES_RIGHT), (_PAD,)),
-    Row("13", "protocol.deselect_writer", _NOBODY_WRITES, moderators(error("protocol.invalid_participant_selection"), _NO_MINUTES_RIGHT), (_PAD,)),
-    Row("13", "protocol.generate_pdf", {}, {**BEFORE, **moderators(error("protocol.not_initialized"), _NO_MINUTES_RIGHT)}),
-    Row("13", "protocol.generate_pdf", {}, moderators(error("protocol.storage_exceeded"), _NO_MINUTES_RIGHT), (_PAD,), level="0.11"),
-)  # fmt: skip
+    *_minutes("protocol", "capture"),
+    *_minutes("protocol", "0.15"),
+    *_minutes("meeting_notes", "0.16"),
+)
 
 # -- media.md § 2 ---
 _DENIED = error("media.permission_denied")
@@ -414,7 +424,7 @@ MEDIA: tuple[Row, ...] = (
     Row("media 2", "media.moderator_enable_force_mute", {"allow_list": ["$dan"]}, moderators(everyone("media.force_mute_enabled"), _DENIED), level="0.16"),
     Row("media 2", "media.moderator_disable_force_mute", {}, {**BEFORE, **inside(SILENCE)}),
     Row("media 2", "media.moderator_disable_force_mute", {}, moderators(everyone("media.force_mute_disabled"), _DENIED), (_MUTED,), level="0.16"),
-    Row("media 2", "media.publish_complete", _COMPLETE, {"guest": _DENIED, "user": _DENIED}, (_PUBLISHED, _MUTED), level="0.16"),
+    Row("media 2", "media.publish_complete", _COMPLETE, inside(hears(others="control.update")), (_PUBLISHED, _MUTED), level="0.16"),
     Row("media 2", "media.update_media_session", _COMPLETE, {"guest": _DENIED, "user": _DENIED}, (_PUBLISHED, _COMPLETED, _MUTED), level="0.16"),
 )  # fmt: skip
 

@@ -1,10 +1,12 @@
-"""The server's side of namespace `protocol`: the minutes of the meeting, a pad (signaling.md § 13).
+"""The server's side of `protocol` and `meeting_notes`, its later name: the minutes, a pad (signaling.md § 13).
 
 The pad is a port, `config.Pads`; it makes addresses at once, so that nobody hears `currently_initializing` or
 `failed_initialization`. What is written there never comes through here.
 """
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from attrs import define, frozen
 
@@ -14,8 +16,8 @@ from m3core.controller.module import Module, Occasion
 from m3core.controller.participant import Participant
 from m3core.controller.room import LiveRoom
 from m3core.controller.surroundings import Surroundings
-from m3core.messages import protocol
-from m3core.messages.protocol import ProtocolErrorCode
+from m3core.messages import meeting_notes, minutes, protocol
+from m3core.messages.minutes import ProtocolErrorCode
 
 
 @define
@@ -33,27 +35,22 @@ class _PadSession:
     readonly: bool
 
 
-class ProtocolModule(Module):
-    """Handles the commands of moderators, and lets everybody read."""
+class MinutesModule(Module):
+    """Handles the commands of moderators, and lets everybody read. A subclass for each name of the namespace."""
 
-    NAMESPACE = "protocol"
+    _READ_URL: ClassVar[type[minutes.ReadUrl]]
+    _WRITE_URL: ClassVar[type[minutes.WriteUrl]]
+    _ERROR: ClassVar[type[minutes.Error]]
 
     def __init__(self, around: Surroundings, pads: Pads) -> None:
         super().__init__(around)
         self._pads = pads
-        self._handlers = {
-            protocol.SelectWriter: self._select,
-            protocol.DeselectWriter: self._deselect,
-            protocol.GeneratePdf: lambda sender, _: self._generate_pdf(sender),
-        }
 
-    def peer_data(
-        self, peer: Participant, occasion: Occasion, receiver: Participant | None
-    ) -> protocol.PeerData | None:
+    def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> minutes.PeerData | None:
         """Whether the participant may only read, if it has a session."""
         del occasion, receiver
         session = peer.states.find(_PadSession)
-        return None if session is None else protocol.PeerData(readonly=session.readonly)
+        return None if session is None else minutes.PeerData(readonly=session.readonly)
 
     def entered(self, participant: Participant) -> None:
         """Who comes late, or comes back, reads."""
@@ -65,7 +62,7 @@ class ProtocolModule(Module):
         participant.states.drop(_PadSession)
 
     # -- commands ---
-    def _select(self, sender: Participant, command: protocol.SelectWriter) -> None:
+    def _select(self, sender: Participant, command: minutes.SelectWriter) -> None:
         """The first time everybody gets an address; later those who are selected, be they writers or not.
 
         Of a wrong selection the sender hears, and the right ones of it are selected (R).
@@ -82,7 +79,7 @@ class ProtocolModule(Module):
         for participant in told:
             self._hand_out(participant, readonly=participant.id not in wanted)
 
-    def _deselect(self, sender: Participant, command: protocol.DeselectWriter) -> None:
+    def _deselect(self, sender: Participant, command: minutes.DeselectWriter) -> None:
         """Those of the selected who write get an address where they may only read."""
         room = sender.room
         if not sender.is_moderator:
@@ -107,7 +104,7 @@ class ProtocolModule(Module):
             self._refuse(sender, ProtocolErrorCode.STORAGE_EXCEEDED)
 
     # -- helpers ---
-    def _selected(self, room: LiveRoom, command: protocol.SelectWriter | protocol.DeselectWriter) -> list[Participant]:
+    def _selected(self, room: LiveRoom, command: minutes.SelectWriter | minutes.DeselectWriter) -> list[Participant]:
         ids = dict.fromkeys(command.participant_ids)
         return [room.present[one] for one in ids if one in room.present]
 
@@ -118,12 +115,46 @@ class ProtocolModule(Module):
         place = room.meeting.room.id, room.breakout, participant.id
         now = self._around.direct()
         event = (
-            protocol.ReadUrl(url=self._pads.read_url(*place), timestamp=now)
+            self._READ_URL(url=self._pads.read_url(*place), timestamp=now)
             if readonly
-            else protocol.WriteUrl(url=self._pads.write_url(*place), timestamp=now)
+            else self._WRITE_URL(url=self._pads.write_url(*place), timestamp=now)
         )
         self._around.tell(participant.session, event)
         self._around.announce(participant)
 
     def _refuse(self, sender: Participant, code: ProtocolErrorCode) -> None:
-        self._around.tell(sender.session, protocol.Error(error=code, timestamp=self._around.direct()))
+        self._around.tell(sender.session, self._ERROR(error=code, timestamp=self._around.direct()))
+
+
+class ProtocolModule(MinutesModule):
+    """As they are called up to 0.15."""
+
+    NAMESPACE = "protocol"
+    _READ_URL = protocol.ReadUrl
+    _WRITE_URL = protocol.WriteUrl
+    _ERROR = protocol.Error
+
+    def __init__(self, around: Surroundings, pads: Pads) -> None:
+        super().__init__(around, pads)
+        self._handlers = {
+            protocol.SelectWriter: self._select,
+            protocol.DeselectWriter: self._deselect,
+            protocol.GeneratePdf: lambda sender, _: self._generate_pdf(sender),
+        }
+
+
+class MeetingNotesModule(MinutesModule):
+    """As they are called since 0.16."""
+
+    NAMESPACE = "meeting_notes"
+    _READ_URL = meeting_notes.ReadUrl
+    _WRITE_URL = meeting_notes.WriteUrl
+    _ERROR = meeting_notes.Error
+
+    def __init__(self, around: Surroundings, pads: Pads) -> None:
+        super().__init__(around, pads)
+        self._handlers = {
+            meeting_notes.SelectWriter: self._select,
+            meeting_notes.DeselectWriter: self._deselect,
+            meeting_notes.GeneratePdf: lambda sender, _: self._generate_pdf(sender),
+        }

@@ -180,7 +180,7 @@ def test_without_pads_there_are_no_minutes() -> None:
         ("legal_vote", "stop"),
         ("automod", "stop"),
         ("shared_folder", "updated"),
-        ("meeting_notes", "generate_pdf"),
+        ("protocol", "generate_pdf"),
     ],
 )
 def test_namespaces_that_are_not_offered(namespace: str, action: str) -> None:
