@@ -126,17 +126,18 @@ def test_mustang_is_seen_where_nobody_may_speak(place: Place) -> None:
 
 
 def test_who_leaves_in_the_middle_leaves_nothing_behind(place: Place) -> None:
-    """Whatever a client has begun when its socket closes: the server is silent about it, as its end will show."""
+    """Whatever a client has begun when its socket closes: the server says nothing of it, as its end will show."""
 
     async def conference() -> None:
         async with present(place) as (invite, (ada,)):
             await ada.media.publish(GREYS["Ada"])
-            for message in ("sdp_offer", "webrtc_up"):
+            for message in ("sdp_offer", "sdp_answer", "webrtc_up"):
                 async with opentalk(place, "Bob") as bob:
                     await bob.connect_as_guest(invite)
                     await bob.join()
                     publishing = asyncio.create_task(bob.media.publish(GREYS["Bob"]))
                     await bob.wire.heard("media", message)
+                    publishing.cancel()
                     await bob.leave()
                     await asyncio.gather(publishing, return_exceptions=True)
                 await ada.wire.heard("control", "left", id=bob.id)
