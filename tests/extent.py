@@ -9,7 +9,13 @@ from typing import Final
 
 from hypothesis import settings
 
+from m3core.controller.features import FeatureLevel
+
 WHOLE: Final = settings.get_current_profile_name() == "soak"
+
+
+LEVELS: Final = tuple(FeatureLevel) if WHOLE else (FeatureLevel.CAPTURE, tuple(FeatureLevel)[-1])
+"""The feature levels at which whole programs are run: all in `make soak`, else the first and the newest."""
 
 
 def extent(*, whole: int, part: int) -> int:

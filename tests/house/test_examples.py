@@ -7,15 +7,24 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+from extent import LEVELS
 from patience import PATIENCE
 
 import m3asyncio as m3
 from m3core.conference.events import ChatMessage
+from m3core.controller.config import ControllerConfig
+from m3core.controller.features import FeatureLevel
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def serve(level: FeatureLevel) -> AbstractAsyncContextManager[m3.Server]:
+    """A controller that behaves like ``level``."""
+    return m3.serve(config=ControllerConfig(web_url="", feature_level=level))
 
 
 async def run(*arguments: str, program: str = sys.executable) -> tuple[int | None, str]:
@@ -56,9 +65,11 @@ def test_signaling_only() -> None:
     assert "client may not:" in output
 
 
-def test_watch() -> None:
+@pytest.mark.soak
+@pytest.mark.parametrize("level", LEVELS)
+def test_watch(level: FeatureLevel) -> None:
     async def main() -> tuple[str, tuple[int | None, str]]:
-        async with m3.serve() as server, server.account() as account:
+        async with serve(level) as server, server.account() as account:
             meeting = await account.create_meeting(title="Example")
             link = await meeting.invite()
             first, _ = await until_kicked(meeting, EXAMPLES / "watch.py", link)
@@ -73,12 +84,14 @@ README = (EXAMPLES.parent / "README.md").read_text("utf-8")
 FIRST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("adapter", ["m3asyncio", "m3trio"])
-def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, tmp_path: Path) -> None:
+def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, level: FeatureLevel, tmp_path: Path) -> None:
     """One import is all that changes. The program goes on until it is stopped: its conference ends here."""
 
     async def main() -> tuple[str, tuple[int | None, str]]:
-        async with m3.serve() as server, server.account() as account:
+        async with serve(level) as server, server.account() as account:
             meeting = await account.create_meeting(title="Example")
             link = await meeting.invite()
             program = tmp_path / "program.py"
@@ -98,10 +111,12 @@ def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, tmp_pa
     )
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.skipif(os.name != "posix", reason="a shell script")
-def test_a_shell_script_is_a_bot() -> None:
+def test_a_shell_script_is_a_bot(level: FeatureLevel) -> None:
     async def main() -> tuple[int | None, str, list[str]]:
-        async with m3.serve() as server, server.account() as account:
+        async with serve(level) as server, server.account() as account:
             link = await (await account.create_meeting(title="Example")).invite()
             async with m3.join(link, display_name='Ada "\\n" Byron') as ada, ada.events(ChatMessage) as said:
                 bot = asyncio.create_task(run(str(EXAMPLES / "bot.sh"), link, program="sh"))

@@ -11,7 +11,9 @@ from worlds import SCREEN, published, settle, subscribed
 from m3core.conference.commands import Commands
 from m3core.conference.events import (
     ChatMessage,
+    ConferenceJoined,
     DisplayNameChanged,
+    Ended,
     HandRaised,
     MinutesReadable,
     MinutesWritable,
@@ -24,7 +26,7 @@ from m3core.conference.events import (
     UnknownMessage,
     WaitingRoomEntered,
 )
-from m3core.conference.state import Phase
+from m3core.conference.state import EndReason
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import Feature, FeatureLevel
 from m3core.io import CallId
@@ -96,10 +98,11 @@ def test_a_conference(level: FeatureLevel) -> None:
     assert dan.of(WaitingRoomEntered)
     (waiting,) = ada.conference.state.moderation.waiting.values()
     done(world, ada, lambda commands: commands.moderation.accept(waiting.id))
-    assert dan.conference.phase is Phase.JOINED
+    assert dan.of(ConferenceJoined)
     done(world, ada, lambda commands: commands.moderation.kick(dan.id))
-    assert dan.conference.phase is Phase.ENDED
+    assert [event.reason for event in dan.of(Ended)] == [EndReason.KICKED]
 
     for client in (*clients, dan):
-        assert client.of(UnknownMessage) == client.of(PeerMisbehaved) == client.of(ServerRefused) == []
+        for trouble in (UnknownMessage, PeerMisbehaved, ServerRefused):
+            assert not client.of(trouble)
     settle(world)
