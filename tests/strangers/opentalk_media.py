@@ -41,6 +41,13 @@ class OpenTalkMedia:
         await self._wire.heard("media", "media_status", since, receiving=True, **source)
         await self._set_state("publish_complete", audio=audio, video=True)
 
+    async def unpublish(self) -> None:
+        """Camera and microphone are no more."""
+        await self._wire.send("media", {"action": "unpublish", "media_session_type": "video"})
+        if self._publisher is not None:
+            self._closing.append(self._publisher)
+            self._publisher = None
+
     async def mute(self, *, audio: bool, video: bool) -> None:
         """What of camera and microphone is on from now on."""
         await self._set_state("update_media_session", audio=audio, video=video)

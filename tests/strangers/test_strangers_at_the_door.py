@@ -10,6 +10,8 @@ from opentalk_client import OpenTalkClient
 from patience import PATIENCE
 from stranger_place import GREYS, LOOPS, TOKEN, Place, opentalk, run, serving
 
+pytest_plugins = ["stranger_fixtures"]
+
 BEATS = extent(whole=26, part=5)
 """In the waiting room; at the real client's pace these are five minutes."""
 
@@ -81,14 +83,13 @@ def test_a_heart_beats_where_the_room_is_full(loop: str) -> None:
         run(conference(place))
 
 
-def test_a_heart_that_is_not_answered_gives_up() -> None:
+def test_a_heart_that_is_not_answered_gives_up(place: Place) -> None:
     """The client would notice: its patience is over before any server can answer."""
 
-    async def conference(place: Place) -> None:
+    async def conference() -> None:
         async with OpenTalkClient(place.base_url, "Bob", patience=0.0, rest_timeout=PATIENCE) as bob:
             await bob.connect_as_guest(place.invite)
             await bob.wire.find(lambda: True if bob.failures else None)
             assert bob.failures == ["no echo for 0.0 seconds"]
 
-    with serving("asyncio") as place:
-        run(conference(place))
+    run(conference())

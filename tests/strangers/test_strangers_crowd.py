@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import pytest
 from opentalk_client import OpenTalkClient
-from stranger_place import GREYS, LOOPS, TOKEN, Place, mustang, opentalk, run, serving
+from stranger_place import GREYS, TOKEN, Place, mustang, opentalk, run
 
-
-@pytest.fixture(scope="module", params=LOOPS)
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
-    with serving(request.param) as here:
-        yield here
+pytest_plugins = ["stranger_fixtures"]
 
 
 @asynccontextmanager
