@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -32,38 +33,49 @@ GREYS: Final = {"Ada": 60, "Bob": 120, "Cyd": 180, "Dan": 230}
 class Place:
     """Where a controller serves: ``invite`` is the code of the meeting that it has begun with."""
 
-    def __init__(self, base_url: str, invitation: str) -> None:
+    def __init__(self, base_url: str, invitation: str, stderr: Path) -> None:
         self.base_url = base_url
         self.invite = invitation.rpartition("/")[2]
+        self._stderr = stderr
+        self._read = 0
+
+    def complaints(self) -> str:
+        """What it has told its operator since this was asked last; there should be nothing."""
+        said = self._stderr.read_text().partition("Ctrl-C ends it.")[2]
+        new, self._read = said[self._read :], len(said)
+        return new.strip()
 
 
 @contextmanager
 def serving(loop: str, *options: str) -> Iterator[Place]:
     """A running `m3 serve --loop LOOP`, which must end well."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "m3asyncio", "serve", "--json", "--loop", loop, *AS_IT_COMES, *options],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "M3_TOKEN": TOKEN},
-    )
-    try:
-        assert process.stdout is not None
-        watchdog = threading.Timer(PATIENCE, process.kill)  # reading the line has no time-out of its own
-        watchdog.start()
-        line = process.stdout.readline()
-        watchdog.cancel()
-        watchdog.join()
-        told = json.loads(line)
-        yield Place(told["controller"], told["invitation"])
-        process.send_signal(signal.SIGINT)
-        _out, err = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0
-        assert err.rstrip().endswith("Ctrl-C ends it."), err  # which is for people, and said before anybody came
-    finally:
-        process.kill()
-        process.communicate()
+    with tempfile.NamedTemporaryFile() as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "m3asyncio", "serve", "--json", "--loop", loop, *AS_IT_COMES, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "M3_TOKEN": TOKEN},
+        )
+        try:
+            assert process.stdout is not None
+            watchdog = threading.Timer(PATIENCE, process.kill)  # reading the line has no time-out of its own
+            watchdog.start()
+            line = process.stdout.readline()
+            watchdog.cancel()
+            watchdog.join()
+            told = json.loads(line)
+            place = Place(told["controller"], told["invitation"], Path(stderr.name))
+            yield place
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=PATIENCE)
+            assert process.returncode == 0
+            complaints = place.complaints()
+            assert complaints == "", complaints
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def opentalk(place: Place, name: str, *, interval: float = 0.05) -> OpenTalkClient:
