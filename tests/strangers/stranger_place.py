@@ -25,7 +25,6 @@ ROOT: Final = Path(__file__).parents[2]
 LOOPS: Final = ("asyncio", "trio")
 TOKEN: Final = "the-token-of-the-owner"
 
-AS_IT_COMES: Final = ("--feature-level", "0.16")  # until that is the default of the command, too
 GREYS: Final = {"Ada": 60, "Bob": 120, "Cyd": 180, "Dan": 230}
 """What the cameras of people show."""
 
@@ -51,7 +50,7 @@ def serving(loop: str, *options: str) -> Iterator[Place]:
     """A running `m3 serve --loop LOOP`, which must end well."""
     with tempfile.NamedTemporaryFile() as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "m3asyncio", "serve", "--json", "--loop", loop, *AS_IT_COMES, *options],
+            [sys.executable, "-m", "m3asyncio", "serve", "--json", "--loop", loop, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
