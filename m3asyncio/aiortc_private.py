@@ -7,16 +7,18 @@ embedded SFU decodes and encodes again, with public names alone.
 
 from __future__ import annotations
 
+import asyncio
 import queue
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias
 
-from aiortc import RTCRtpReceiver, RTCRtpSender
+from aiortc import InvalidStateError, RTCRtpReceiver, RTCRtpSender
 from attrs import frozen
 
 _DECODER_QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
 _RECEIVER_METHODS: Final = ("_handle_rtp_packet", "_send_rtcp_pli")
 _SENDER_METHOD: Final = "_send_keyframe"
+_CONNECT: Final = "RTCPeerConnection.__connect"
 
 
 class EncodedFrame(Protocol):
@@ -47,6 +49,17 @@ def available() -> bool:
         and callable(getattr(RTCRtpSender, _SENDER_METHOD, None))
         and _DECODER_QUEUE in RTCRtpReceiver.__init__.__code__.co_names
     )
+
+
+def is_connect_after_close(context: Mapping[str, object]) -> bool:
+    """Whether a loop complains (``context`` of its exception handler) of aiortc connecting what was closed meanwhile.
+
+    A handshake that is under way at `RTCPeerConnection.close` may still finish; the task that waits for it goes on to a
+    transport that is closed, and nobody awaits that task.
+    """
+    task = context.get("future")
+    name = getattr(task.get_coro(), "__qualname__", "") if isinstance(task, asyncio.Task) else ""
+    return name == _CONNECT and isinstance(context.get("exception"), InvalidStateError)
 
 
 class _DecoderQueue(queue.Queue[Any]):

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from aiortc import (
     RTCBundlePolicy,
@@ -24,6 +24,7 @@ from aiortc import (
 from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.sdp import candidate_from_sdp
 
+from m3asyncio.aiortc_private import is_connect_after_close
 from m3asyncio.engine_thread import EngineThread
 from m3asyncio.log_privacy import mask_ice_passwords
 from m3core.errors import M3Error
@@ -160,6 +161,14 @@ def _nothing() -> None:
     pass
 
 
+def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What the loop says of itself, but for a peer that was closed while it connected, which is nobody's trouble."""
+    if is_connect_after_close(context):
+        logger.debug("a peer was closed while it connected")
+    else:
+        loop.default_exception_handler(context)
+
+
 def _ice_servers(servers: Sequence[IceServer]) -> list[RTCIceServer]:
     return [
         RTCIceServer(
@@ -205,6 +214,7 @@ class PeerHost(ABC, Generic[C]):
     def start(self) -> None:
         """Start the thread; returns when it runs."""
         self._thread.start()
+        self._thread.call(lambda: asyncio.get_running_loop().set_exception_handler(_complain))
         self._thread.call(self._begin)
 
     def submit(self, command: C) -> None:

@@ -126,7 +126,7 @@ BREAKOUT_GRACE: Final = 300.0
 RECORDER_TIMEOUT: Final = 30.0
 """A recorder that was asked to come, and is not there after so long, has failed (`recorder_error`; L)."""
 STREAM_TOLD_TIMEOUT: Final = 2.0
-"""A connection that is told of streams one at a time has so long for each (media.md § 10 row 4)."""
+"""A connection that is told of streams one at a time has so long for each step of one (media.md § 10 row 4)."""
 HEARTBEAT_INTERVAL: Final = 15.0
 """The server pings (payload `heartbeat`) that often ..."""
 HEARTBEAT_TIMEOUT: Final = 20.0

@@ -46,6 +46,7 @@ class About:
             name="m3",
             quotas={name: int(value) for name, value in quotas.items() if value is not None},
             enabled_modules=names,
+            disabled_features=() if self._around.has(Feature.DISABLED_FEATURES) else None,
             modules=modules,
         )
 

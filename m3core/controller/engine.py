@@ -97,7 +97,7 @@ class Controller:
         entries = Entries(self._modules.values(), tells_owner=self.has(Feature.ROOM_INFO))
         self._entries = entries
         self._joining = Joining(self, self._modules.values(), entries)
-        self._reports = MediaReports(self, self.streams)
+        self._reports = MediaReports(self, self.streams, self._one_by_one)
         self._last_peer = 0
         self._last_command = 0
         self._relayed = (self.now, self.in_utc(0.0, digits=0))

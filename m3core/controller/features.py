@@ -54,6 +54,7 @@ class Feature(Enum):
     MODERATOR_ALWAYS_ENTERS = "one moderator may enter a full room"
     EVENT_INFO = "`event_info` in `join_success`"
     TARIFF_MODULES = "the modules of the tariff with their features"
+    DISABLED_FEATURES = "the disabled features of the tariff, without which its readers refuse `join_success`"
     IS_ADHOC = "`event_info.is_adhoc`"
     VOTE_AGAIN = "voting again in a poll replaces the vote"
     HAND_ACKNOWLEDGED = "`hand_raised` and `hand_lowered` for oneself"
@@ -90,6 +91,7 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.TARIFF_MODULES: _L.V0_6,
         Feature.IS_ADHOC: _L.V0_7,
         Feature.VOTE_AGAIN: _L.V0_7,
+        Feature.DISABLED_FEATURES: _L.V0_9,
         Feature.HAND_ACKNOWLEDGED: _L.V0_9,
         Feature.STREAMING_TARGETS: _L.V0_9,
         Feature.SPEAKING_STATE: _L.V0_9,

@@ -18,7 +18,7 @@ from m3core.errors import RemoteProtocolError
 from m3core.messages import media
 from m3core.messages.media import MediaErrorCode, Speaker
 from m3core.messages.participants import StreamState
-from m3core.negotiation import Negotiation, NegotiationRole
+from m3core.negotiation import Negotiation, NegotiationRole, Step
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
 HIGHEST_SUBSTREAM = 2
@@ -95,8 +95,12 @@ class MediaModule(Module):
         except RemoteProtocolError:
             self._streams.refuse(participant, MediaErrorCode.INVALID_SDP_OFFER)
             return
-        self._one_by_one.begun(participant, publisher.key)
         self._streams.add(participant, publisher)
+        self._one_by_one.publish(participant, publisher.key, lambda: self._offered(participant, publisher, steps))
+
+    def _offered(self, participant: Participant, publisher: Publisher, steps: list[Step]) -> None:
+        if participant.publishers.get(publisher.key.media_session_type) is not publisher:
+            return  # it was ended before its turn came
         self._streams.perform(participant, publisher, steps)
         if publisher.state is None and not self._moderation.may_speak(participant):
             self._streams.relay(publisher, audio=False, video=True)  # nobody is to hear it before it is announced
@@ -169,6 +173,7 @@ class MediaModule(Module):
         subscription.negotiation.create_offer()
         operation = OfferSubscription(publisher.peer, without_video=command.without_video)
         subscription.awaited = self._around.command_sfu(subscription.peer, operation)
+        self._one_by_one.goes_on(participant, key)
 
     def _resubscribe(self, participant: Participant, command: media.Resubscribe) -> None:
         key = MediaSessionKey(command.target, command.media_session_type)
@@ -189,6 +194,7 @@ class MediaModule(Module):
             self._streams.refuse(participant, MediaErrorCode.HANDLE_SDP_ANSWER)
         else:
             self._streams.perform(participant, subscription, steps)
+            self._one_by_one.goes_on(participant, subscription.key)
 
     def _configure(self, participant: Participant, command: media.Configure) -> None:
         subscription = participant.subscriptions.get(MediaSessionKey(command.target, command.media_session_type))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from m3core.controller.one_by_one import OneByOne
 from m3core.controller.participant import Participant, Publisher, Subscription
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
@@ -15,9 +16,10 @@ from m3core.sdp import IceCandidate, TrickledCandidate
 class MediaReports:
     """Takes the reports of the media server."""
 
-    def __init__(self, around: Surroundings, streams: Streams) -> None:
+    def __init__(self, around: Surroundings, streams: Streams, one_by_one: OneByOne) -> None:
         self._around = around
         self._streams = streams
+        self._one_by_one = one_by_one
 
     def take(self, report: MediaReport) -> None:
         """One report; about a peer that is gone it is ignored."""
@@ -85,6 +87,7 @@ class MediaReports:
             timestamp=self._around.direct(),
         )
         self._around.tell(participant.session, event)
+        self._one_by_one.goes_on(participant, stream.key)
 
     def _down(self, participant: Participant, stream: Publisher | Subscription) -> None:
         """A peer hung up or died (media.md § 4.6)."""

@@ -2,14 +2,18 @@
 
 Mustang's client subscribes at once to every stream that it is told of, and each of its waits ends at the first message
 of that name, whichever stream it is of: told of two, it loses one, and with two at its join it never gets in. So it is
-told of a stream only when its `configure` for the last one has come, or after `STREAM_TOLD_TIMEOUT`; and of none while
-it publishes itself. A stream whose sound and picture are off it does not subscribe to: that is told with the others.
+told of a stream only when its `configure` for the last one has come, or after `STREAM_TOLD_TIMEOUT` without a word of
+that stream. What it publishes itself takes its turn like the others: until then its offer waits, as it does for an
+answer of a media server that is slow. A stream whose sound and picture are off it does not subscribe to: that is told
+at once.
 
 `Session.one_by_one` says which connections want it. Entries leave out what is not told yet; later it is told by a
 `control.update` of its own.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from attrs import define, field
 
@@ -29,6 +33,8 @@ class _Told:
     """The streams that are on, and were told."""
     busy: dict[MediaSessionKey, Alarm] = field(factory=dict)
     """What is being negotiated with it, and when we no longer wait for that."""
+    held: dict[MediaSessionKey, Callable[[], None]] = field(factory=dict)
+    """What it wants to publish, and how that begins."""
 
 
 def announced(participant: Participant, receiver: Participant | None) -> dict[MediaSessionType, StreamState]:
@@ -66,15 +72,28 @@ class OneByOne:
         for key in [key for key in told.keys if key.participant_id == participant.id and key not in on]:
             told.keys.discard(key)
             self._free(told, key)
-        chosen = self._choose(receiver, told)
+        chosen = self._proceed(receiver, told)
         self._around.announce_to(receiver, participant)
         if chosen is not None and chosen is not participant:
             self._around.announce_to(receiver, chosen)
 
-    def begun(self, participant: Participant, key: MediaSessionKey) -> None:
-        """``participant`` publishes: its waits are taken until `done`."""
-        if participant.session.one_by_one and key not in participant.states.of(_Told).busy:
-            self._wait(participant, participant.states.of(_Told), key)
+    def publish(self, participant: Participant, key: MediaSessionKey, begin: Callable[[], None]) -> None:
+        """``participant`` wants to publish: ``begin`` it now, or in its turn. It takes until `done`."""
+        if not participant.session.one_by_one:
+            begin()
+            return
+        told = participant.states.of(_Told)
+        told.held[key] = begin
+        if told.busy.keys() <= {key}:  # what was begun before goes on
+            self._free(told, key)
+            self._tell_next(participant)
+
+    def goes_on(self, participant: Participant, key: MediaSessionKey) -> None:
+        """A negotiation made a step: it may take as long again."""
+        told = participant.states.find(_Told)
+        if told is not None and key in told.busy:
+            self._free(told, key)
+            self._wait(participant, told, key)
 
     def done(self, participant: Participant, key: MediaSessionKey) -> None:
         """``participant`` has configured a subscription, or completed a stream of its own."""
@@ -84,13 +103,18 @@ class OneByOne:
             self._tell_next(participant)
 
     def _tell_next(self, receiver: Participant) -> None:
-        chosen = self._choose(receiver, receiver.states.of(_Told))
+        chosen = self._proceed(receiver, receiver.states.of(_Told))
         if chosen is not None:
             self._around.announce_to(receiver, chosen)
 
-    def _choose(self, receiver: Participant, told: _Told) -> Participant | None:
-        """Let the next stream be told, if it is time; whose it is."""
+    def _proceed(self, receiver: Participant, told: _Told) -> Participant | None:
+        """If it is time, begin what ``receiver`` wants to publish, or let a stream be told; whose that is."""
         if told.busy:
+            return None
+        for key in told.held:
+            begin = told.held.pop(key)
+            self._wait(receiver, told, key)
+            begin()
             return None
         for other in receiver.room.others(receiver):
             for publisher in other.publishers.values() if other.is_visible else ():

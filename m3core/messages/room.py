@@ -59,12 +59,14 @@ class Tariff(Value):
     """Quotas and modules that the room's owner has paid for. Wire: ``tariff`` (L 0.3).
 
     ``quotas``: free-form names to numbers, e.g. ``room_participant_limit``. ``id`` is a UUID that nobody looks up here.
+    ``disabled_features`` (L 0.9) is `module::feature`, and there, if empty, too.
     """
 
     id: str
     name: str
     quotas: Mapping[str, int]
     enabled_modules: tuple[str, ...] | None = None
+    disabled_features: tuple[str, ...] | None = None
     modules: Mapping[str, TariffModule] | None = None
 
 

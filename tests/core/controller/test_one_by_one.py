@@ -9,9 +9,11 @@ import hypothesis.strategies as st
 from hypothesis import given
 from stage import K3K, OPENTALK, Line, Stage
 
+from m3core.controller.sfu import AcceptPublisher
 from m3core.limits import STREAM_TOLD_TIMEOUT
-from m3core.testing.descriptions import make_offer
+from m3core.testing.descriptions import make_answer, make_offer
 
+CANDIDATE = {"candidate": "candidate:7 1 udp 2113937151 192.0.2.7 50007 typ host", "sdpMLineIndex": 0}
 OFFER = make_offer(("audio", "video"), 1)
 
 
@@ -157,6 +159,67 @@ def test_it_is_told_of_nothing_while_it_publishes() -> None:
     assert told(line) == [[]]
     state(line, "publish_complete", "video", audio=True, video=True)
     assert quiet(line) == ["Ada video"]
+    stage.settle()
+
+
+def offers(stage: Stage) -> int:
+    """How many offers the media server got."""
+    return sum(isinstance(command.operation, AcceptPublisher) for command in stage.sfu.commands)
+
+
+def test_its_own_stream_waits_for_its_turn() -> None:
+    """The first `webrtc_up` would end the waits of both: the offer is given to the media server after `configure`."""
+    stage = Stage()
+    ada, bob = stage.joined("Ada", "Bob")
+    publish(ada)
+    publish(bob)
+    line = mustang(stage)
+    before = offers(stage)
+    offer(line)
+    line.say("media", "sdp_candidate", target=line.id, media_session_type="video", candidate=CANDIDATE)
+    assert offers(stage) == before
+    configure(line, ada)
+    assert "sdp_answer" in [payload["message"] for payload in line.heard("media")]
+    assert offers(stage) == before + 1
+    state(line, "publish_complete", "video", audio=True, video=True)
+    assert quiet(line) == ["Bob video"]
+    offer(line, "screen")
+    line.say("media", "unpublish", media_session_type="screen")
+    configure(line, bob)
+    assert offers(stage) == before + 1  # it was given up before its turn came
+    stage.settle()
+
+
+def test_its_offer_waits_no_longer_than_for_a_stream() -> None:
+    stage = Stage()
+    (ada,) = stage.joined("Ada")
+    publish(ada)
+    line = mustang(stage)
+    offer(line)
+    before = offers(stage)
+    stage.sleep(STREAM_TOLD_TIMEOUT)
+    assert offers(stage) == before + 1
+    offer(line)  # renegotiated while it is its turn
+    stage.settle()
+
+
+def test_a_slow_negotiation_is_waited_for_step_by_step() -> None:
+    stage = Stage()
+    ada, bob = stage.joined("Ada", "Bob")
+    publish(ada)
+    publish(bob)
+    line = mustang(stage)
+    line.heard()
+    stage.sleep(STREAM_TOLD_TIMEOUT - 0.5)
+    line.say("media", "subscribe", target=ada.id, media_session_type="video")
+    (offered,) = line.heard("media")
+    stage.sleep(STREAM_TOLD_TIMEOUT - 0.5)
+    answer = make_answer(offered["sdp"], 1)
+    line.say("media", "sdp_answer", target=ada.id, media_session_type="video", sdp=answer)
+    stage.sleep(STREAM_TOLD_TIMEOUT - 0.5)
+    assert quiet(line) == []
+    stage.sleep(0.5)
+    assert quiet(line) == ["Bob video"]
     stage.settle()
 
 

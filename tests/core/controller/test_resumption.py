@@ -205,6 +205,13 @@ def test_meeting_details_are_told_if_the_event_is_to_show_them() -> None:
     assert success["event_info"]["meeting_details"] == details
 
 
+def test_what_readers_want_of_a_tariff() -> None:
+    """Those of 0.9 and later refuse the whole `join_success` without it (signaling.md § 5.1)."""
+    for level in FeatureLevel:
+        tariff = Stage(level).join("ada")[0].get("tariff", {})
+        assert tariff.get("disabled_features") == ([] if level.has(Feature.DISABLED_FEATURES) else None)
+
+
 def test_sub_protocols() -> None:
     """Each client knows one of the names, and comes to a server of any version."""
     for level in FeatureLevel:
