@@ -16,11 +16,13 @@ import av
 import numpy as np
 import pytest
 from cli_helpers import ESCAPE, M3, m3, run
+from extent import LEVELS
 from PIL import Image
 
 from m3asyncio.cli.demo_picture import CAPTION, CELL, GAP, HEAD, LABEL, MARGIN
 from m3asyncio.cli.main import main
 from m3asyncio.pattern import read_pattern, sender_code
+from m3core.controller.features import FeatureLevel
 from m3core.media import VideoFrame
 
 DEMO = ("demo", "--json", "--seconds", "1")
@@ -76,9 +78,10 @@ def senders_in(picture: Image.Image) -> dict[int, set[tuple[int, ...]]]:
     return found
 
 
-@pytest.mark.parametrize("level", ["capture", "0.7"])
-def test_a_demo_is_held_at_any_level(tmp_path: Path, level: str) -> None:
-    check_result(m3(tmp_path, *DEMO, "--no-picture", "--feature-level", level))
+@pytest.mark.soak
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_demo_is_held_at_every_level(tmp_path: Path, level: FeatureLevel) -> None:
+    check_result(m3(tmp_path, *DEMO, "--no-picture", "--feature-level", level.value))
 
 
 def test_a_demo_says_shows_and_draws_what_happened(tmp_path: Path) -> None:
