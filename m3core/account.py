@@ -197,7 +197,7 @@ class Account:
             elif error.status == UNAUTHORIZED and self._can_refresh and not self._is_fresh:
                 self._ask_for_tokens()
             else:
-                self._fail(AuthError(f"the controller refused the login: {error}"))
+                self._fail(AuthError(f"the controller refused the login: HTTP {error.status} {error.code}".rstrip()))
             return
         except M3Error as error:
             self._fail(AuthError(f"the login had an answer that is not one: {error}"))

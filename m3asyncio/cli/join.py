@@ -82,7 +82,7 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
                 observe=observe,
             )
         conference = await stack.enter_async_context(joining)
-        is_inside = True
+        is_inside = options.begun = True
         yield conference
 
 

@@ -32,6 +32,7 @@ _LOOPS: Final = {"asyncio": ("asyncio",), "trio": ("trio",), "both": ("asyncio",
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
     options = parse(arguments)
+    options.begun = False
     loops, needed = _LOOPS[options.loop], _EXTRAS[options.command]
     if options.command == "join" and not (options.receive or options.publish or options.screen):
         needed = ()
@@ -39,9 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"m3 {options.command}: {line}", USAGE)
     try:
         module = importlib.import_module(f"m3asyncio.cli.{options.command}")
-        code = _run(module.run, options, loops[0], stopped=INTERRUPTED if options.command == "demo" else OK)
+        code = _run(module.run, options, loops[0])
     except KeyboardInterrupt:
-        code = INTERRUPTED if options.command == "demo" else OK
+        code = _stopped(options)
     except BrokenPipeError:
         # Who read our output has gone: nothing is left to say, also not at interpreter exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -53,9 +54,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(
-    work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse.Namespace, loop: str, *, stopped: int
-) -> int:
+def _stopped(options: argparse.Namespace) -> int:
+    """The exit code of a command that was told to end: once it served or had joined, that is its proper end."""
+    return OK if options.begun else INTERRUPTED
+
+
+def _run(work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse.Namespace, loop: str) -> int:
     """Run ``work``; the signals of `ending` cancel it, and then it is over within `STOP_TIMEOUT`."""
     import anyio
     from anyio.abc import TaskStatus
@@ -69,27 +73,27 @@ def _run(
                 task_status.started()
                 async for _ in signals:
                     if asked:
-                        os._exit(stopped)  # asked twice: the person does not want to wait
+                        os._exit(_stopped(options))  # asked twice: the person does not want to wait
                     asked = True
-                    _end_later(stopped)
+                    _end_later(_stopped(options))
                     scope.cancel()
         except NotImplementedError:  # asyncio on Windows: `__main__` ends the process at once
             task_status.started()
 
     async def supervise() -> int:
-        code = stopped
+        code: int | None = None
         async with anyio.create_task_group() as tasks:
             with anyio.CancelScope() as scope:
                 await tasks.start(listen, scope)
                 code = await work(options)
             tasks.cancel_scope.cancel()
-        return code
+        return _stopped(options) if code is None else code
 
     try:
         return anyio.run(supervise, backend=loop)
     except BaseExceptionGroup as group:
         if asked:
-            return stopped  # what breaks while everything is being torn down is no news
+            return _stopped(options)  # what breaks while everything is being torn down is no news
         raise only_error(group) from None
 
 

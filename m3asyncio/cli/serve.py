@@ -39,6 +39,7 @@ async def run(options: argparse.Namespace) -> int:
         to_join, to_moderate = (join_line(link, server.base_url, account=account) for account in (False, True))
         host, port = server.address
         listening = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        options.begun = True
         output.object(
             {
                 "event": "serving",

@@ -276,7 +276,9 @@ class Conference(Streaming):
     def _begin_joined(self, now: float) -> Participant:
         self._begin(now)
         if self.phase is Phase.RECONNECTING:
-            raise LocalProtocolError("reconnecting: the connection was lost, wait for Resumed")
+            raise LocalProtocolError(
+                "the connection was lost, and is being made anew: try again after the event Resumed"
+            )
         if self.phase is not Phase.JOINED or self.own is None:
             raise LocalProtocolError(f"not in the room (phase: {self.phase.value})")
         return self.own

@@ -84,6 +84,16 @@ def test_a_signal_makes_participant_and_server_leave(tmp_path: Path, number: sig
             assert ada.event("connection_lost")["detail"] == "close code 1001"
 
 
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_who_is_stopped_before_it_has_joined_did_not_end_well(tmp_path: Path, loop: str) -> None:
+    with m3(tmp_path, "serve", "--json", "--waiting-room", "--loop", loop) as serve:
+        link = serve.event("serving")["invitation"]
+        with m3(tmp_path, "join", link, "--name", "Bob", "--loop", loop) as bob:
+            bob.until(lambda line: "you are in the waiting room" in line)
+            bob.process.send_signal(signal.SIGTERM)
+            assert bob.end()[0] == 130
+
+
 def test_a_terminal_that_is_closed_makes_its_participant_leave(tmp_path: Path) -> None:
     with m3(tmp_path, "serve", "--json") as serve:
         link = serve.event("serving")["invitation"]
@@ -151,7 +161,7 @@ async def work(_):
             os.kill(os.getpid(), signal.SIGINT)
         with anyio.CancelScope(shield=True):
             await anyio.sleep_forever()
-raise SystemExit(main._run(work, argparse.Namespace(), sys.argv[1], stopped=130))
+raise SystemExit(main._run(work, argparse.Namespace(begun=False), sys.argv[1]))
 """
 
 
