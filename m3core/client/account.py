@@ -48,8 +48,9 @@ class Account:
     """A user at a controller.
 
     ``tokens`` are those of the identity provider; a plain string is an access token. ``refresh`` gets fresh ones when
-    the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. Use it as
-    an async context manager, or close it with `aclose`.
+    the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. ``http`` is
+    a transport of your own, which you close, as an `HttpPool`. Use it as an async context manager, or close it with
+    `aclose`.
     """
 
     backend: ClassVar[Backend]
