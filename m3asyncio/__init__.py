@@ -9,7 +9,7 @@
             print(event.participant.display_name)
 
 `m3trio` has the same names for trio. Most of them are those of `m3core.public`. Nothing is imported before it is
-named; media (aiortc) when the first stream is published or received.
+named; media (aiortc) when a server starts, or the first stream is published or received.
 """
 
 from typing import TYPE_CHECKING

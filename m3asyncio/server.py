@@ -6,7 +6,7 @@ import asyncio
 
 from m3asyncio.client import Account
 from m3asyncio.loop import BACKEND
-from m3asyncio.media_factory import media_server
+from m3asyncio.media_factory import media_server_factory
 from m3core.client.loop import Tasks
 from m3core.io import ConnectionId
 from m3core.limits import CLOSE_TIMEOUT
@@ -106,4 +106,4 @@ async def _listen(tasks: Tasks, host: str, port: int) -> _Listener:
     return listener
 
 
-serve = Host(BACKEND, Account, _listen, media_server).serve
+serve = Host(BACKEND, Account, _listen, media_server_factory).serve
