@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from benchmarks import codec, fanout, sdp
+from benchmarks import codec, fanout, joins, sdp
 from benchmarks.timing import Comparison
 
 
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print a list of objects instead of a table")
     parser.add_argument("--rounds", type=int, default=31, help="how often each pair is measured (%(default)s)")
     options = parser.parse_args(arguments)
-    comparisons = [each for module in (codec, sdp, fanout) for each in module.run(options.rounds)]
+    comparisons = [each for module in (codec, sdp, fanout, joins) for each in module.run(options.rounds)]
     if options.json:
         print(json.dumps([attrs.asdict(each) | {"ok": each.ok} for each in comparisons], indent=2))
     else:
