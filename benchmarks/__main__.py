@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from benchmarks import codec, fanout, sdp, start
+from benchmarks import codec, fanout, joins, sdp, start
 from benchmarks.timing import Comparison, Delay
 
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=31, help="how often each pair is measured (%(default)s)")
     options = parser.parse_args(arguments)
     figures: list[Comparison | Delay] = []
-    for run in (codec.run, sdp.run, fanout.run, start.run):
+    for run in (codec.run, sdp.run, fanout.run, joins.run, start.run):
         figures += run(options.rounds)
     if options.json:
         print(json.dumps([attrs.asdict(each) | {"ok": each.ok} for each in figures], indent=2))

@@ -9,7 +9,7 @@
             print(event.participant.display_name)
 
 `m3trio` has the same names for trio. Most of them are those of `m3core.public`. Nothing is imported before it is
-named; media (aiortc) when the first stream is published or received.
+named; media (aiortc) when a server starts, or the first stream is published or received.
 """
 
 from typing import TYPE_CHECKING
@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from m3asyncio import sources as sources
     from m3asyncio.audio_output import AudioOutput
-    from m3asyncio.client import Account, join, run
+    from m3asyncio.client import Account, HttpPool, join, run
     from m3asyncio.server import serve
     from m3core import public
     from m3core.public import *  # noqa: F403 - the same list for both adapters
 
-    __all__ = ["Account", "AudioOutput", "join", "run", "serve", "sources"]
+    __all__ = ["Account", "AudioOutput", "HttpPool", "join", "run", "serve", "sources"]
     __all__ += public.__all__
 
 _OWN = {
     "Account": "asyncio:m3asyncio.client",
     "AudioOutput": "media:m3asyncio.audio_output",
+    "HttpPool": "asyncio:m3asyncio.client",
     "join": "asyncio:m3asyncio.client",
     "run": "asyncio:m3asyncio.client",
     "serve": "controller:m3asyncio.server",

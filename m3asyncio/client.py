@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from m3asyncio import http
 from m3asyncio.loop import BACKEND
 from m3core.client import account
 from m3core.client.joining import Door
@@ -22,3 +23,10 @@ def run(main: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
 class Account(account.Account):
     __doc__ = account.Account.__doc__
     backend = BACKEND
+
+
+class HttpPool(http.HttpPool):
+    __doc__ = http.HttpPool.__doc__
+
+    def __init__(self) -> None:
+        super().__init__(BACKEND)

@@ -129,7 +129,7 @@ class AsyncioBackend(Backend):
 
     def http(self, *, local: bool) -> HttpTransport:
         """httpx."""
-        return HttpxTransport(local=local)
+        return HttpxTransport(self, local=local)
 
     def media_factory(self) -> MediaFactory:
         """aiortc, in a thread of its own."""

@@ -1,29 +1,35 @@
-"""The media engine and the SFU, for any event loop, imported when they are wanted: aiortc takes a fifth of a second."""
+"""The media engine and the SFU, for any event loop, imported when they are wanted: aiortc takes half a second."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from m3core.client.media import MediaFactory
 from m3core.errors import LocalProtocolError
-from m3core.io import MediaReport
 
 if TYPE_CHECKING:
-    from m3core.serving import MediaServer
+    from m3core.serving import MediaServerFactory
 
 
 def media_factory() -> MediaFactory:
     """`m3asyncio.media.MediaEngine`. Raises `LocalProtocolError` without the extra."""
     try:
         from m3asyncio import media
-    except ModuleNotFoundError as error:
-        raise LocalProtocolError(f"media needs the extra m3-conference[media] (no module {error.name})") from None
+    except ImportError as error:
+        raise _missing(error) from None
     return cast(MediaFactory, media.MediaEngine)  # it takes its own sources alone
 
 
-def media_server(report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
-    """`m3asyncio.sfu.EmbeddedSfu`."""
-    from m3asyncio.sfu import EmbeddedSfu
+def media_server_factory() -> MediaServerFactory:
+    """`m3asyncio.sfu.EmbeddedSfu`. Raises `LocalProtocolError` without the extra."""
+    try:
+        from m3asyncio.sfu import EmbeddedSfu
+    except ImportError as error:
+        raise _missing(error) from None
+    return EmbeddedSfu
 
-    return EmbeddedSfu(report, loopback=loopback)
+
+def _missing(error: ImportError) -> LocalProtocolError:
+    """A package that is not there, or a library of the system that one of them needs."""
+    reason = f"no module {error.name}" if isinstance(error, ModuleNotFoundError) else str(error)
+    return LocalProtocolError(f"media needs the extra m3-conference[media] ({reason})")

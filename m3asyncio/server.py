@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 
 from m3asyncio.client import Account
 from m3asyncio.loop import BACKEND
-from m3asyncio.media_factory import media_server
+from m3asyncio.media_factory import media_server_factory
 from m3core.client.loop import Tasks
 from m3core.io import ConnectionId
 from m3core.limits import CLOSE_TIMEOUT
@@ -78,7 +80,15 @@ class _Listener:
     async def bind(self, host: str, port: int) -> None:
         """Take the address. Raises `OSError`."""
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(lambda: _Protocol(self._servers[0]), host, port, start_serving=False)
+        try:
+            self._listener = await loop.create_server(
+                lambda: _Protocol(self._servers[0]), host, port, start_serving=False
+            )
+        except socket.gaierror:
+            raise
+        except OSError as error:
+            # asyncio's own text says again where.
+            raise OSError(error.errno, os.strerror(error.errno or 0)) from None
         address, bound, *_ = self._listener.sockets[0].getsockname()
         self._bound = (address, bound)
 
@@ -106,4 +116,4 @@ async def _listen(tasks: Tasks, host: str, port: int) -> _Listener:
     return listener
 
 
-serve = Host(BACKEND, Account, _listen, media_server).serve
+serve = Host(BACKEND, Account, _listen, media_server_factory).serve

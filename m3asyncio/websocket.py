@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection, connect, get_proxy, parse_uri  # type: ignore[attr-defined]
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
+from m3asyncio.tls import shared_context
 from m3core.client.transports import WebSocketRefused, trouble
 from m3core.errors import TransportError
 from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
@@ -71,8 +74,9 @@ class LibraryWebSocket:
 
 async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
     """Open a WebSocket; compression is off (it costs more than it saves on 300-byte messages)."""
-    local = is_local(url)
     try:
+        proxy = None if is_local(url) else get_proxy(parse_uri(url))
+        tls = await _tls(url, proxy)
         connection = await _ConnectOnce(
             url,
             subprotocols=[Subprotocol(name) for name in subprotocols],
@@ -82,10 +86,18 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
             open_timeout=CONNECT_TIMEOUT,
             close_timeout=CLOSE_TIMEOUT,
             logger=_SILENT,
-            proxy=None if local else True,
+            proxy=proxy,
+            **tls,
         )
     except InvalidStatus as error:
         raise WebSocketRefused(error.response.status_code, bytes(error.response.body or b"")) from None
     except (OSError, TimeoutError, WebSocketException) as error:
         raise trouble("the WebSocket could not be opened", error) from None
     return LibraryWebSocket(connection)
+
+
+async def _tls(url: str, proxy: str | None) -> dict[str, Any]:
+    """The context for what speaks TLS, server or proxy, as arguments of the library; it would make one for each."""
+    secure = {"ssl": url.startswith("wss:"), "proxy_ssl": proxy is not None and proxy.startswith("https:")}
+    names = [name for name, speaks in secure.items() if speaks]
+    return dict.fromkeys(names, await shared_context(asyncio.to_thread)) if names else {}

@@ -102,12 +102,17 @@ class Host:
     """What an adapter gives so that a controller can be served. `serve` is its public name."""
 
     def __init__(
-        self, backend: Backend, account: type[Account], listen: Listen, media_server: MediaServerFactory
+        self,
+        backend: Backend,
+        account: type[Account],
+        listen: Listen,
+        media_server_factory: Callable[[], MediaServerFactory],
     ) -> None:
         self.backend = backend
         self.account = account
-        self.media_server = media_server
         self._listen = listen
+        self._media_server_factory = media_server_factory
+        """Imports it, which may take long. Raises `LocalProtocolError` where its extra is missing."""
 
     @asynccontextmanager
     async def serve(
@@ -153,7 +158,16 @@ class Host:
                     entropy=backend.entropy,
                     utc_at_zero=backend.utc_now() - dt.timedelta(seconds=backend.now()),
                 )
-                server = Server(base_url, Tokens(token), controller, self, tasks, web_url=web, address=(address, bound))
+                server = Server(
+                    base_url,
+                    Tokens(token),
+                    controller,
+                    self,
+                    tasks,
+                    await self._load_media(),
+                    web_url=web,
+                    address=(address, bound),
+                )
                 try:
                     await listener.start(server)
                     yield server
@@ -162,6 +176,13 @@ class Host:
                     await backend.shielded(server.aclose())
             finally:
                 listener.close()
+
+    async def _load_media(self) -> MediaServerFactory:
+        """Import the media server before anybody is served: nobody would be for as long as that takes."""
+        try:
+            return await self.backend.in_thread(self._media_server_factory)
+        except LocalProtocolError as error:
+            return _no_media(str(error))
 
 
 class Server:
@@ -174,6 +195,7 @@ class Server:
         controller: Controller,
         host: Host,
         tasks: Tasks,
+        media_server: MediaServerFactory,
         *,
         web_url: str,
         address: tuple[str, int],
@@ -194,6 +216,7 @@ class Server:
         self._alarm = Alarm(self._backend, tasks, self._deadline, self._advance)
         self._peers: dict[ConnectionId, Peer] = {}
         self._last = 0
+        self._make_media_server = media_server
         self._sfu: MediaServer | None = None
         self._closing = False
         self._closed = False
@@ -257,7 +280,7 @@ class Server:
         return written
 
     def _submit(self, command: SfuCommand) -> Iterator[MediaReport]:
-        """Hand it over; a media server that has died is a report, as one that fails is."""
+        """Hand it over; a media server that has died, or is not installed, is a report, as one that fails is."""
         try:
             self._media_server().submit(command)
         except MediaError as error:
@@ -284,7 +307,7 @@ class Server:
 
     def _media_server(self) -> MediaServer:
         if self._sfu is None:
-            self._sfu = self._host.media_server(self._sfu_report, loopback=is_local(self.base_url))
+            self._sfu = self._make_media_server(self._sfu_report, loopback=is_local(self.base_url))
             self._sfu.start()
         return self._sfu
 
@@ -327,6 +350,16 @@ def _reachable(address: str) -> str:
     """How to write the bound ``address`` in a URL; all addresses of this machine include that of itself."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - it is not bound here
     return f"[{address}]" if ":" in address else address
+
+
+def _no_media(reason: str) -> MediaServerFactory:
+    """In place of a media server that is not installed: all else is served, and who publishes is told."""
+
+    def refuse(report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
+        del report, loopback
+        raise MediaError(reason)
+
+    return refuse
 
 
 class _Inside:

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from m3asyncio.audio_output import AudioOutput
     from m3core import public
     from m3core.public import *  # noqa: F403 - the same list for both adapters
-    from m3trio.client import Account, join, run
+    from m3trio.client import Account, HttpPool, join, run
     from m3trio.server import serve
 
-    __all__ = ["Account", "AudioOutput", "join", "run", "serve", "sources"]
+    __all__ = ["Account", "AudioOutput", "HttpPool", "join", "run", "serve", "sources"]
     __all__ += public.__all__
 
 _OWN = {
     "Account": "trio:m3trio.client",
     "AudioOutput": "media:m3asyncio.audio_output",
+    "HttpPool": "trio:m3trio.client",
     "join": "trio:m3trio.client",
     "run": "trio:m3trio.client",
     "serve": "controller:m3trio.server",

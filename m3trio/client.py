@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trio import run as run
 
+from m3asyncio import http
 from m3core.client import account
 from m3core.client.joining import Door
 from m3trio.loop import BACKEND
@@ -14,3 +15,10 @@ join = Door(BACKEND).join
 class Account(account.Account):
     __doc__ = account.Account.__doc__
     backend = BACKEND
+
+
+class HttpPool(http.HttpPool):
+    __doc__ = http.HttpPool.__doc__
+
+    def __init__(self) -> None:
+        super().__init__(BACKEND)

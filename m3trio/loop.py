@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import trio
 
+from m3asyncio.http import HttpxTransport
 from m3asyncio.media_factory import media_factory
 from m3core.client.loop import Backend, Event, Portal
 from m3core.client.media import MediaFactory
 from m3core.client.transports import HttpTransport
-from m3trio.http import HttpxTransport
 from m3trio.websocket import TrioWebSocket, connector
 
 T = TypeVar("T")
@@ -146,7 +146,7 @@ class TrioBackend(Backend):
 
     def http(self, *, local: bool) -> HttpTransport:
         """httpx."""
-        return HttpxTransport(local=local)
+        return HttpxTransport(self, local=local)
 
     def media_factory(self) -> MediaFactory:
         """aiortc, in a thread of its own with a loop of its own."""

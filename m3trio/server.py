@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import trio
 
-from m3asyncio.media_factory import media_server
+from m3asyncio.media_factory import media_server_factory
 from m3core.client.loop import Tasks
 from m3core.io import ConnectionId
 from m3core.limits import CLOSE_TIMEOUT
@@ -134,4 +134,4 @@ async def _listen(tasks: Tasks, host: str, port: int) -> _Listener:
     return _Listener(tasks, await trio.open_tcp_listeners(port, host=host))
 
 
-serve = Host(BACKEND, Account, _listen, media_server).serve
+serve = Host(BACKEND, Account, _listen, media_server_factory).serve

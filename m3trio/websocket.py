@@ -6,7 +6,6 @@ or before a pong; the socket is closed whoever ended the conversation; a refusal
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, cast
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
 
+from m3asyncio.tls import shared_context
 from m3core.client.transports import WebSocketRefused, trouble
 from m3core.errors import TransportError
 from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
@@ -191,13 +191,14 @@ def connector(
 
 async def _stream(host: str, port: int | None, *, tls: bool) -> trio.abc.Stream:
     """A connection. Raises `TransportError`, with the reason if TLS is what fails."""
+    context = await shared_context(trio.to_thread.run_sync) if tls else None
     try:
         stream: trio.SocketStream = await trio.open_tcp_stream(host, port or (443 if tls else 80))
     except OSError as error:
         raise trouble("the WebSocket could not be opened", error) from None
-    if not tls:
+    if context is None:
         return stream
-    secure = trio.SSLStream(stream, ssl.create_default_context(), server_hostname=host, https_compatible=True)
+    secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     try:
         await secure.do_handshake()
     except BaseException as error:

@@ -48,9 +48,10 @@ class Account:
     """A user at a controller.
 
     ``tokens`` are those of the identity provider; a plain string is an access token. ``refresh`` gets fresh ones when
-    the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. Use it as
-    an async context manager, or close it with `aclose`. A controller in a private network gets no token
-    unless ``allow_private``, as links of `join` are refused; this machine is always good. Raises `LinkError`.
+    the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. ``http`` is
+    a transport of your own, which you close, as an `HttpPool`. Use it as an async context manager, or close it with
+    `aclose`. A controller in a private network gets no token unless ``allow_private``, as links of `join` are refused;
+    this machine is always good. Raises `LinkError`.
     """
 
     backend: ClassVar[Backend]

@@ -50,8 +50,9 @@ class Door:
         ``url`` is an invitation link; ``controller`` the controller's address where it cannot be told from the link.
         ``receive`` without `VIDEO` asks for streams without their video. Links into private networks are refused
         unless ``allow_private``; a ``controller`` that is named is trusted, and this machine always good. ``http`` and
-        ``connect`` are transports of your own (`m3core.client.transports`). ``observe`` is called with every event as
-        it happens, those before we are in the room included (`WaitingRoomEntered`); it must be quick, and not raise.
+        ``connect`` are transports of your own (`m3core.client.transports`), which you close; an `HttpPool` is for many
+        conferences. ``observe`` is called with every event as it happens, those before we are in the room included
+        (`WaitingRoomEntered`); it must be quick, and not raise.
 
         Raises `LinkError`, `ApiError`, `CallError`, `TransportError`.
         """

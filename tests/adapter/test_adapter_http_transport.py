@@ -11,6 +11,7 @@ from house import in_loop
 
 import m3asyncio as m3
 from m3asyncio.http import HttpxTransport
+from m3asyncio.loop import BACKEND
 from m3core.io import HttpRequest, RequestId
 from m3core.limits import MAX_HTTP_BODY
 from m3core.rest.link import is_local
@@ -52,7 +53,7 @@ async def answering(answer: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
 @in_loop
 async def test_answers_that_are_none(answer: bytes) -> None:
     async with answering(answer) as (base, _heads):
-        transport = HttpxTransport(local=True)
+        transport = HttpxTransport(BACKEND, local=True)
         with pytest.raises(m3.TransportError) as caught:
             await transport.request(HttpRequest(RequestId(1), "GET", base))
         assert "nope" not in str(caught.value)

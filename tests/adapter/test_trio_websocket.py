@@ -14,10 +14,11 @@ import trio.testing
 from trio_house import house, in_trio
 
 import m3trio as m3
+from m3asyncio.http import HttpxTransport
 from m3core.client.transports import WebSocketRefused
 from m3core.io import HttpRequest, RequestId
 from m3core.limits import MAX_HTTP_BODY, MAX_MESSAGE
-from m3trio.http import HttpxTransport
+from m3trio.loop import BACKEND
 from m3trio.websocket import TrioWebSocket, connector
 
 PROTOCOLS = ("ticket#" + "T" * 64, "k3k-signaling-json-v1.0")
@@ -306,7 +307,7 @@ async def test_answers_that_are_none(answer: bytes) -> None:
             return
 
     async with listening(script) as (address, _):
-        transport = HttpxTransport(local=True)
+        transport = HttpxTransport(BACKEND, local=True)
         with pytest.raises(m3.TransportError):
             await transport.request(HttpRequest(RequestId(1), "GET", f"http://{address}"))
         await transport.aclose()

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import codec, fanout, sdp, start
+from benchmarks import codec, fanout, joins, sdp, start
 from benchmarks.timing import Comparison, Delay, compare, delay
 
 
-@pytest.mark.parametrize("run", [codec.run, sdp.run, fanout.run])
+@pytest.mark.parametrize("run", [codec.run, sdp.run, fanout.run, joins.run])
 def test_it_runs(run: Callable[[int], tuple[Comparison, ...]]) -> None:
     comparisons = run(1)
     assert any(each.target is not None for each in comparisons)
@@ -45,7 +45,7 @@ def test_promises_decide_the_exit_code(
     ratio: float, code: int, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = (Comparison("x", "y", ratio, 2.0), Comparison("z", "y", 0.1))
-    for module in (codec, sdp, fanout, start):
+    for module in (codec, sdp, fanout, joins, start):
         monkeypatch.setattr(module, "run", lambda rounds, module=module: found if module is sdp else ())
     assert command.main([]) == code
     assert capsys.readouterr().out.splitlines()[1].split() == ["x", "y", f"{ratio:.2f}", "2.0", word]

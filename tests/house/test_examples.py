@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import re
 import subprocess
 import sys
+import textwrap
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 from extent import LEVELS
 from patience import PATIENCE
@@ -109,6 +113,26 @@ def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, level:
         1,
         "m3core.errors.ConferenceEnded: the conference ended: kicked",
     )
+
+
+@pytest.mark.parametrize("adapter", ["m3asyncio", "m3trio"])
+def test_the_readme_shares_connections_on_both_loops(adapter: str) -> None:
+    (block,) = (each for each in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "HttpPool" in each)
+    names: dict[str, Any] = {"m3": importlib.import_module(adapter)}
+    exec(f"async def share(red, blue):\n{textwrap.indent(block, '    ')}", names)
+
+    async def main() -> str:
+        async with names["m3"].serve() as server, server.account() as account:
+            red, blue = await account.create_meeting(title="Red"), await account.create_meeting(title="Blue")
+            async with (
+                red.start(display_name="Olga"),
+                blue.start(display_name="Olga") as owner,
+                owner.events(ChatMessage) as said,
+            ):
+                await names["share"](await red.invite(), await blue.invite())
+                return str((await anext(said)).content)
+
+    assert anyio.run(main, backend=adapter.removeprefix("m3")) == "1 others are in the red meeting"
 
 
 @pytest.mark.soak

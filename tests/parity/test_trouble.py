@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import socket
-import ssl
-import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
-from ipaddress import IPv4Address
 from pathlib import Path
 from types import ModuleType
 
 import anyio
 import pytest
 import trio.testing
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from patience import PATIENCE
 from places import ADAPTERS, BACKENDS, ServedPlace, served
+from tls_places import listening, tls
 
 from m3asyncio import sources
 from m3core.client.transports import HttpTransport
@@ -71,58 +63,6 @@ async def join(m3: ModuleType, link: str, **more: object) -> None:
 
 
 # -- TLS ---
-def certificate(folder: Path) -> Path:
-    """A certificate that nobody signed, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
-    now = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "nobody.pem"
-    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    path.write_bytes(key.private_bytes(*form) + signed.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
-@contextmanager
-def listening(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server in a thread that treats each connection so; its port."""
-
-    def serve() -> None:
-        while True:
-            stream, _ = listener.accept()
-            with stream, suppress(OSError):
-                if not stream.recv(1, socket.MSG_PEEK):
-                    return
-                answer(stream)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield port
-        socket.create_connection(("127.0.0.1", port)).close()
-        thread.join()
-
-
-@contextmanager
-def tls(folder: Path) -> Iterator[int]:
-    """A TLS server that nobody should trust; its port."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate(folder))
-    with listening(lambda stream: context.wrap_socket(stream, server_side=True).close()) as port:
-        yield port
-
-
 def test_a_certificate_that_nobody_signed(loop: str, m3: ModuleType, tmp_path: Path) -> None:
     async def scenario() -> None:
         with tls(tmp_path) as port:

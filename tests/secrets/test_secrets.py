@@ -23,6 +23,7 @@ from patience import PATIENCE
 
 import m3asyncio as m3
 from m3asyncio.http import HttpxTransport
+from m3asyncio.loop import BACKEND
 from m3asyncio.websocket import LibraryWebSocket, connect_websocket
 from m3core.client.transports import WebSocket
 from m3core.conference.entrance import GuestEntrance
@@ -72,7 +73,7 @@ class Transport(HttpxTransport):
     """HTTP that tells the witness."""
 
     def __init__(self, witness: Witness) -> None:
-        super().__init__(local=True)
+        super().__init__(BACKEND, local=True)
         self.witness = witness
 
     async def request(self, request: HttpRequest) -> HttpResponse:

@@ -1,0 +1,61 @@
+"""Joining and leaving over HTTP and WebSocket on this machine, against a TLS context for each conference.
+
+CPU and sockets of both ends, in one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack, aclosing
+
+import httpx
+
+import m3asyncio as m3
+from benchmarks.timing import Comparison, compare
+from m3asyncio.http import HttpxTransport
+from m3asyncio.loop import BACKEND
+from m3core.client.transports import HttpTransport
+
+
+class _Separate(HttpxTransport):
+    """HTTP as httpx does it: each client reads the certificates of all authorities."""
+
+    def __init__(self) -> None:
+        super().__init__(BACKEND, local=True)
+        self._clients[True, False] = httpx.AsyncClient(trust_env=False)
+
+
+async def _visit(link: str, http: HttpTransport | None) -> None:
+    async with m3.join(link, display_name="Ada", http=http):
+        pass
+
+
+async def _separately(link: str) -> None:
+    async with aclosing(_Separate()) as http:
+        await _visit(link, http)
+
+
+async def _begin(stack: AsyncExitStack) -> tuple[str, m3.HttpPool]:
+    """A server: an invitation; and a pool of connections to it."""
+    server = await stack.enter_async_context(m3.serve())
+    async with server.account() as account:
+        link = await (await account.create_meeting(title="Benchmark")).invite()
+    return link, await stack.enter_async_context(m3.HttpPool())
+
+
+def run(rounds: int = 31) -> tuple[Comparison, ...]:
+    """All comparisons; who does not get in raises."""
+    stack = AsyncExitStack()
+    with asyncio.Runner() as runner:
+        link, pool = runner.run(_begin(stack))
+        plain: Callable[[], None] = lambda: runner.run(_visit(link, None))  # noqa: E731
+        pooled: Callable[[], None] = lambda: runner.run(_visit(link, pool))  # noqa: E731
+        separate: Callable[[], None] = lambda: runner.run(_separately(link))  # noqa: E731
+        try:
+            return (
+                compare("join and leave", plain, "a TLS context for each", separate, rounds=rounds, target=2.0),
+                compare("join and leave by a pool", pooled, "a TLS context for each", separate, rounds=rounds),
+            )
+        finally:
+            runner.run(stack.aclose())
