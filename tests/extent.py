@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, TypeVar
 
 from hypothesis import settings
 
-from m3core.controller.features import FeatureLevel
-
+T = TypeVar("T")
 WHOLE: Final = settings.get_current_profile_name() == "soak"
-
-
-LEVELS: Final = tuple(FeatureLevel) if WHOLE else (FeatureLevel.CAPTURE, tuple(FeatureLevel)[-1])
-"""The feature levels at which whole programs are run: all in `make soak`, else the first and the newest."""
 
 
 def extent(*, whole: int, part: int) -> int:
     """How much of something to do in this run."""
     return whole if WHOLE else part
+
+
+def cases(all_of_them: Iterable[T], *, part: int) -> tuple[T, ...]:
+    """Which cases to run, for `parametrize`: the first ones here, where each is a program of its own, or all."""
+    return tuple(all_of_them)[: None if WHOLE else part]

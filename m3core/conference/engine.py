@@ -276,9 +276,7 @@ class Conference(Streaming):
     def _begin_joined(self, now: float) -> Participant:
         self._begin(now)
         if self.phase is Phase.RECONNECTING:
-            raise LocalProtocolError(
-                "the connection was lost, and is being made anew: try again after the event Resumed"
-            )
+            raise LocalProtocolError("reconnecting: the connection was lost; try again after the event `Resumed`")
         if self.phase is not Phase.JOINED or self.own is None:
             raise LocalProtocolError(f"not in the room (phase: {self.phase.value})")
         return self.own

@@ -16,7 +16,7 @@ import av
 import numpy as np
 import pytest
 from cli_helpers import ESCAPE, M3, m3, run
-from extent import LEVELS
+from extent import cases
 from PIL import Image
 
 from m3asyncio.cli.demo_picture import CAPTION, CELL, GAP, HEAD, LABEL, MARGIN
@@ -79,7 +79,7 @@ def senders_in(picture: Image.Image) -> dict[int, set[tuple[int, ...]]]:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", cases(FeatureLevel, part=1))
 def test_a_demo_is_held_at_every_level(tmp_path: Path, level: FeatureLevel) -> None:
     check_result(m3(tmp_path, *DEMO, "--no-picture", "--feature-level", level.value))
 
@@ -109,8 +109,10 @@ def test_a_demo_says_shows_and_draws_what_happened(tmp_path: Path) -> None:
             assert list(counters) == sorted(set(counters)), "from left to right, the frame counter increases"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
-    ("loop", "where"), [("trio", "Ada on trio, Bob on trio"), ("both", "Ada on asyncio, Bob on trio")]
+    ("loop", "where"),
+    cases([("both", "Ada on asyncio, Bob on trio"), ("trio", "Ada on trio, Bob on trio")], part=1),
 )
 def test_a_demo_on_other_loops_tells_the_same(tmp_path: Path, loop: str, where: str) -> None:
     process = m3(tmp_path, *DEMO, "--no-picture", "--loop", loop)

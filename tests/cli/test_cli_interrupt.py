@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from cli_helpers import M3, environment
 from cli_processes import m3
+from extent import cases
 from patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -52,9 +53,13 @@ def interrupted(command: tuple[str, ...], where: Path, until: str, number: signa
     return process.returncode, "".join(printed) + rest
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("number", "loop"),
-    [(signal.SIGINT, "asyncio"), (signal.SIGTERM, "trio"), (signal.SIGHUP, "asyncio"), (signal.SIGINT, "both")],
+    cases(
+        [(signal.SIGINT, "both"), (signal.SIGTERM, "trio"), (signal.SIGHUP, "asyncio"), (signal.SIGINT, "asyncio")],
+        part=2,
+    ),
 )
 def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.Signals, loop: str) -> None:
     command = (*M3, "demo", "--seconds", "30", "--loop", loop)
@@ -64,8 +69,11 @@ def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.
         assert word not in printed
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "trio"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("number", "loop"),
+    cases(zip([signal.SIGTERM, signal.SIGHUP] * 2, ["asyncio", "trio", "trio", "asyncio"], strict=True), part=2),
+)
 def test_a_signal_makes_participant_and_server_leave(tmp_path: Path, number: signal.Signals, loop: str) -> None:
     with m3(tmp_path, "serve", "--json", "--loop", loop) as serve:
         link = serve.event("serving")["invitation"]

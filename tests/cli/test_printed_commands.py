@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from cli_helpers import ROOT
 from cli_processes import Command, m3
+from extent import cases
 
 from m3asyncio.cli.options import build_parser, parse
 from m3asyncio.cli.serve import join_line
@@ -57,8 +58,18 @@ def joins(line: str, folder: Path, shell: str, name: str, **more: str) -> None:
         assert joined.interrupt()[0] == 0
 
 
-@pytest.mark.parametrize("web", [(), ("--web-url", WEB), ("--web-url", "http://localhost:3000/")], ids=str)
-@pytest.mark.parametrize("proxy", [(), ("--public-url", "http://localhost:PORT/")], ids=str)
+WEBS = ((), ("--web-url", "http://localhost:3000/"), ("--web-url", WEB))
+PROXY = ("--public-url", "http://localhost:PORT/")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("web", "proxy"),
+    cases(
+        [(WEBS[0], ()), (WEBS[1], PROXY), *((web, ()) for web in WEBS[1:]), (WEBS[0], PROXY), (WEBS[2], PROXY)], part=2
+    ),
+    ids=str,
+)
 def test_lines_that_serve_prints(tmp_path: Path, shell: str, web: tuple[str, ...], proxy: tuple[str, ...]) -> None:
     port = free_port()
     proxy = tuple(word.replace("PORT", str(port)) for word in proxy)
@@ -155,7 +166,8 @@ def test_examples_of_the_helps_are_right(command: str, monkeypatch: pytest.Monke
         assert parse(words[1:]).command == command
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.soak
+@pytest.mark.parametrize("number", cases(range(len(examples("serve"))), part=2))
 def test_examples_of_serve_serve(tmp_path: Path, shell: str, number: int) -> None:
     line = examples("serve")[number].replace("8080", str(free_port()))
     with typed(line, tmp_path, shell) as serve:
@@ -164,17 +176,18 @@ def test_examples_of_serve_serve(tmp_path: Path, shell: str, number: int) -> Non
         assert serve.interrupt()[0] == 0
 
 
-def test_examples_of_join_join(tmp_path: Path, shell: str) -> None:
+@pytest.mark.soak
+@pytest.mark.parametrize("number", cases(range(len(examples("join"))), part=2))
+def test_examples_of_join_join(tmp_path: Path, shell: str, number: int) -> None:
     port = free_port()
     with m3(tmp_path, "serve", "--port", str(port), "--json", M3_TOKEN="sesame") as serve:
         link = serve.event("serving")["invitation"]
-        for example in examples("join"):
-            line = example.partition("|")[0].replace("8080", str(port)).replace("slides.mp4", "pattern")
-            line = re.sub(r"http://\S+/invite/\S+|URL", link, line)
-            assert "slides" not in line
-            with typed(line, tmp_path, shell) as joined:
-                joined.until(lambda text: "you joined" in text or "conference_joined" in text)
-                assert joined.interrupt()[0] == 0
+        line = examples("join")[number].partition("|")[0].replace("8080", str(port)).replace("slides.mp4", "pattern")
+        line = re.sub(r"http://\S+/invite/\S+|URL", link, line)
+        assert "slides" not in line
+        with typed(line, tmp_path, shell) as joined:
+            joined.until(lambda text: "you joined" in text or "conference_joined" in text)
+            assert joined.interrupt()[0] == 0
 
 
 def test_the_conference_of_the_docs(tmp_path: Path, shell: str) -> None:

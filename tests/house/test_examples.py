@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 import pytest
-from extent import LEVELS
+from extent import cases
 from patience import PATIENCE
 
 import m3asyncio as m3
@@ -70,7 +70,7 @@ def test_signaling_only() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", cases(reversed(FeatureLevel), part=1))
 def test_watch(level: FeatureLevel) -> None:
     async def main() -> tuple[str, tuple[int | None, str]]:
         async with serve(level) as server, server.account() as account:
@@ -89,7 +89,7 @@ FIRST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", cases(reversed(FeatureLevel), part=1))
 @pytest.mark.parametrize("adapter", ["m3asyncio", "m3trio"])
 def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, level: FeatureLevel, tmp_path: Path) -> None:
     """One import is all that changes. The program goes on until it is stopped: its conference ends here."""
@@ -136,7 +136,7 @@ def test_the_readme_shares_connections_on_both_loops(adapter: str) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", cases(reversed(FeatureLevel), part=1))
 @pytest.mark.skipif(os.name != "posix", reason="a shell script")
 def test_a_shell_script_is_a_bot(level: FeatureLevel) -> None:
     async def main() -> tuple[int | None, str, list[str]]:
