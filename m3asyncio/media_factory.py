@@ -21,11 +21,15 @@ def media_factory() -> MediaFactory:
 
 
 def media_server_factory() -> MediaServerFactory:
-    """`m3asyncio.sfu.EmbeddedSfu`. Raises `LocalProtocolError` without the extra."""
+    """`m3asyncio.sfu.EmbeddedSfu`, imported and warmed up. Raises `LocalProtocolError` without the extra.
+
+    Blocks for most of a second; for a thread that has no event loop.
+    """
     try:
-        from m3asyncio.sfu import EmbeddedSfu
+        from m3asyncio.sfu import EmbeddedSfu, warm_up
     except ImportError as error:
         raise _missing(error) from None
+    warm_up()
     return EmbeddedSfu
 
 

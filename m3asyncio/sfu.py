@@ -8,14 +8,15 @@ packets are passed through (measured: 5 % of a core for 4 subscribers); without 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import re
 from functools import partial
 from typing import Final
 
-from aiortc import MediaStreamTrack
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
 
 from m3asyncio import aiortc_private
-from m3asyncio.peers import Connection, PeerHost, Report, prefer_codecs
+from m3asyncio.peers import CODECS, Connection, PeerHost, Report, prefer_codecs
 from m3asyncio.sfu_streams import RelaySource, RelayTrack
 from m3core.controller.sfu import (
     AcceptPublisher,
@@ -53,6 +54,23 @@ ROOM_BASE: Final = 1_000_000_000_000
 _UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 _KIND: Final = re.compile(r"^m=(audio|video) ", re.MULTILINE)
 _VIDEO_SECTION: Final = re.compile(r"^m=video [^\r\n]*\r\n(?:i=[^\r\n]*\r\n)?(?:c=[^\r\n]*\r\n)?", re.MULTILINE)
+
+
+def warm_up() -> None:
+    """Pay what the first peer connection costs more than all others: modules that are imported late, a certificate.
+
+    Blocks for 30 ms; for a thread that has no event loop.
+    """
+
+    async def offer() -> None:
+        pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        for kind in CODECS:
+            prefer_codecs(pc.addTransceiver(kind))
+        await pc.createOffer()
+        await pc.close()
+
+    asyncio.run(offer())
+    importlib.import_module("cryptography.hazmat.primitives.serialization")  # by pyOpenSSL, at the first handshake
 
 
 class _Publisher:

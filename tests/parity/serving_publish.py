@@ -1,6 +1,7 @@
 """A process that serves, and in which somebody publishes for the first time: ``LOOP``.
 
-Prints as JSON whether media is there once it serves, and what the thread of the event loop imports from then on.
+Prints as JSON whether media is there once it serves, what the thread of the event loop imports from then on, and which
+modules of aiortc and below it any thread does.
 """
 
 from __future__ import annotations
@@ -31,17 +32,26 @@ class Watcher:
         return None
 
 
+def modules() -> set[str]:
+    """What is imported of the libraries that make peer connections."""
+    return {
+        name for name in sys.modules if name.startswith(("aiortc", "aioice", "cryptography", "OpenSSL", "pylibsrtp"))
+    }
+
+
 async def main(loop: str) -> None:
     m3 = ADAPTERS[loop]
     assert "aiortc" not in sys.modules
     async with m3.serve() as server, server.account() as account:
         loaded = "m3asyncio.sfu" in sys.modules and "aiortc" in sys.modules
+        below = modules()
         meeting = await account.create_meeting(title="Media")
         async with meeting.start(display_name="Olga") as owner:
             tone, watcher = m3.sources.tone(), Watcher()
             sys.meta_path.insert(0, watcher)
             await owner.publish(audio=tone)
-    print(json.dumps([loaded, watcher.names]))
+        late = modules() - below
+    print(json.dumps([loaded, watcher.names, sorted(late)]))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def test_the_first_to_publish_waits_for_no_import(loop: str) -> None:
     process = subprocess.run(
         [sys.executable, str(FOLDER / "serving_publish.py"), loop], stdout=subprocess.PIPE, timeout=PATIENCE, check=True
     )
-    assert json.loads(process.stdout) == [True, []]
+    assert json.loads(process.stdout) == [True, [], []]
 
 
 @each_loop
