@@ -180,7 +180,7 @@ class Api:
             avatar_url=user.avatar_url,
             dashboard_theme="system",
             conference_theme="system",
-            language="",
+            language="en",
         )
         return GET_ME.response(me)
 

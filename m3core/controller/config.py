@@ -75,8 +75,8 @@ class ControllerConfig:
     """Settings of one controller. ``web_url`` is where its invitation links lead."""
 
     web_url: str
-    issuer: str = ""
-    """Of the identity provider, for `GET /auth/login`; empty where tokens are handed out otherwise."""
+    issuer: str = "https://login.m3.invalid"
+    """Of the identity provider, for `GET /auth/login`; a URL that leads nowhere where tokens come from elsewhere."""
     screen_needs_permission: bool = False
     """Whether guests and users need a moderator's grant to share the screen (media.md § 3)."""
     open_rooms: bool = False

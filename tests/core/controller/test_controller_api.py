@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -197,6 +198,16 @@ def test_later_servers_tell_whether_a_password_is_needed() -> None:
         room, code = rest.room(password=password)
         verified = json.loads(rest.ask("POST", "/invite/verify", {"invite_code": code}).body)
         assert verified == {"room_id": room, "password_required": password is not None}
+
+
+def test_made_up_values_pass_strict_validators() -> None:
+    """Strangers check addresses, URLs and languages before they go on (media.md § 10 row 18)."""
+    rest = Rest(ControllerConfig(web_url="https://meet.example"))
+    url = json.loads(rest.ask("GET", "/auth/login").body)["oidc"]["url"]
+    assert re.fullmatch(r"https://[a-z0-9-]+(\.[a-z0-9-]+)+", url)
+    rest.room()
+    me = json.loads(rest.owner("GET", "/users/me").body)
+    assert re.fullmatch(r"[a-z]{2}(-[A-Z]{2})?", me["language"])
 
 
 TARGET = {
