@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ settings.register_profile("test", deadline=None, derandomize=True, suppress_heal
 # `make soak`: see tests/extent.py.
 settings.register_profile("soak", settings.get_profile("test"), max_examples=2_000)
 settings.load_profile("test")
+
+# A shell ignores Ctrl-C for what it starts in the background (`make test &` in a script), for all of its children, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _POOLS = ("asyncio_", "Trio thread", "AnyIO worker thread")
 """Idle threads of the loops' own pools end by themselves."""
