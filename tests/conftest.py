@@ -20,9 +20,12 @@ settings.register_profile("test", deadline=None, derandomize=True, suppress_heal
 settings.register_profile("soak", settings.get_profile("test"), max_examples=2_000)
 settings.load_profile("test")
 
-# A shell ignores Ctrl-C for what it starts in the background (`make test &` in a script), for all of its children, too.
+# A shell ignores Ctrl-C for what it starts in the background (`make test &` in a script), and nohup the end of a
+# terminal. Children inherit that, but not handlers: the commands of the tests are to hear both.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 _POOLS = ("asyncio_", "Trio thread", "AnyIO worker thread")
 """Idle threads of the loops' own pools end by themselves."""
