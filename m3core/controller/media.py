@@ -102,8 +102,10 @@ class MediaModule(Module):
         if participant.publishers.get(publisher.key.media_session_type) is not publisher:
             return  # it was ended before its turn came
         self._streams.perform(participant, publisher, steps)
-        if publisher.state is None and not self._moderation.may_speak(participant):
-            self._streams.relay(publisher, audio=False, video=True)  # nobody is to hear it before it is announced
+        # Nobody is to hear it before it is announced; what was said of it while it waited counts now.
+        state = publisher.state or StreamState(audio=self._moderation.may_speak(participant), video=True)
+        if not publisher.answered and not (state.audio and state.video):
+            self._streams.relay(publisher, state)
 
     def _announce(self, participant: Participant, command: media.PublishComplete | media.UpdateMediaSession) -> None:
         """`publish_complete` and `update_media_session`; the latter changes only what was announced.

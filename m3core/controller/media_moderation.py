@@ -15,6 +15,7 @@ from m3core.controller.surroundings import Surroundings
 from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages import Command, media
 from m3core.messages.media import ForceMute, ForceMuteType, MediaErrorCode
+from m3core.messages.participants import StreamState
 from m3core.values import MediaSessionType, ParticipantId
 
 
@@ -94,7 +95,7 @@ class MediaModeration:
     def _silence(self, participant: Participant) -> None:
         for publisher in participant.publishers.values():
             if publisher.state is None:
-                self._streams.relay(publisher, audio=False, video=True)
+                self._streams.relay(publisher, StreamState(audio=False, video=True))
             elif publisher.state.audio:
                 self._streams.change(participant, publisher, evolve(publisher.state, audio=False))
 

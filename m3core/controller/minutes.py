@@ -38,6 +38,9 @@ class _PadSession:
 class MinutesModule(Module):
     """Handles the commands of moderators, and lets everybody read. A subclass for each name of the namespace."""
 
+    _SELECT: ClassVar[type[minutes.SelectWriter]]
+    _DESELECT: ClassVar[type[minutes.DeselectWriter]]
+    _GENERATE_PDF: ClassVar[type[minutes.GeneratePdf]]
     _READ_URL: ClassVar[type[minutes.ReadUrl]]
     _WRITE_URL: ClassVar[type[minutes.WriteUrl]]
     _ERROR: ClassVar[type[minutes.Error]]
@@ -45,6 +48,11 @@ class MinutesModule(Module):
     def __init__(self, around: Surroundings, pads: Pads) -> None:
         super().__init__(around)
         self._pads = pads
+        self._handlers = {
+            self._SELECT: self._select,
+            self._DESELECT: self._deselect,
+            self._GENERATE_PDF: lambda sender, _: self._generate_pdf(sender),
+        }
 
     def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> minutes.PeerData | None:
         """Whether the participant may only read, if it has a session."""
@@ -130,31 +138,21 @@ class ProtocolModule(MinutesModule):
     """As they are called up to 0.15."""
 
     NAMESPACE = "protocol"
+    _SELECT = protocol.SelectWriter
+    _DESELECT = protocol.DeselectWriter
+    _GENERATE_PDF = protocol.GeneratePdf
     _READ_URL = protocol.ReadUrl
     _WRITE_URL = protocol.WriteUrl
     _ERROR = protocol.Error
-
-    def __init__(self, around: Surroundings, pads: Pads) -> None:
-        super().__init__(around, pads)
-        self._handlers = {
-            protocol.SelectWriter: self._select,
-            protocol.DeselectWriter: self._deselect,
-            protocol.GeneratePdf: lambda sender, _: self._generate_pdf(sender),
-        }
 
 
 class MeetingNotesModule(MinutesModule):
     """As they are called since 0.16."""
 
     NAMESPACE = "meeting_notes"
+    _SELECT = meeting_notes.SelectWriter
+    _DESELECT = meeting_notes.DeselectWriter
+    _GENERATE_PDF = meeting_notes.GeneratePdf
     _READ_URL = meeting_notes.ReadUrl
     _WRITE_URL = meeting_notes.WriteUrl
     _ERROR = meeting_notes.Error
-
-    def __init__(self, around: Surroundings, pads: Pads) -> None:
-        super().__init__(around, pads)
-        self._handlers = {
-            meeting_notes.SelectWriter: self._select,
-            meeting_notes.DeselectWriter: self._deselect,
-            meeting_notes.GeneratePdf: lambda sender, _: self._generate_pdf(sender),
-        }

@@ -65,15 +65,16 @@ class Streams:
     def change(self, participant: Participant, publisher: Publisher, state: StreamState) -> None:
         """A stream is announced, or is in another state from now on: relay what that says, and tell the others."""
         if state != publisher.state:
-            self.relay(publisher, audio=state.audio, video=state.video)
+            self.relay(publisher, state)
         publisher.state = state
         self._around.announce(participant)
         if not state.audio:
             self.silence(participant, publisher)
 
-    def relay(self, publisher: Publisher, *, audio: bool, video: bool) -> None:
-        """Relay, or stop relaying, what a publisher sends."""
-        self._around.command_sfu(publisher.peer, RelayPublisher(audio=audio, video=video))
+    def relay(self, publisher: Publisher, state: StreamState) -> None:
+        """Relay, or stop relaying, what a publisher sends. Of one whose offer waits the media server knows nothing."""
+        if publisher.answered or publisher.awaited is not None:
+            self._around.command_sfu(publisher.peer, RelayPublisher(audio=state.audio, video=state.video))
 
     def silence(self, participant: Participant, publisher: Publisher) -> None:
         """A stream stopped talking, was muted or is gone: a silent screen does not stop who talks by the camera."""

@@ -9,7 +9,8 @@ import hypothesis.strategies as st
 from hypothesis import given
 from stage import K3K, OPENTALK, Line, Stage
 
-from m3core.controller.sfu import AcceptPublisher
+from m3core.controller.features import NEWEST
+from m3core.controller.sfu import AcceptPublisher, RelayPublisher
 from m3core.limits import STREAM_TOLD_TIMEOUT
 from m3core.testing.descriptions import make_answer, make_offer
 
@@ -187,6 +188,24 @@ def test_its_own_stream_waits_for_its_turn() -> None:
     line.say("media", "unpublish", media_session_type="screen")
     configure(line, bob)
     assert offers(stage) == before + 1  # it was given up before its turn came
+    stage.settle()
+
+
+def test_who_may_not_speak_is_not_heard_when_its_turn_comes() -> None:
+    """A media server that is told of a stream before its offer ends the stream: it knows no such publisher."""
+    stage = Stage(NEWEST)
+    (ada,) = stage.joined("Ada")
+    publish(ada)
+    line = mustang(stage)
+    offer(line)
+    before = len(stage.sfu.commands)
+    ada.say("media", "moderator_enable_force_mute", allow_list=[ada.id])
+    state(line, "publish_complete", "video", audio=True, video=True)
+    assert len(stage.sfu.commands) == before
+    stage.sleep(STREAM_TOLD_TIMEOUT)
+    accepted, relayed, *_ = (command.operation for command in stage.sfu.commands[before:])
+    assert isinstance(accepted, AcceptPublisher)
+    assert relayed == RelayPublisher(audio=False, video=True)
     stage.settle()
 
 
