@@ -122,6 +122,7 @@ class MediaModeration:
             screen = target.publishers.get(MediaSessionType.SCREEN)
             if not granted and screen is not None and not target.is_moderator:
                 self._streams.tell_down(target, screen.key)
-                self._streams.end_publisher(target, screen)
+                self._streams.end_publisher(target, screen, stopped=True)
                 self._streams.silence(target, screen)
-            self._around.announce(target)
+            else:
+                self._around.announce(target)

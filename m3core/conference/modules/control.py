@@ -19,14 +19,15 @@ from m3core.conference.events import (
     Resumed,
     RoleChanged,
     RoomChanged,
+    StreamStarted,
     StreamStopped,
 )
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rule, Rules, Someone, T, id_of, rule
-from m3core.errors import CallRefused, MediaError, RemoteProtocolError, UnsupportedServer
+from m3core.errors import CallRefused, RemoteProtocolError, UnsupportedServer
 from m3core.messages import Command, Event, control
 from m3core.messages.room import EventInfo, RoomInfo, Tariff
 from m3core.signaling import State
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, ParticipationKind, Role, Timestamp
+from m3core.values import MediaSessionKey, ParticipantId, ParticipationKind, Role, Timestamp
 
 _HANDS = (control.RaiseHand, control.LowerHand)
 _JOIN_ERRORS = frozenset({"invalid_username", "invalid_json"})
@@ -170,11 +171,12 @@ class ControlModule(ClientModule[ControlState]):
         for module in conference.modules.all:
             self._notify(*module.present_events())
         conference.publications.renew(own, conference.now)
-        conference.subscriptions.renew(conference.roster.publishes, conference.now)
+        conference.subscriptions.renew(conference.roster.publishes, may_return=lambda _: False)
 
     def _resumed(self, previous: Participant, own: Participant, event: control.JoinSuccess) -> None:
         """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
         conference = self._conference
+        before = dict(conference.roster.participants)
         changes = conference.roster.resume(event.participants)
         missed = self._enter_modules(event)
         conference.life.entered()
@@ -189,7 +191,15 @@ class ControlModule(ClientModule[ControlState]):
         )
         self._notify(*missed)
         conference.publications.renew(own, conference.now)
-        conference.subscriptions.renew(conference.roster.publishes, conference.now)
+
+        def may_return(publisher: ParticipantId) -> bool:
+            # Who was in the room all the time has stopped the stream; who is not, or came anew, may be on the way back.
+            then, now = before.get(publisher), conference.roster.participants.get(publisher)
+            stayed = then is not None and now is not None and now.is_here and now.joined_at == then.joined_at
+            return not (stayed and now is not None and now.joined_at is not None)
+
+        conference.subscriptions.expect_publishers()
+        conference.subscriptions.renew(conference.roster.publishes, may_return)
 
     def _enter_modules(self, event: control.JoinSuccess) -> list[ConferenceEvent]:
         """What `join_success` tells each module; gives what was missed, if we were here before."""
@@ -204,11 +214,14 @@ class ControlModule(ClientModule[ControlState]):
         return missed
 
     def _put(self, event: control.Joined | control.Update) -> None:
+        subscriptions = self._conference.subscriptions
         events = self._conference.roster.put(event)
         self._notify(*events)
         for change in events:
             if isinstance(change, StreamStopped):
-                self._publisher_stopped(MediaSessionKey(change.participant.id, change.media_session_type))
+                subscriptions.unannounced(MediaSessionKey(change.participant.id, change.media_session_type))
+            elif isinstance(change, StreamStarted):
+                subscriptions.announced(MediaSessionKey(change.participant.id, change.media_session_type))
             elif isinstance(change, ParticipantLeft):
                 self._gone(change.participant.id)
 
@@ -217,15 +230,9 @@ class ControlModule(ClientModule[ControlState]):
         self._gone(event.id)
 
     def _gone(self, participant_id: ParticipantId) -> None:
-        for kind in MediaSessionType:
-            self._publisher_stopped(MediaSessionKey(participant_id, kind))
+        self._conference.subscriptions.publisher_left(participant_id)
         for module in self._conference.modules.all:
             module.participant_left(participant_id)
-
-    def _publisher_stopped(self, key: MediaSessionKey) -> None:
-        session = self._conference.subscriptions.get(key)
-        if session is not None:
-            self._conference.subscriptions.stop(session, MediaError("the publisher stopped the stream"))
 
     def _role_updated(self, event: control.RoleUpdated) -> None:
         self._conference.own = own = evolve(self._own(), role=event.new_role)
