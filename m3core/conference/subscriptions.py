@@ -1,7 +1,8 @@
 """The streams that we receive (media.md § 4.4).
 
 There is no unsubscribe on the wire: a subscription that nobody wants is parked (`configure {video: false}`) and woken
-by the next subscribe. It ends when its publisher stops or leaves.
+by the next subscribe. It ends when its publisher stops or leaves. After a break or a loss the publisher may be away for
+a while, and the subscription waits.
 """
 
 from __future__ import annotations
