@@ -102,6 +102,10 @@ class Socket:
             self._protocol.send_ping(b"heartbeat")
             self._flush()
 
+    def babble(self) -> None:
+        """What is no frame."""
+        self._writer.write(b"\xff" * 8)
+
     def close(self, code: int) -> None:
         """The close frame."""
         if self._protocol.state is State.OPEN:

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-import anyio
 import pytest
 from manners import Controller, Manners, Sfu, controller
-from patience import PATIENCE
-from stranger_place import LOOPS
+from manners_clients import ADAPTERS, BACKENDS, each_loop, run
 
-import m3asyncio
-import m3trio
 from m3asyncio import sources
-from m3asyncio.loop import BACKEND as ASYNCIO
 from m3core.client.joining import Door
 from m3core.testing.stage import StagedBackend
-from m3trio.loop import BACKEND as TRIO
 
-ADAPTERS = {"asyncio": m3asyncio, "trio": m3trio}
-BACKENDS = {"asyncio": ASYNCIO, "trio": TRIO}
-each_loop = pytest.mark.parametrize("loop", LOOPS)
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
-
-
-def run(loop: str, scenario: Callable[[], Awaitable[None]]) -> None:
-    async def main() -> None:
-        with anyio.fail_after(PATIENCE):
-            await scenario()
-
-    anyio.run(main, backend=loop)
 
 
 @each_loop
