@@ -78,17 +78,19 @@ class Subscriptions(MediaSessions):
         super().suspend()
 
     def renew(
-        self, is_published: Callable[[MediaSessionKey], bool], may_return: Callable[[ParticipantId], bool]
+        self, is_published: Callable[[MediaSessionKey], bool], patience: Callable[[MediaSessionKey], float]
     ) -> None:
         """We are in the room again: subscribe again to what is still published.
 
-        What was lost on both sides is not published yet: those whose publishers ``may_return`` wait for them.
+        What was lost on both sides is not published yet: ``patience`` says how long to wait for it, if at all.
         """
+        now = self._around.now
         for session in self.all():
             if is_published(session.key):
                 self._renew(session)
-            elif may_return(session.key.participant_id):
-                self._wait(session, MediaError("the publisher did not come back"), session.returns_until)
+            elif (seconds := patience(session.key)) > 0:
+                reason = STOPPED if seconds < PUBLISHER_RETURN else "the publisher did not come back"
+                self._wait(session, MediaError(reason), now + seconds)
             else:
                 self.stop(session, MediaError(STOPPED))
 

@@ -24,6 +24,7 @@ from m3core.conference.events import (
 )
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rule, Rules, Someone, T, id_of, rule
 from m3core.errors import CallRefused, RemoteProtocolError, UnsupportedServer
+from m3core.limits import PUBLISHER_RENEWAL, PUBLISHER_RETURN
 from m3core.messages import Command, Event, control
 from m3core.messages.room import EventInfo, RoomInfo, Tariff
 from m3core.signaling import State
@@ -171,7 +172,7 @@ class ControlModule(ClientModule[ControlState]):
         for module in conference.modules.all:
             self._notify(*module.present_events())
         conference.publications.renew(own, conference.now)
-        conference.subscriptions.renew(conference.roster.publishes, may_return=lambda _: False)
+        conference.subscriptions.renew(conference.roster.publishes, lambda _: 0.0)
 
     def _resumed(self, previous: Participant, own: Participant, event: control.JoinSuccess) -> None:
         """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
@@ -192,14 +193,18 @@ class ControlModule(ClientModule[ControlState]):
         self._notify(*missed)
         conference.publications.renew(own, conference.now)
 
-        def may_return(publisher: ParticipantId) -> bool:
-            # Who was in the room all the time has stopped the stream; who is not, or came anew, may be on the way back.
-            then, now = before.get(publisher), conference.roster.participants.get(publisher)
-            stayed = then is not None and now is not None and now.is_here and now.joined_at == then.joined_at
-            return not (stayed and now is not None and now.joined_at is not None)
-
         conference.subscriptions.expect_publishers()
-        conference.subscriptions.renew(conference.roster.publishes, may_return)
+        conference.subscriptions.renew(
+            conference.roster.publishes, lambda key: self._patience(key, before.get(key.participant_id))
+        )
+
+    def _patience(self, key: MediaSessionKey, then: Participant | None) -> float:
+        """How long to wait for a publisher who does not publish: what hit us may have hit him, and later."""
+        now = self._conference.roster.participants.get(key.participant_id)
+        if then is None or now is None or not now.is_here or now.joined_at != then.joined_at:
+            return PUBLISHER_RETURN
+        # Perhaps he never was away. Who came back publishes soon; instants of joining are in whole seconds, if told.
+        return 0.0 if now.streams else PUBLISHER_RENEWAL
 
     def _enter_modules(self, event: control.JoinSuccess) -> list[ConferenceEvent]:
         """What `join_success` tells each module; gives what was missed, if we were here before."""

@@ -6,28 +6,37 @@ import itertools
 from typing import Any
 
 import pytest
-from scripted import NEW_ME, OTHER
+from scripted import NEW_ME, ON, OTHER, person
 from stream_script import Streams, entry
 from worlds import SCREEN, VIDEO, flows, published, settle, subscribed
 
 from m3core.conference.events import PeerMisbehaved, SubscriptionStopped
 from m3core.errors import CallTimedOut, MediaError
 from m3core.io import PeerId
-from m3core.limits import LEAVE_TIMEOUT, NEGOTIATION_TIMEOUT, PUBLISHER_RETURN, RECONNECT_CAP, STREAM_RENEWAL_DELAY
+from m3core.limits import (
+    LEAVE_TIMEOUT,
+    NEGOTIATION_TIMEOUT,
+    PUBLISHER_RENEWAL,
+    PUBLISHER_RETURN,
+    RECONNECT_CAP,
+    STREAM_RENEWAL_DELAY,
+)
 from m3core.testing.pair import World
 
 PEER = PeerId(1)
 STAYED = "2024-03-05T09:30:00Z"
 CAME_AGAIN = "2024-03-05T09:40:00Z"
+
+
+def joined_at(one: dict[str, Any], at: str) -> dict[str, Any]:
+    return {**one, "control": {**one["control"], "joined_at": at}}
+
+
 WHERE: dict[str, tuple[dict[str, Any], ...]] = {
     "listed as gone": (entry(left=True, is_live=False),),
     "not known": (),
-    "here, and not publishing yet": (entry(is_live=False),),
+    "here, and not publishing yet": (joined_at(entry(is_live=False), CAME_AGAIN),),
 }
-
-
-def joined_at(person: dict[str, Any], at: str) -> dict[str, Any]:
-    return {**person, "control": {**person["control"], "joined_at": at}}
 
 
 def reading() -> Streams:
@@ -71,11 +80,19 @@ def test_a_publisher_who_does_not_come_back(where: str) -> None:
 
 
 def test_a_publisher_who_was_there_all_the_time_has_stopped() -> None:
+    stopped = ["the publisher stopped the stream"]
+    script = reading()
+    script.back(joined_at(person(OTHER, "Bob", screen=ON), STAYED))  # who was lost publishes nothing else either
+    assert reasons(script) == stopped
     script = reading()
     script.back(joined_at(entry(is_live=False), STAYED))
-    assert reasons(script) == ["the publisher stopped the stream"]
+    script.idle(PUBLISHER_RENEWAL - 0.1)
+    assert not reasons(script)
+    script.sleep(0.2)
+    assert reasons(script) == stopped
     script = reading()
     script.back(joined_at(entry(is_live=False), CAME_AGAIN))
+    script.idle(PUBLISHER_RETURN - 0.1)
     assert not reasons(script)
 
 
