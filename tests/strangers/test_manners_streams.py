@@ -204,7 +204,7 @@ def test_a_loss_that_hits_both(loop: str, order: tuple[str, str]) -> None:
                 await one.publish(video=object())
             for one, other in ((ada, bob), (bob, ada)):
                 await one.wait_for(
-                    events.StreamStarted, where=lambda event, other=other: event.participant == other.own
+                    events.StreamStarted, where=lambda event, other=other: event.participant.id == other.own.id
                 )
             async with ada.subscribe(bob.own), bob.subscribe(ada.own), ada.events(events.Resumed) as resumed:
                 there.do(lambda: cut(there, *order))
