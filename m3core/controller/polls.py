@@ -125,12 +125,12 @@ class PollsModule(Module):
             choices = frozenset({command.choice_id})
         elif command.choice_ids is not None:
             choices = frozenset(command.choice_ids)
+            if len(choices) > 1 and not self._around.has(Feature.MULTIPLE_CHOICE):
+                return  # a form that this server does not know, nor a word to refuse it
         elif self._around.has(Feature.VOTE_AGAIN):
             choices = frozenset()  # the vote is taken back
         else:
             return
-        if len(choices) > 1 and not self._around.has(Feature.MULTIPLE_CHOICE):
-            return  # a form that this server does not know, nor a word to refuse it
         poll, ballot = sender.room.states.find(_Poll), sender.states.of(_Ballot)
         if poll is None or poll.told.id != command.poll_id:
             self._refuse(sender, PollsErrorCode.INVALID_POLL_ID)

@@ -75,6 +75,19 @@ def test_a_command_is_sent_and_done_by_silence_or_refused(command: Command, payl
     room.refused(room.do(command), "moderation", "insufficient_permissions")
 
 
+def test_hands_of_several_are_lowered_where_the_server_understands_it() -> None:
+    """One `target` at 0.15, several at 0.16, which tells of the room; those before take no target, and lower all."""
+    room = Room()
+    with pytest.raises(LocalProtocolError, match="one hand or all"):
+        room.do(lambda commands: commands.moderation.reset_raised_hands(BOB_ID, EVE_ID))
+    room = Room(room_info={"id": BOB, "created_by": {}})
+    for who in ([BOB_ID], [BOB_ID, EVE_ID]):
+        room.do(lambda commands, who=who: commands.moderation.reset_raised_hands(*who))  # type: ignore[misc]  # a default binds it
+        assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands", "target": who}
+    room.do(lambda commands: commands.moderation.reset_raised_hands())
+    assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands"}
+
+
 @pytest.mark.parametrize(
     ("command", "slug"),
     [
@@ -224,16 +237,3 @@ def test_a_waiting_room_that_is_told_of_while_we_enter_changes_nothing() -> None
     room.quietly(lambda: room.hear("moderation", "in_waiting_room"))
     room.join()
     assert room.state().phase is Phase.JOINED
-
-
-def test_hands_of_several_are_lowered_where_the_server_understands_it() -> None:
-    """One `target` at 0.15, several at 0.16, which tells of the room; those before take no target, and lower all."""
-    room = Room()
-    with pytest.raises(LocalProtocolError, match="one hand or all"):
-        room.do(lambda commands: commands.moderation.reset_raised_hands(BOB_ID, EVE_ID))
-    room = Room(room_info={"id": BOB, "created_by": {}})
-    for who in ([BOB_ID], [BOB_ID, EVE_ID]):
-        room.do(lambda commands, who=who: commands.moderation.reset_raised_hands(*who))  # type: ignore[misc]  # a default binds it
-        assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands", "target": who}
-    room.do(lambda commands: commands.moderation.reset_raised_hands())
-    assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands"}
