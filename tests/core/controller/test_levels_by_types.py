@@ -27,8 +27,10 @@ def test_what_the_controller_says_is_what_the_release_says(level: FeatureLevel) 
     # In no release, and yet told to the one who was renamed: by nothing else could it learn its name.
     told = level.has(Feature.CHANGE_DISPLAY_NAME)
     assert found == ({f"event/moderation.display_name_changed is not in {level.value}"} if told else set())
-    owners = {message["payload"]["is_room_owner"] for message in said if kind_of(message) == "control.join_success"}
-    assert owners == {True, False}
+    joins = [message["payload"] for message in said if kind_of(message) == "control.join_success"]
+    assert {join["is_room_owner"] for join in joins} == {True, False}
+    others = [other["control"]["is_room_owner"] for join in joins for other in join["participants"]]
+    assert set(others) == {True, False}
 
 
 _SLUGS: Final[Mapping[str, tuple[str, str]]] = {
