@@ -61,7 +61,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
         "core/test_signaling.py::test_every_message_in_every_state_is_as_the_protocol_says",
         "core/test_signaling.py::test_no_row_can_be_taken_away",
         "core/test_engine_vectors.py::test_malformed_input",
-        "core/controller/test_controller_engine.py::test_only_limits_end_a_connection",
+        "core/controller/test_controller_engine.py::test_only_limits_of_size_end_a_connection",
     ),
     16: ("core/test_pair_stateful.py::all_agree",),
     17: (  # no media before consent
