@@ -164,7 +164,7 @@ class Socket(Line):
     @property
     def is_open(self) -> bool:
         """Whether it can send."""
-        return self._client.state is State.OPEN
+        return self._client.state is State.OPEN and not self._is_over
 
     # -- what the client does ---
     def send_text(self, text: str, pieces_of: int | None = None) -> None:

@@ -94,7 +94,7 @@ class Player:
         normal = self._names.normal
         return Played(
             {socket: [[step, normal(what)] for step, what in told] for socket, told in self._received.items() if told},
-            self._closed,
+            dict(self._closed),
         )
 
     def end(self) -> None:
@@ -146,6 +146,8 @@ class Player:
                 socket = self._sockets[name]
                 yield Until(lambda: step["ping"].encode() in socket.pongs)
                 self._note(name, {"<pong>": step["ping"]})
+            elif "close" in step:
+                yield Until(lambda: name in self._closed)
 
     def _act(self, name: str, socket: Socket, step: dict[str, Any]) -> None:
         if not socket.is_open:
