@@ -10,7 +10,7 @@ from m3core.controller.features import Feature
 from m3core.controller.joining import NORMAL_CLOSURE
 from m3core.controller.module import Module
 from m3core.controller.participant import Participant
-from m3core.controller.room import Breakouts, Meeting
+from m3core.controller.room import Breakouts, LiveRoom, Meeting
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import BREAKOUT_GRACE, MAX_BREAKOUT_DURATION, MAX_BREAKOUT_NAME, MAX_BREAKOUT_ROOMS
 from m3core.messages import breakout
@@ -31,7 +31,7 @@ class BreakoutModule(Module):
         }
 
     def join_data(self, joiner: Participant) -> breakout.JoinData | None:
-        """Where the joiner is and who is elsewhere now, while breakout rooms are active."""
+        """Where the joiner is and who is elsewhere, while breakout rooms are active; R also lists who left there."""
         room = joiner.room
         breakouts = _active(room.meeting)
         if breakouts is None:
@@ -40,8 +40,14 @@ class BreakoutModule(Module):
             current=room.breakout,
             expires=breakouts.expires,
             rooms=_rooms(breakouts),
-            participants=tuple(self._participant(one) for one in room.meeting.elsewhere(room) if one.is_visible),
+            participants=tuple(self._participant(one) for one in self._elsewhere(room)),
         )
+
+    def _elsewhere(self, room: LiveRoom) -> list[Participant]:
+        there = [one for one in room.meeting.elsewhere(room) if one.is_visible]
+        if not self._around.has(Feature.BREAKOUT_OMITS_NULLS):
+            there += room.meeting.gone_elsewhere(room)
+        return there
 
     def entered(self, participant: Participant) -> None:
         """The other rooms hear who joined which room."""
@@ -54,7 +60,7 @@ class BreakoutModule(Module):
                 role=participant.role,
                 avatar_url=participant.avatar_url,
                 participation_kind=participant.kind,
-                joined_at=participant.joined_at,
+                joined_at=self._around.direct(),  # with a fraction, as R tells it here and nowhere else
                 is_short=self._around.has(Feature.BREAKOUT_OMITS_NULLS),
                 timestamp=self._around.relayed(),
             )
@@ -146,6 +152,7 @@ class BreakoutModule(Module):
             avatar_url=participant.avatar_url,
             participation_kind=participant.kind,
             joined_at=participant.joined_at,
+            left_at=participant.left_at,
             is_short=self._around.has(Feature.BREAKOUT_OMITS_NULLS),
         )
 
@@ -166,5 +173,5 @@ def _is_sensible(command: breakout.Start) -> bool:
     return (
         0 < len(command.rooms) <= MAX_BREAKOUT_ROOMS
         and all(len(plan.name.encode()) <= MAX_BREAKOUT_NAME for plan in command.rooms)
-        and (command.duration is None or 0 <= command.duration <= MAX_BREAKOUT_DURATION)
+        and (command.duration is None or 0 < command.duration <= MAX_BREAKOUT_DURATION)
     )
