@@ -122,7 +122,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
     40: (  # sizes on both sides
         "core/controller/test_http.py::test_message_size_just_under_and_over",
         "core/controller/test_http.py::test_body_size_just_under_and_over",
-        "adapter/test_adapter_server_signaling.py::test_an_over_long_message_is_dropped_without_a_close_frame",
+        "adapter/test_adapter_server_signaling.py::test_an_over_long_message_ends_the_connection_with_a_close_code",
     ),
     41: (  # addresses
         "core/sdp/test_sdp_candidate.py::test_names_are_kept_and_never_resolved",
