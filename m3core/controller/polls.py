@@ -123,14 +123,14 @@ class PollsModule(Module):
 
     def _vote(self, sender: Participant, command: polls.Vote) -> None:
         """A vote gets no answer, unless it is wrong; in a live poll all hear how it stands."""
+        if not self._can_read(command):
+            return
         if command.choice_id is not None:
             choices = frozenset({command.choice_id})
-        elif command.choice_ids is not None and self._around.has(Feature.VOTE_AGAIN):
+        elif command.choice_ids is not None:
             choices = frozenset(command.choice_ids)
         else:
             return
-        if not all(0 <= choice < 1 << 32 for choice in choices):
-            return  # of 32 bits on the wire: broken
         poll, ballot = sender.room.states.find(_Poll), sender.states.of(_Ballot)
         if poll is None or poll.told.id != command.poll_id:
             self._refuse(sender, PollsErrorCode.INVALID_POLL_ID)
@@ -142,6 +142,12 @@ class PollsModule(Module):
             self._refuse(sender, PollsErrorCode.MULTIPLE_CHOICES_NOT_ALLOWED)
         else:
             self._count(sender, poll, choices)
+
+    def _can_read(self, command: polls.Vote) -> bool:
+        """The ids of choices have 32 bits; `choice_ids` are of later servers."""
+        if command.choice_id is not None:
+            return 0 <= command.choice_id < 1 << 32
+        return self._around.has(Feature.VOTE_AGAIN) and all(0 <= one < 1 << 32 for one in command.choice_ids or ())
 
     def _count(self, sender: Participant, poll: _Poll, choices: frozenset[int]) -> None:
         """The vote takes the place of an earlier one of the same poll."""
