@@ -6,6 +6,8 @@ leaving one room and joining another with a resumption token, so that this modul
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from m3core.controller.features import Feature
 from m3core.controller.joining import NORMAL_CLOSURE
 from m3core.controller.module import Module
@@ -47,6 +49,7 @@ class BreakoutModule(Module):
         there = [one for one in room.meeting.elsewhere(room) if one.is_visible]
         if not self._around.has(Feature.BREAKOUT_OMITS_NULLS):
             there += room.meeting.gone_elsewhere(room)
+            there.sort(key=lambda one: one.room.breakout is not None)  # the main room first
         return there
 
     def entered(self, participant: Participant) -> None:
@@ -67,11 +70,16 @@ class BreakoutModule(Module):
             self._around.tell_all(room.meeting.elsewhere(room), event)
 
     def left(self, participant: Participant) -> None:
-        """The other rooms hear who left which room."""
+        """The other rooms hear who left which room; once all is over, the main room who left the others."""
         room = participant.room
-        if participant.is_visible and _active(room.meeting) is not None:
+        told: Iterable[Participant] = ()
+        if _active(room.meeting) is not None:
+            told = room.meeting.elsewhere(room)
+        elif room.breakout is not None and (main := room.meeting.rooms.get(None)) is not None:
+            told = main.present.values()
+        if participant.is_visible:
             event = breakout.Left(breakout_room=room.breakout, id=participant.id, timestamp=self._around.relayed())
-            self._around.tell_all(room.meeting.elsewhere(room), event)
+            self._around.tell_all(told, event)
 
     # -- commands ---
     def _start(self, sender: Participant, command: breakout.Start) -> None:

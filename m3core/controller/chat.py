@@ -84,10 +84,12 @@ class ChatModule(Module):
         return tuple(told)
 
     def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> chat.PeerData | None:
-        """The groups that both are in, told of all who are logged in, if only none; guests are told, too (§ 5.2)."""
-        if occasion is Occasion.UPDATE or peer.groups is None:
+        """The groups that both are in; only those who are logged in have groups, if only none (S)."""
+        theirs = None if receiver is None else receiver.groups
+        if theirs is None and self._around.has(Feature.GUESTS_HEAR_OF_GROUPS):
+            theirs = ()
+        if occasion is Occasion.UPDATE or peer.groups is None or theirs is None:
             return None
-        theirs = () if receiver is None else receiver.groups or ()
         return chat.PeerData(groups=tuple(name for name in peer.groups if name in theirs))
 
     def resumed(self, participant: Participant, before: Participant) -> None:

@@ -45,6 +45,7 @@ class Feature(Enum):
 
     QUOTAS = "participant and time limits: `tariff`, `closes_at`, `join_blocked`, `time_limit_quota_elapsed`"
     VERIFY_SAYS_MORE = "`password_required` in the answer of `POST /invite/verify`"
+    GUESTS_HEAR_OF_GROUPS = "guests, too, are told that peers with an account have groups: none in common with them"
     WAITING_ROOM_FOR_MODERATORS = (
         "only moderators hear who waits; who waits hears of the switch; all learn that of the hands"
     )
@@ -86,6 +87,7 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.LOGIN_PERMISSIONS: _L.V0_3,
         Feature.QUOTAS: _L.V0_3,
         Feature.VERIFY_SAYS_MORE: _L.V0_3,
+        Feature.GUESTS_HEAR_OF_GROUPS: _L.V0_3,
         # A server of 0.3 was seen to do otherwise; in which version these five begin is not verified.
         Feature.WAITING_ROOM_FOR_MODERATORS: _L.V0_4,
         Feature.BREAKOUT_OMITS_NULLS: _L.V0_4,

@@ -243,8 +243,11 @@ def test_private_chat_is_stored_by_later_servers() -> None:
         assert stage.join("dee")[0]["chat"]["private_history"] == []
 
 
-def test_entries_name_common_groups() -> None:
-    stage = Stage()
+@pytest.mark.parametrize(
+    ("level", "told_to_guests"), [(FeatureLevel.CAPTURE, None), (FeatureLevel.V0_3, {"groups": []})]
+)
+def test_entries_name_common_groups(level: FeatureLevel, told_to_guests: object) -> None:
+    stage = Stage(level)
     stage.joined("ada")
     member(stage, "dee", "board", "staff")
     assert stage.heard("ada")[0]["chat"] == {"groups": []}
@@ -257,14 +260,9 @@ def test_entries_name_common_groups() -> None:
     assert "chat" not in entries[stage.ids["bob"]]
     assert stage.heard("dee")[0]["chat"] == {"groups": ["staff"]}
     assert stage.heard("ada")[0]["chat"] == {"groups": []}
-    assert stage.heard("bob")[0]["chat"] == {"groups": []}  # guests have no groups in common with anybody
-    (dan,) = [stage.join("dan")[0]["participants"]]
-    assert {entry["id"]: entry.get("chat") for entry in dan} == {
-        stage.ids["ada"]: {"groups": []},
-        stage.ids["dee"]: {"groups": []},
-        stage.ids["eve"]: {"groups": []},
-        stage.ids["bob"]: None,
-    }
+    assert stage.heard("bob")[0].get("chat") == told_to_guests  # no groups in common with anybody
+    entries = {entry["id"]: entry.get("chat") for entry in stage.join("dan")[0]["participants"]}
+    assert entries == {stage.ids["bob"]: None} | {stage.ids[one]: told_to_guests for one in ("ada", "dee", "eve")}
     stage.inbox.clear()
     stage.say("eve", "control", "raise_hand")
     (update,) = stage.heard("dee")
