@@ -76,7 +76,7 @@ class Feature(Enum):
     RESET_ONE_HAND = "`reset_raised_hands` of some participants; only those whose hand was up are told"
     STAYS_CONNECTED = "the socket stays open when somebody is sent to the waiting room"
     ROOM_INFO = "`room_info` and `is_room_owner` in `join_success`"
-    FORCE_MUTE = "force mute; `moderator_mute` without targets"
+    FORCE_MUTE = "force mute; `moderator_mute` of one id, or without targets"
     MEETING_NOTES = "the minutes are `meeting_notes`, and not `protocol`"
     ROOM_IN_TICKET = "tickets begin with the id of the room"
 
