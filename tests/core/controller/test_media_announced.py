@@ -12,7 +12,6 @@ from m3core.controller.features import FeatureLevel
 from m3core.controller.sfu import RelayPublisher
 from m3core.limits import STREAM_TOLD_TIMEOUT
 
-
 BARE = "".join(line for line in OFFER.splitlines(keepends=True) if "candidate" not in line)
 """Candidates are trickled: until the first comes, there is no media."""
 
