@@ -8,7 +8,8 @@ from difflib import SequenceMatcher
 from enum import Enum
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import frozen
+from replay_names import UNORDERED, place
 from replay_player import Played
 
 _CONFIGURED: Final = {"id", "name", "quotas", "enabled_modules"}
@@ -35,22 +36,32 @@ class Difference:
     kind: Kind
     socket: str
     message: str
-    path: str = ""
-    step: int = field(default=0, eq=False)
-    recorded: Any = field(default=None, eq=False)
-    here: Any = field(default=None, eq=False)
+    path: str
+    step: int
+    recorded: Any = None
+    here: Any = None
+
+    @property
+    def line(self) -> str:
+        """What identifies it, and what there is instead: without the step."""
+        where = f"{self.kind.value} at {self.socket}: {self.message} {self.path}".rstrip()
+        match self.kind, self.here:
+            case Kind.CLOSED, {"code": code}:
+                return f"{where} = {code}"
+            case ((Kind.VALUE | Kind.FIELD_EXTRA | Kind.CLOSED), here):
+                return f"{where} = {json.dumps(here, sort_keys=True)}"
+        return where
 
     def __str__(self) -> str:
-        where = f"{self.kind.value} step {self.step} at {self.socket}: {self.message} {self.path}".rstrip()
-        return f"{where}  recorded {_short(self.recorded)}  here {_short(self.here)}"
+        return f"step {self.step}: {self.line}\n    recorded {_short(self.recorded)}\n    here     {_short(self.here)}"
 
 
 def differences(scenario: dict[str, Any], played: Played, *, with_steps: bool = True) -> list[Difference]:
     """All of them, socket by socket: first the order within the socket, then the step (if ``with_steps``)."""
     found: list[Difference] = []
     for socket in scenario["sockets"]:
-        recorded = [(step, _without_configuration(what)) for step, what in scenario["received"].get(socket, [])]
-        here = [(step, _without_configuration(what)) for step, what in played.received.get(socket, [])]
+        recorded = [(step, _comparable(what)) for step, what in scenario["received"].get(socket, [])]
+        here = [(step, _comparable(what)) for step, what in played.received.get(socket, [])]
         found += _of_socket(socket, recorded, here, with_steps=with_steps)
         was, now = scenario["closed"].get(socket), played.closed.get(socket)
         if not with_steps:
@@ -65,7 +76,7 @@ def label(what: Any) -> str:
     payload = what.get("payload")
     if not isinstance(payload, dict):
         return str(next(iter(what), "?"))
-    message = payload.get("message")
+    message = payload.get("message", payload.get("action"))
     suffix = f"({payload.get('error')})" if message == "error" else ""
     return f"{what.get('namespace')}.{message}{suffix}"
 
@@ -128,12 +139,16 @@ def _key(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _without_configuration(what: Any) -> Any:
-    match what:
-        case {"payload": {"tariff": {**tariff}} as payload}:
-            kept = {key: value for key, value in tariff.items() if key not in _CONFIGURED}
-            return {**what, "payload": {**payload, "tariff": kept}}
-    return what
+def _comparable(value: Any, key: str | None = None) -> Any:
+    """Without what every installation sets up for itself; sorted where the order is arbitrary."""
+    match value:
+        case dict():
+            left_out = _CONFIGURED if key == "tariff" else ()
+            return {inner: _comparable(value[inner], inner) for inner in value if inner not in left_out}
+        case list():
+            values = [_comparable(inner) for inner in value]
+            return sorted(values, key=place) if key in UNORDERED else values
+    return value
 
 
 def _without_step(closed: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -60,7 +60,7 @@ class Request(Line):
 
     def __init__(self, network: Network, method: str, path: str, token: str | None, body: Any) -> None:
         self.is_answered = False
-        self._status = 0
+        self.status = 0
         self._network = network
         self._http = h11.Connection(h11.CLIENT)
         self._body = b""
@@ -72,7 +72,8 @@ class Request(Line):
             headers.append(("Authorization", f"Bearer {token}"))
         network.connect(self)
         for event in (h11.Request(method=method, target=path, headers=headers), h11.Data(content), h11.EndOfMessage()):
-            network.write(self, self._http.send(event) or b"")
+            if data := self._http.send(event):
+                network.write(self, data)
 
     def received(self, data: bytes) -> None:
         self._http.receive_data(data)
@@ -87,18 +88,13 @@ class Request(Line):
         while True:
             event = self._http.next_event()
             if isinstance(event, h11.Response):
-                self._status = event.status_code
+                self.status = event.status_code
             elif isinstance(event, h11.Data):
                 self._body += bytes(event.data)
             else:
                 if isinstance(event, h11.EndOfMessage):
                     self.is_answered = True
                 return
-
-    @property
-    def status(self) -> int:
-        """Of the answer."""
-        return self._status
 
     @property
     def answer(self) -> Any:

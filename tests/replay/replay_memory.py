@@ -15,8 +15,8 @@ from replay_player import OWNER_TOKEN, USER_TOKEN, Pause, Played, Player, Settle
 from m3core.controller import Controller, ControllerConfig, TokenTable, User
 from m3core.controller.features import FeatureLevel
 from m3core.controller.front import Front, Shut, Write
-from m3core.controller.sfu import OfferSubscription, SfuCommand
-from m3core.io import ConnectionId, Failed, MediaReport, Receiving, Up
+from m3core.controller.sfu import SfuCommand
+from m3core.io import ConnectionId, MediaReport, Receiving, Up
 from m3core.testing.fakes import FakeSfu
 from m3core.values import Secret, UserId
 
@@ -36,11 +36,9 @@ _BEGAN: Final = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
 
 
 class SilentSfu(FakeSfu):
-    """Answers who publishes; but no path to any client is ever found, so that there is nothing to subscribe to."""
+    """Answers who publishes; but no path to any client is ever found."""
 
     def perform(self, command: SfuCommand) -> list[MediaReport]:
-        if isinstance(command.operation, OfferSubscription):
-            return [Failed(command.id, command.peer, "no such feed")]
         return [report for report in super().perform(command) if not isinstance(report, Up | Receiving)]
 
 

@@ -18,9 +18,10 @@ _NOW: Final = 2025
 """Times of earlier years were chosen by the scenario."""
 _LONG: Final = 250
 """Characters beyond which a string is recorded by its length."""
-_UNORDERED: Final = {
+UNORDERED: Final = {
     "participants", "waiting_room_participants", "results", "rooms", "enabled_modules", "groups_history"
 }  # fmt: skip
+"""Lists whose order is arbitrary."""
 _BY_KEY: Final = {"avatar_url": "<avatar>", "ticket": "<ticket>", "resumption": "<resumption>", "sdp": "<sdp>"}
 
 _TRANSPORT: Final = (
@@ -147,7 +148,7 @@ class Names:
                 return {self.normal(inner): self.normal(value[inner], inner) for inner in value}
             case list():
                 values = [self.normal(inner) for inner in value]
-                return sorted(values, key=_place) if key in _UNORDERED else values
+                return sorted(values, key=place) if key in UNORDERED else values
             case str():
                 return self._normal_text(value, key)
         return value
@@ -166,6 +167,7 @@ class Names:
         return value if len(value) <= _LONG else f"<{len(value.encode())} bytes>"
 
 
-def _place(value: Any) -> str:
-    """What a list is sorted by."""
-    return json.dumps(value.get("id", value.get("name")) if isinstance(value, dict) else value)
+def place(value: Any) -> tuple[str, str]:
+    """What a list without an order is sorted by: ids, and what else is in an entry where two have one id."""
+    name = value.get("id", value.get("name")) if isinstance(value, dict) else value
+    return json.dumps(name), json.dumps(value, sort_keys=True)

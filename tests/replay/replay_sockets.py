@@ -12,6 +12,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from itertools import count
 from typing import Any, Final
 
@@ -87,10 +88,8 @@ class Sockets:
         except OSError:  # reading tells the end, after what came before it
             waiting.clear()
         if not waiting and line in self._half_closed:
-            try:
+            with suppress(OSError):  # it may be gone already
                 connection.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass  # it is gone already
             self._half_closed.discard(line)
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if waiting else 0)
         self._selector.modify(connection, events, line)
@@ -121,8 +120,7 @@ class _Show:
 
     def __init__(self, player: Player) -> None:
         self.player = player
-        self.due: float | None = None
-        """When to look again, whatever happens."""
+        self._due = 0.0
         self._playing = self._play(player.play())
         self._wait: Callable[[], bool] = lambda: True
 
@@ -137,6 +135,14 @@ class _Show:
                 return played
         return None
 
+    @property
+    def due(self) -> float | None:
+        """When to look again, whatever happens; None: when something does."""
+        return None if self._is_due() else self._due
+
+    def _is_due(self) -> bool:
+        return time.monotonic() >= self._due
+
     def _play(self, waiting: Waiting) -> Generator[Callable[[], bool], None, None]:
         fences = count(1)
         for wait in waiting:
@@ -144,9 +150,8 @@ class _Show:
                 case Until(happened):
                     yield happened
                 case Pause(seconds):
-                    self.due = end = time.monotonic() + seconds
-                    yield lambda end=end: time.monotonic() >= end
-                    self.due = None
+                    self._due = time.monotonic() + seconds
+                    yield self._is_due
                 case Settle():
                     for _ in range(_FENCES):
                         yield self.player.send_fence(next(fences))

@@ -1,0 +1,34 @@
+"""docs/differences.md says what is decided, and how often it shows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from decided import DECIDED, RECORDING, expected, reasons
+from recorded import scenarios
+
+_PAGE: Final = (Path(__file__).parents[2] / "docs" / "differences.md").read_text("utf-8")
+
+
+def test_each_reason_has_its_section_and_its_count() -> None:
+    sections = re.findall(r"^### ([^\n]*)\n(.*?)(?=^#|\Z)", _PAGE, re.MULTILINE | re.DOTALL)
+    told = {}
+    for title, body in sections:
+        assert re.findall(r"^\* (\w+): ", body, re.MULTILINE) == ["There", "Here", "Why", "Scenarios"], title
+        (told[title.lower().replace(" ", "-")],) = map(int, re.findall(r"^\* Scenarios: (\d+)$", body, re.MULTILINE))
+    assert told == Counter(reason for scenario in scenarios() for reason in reasons(scenario))
+    assert told.keys() == DECIDED.keys()
+
+
+def test_the_table_counts_the_scenarios() -> None:
+    equal = [scenario for scenario in scenarios() if not expected(scenario)]
+    recording = [scenario for scenario in scenarios() if expected(scenario) and reasons(scenario) == {RECORDING}]
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", _PAGE, re.MULTILINE)] == [
+        len(scenarios()),
+        len(equal),
+        len(recording),
+        len(scenarios()) - len(equal) - len(recording),
+    ]
