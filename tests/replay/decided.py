@@ -8,21 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Final
-
-from replay_compare import label
-
-RECORDING: Final = "recording"
-_JOIN_SUCCESS: Final = "control.join_success"
+from typing import Final
 
 DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    RECORDING: {  # and every `join_success`: see `expected`
-        "namespaces/recording": (
-            "missing at owner: control.error(invalid_namespace)",
-            "missing at guest: control.error(invalid_namespace)",
-            "extra at guest: recording.error(insufficient_permissions)",
-        ),
-    },
     "echo": {
         "namespaces/echo before and after join": (
             "missing at owner: control.error(invalid_namespace)",
@@ -144,19 +132,6 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 }
 
 
-def expected(scenario: Mapping[str, Any]) -> Counter[str]:
-    """What a scenario is to show."""
-    lines = Counter(line for decided in DECIDED.values() for line in decided.get(scenario["name"], ()))
-    for socket, told in scenario["received"].items():
-        joined = sum(label(what) == _JOIN_SUCCESS for _, what in told) - lines[f"missing at {socket}: {_JOIN_SUCCESS}"]
-        if joined:
-            lines[f"field extra at {socket}: {_JOIN_SUCCESS} payload.recording = null"] = joined
-    return lines
-
-
-def reasons(scenario: Mapping[str, Any]) -> set[str]:
-    """Why."""
-    found = {reason for reason, decided in DECIDED.items() if scenario["name"] in decided}
-    if any("payload.recording" in line for line in expected(scenario)):
-        found.add(RECORDING)
-    return found
+def expected(scenario: str) -> Counter[str]:
+    """What the scenario of this name is to show."""
+    return Counter(line for decided in DECIDED.values() for line in decided.get(scenario, ()))

@@ -15,7 +15,7 @@ from replay_memory import play_in_memory
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda scenario: scenario["name"])
 def test_it_is_equal_or_decided(scenario: dict[str, Any]) -> None:
     found = differences(scenario, play_in_memory(scenario), with_steps=not scenario.get("unsteady"))
-    shown, wanted = Counter(difference.line for difference in found), expected(scenario)
+    shown, wanted = Counter(difference.line for difference in found), expected(scenario["name"])
     undecided = [str(difference) for difference in found if shown[difference.line] > wanted[difference.line]]
     assert not undecided, "\n".join(["", *undecided])
     assert not wanted - shown, "decided, but it no longer differs"
