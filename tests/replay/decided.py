@@ -93,6 +93,19 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         ),
         "breakout/expired with people in it": ("extra at owner: breakout.expired",),
     },
+    "breakout-rooms-that-are-over": {
+        "breakout/stopped, then joined again elsewhere": (
+            "missing at owner: breakout.left",
+            "missing at guest: control.join_success",
+        ),
+    },
+    "subscriptions-that-never-came-about": {
+        "media/subscription without media": ("missing at guest: media.error(invalid_configure_request)",),
+    },
+    "joining-without-a-name": dict.fromkeys(
+        ("frames/join without name", "frames/join name null"),
+        ("missing at guest: control.error(invalid_json)", "extra at guest: control.error(already_joined)"),
+    ),
     "durations-without-end": {
         "timer/duration 4611686018427387904": ("extra at owner: timer.error(invalid_duration)",),
     },
@@ -115,6 +128,7 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "extra at guest: control.error(invalid_json)",
         ),
         "breakout/long name": ("missing at owner: breakout.started", "missing at guest: breakout.started"),
+        "polls/duration 9223372036854775808": ("missing at owner: polls.error(invalid_duration)",),
     },
     "the-close-code-of-what-is-too-large": dict.fromkeys(
         ("frames/one frame of 1 MB", "frames/one frame of 16 MB", "frames/fragments of 1.1 MB"),
