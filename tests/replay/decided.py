@@ -7,8 +7,10 @@ more: a line is a `Difference.line`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
+
+from replay_compare import Difference
 
 DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "echo": {
@@ -146,6 +148,10 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 }
 
 
-def expected(scenario: str) -> Counter[str]:
-    """What the scenario of this name is to show."""
-    return Counter(line for decided in DECIDED.values() for line in decided.get(scenario, ()))
+def complaints(name: str, found: Iterable[Difference]) -> list[str]:
+    """What the scenario of this name shows that is not decided, and what is decided that it does not show."""
+    found = tuple(found)
+    shown = Counter(difference.line for difference in found)
+    decided = Counter(line for scenarios in DECIDED.values() for line in scenarios.get(name, ()))
+    undecided = [str(difference) for difference in found if shown[difference.line] > decided[difference.line]]
+    return undecided + [f"decided, but not so: {line}" for line in sorted((decided - shown).elements())]
