@@ -36,7 +36,7 @@ MAX_BREAKOUT_ROOMS: Final = 200
 MAX_BREAKOUT_NAME: Final = 255
 """Bytes of the name of one, in UTF-8; a `start` with a longer one is ignored."""
 MAX_BREAKOUT_DURATION: Final = 7 * 86_400
-"""Seconds until breakout rooms expire; a `start` with more, or with less than none, is ignored."""
+"""Seconds until breakout rooms expire; a `start` with more, or with none, is ignored."""
 MAX_STREAM_REASON: Final = 1_000
 """Characters of code and of message of what a recorder says went wrong; the rest is cut off."""
 

@@ -42,6 +42,7 @@ from m3core.messages import (
     encode,
 )
 from m3core.messages import kind as kind_of
+from m3core.strict_json import NESTING
 from m3core.values import Timestamp
 
 Message: TypeAlias = Command | Event | UnknownCommand | UnknownEvent
@@ -214,7 +215,8 @@ def _refusal(rows: Mapping[str, str], command: Command | UnknownCommand) -> str:
 
 @frozen
 class BadMessage:
-    """What the peer sent is broken, or not legal now. The connection lives unless ``fatal``.
+    """What the peer sent is broken, or not legal now. The connection lives unless ``fatal``: over-long, or for a client
+    too deep.
 
     ``reply`` is what signaling.md § 4 wants a server to answer; it is sent with `SignalingConnection.refuse`.
     """
@@ -228,7 +230,7 @@ class _Envelope(msgspec.Struct, gc=False):
     """What a message must have to be somebody's: the rest is the business of the namespace."""
 
     namespace: str
-    payload: dict[str, msgspec.Raw]
+    payload: msgspec.Raw
 
 
 class NeedData(Enum):
@@ -313,7 +315,8 @@ class SignalingConnection:
         try:
             command = decode_command(data)
         except LimitExceeded as error:
-            return BadMessage(error, fatal=True)
+            is_size = error.name != NESTING
+            return BadMessage(error, reply=None if is_size else "invalid_json", fatal=is_size)
         except MalformedMessage as error:
             return BadMessage(error, reply=self._answer_to_malformed(data))
         to = _row(CLIENT_SENDS[self.state], command)

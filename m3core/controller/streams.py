@@ -45,6 +45,7 @@ class Streams:
     def end_publisher(self, participant: Participant, publisher: Publisher) -> None:
         """Free a publisher and those who receive it; a media server need not hang the latter up (media.md § 9)."""
         del participant.publishers[publisher.key.media_session_type]
+        participant.announced.pop(publisher.key.media_session_type, None)
         self._forget(publisher)
         self._around.command_sfu(publisher.peer, ClosePeer())
         self._end_receivers(participant, publisher)
@@ -62,13 +63,14 @@ class Streams:
         self._forget(subscription)
         self._around.command_sfu(subscription.peer, ClosePeer())
 
-    def change(self, participant: Participant, publisher: Publisher, state: StreamState) -> None:
+    def change(self, participant: Participant, kind: MediaSessionType, state: StreamState) -> None:
         """A stream is announced, or is in another state from now on: relay what that says, and tell the others."""
-        if state != publisher.state:
+        publisher = participant.publishers.get(kind)
+        if publisher is not None and state != participant.announced.get(kind):
             self.relay(publisher, state)
-        publisher.state = state
+        participant.announced[kind] = state
         self._around.announce(participant)
-        if not state.audio:
+        if publisher is not None and not state.audio:
             self.silence(participant, publisher)
 
     def relay(self, publisher: Publisher, state: StreamState) -> None:

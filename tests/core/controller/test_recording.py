@@ -307,6 +307,18 @@ def test_a_stream_that_fails() -> None:
     server.settle()
 
 
+@pytest.mark.parametrize("level", [FeatureLevel.V0_3, FeatureLevel.V0_16])
+def test_a_controller_without_recording(level: FeatureLevel) -> None:
+    server = Stage(level, has_recording=False)
+    (ada,) = server.joined("Ada")
+    for namespace in ("recording", "recording_service"):
+        ada.say(namespace, "start")
+        assert ada.heard() == [{"message": "error", "error": "invalid_namespace"}]
+    success = server.guest("Bob").join()
+    assert "recording" not in success
+    assert "recording" not in success["tariff"]["enabled_modules"]
+
+
 def test_earlier_servers_have_no_recording_service() -> None:
     server = recorded()
     (ada,) = server.joined("Ada")

@@ -183,6 +183,12 @@ MALFORMED: dict[str, tuple[str | None, str | None]] = {
     '{"namespace":"control","payload":{"action":5}}': ("invalid_json", "invalid_json"),
     '{"namespace":"media","payload":{"action":"subscribe"}}': (None, None),
     '{"namespace":"media","payload":{"action":["subscribe"]}}': (None, None),
+    '{"namespace":"media","payload":null}': (None, None),
+    '{"namespace":"chat","payload":["send_message"]}': (None, None),
+    '{"namespace":"polls","payload":"start"}': (None, None),
+    '{"namespace":"control","payload":null}': ("invalid_json", "invalid_json"),
+    '{"namespace":"control","payload":["join"]}': ("invalid_json", "invalid_json"),
+    '{"namespace":"nope","payload":null}': ("invalid_namespace", None),
     '{"namespace":"nope","payload":{"x":1,"x":2}}': ("invalid_namespace", None),
     '{"namespace":"chat","payload":{"x":1e999}}': (None, None),
 }
