@@ -380,7 +380,7 @@ class Life:
 
     def _leave_room_that_is_over(self) -> None:
         self._loss = "the breakout room is over"
-        if not self.is_resuming:
+        if not self.is_resuming or self._step is Phase.WAITING:
             self._suspend(self._loss)
         if (move := self._conference.calls.find(CallKind.MOVE)) is not None:
             move.deadline = math.inf

@@ -92,6 +92,42 @@ def test_the_room_closes_before_we_are_in(code: int) -> None:
     assert script.phase() is Phase.JOINED
 
 
+def test_the_room_closes_while_we_wait_for_a_moderator() -> None:
+    script = among_rooms()
+    call = go(script, RED)
+    script.answer_all()
+    script.connect()
+    script.hear("moderation", message="in_waiting_room")
+    script.lose(1000)
+    assert script.conference.life.deadline is not None  # we do not try for ever
+    for _ in range(3):
+        script.fail()
+        script.await_attempt()
+    script.sent.clear()
+    script.enter(BEN)
+    assert is_refused(script, call)
+    assert script.phase() is Phase.JOINED
+    assert not script.of(Ended)
+    assert script.conference.life._backoff.gives_up_at is None
+
+
+def test_a_way_back_that_is_not_found_ends() -> None:
+    script = among_rooms()
+    go(script, RED)
+    script.answer_all()
+    script.connect()
+    script.hear("moderation", message="in_waiting_room")
+    script.lose(1000)
+    while not script.of(Ended) and script.now < 400.0:
+        script.fail()
+        script.sleep(31.0)
+    (end,) = script.of(Ended)
+    assert (end.reason, end.detail) == (
+        EndReason.LOST,
+        "the breakout room is over, and no attempt to come back succeeded",
+    )
+
+
 def test_from_room_to_room_that_is_over_into_the_main_room() -> None:
     script = among_rooms()
     first = go(script, RED)
