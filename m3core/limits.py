@@ -147,6 +147,8 @@ NEGOTIATION_TIMEOUT: Final = 60.0
 """From `publish` or `subscribe` to media. The reference waits up to 90 s for its SFU (media.md § 4.6)."""
 SILENCE_MEANS_DONE: Final = 0.25
 """Most commands are acknowledged by nothing (signaling.md § 4): no error within this time counts as success."""
+BREAKOUT_EXPIRY: Final = 1.0
+"""So long after breakout rooms were to expire a client waits to be told so: timestamps may be cut to whole seconds."""
 ANSWER_TIMEOUT: Final = 10.0
 """A command whose success the server always tells (a chat message comes back, a poll starts)."""
 LEAVE_TIMEOUT: Final = 1.5

@@ -128,10 +128,12 @@ SERVER_SENDS: Final[Table] = _freeze(
             control__error__invalid_username=_S.NEW,
             control__error__invalid_json=_S.NEW,
         ),
-        _S.WAITING: _waiting(_S.WAITING, moderation__accepted=_S.ACCEPTED),
-        _S.ACCEPTED: _waiting(_S.ACCEPTED),
+        # A moderator may give a role to who waits (signaling.md § 5).
+        _S.WAITING: _waiting(_S.WAITING, moderation__accepted=_S.ACCEPTED, control__role_updated=_S.WAITING),
+        _S.ACCEPTED: _waiting(_S.ACCEPTED, control__role_updated=_S.ACCEPTED),
         _S.ENTERING: _waiting(
             _S.ENTERING,
+            control__role_updated=_S.ENTERING,
             control__join_success=_S.JOINED,
             control__join_blocked=_S.ACCEPTED,
             control__error__not_accepted_or_not_in_waiting_room=_S.WAITING,

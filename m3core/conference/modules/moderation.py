@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from attrs import evolve, field, frozen
 
 from m3core.conference.common import EndReason, Participant
-from m3core.conference.merging import newcomer
+from m3core.conference.merging import merged, newcomer
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule, rules
 from m3core.errors import LimitExceeded, LocalProtocolError
 from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages import Command, Event, moderation
-from m3core.messages.control import JoinSuccess
+from m3core.messages.control import JoinSuccess, Update
 from m3core.messages.moderation import KickScope
 from m3core.messages.participants import ParticipantEntry, WaitingRoomState
 from m3core.signaling import State
@@ -150,7 +150,7 @@ class ModerationModule(ClientModule[ModerationState]):
             moderation.SentToWaitingRoom: lambda _: None,  # `in_waiting_room` follows
             moderation.Accepted: self._let_in,
             moderation.JoinedWaitingRoom: self._joined_waiting_room,
-            moderation.LeftWaitingRoom: self._left_waiting_room,
+            moderation.LeftWaitingRoom: lambda event: self._waits_no_more(event.id),
             moderation.WaitingRoomEnabled: lambda _: self._switch_waiting_room(is_enabled=True),
             moderation.WaitingRoomDisabled: lambda _: self._switch_waiting_room(is_enabled=False),
             moderation.RaiseHandsEnabled: lambda event: self._switch_hands(event.issued_by, is_enabled=True),
@@ -163,7 +163,8 @@ class ModerationModule(ClientModule[ModerationState]):
 
     def entered(self, join: JoinSuccess) -> None:
         """The switches, and who waits."""
-        told = join.moderation or moderation.JoinData(raise_hands_enabled=True)
+        # Servers of the capture era tell moderators only: others know what they heard, perhaps while they waited.
+        told = join.moderation or moderation.JoinData(raise_hands_enabled=self._state.raise_hands_enabled)
         entries = told.waiting_room_participants or ()
         self._state = ModerationState(
             raise_hands_enabled=told.raise_hands_enabled,
@@ -171,6 +172,20 @@ class ModerationModule(ClientModule[ModerationState]):
             waiting=MappingProxyType({entry.id: newcomer(entry) for entry in entries}),
             accepted=frozenset(one.id for one in entries if one.waiting_room_state is WaitingRoomState.ACCEPTED),
         )
+
+    def participant_came(self, participant_id: ParticipantId) -> None:
+        """Whoever is in the room does not wait, whether we were told so or not."""
+        if participant_id in self._state.waiting:
+            self.touch()
+            self._waits_no_more(participant_id)
+
+    def changed(self, event: Update) -> None:
+        """Something about somebody changed who may be waiting: a hand, a role."""
+        before = self._state.waiting.get(event.id)
+        if before is not None:
+            self.touch()
+            waiting = MappingProxyType({**self._state.waiting, event.id: merged(before, event)})
+            self._state = evolve(self._state, waiting=waiting)
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """Who waits."""
@@ -217,12 +232,12 @@ class ModerationModule(ClientModule[ModerationState]):
         self._notify(WaitingRoomJoined(participant=participant))
         self._acknowledge(moderation.SendToWaitingRoom, lambda command: command.target == event.id)
 
-    def _left_waiting_room(self, event: moderation.LeftWaitingRoom) -> None:
+    def _waits_no_more(self, participant_id: ParticipantId) -> None:
         before = self._state
-        participant = before.waiting.get(event.id)
+        participant = before.waiting.get(participant_id)
         if participant is not None:
-            waiting = MappingProxyType({who: one for who, one in before.waiting.items() if who != event.id})
-            self._state = evolve(before, waiting=waiting, accepted=before.accepted - {event.id})
+            waiting = MappingProxyType({who: one for who, one in before.waiting.items() if who != participant_id})
+            self._state = evolve(before, waiting=waiting, accepted=before.accepted - {participant_id})
             self._notify(WaitingRoomLeft(participant=participant))
 
     def _switch_waiting_room(self, *, is_enabled: bool) -> None:

@@ -207,6 +207,7 @@ SERVER_MAY = {
     **{(NEW, f"control.error.{slug}"): NEW for slug in (*CONTROL_ERRORS, "unheard_of")},
     **{(state, "echo.ping"): state for state in (NEW, JOINING, WAITING, ACCEPTED, ENTERING)},  # § 15
     **{(state, kind): state for state in (JOINING, WAITING, ACCEPTED, ENTERING) for kind in _WHOLE_ROOM},
+    **{(state, "control.role_updated"): state for state in (WAITING, ACCEPTED, ENTERING)},  # § 5, a role for who waits
     (JOINING, "control.join_success"): JOINED,
     (JOINING, "control.join_blocked"): NEW,  # the connection stays, the client may retry
     (JOINING, "moderation.in_waiting_room"): WAITING,
