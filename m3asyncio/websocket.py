@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect, get_proxy, parse_uri  # type: ignore[attr-defined]
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
 from websockets.typing import Subprotocol
 
 from m3asyncio.tls import shared_context
 from m3core.client.transports import WebSocketRefused, trouble
 from m3core.errors import TransportError
-from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
+from m3core.limits import CLOSE_GRACE, CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
 from m3core.rest.link import is_local
 
 # The library prints the handshake at DEBUG, and with it the ticket: it gets a logger that no handler hears.
@@ -29,11 +31,45 @@ class _ConnectOnce(connect):
         return exc
 
 
+class _Connection(ClientConnection):
+    """What the library does not do: tell of pings, and end once the conversation has.
+
+    It waits for the server to close TCP, as RFC 6455 s.7.1.1 has it, and there are servers that never do.
+    """
+
+    on_ping: Callable[[], None] | None = None
+    _is_ending = False
+
+    def process_event(self, event: Event) -> None:
+        """One frame, or the response of the handshake."""
+        super().process_event(event)
+        if isinstance(event, Frame) and event.opcode is Opcode.PING and self.on_ping is not None:
+            self.on_ping()
+
+    def data_received(self, data: bytes) -> None:
+        """After the server's close frame, and after what is no WebSocket, no message is read any more."""
+        super().data_received(data)
+        is_over = self.protocol.close_rcvd is not None or self.protocol.parser_exc is not None
+        if is_over and not self._is_ending:
+            self._is_ending = True
+            # Not `close`: on TLS it waits for the other end's part in that.
+            self.loop.call_later(CLOSE_GRACE, self.transport.abort)
+
+
 class LibraryWebSocket:
     """One connection of the `websockets` library."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: _Connection) -> None:
         self._connection = connection
+
+    @property
+    def on_ping(self) -> Callable[[], None] | None:
+        """Called at each ping of the server."""
+        return self._connection.on_ping
+
+    @on_ping.setter
+    def on_ping(self, on_ping: Callable[[], None] | None) -> None:
+        self._connection.on_ping = on_ping
 
     @property
     def close_code(self) -> int | None:
@@ -87,8 +123,10 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
             close_timeout=CLOSE_TIMEOUT,
             logger=_SILENT,
             proxy=proxy,
+            create_connection=_Connection,
             **tls,
         )
+        assert isinstance(connection, _Connection)  # noqa: S101 - of what it was told to make
     except InvalidStatus as error:
         raise WebSocketRefused(error.response.status_code, bytes(error.response.body or b"")) from None
     except (OSError, TimeoutError, WebSocketException) as error:

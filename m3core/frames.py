@@ -51,6 +51,11 @@ class TextReceived:
 
 
 @frozen
+class PingReceived:
+    """The server asks whether we live, and is answered already. A server's end tells of no pings: it has its own."""
+
+
+@frozen
 class PongReceived:
     """The answer to a ping, or a pong out of the blue."""
 
@@ -65,7 +70,7 @@ class Closed:
     code: int | None
 
 
-FrameEvent: TypeAlias = TextReceived | PongReceived | Closed
+FrameEvent: TypeAlias = TextReceived | PingReceived | PongReceived | Closed
 Masking: TypeAlias = Callable[[int], bytes]
 """Gives so many random bytes, new ones each time (`os.urandom`)."""
 
@@ -192,6 +197,8 @@ class Frames:
             self._receive_close(payload)
         elif frame.opcode is Opcode.PING:
             self._send(Opcode.PONG, payload)
+            if self._masking is not None:
+                self._events.append(PingReceived())
         elif frame.opcode is Opcode.PONG:
             if not self._told:
                 self._events.append(PongReceived(payload))

@@ -151,6 +151,9 @@ ANSWER_TIMEOUT: Final = 10.0
 """A command whose success the server always tells (a chat message comes back, a poll starts)."""
 LEAVE_TIMEOUT: Final = 1.5
 """A leave that the server does not answer becomes an abort."""
+CLOSE_GRACE: Final = 0.1
+"""After the close frames a server closes TCP (RFC 6455 s.7.1.1). A client waits so long for that, then does it itself:
+there are servers that never do."""
 
 # -- times, client role: a connection that breaks ---
 RECONNECT_MIN: Final = 1.0
@@ -165,8 +168,9 @@ RECONNECT_PATIENCE: Final = 300.0
 """A loss that lasts so long is the end. The server keeps a session for 120 s (signaling.md § 3)."""
 KEEPALIVE_INTERVAL: Final = 12.0
 """A connection on which nothing came for so long is asked whether it lives (signaling.md § 2) ..."""
-KEEPALIVE_TIMEOUT: Final = 10.0
-"""... and is lost if nothing comes within so long."""
+KEEPALIVE_TIMEOUT: Final = 15.0
+"""... and is lost if nothing comes within so long. TCP doubles the time between its attempts: with the server's pings
+and this, no outage of 8 s ends a connection that lives."""
 TURN_LEAD: Final = 20.0
 """TURN credentials are asked for anew so long before the old ones expire (rest.md, TURN) ..."""
 TURN_RETRY: Final = 10.0

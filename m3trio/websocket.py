@@ -13,23 +13,25 @@ from urllib.parse import urlsplit
 
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
+from wsproto.connection import ConnectionState
 
 from m3asyncio.tls import shared_context
 from m3core.client.transports import WebSocketRefused, trouble
 from m3core.errors import TransportError
 from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
 
-ABNORMAL = 1006
-"""The code of a connection that ended without a close frame (RFC 6455 s.7.1.5)."""
 _RECEIVE = 1 << 16
+_PING = b"\x89"
+"""The first byte of a ping (RFC 6455 s.5.2)."""
 
 
 class _Line(trio.abc.Stream):
-    """The stream below a WebSocket, which tells when the peer is gone."""
+    """The stream below a WebSocket, which tells when the peer is gone, and of pings."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self.on_end: Callable[[], None] = lambda: None
+        self.on_ping: Callable[[], None] = lambda: None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         await self._stream.send_all(data)
@@ -44,6 +46,8 @@ class _Line(trio.abc.Stream):
         finally:
             if not data:
                 self.on_end()
+        if data[:1] == _PING:  # the library keeps pings to itself; behind something else they tell nothing new
+            self.on_ping()
         return data
 
     async def aclose(self) -> None:
@@ -63,6 +67,7 @@ class TrioWebSocket:
         self._scope = trio.CancelScope(shield=True)
         self._pings: set[trio.CancelScope] = set()
         self._is_closing = False
+        self.on_ping: Callable[[], None] | None = None
 
     async def run(self, stream: trio.abc.Stream, host: str, target: str, subprotocols: tuple[str, ...]) -> None:
         """The handshake, then the library's reader, until `close`."""
@@ -80,7 +85,7 @@ class TrioWebSocket:
                         max_message_size=MAX_MESSAGE,
                         receive_buffer_size=_RECEIVE,
                     )
-                    line.on_end = self._end_pings
+                    line.on_end, line.on_ping = self._end_pings, self._pinged
                     self._opened.set()
         except* ConnectionRejected as group:
             error = group.exceptions[0]
@@ -103,9 +108,16 @@ class TrioWebSocket:
 
     @property
     def close_code(self) -> int | None:
-        """The code of the server's close frame."""
-        reason = None if self._connection is None else self._connection.closed
-        return None if reason is None or reason.code == ABNORMAL else reason.code
+        """The code of the server's close frame.
+
+        The library gives the code of a close frame of ours as well, which went to a server that broke the protocol or
+        sent too much; only the state of the handshake tells them apart.
+        """
+        connection = self._connection
+        if connection is None or connection.closed is None:
+            return None
+        has_closed: bool = connection._wsproto.state is ConnectionState.CLOSED  # noqa: SLF001 - see above
+        return int(connection.closed.code) if has_closed else None
 
     async def send(self, data: bytes) -> None:
         """Send one text message."""
@@ -158,6 +170,10 @@ class TrioWebSocket:
         if self._connection is None or self._over.is_set():
             raise TransportError("the connection is closed")
         return self._connection
+
+    def _pinged(self) -> None:
+        if self.on_ping is not None:
+            self.on_ping()
 
     def _end_pings(self) -> None:
         for scope in self._pings:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from m3core.client.transports import HttpTransport, WebSocket, WebSocketConnect
+from m3core.client.transports import HttpTransport, WebSocket, WebSocketConnect, WrappedWebSocket
 from m3core.io import HttpRequest, HttpResponse
 
 SENT: Final = "→"
@@ -114,30 +114,21 @@ class NotingHttp:
         await self._inner.aclose()
 
 
-class _NotingWebSocket:
+class _NotingWebSocket(WrappedWebSocket):
     """A WebSocket, with notes of each message."""
 
     def __init__(self, inner: WebSocket, scribe: Scribe) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._scribe = scribe
-
-    @property
-    def close_code(self) -> int | None:
-        """The code of the server's close frame."""
-        return self._inner.close_code
 
     async def send(self, data: bytes) -> None:
         """Send and note."""
         self._scribe.message(SENT, data)
-        await self._inner.send(data)
-
-    async def ping(self, payload: bytes) -> None:
-        """Send a ping and wait for its pong."""
-        await self._inner.ping(payload)
+        await super().send(data)
 
     async def messages(self) -> AsyncIterator[bytes]:
         """The messages, noted before anybody sees them."""
-        async for data in self._inner.messages():
+        async for data in super().messages():
             self._scribe.message(RECEIVED, data)
             yield data
 
@@ -145,7 +136,7 @@ class _NotingWebSocket:
         """Close or abort."""
         if code is not None:
             self._scribe.add(SENT, "WebSocket close", "", (("code", code),))
-        await self._inner.close(code)
+        await super().close(code)
 
 
 def noting_connect(connect: WebSocketConnect, scribe: Scribe) -> WebSocketConnect:

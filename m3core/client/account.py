@@ -19,6 +19,7 @@ from m3core.client.conference import Receive
 from m3core.client.joining import Joining
 from m3core.client.loop import Backend, Signal, Timeout
 from m3core.client.transports import HttpTransport, WebSocketConnect
+from m3core.client.watching import WatchFrames
 from m3core.conference.entrance import MemberEntrance
 from m3core.conference.events import ConferenceEvent
 from m3core.errors import AuthError, LocalProtocolError, M3Error
@@ -109,6 +110,7 @@ class Account:
         http: HttpTransport | None = None,
         connect: WebSocketConnect | None = None,
         observe: Callable[[ConferenceEvent], None] | None = None,
+        wire: WatchFrames | None = None,
     ) -> Joining:
         """Join any room as this user; the rest as in `join` for guests."""
         return Joining(
@@ -120,6 +122,7 @@ class Account:
             http=http,
             connect=connect,
             observe=observe,
+            wire=wire,
         )
 
     async def perform(self, request: HttpRequest) -> HttpResponse:
@@ -250,6 +253,7 @@ class Meeting:
         http: HttpTransport | None = None,
         connect: WebSocketConnect | None = None,
         observe: Callable[[ConferenceEvent], None] | None = None,
+        wire: WatchFrames | None = None,
     ) -> Joining:
         """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``. The rest as in `join`."""
         return self._account.join(
@@ -259,4 +263,5 @@ class Meeting:
             http=http,
             connect=connect,
             observe=observe,
+            wire=wire,
         )

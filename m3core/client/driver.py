@@ -268,6 +268,7 @@ class Driver:
             self._lost(connection, None, str(error))
             return
         entry.writer = self._spawn(self._write, entry, socket)
+        socket.on_ping = partial(self._pinged, connection)
         try:
             self.feed(lambda now: self.engine.connected(connection, now))
             async for data in socket.messages():
@@ -297,6 +298,10 @@ class Driver:
                     case Close(code=code):
                         await socket.close(code)
                         return
+
+    def _pinged(self, connection: ConnectionId) -> None:
+        if not self._closed:
+            self.feed(lambda now: self.engine.pinged(connection, now))
 
     async def _ping(self, entry: _Connection, number: int, socket: WebSocket, ping: Ping) -> None:
         with suppress(TransportError):

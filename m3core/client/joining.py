@@ -12,6 +12,7 @@ from m3core.client.conference import AUDIO, VIDEO, Conference, Receive
 from m3core.client.loop import Backend, Tasks
 from m3core.client.session import Session
 from m3core.client.transports import HttpTransport, WebSocketConnect
+from m3core.client.watching import Watch, WatchFrames
 from m3core.conference.engine import Conference as Engine
 from m3core.conference.entrance import Entrance, GuestEntrance
 from m3core.conference.events import ConferenceEvent
@@ -44,6 +45,7 @@ class Door:
         http: HttpTransport | None = None,
         connect: WebSocketConnect | None = None,
         observe: Callable[[ConferenceEvent], None] | None = None,
+        wire: WatchFrames | None = None,
     ) -> Joining:
         """Join as a guest: ``async with m3.join(url, display_name="Ada") as conference``.
 
@@ -52,7 +54,10 @@ class Door:
         unless ``allow_private``; a ``controller`` that is named is trusted, and this machine always good. ``http`` and
         ``connect`` are transports of your own (`m3core.client.transports`), which you close; an `HttpPool` is for many
         conferences. ``observe`` is called with every event as it happens, those before we are in the room included
-        (`WaitingRoomEntered`); it must be quick, and not raise.
+        (`WaitingRoomEntered`); it must be quick, and not raise. ``wire`` is called with `sent` or `received` and each
+        text frame of the signaling, in order, over all connections: what people say is in them, and all else that is
+        private, but no ticket or token. It must be quick; what it raises is raised at the end of the block, unless
+        something else is, and until then it is not called again.
 
         Raises `LinkError`, `ApiError`, `CallError`, `TransportError`.
         """
@@ -67,6 +72,7 @@ class Door:
             http=http,
             connect=connect,
             observe=observe,
+            wire=wire,
         )
 
 
@@ -87,6 +93,7 @@ class Joining:
         http: HttpTransport | None = None,
         connect: WebSocketConnect | None = None,
         observe: Callable[[ConferenceEvent], None] | None = None,
+        wire: WatchFrames | None = None,
     ) -> None:
         self._backend = backend
         self._display_name = display_name
@@ -99,6 +106,7 @@ class Joining:
         self._http = http
         self._connect = connect
         self._observe = observe
+        self._wire = wire
         self._stay: _Stay | None = None
 
     async def __aenter__(self) -> Conference:
@@ -122,6 +130,8 @@ class Joining:
         conference = stay.conference
         ended = conference.ended
         await stay.end(error)
+        if error is None and stay.watch is not None and stay.watch.error is not None:
+            raise stay.watch.error
         if error is None and ended is not None and ended is not EndReason.LEFT:
             raise ConferenceEnded(ended.value, conference.ended_detail)
 
@@ -130,6 +140,10 @@ class Joining:
         if http is None:
             http = self._backend.http(local=self._is_local())
             stay.when_over(http.aclose)
+        connect = self._connect or stay.tasks.connect
+        if self._wire is not None:
+            stay.watch = Watch(self._wire, connect)
+            connect = stay.watch.connect
         entrance = self._entrance or await self._find(http)
         session = Session(
             Engine(
@@ -141,7 +155,7 @@ class Joining:
             self._backend,
             stay.tasks,
             http=http,
-            connect=self._connect,
+            connect=connect,
             account=self._account,
             loopback=is_local(entrance.base_url),
             observe=self._observe,
@@ -178,6 +192,7 @@ class _Stay:
         self._undo = AsyncExitStack()
         self.tasks = tasks
         self.conference: Conference | None = None
+        self.watch: Watch | None = None
 
     @classmethod
     async def begin(cls, backend: Backend) -> _Stay:

@@ -48,7 +48,14 @@ class WebSocketRefused(TransportError):
 
 
 class WebSocket(Protocol):
-    """One open WebSocket, as a client. Pings of the server are answered by the implementation."""
+    """One open WebSocket, as a client. Pings of the server are answered by the implementation.
+
+    ``on_ping`` is None until it is set by who uses the WebSocket. It is to be called in the event loop for each ping of
+    the server that comes: a server that only pings is alive all the same. One that never calls it costs a question
+    every `limits.KEEPALIVE_INTERVAL` of silence, and an outage of some seconds may end the connection.
+    """
+
+    on_ping: Callable[[], None] | None
 
     @property
     def close_code(self) -> int | None:
@@ -70,6 +77,43 @@ class WebSocket(Protocol):
     async def close(self, code: int | None) -> None:
         """Close with ``code``; ``None`` aborts the connection."""
         ...
+
+
+class WrappedWebSocket:
+    """Another WebSocket, as it is: what subclasses do not change goes to it and comes from it."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self._socket = socket
+
+    @property
+    def on_ping(self) -> Callable[[], None] | None:
+        """See `WebSocket`."""
+        return self._socket.on_ping
+
+    @on_ping.setter
+    def on_ping(self, on_ping: Callable[[], None] | None) -> None:
+        self._socket.on_ping = on_ping
+
+    @property
+    def close_code(self) -> int | None:
+        """See `WebSocket`."""
+        return self._socket.close_code
+
+    async def send(self, data: bytes) -> None:
+        """See `WebSocket`."""
+        await self._socket.send(data)
+
+    async def ping(self, payload: bytes) -> None:
+        """See `WebSocket`."""
+        await self._socket.ping(payload)
+
+    def messages(self) -> AsyncIterator[bytes]:
+        """See `WebSocket`."""
+        return self._socket.messages()
+
+    async def close(self, code: int | None) -> None:
+        """See `WebSocket`."""
+        await self._socket.close(code)
 
 
 WebSocketConnect: TypeAlias = Callable[[str, tuple[str, ...]], Awaitable[WebSocket]]

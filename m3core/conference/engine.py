@@ -231,6 +231,10 @@ class Conference(Streaming):
     def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
         """A pong came: the connection lives, whatever the pong says."""
         del payload
+        self.pinged(connection, now)
+
+    def pinged(self, connection: ConnectionId, now: float) -> None:
+        """The server pinged, which was answered below us: the connection lives."""
         self._begin(now)
         if connection == self.outbox.connection:
             self.life.heard()

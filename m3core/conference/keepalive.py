@@ -1,7 +1,7 @@
 """Whether the other end still lives: a half-open connection is silent for ever (signaling.md § 2).
 
-Servers ping too, but those pings are answered below us. So whoever hears nothing asks, and whoever hears nothing then
-is alone.
+Pings of the server are signs of life, too, though answered below us. So whoever hears nothing at all asks, and whoever
+hears nothing then is alone.
 """
 
 from __future__ import annotations

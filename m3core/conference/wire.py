@@ -19,7 +19,7 @@ from m3core.conference.http import HttpExchange, Opened, Origin, Refused, WebSoc
 from m3core.conference.outbox import Output
 from m3core.conference.state import Phase
 from m3core.errors import LocalProtocolError, TransportError
-from m3core.frames import NEED_DATA, PongReceived, TextReceived
+from m3core.frames import NEED_DATA, PingReceived, PongReceived, TextReceived
 from m3core.io import (
     Authorization,
     CallDone,
@@ -191,6 +191,8 @@ class Wire:
                     conference.connected(connection, now)
                 case TextReceived(data):
                     conference.receive_text(connection, data, now)
+                case PingReceived():
+                    conference.pinged(connection, now)
                 case PongReceived(payload):
                     conference.pong(connection, payload, now)
                 case Refused(response):

@@ -95,7 +95,7 @@ class Controller:
         self._modules = modules_of(self, self.streams, self._one_by_one)
         self._echo = Echo(self)
         self.namespaces = frozenset((*self._modules, ECHO))
-        entries = Entries(self._modules.values(), tells_owner=self.has(Feature.ROOM_INFO))
+        entries = Entries(self._modules.values(), tells_owner=self.has(Feature.ROOM_OWNER))
         self._entries = entries
         self._joining = Joining(self, self._modules.values(), entries)
         self._reports = MediaReports(self, self.streams, self._one_by_one)

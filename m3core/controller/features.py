@@ -64,18 +64,22 @@ class Feature(Enum):
     IS_ADHOC = "`event_info.is_adhoc`"
     VOTE_AGAIN = "voting again in a poll replaces the vote; votes may be `choice_ids`"
     HAND_ACKNOWLEDGED = "`hand_raised` and `hand_lowered` for oneself"
-    STREAMING_TARGETS = "recording as streaming to targets"
+    ROOM_OWNER = "`is_room_owner` in `join_success` and in entries"
+    TARIFF_STATUS = "`tariff_status` in the answer of `GET /users/me`"
+    CALL_IN = "`call_in`, for those who can be called, in the place of the `sip_*` of an event's room"
     SPEAKING_STATE = "`speaker_updated` instead of `focus_update`"
-    STORAGE_QUOTA = "files of a room count: `storage_exceeded`"
+    STORAGE_QUOTA = "files of a room count: `storage_exceeded`, `used_storage`"
     SEND_TO_WAITING_ROOM = "`moderation.send_to_waiting_room`"
     CHANGE_DISPLAY_NAME = "`moderation.change_display_name`"
     LEFT_REASON = "`reason` of `control.left`"
-    MEETING_DETAILS = "`event_info.meeting_details`"
-    MULTIPLE_CHOICE = "polls with several choices"
+    MEETING_DETAILS = "`event_info.meeting_details` and `event_info.room_id`"
+    MULTIPLE_CHOICE = "polls with several choices, or not: `multiple_choice` is always told"
+    STREAMING_TARGETS = "recording as streaming to targets"
+    EVENT_SHOWS_DETAILS = "`show_meeting_details` of an event is always told"
     MODERATION_REFUSES = "`moderation` answers `insufficient_permissions`"
     RESET_ONE_HAND = "`reset_raised_hands` of some participants; only those whose hand was up are told"
     STAYS_CONNECTED = "the socket stays open when somebody is sent to the waiting room"
-    ROOM_INFO = "`room_info` and `is_room_owner` in `join_success`"
+    ROOM_INFO = "`room_info` in `join_success`"
     FORCE_MUTE = "force mute; `moderator_mute` without targets"
     MEETING_NOTES = "the minutes are `meeting_notes`, and not `protocol`"
     ROOM_IN_TICKET = "tickets begin with the id of the room"
@@ -104,7 +108,9 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.VOTE_AGAIN: _L.V0_7,
         Feature.DISABLED_FEATURES: _L.V0_9,
         Feature.HAND_ACKNOWLEDGED: _L.V0_9,
-        Feature.STREAMING_TARGETS: _L.V0_9,
+        Feature.ROOM_OWNER: _L.V0_9,
+        Feature.TARIFF_STATUS: _L.V0_9,  # perhaps earlier
+        Feature.CALL_IN: _L.V0_9,  # perhaps earlier
         Feature.SPEAKING_STATE: _L.V0_9,
         Feature.STORAGE_QUOTA: _L.V0_11,
         Feature.SEND_TO_WAITING_ROOM: _L.V0_12,
@@ -112,12 +118,14 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.LEFT_REASON: _L.V0_13,
         Feature.MEETING_DETAILS: _L.V0_13,
         Feature.MULTIPLE_CHOICE: _L.V0_14,
+        Feature.STREAMING_TARGETS: _L.V0_14,
+        Feature.EVENT_SHOWS_DETAILS: _L.V0_15,
         Feature.MODERATION_REFUSES: _L.V0_15,
         Feature.RESET_ONE_HAND: _L.V0_15,
         Feature.STAYS_CONNECTED: _L.V0_15,
-        Feature.ROOM_INFO: _L.V0_16,  # the version is not verified
+        Feature.ROOM_INFO: _L.V0_16,
         Feature.FORCE_MUTE: _L.V0_16,
-        Feature.MEETING_NOTES: _L.V0_16,  # the version is not verified
+        Feature.MEETING_NOTES: _L.V0_16,  # as its web client has it; the server of 0.16 had `protocol` still
         Feature.ROOM_IN_TICKET: _L.V0_16,
     }
 )

@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from m3core.controller.http import (
     NEED_DATA,
+    Closed,
     ConnectionEvent,
     HttpConnection,
     Phase,
@@ -226,8 +227,8 @@ class Front:
             case WebSocketRequested(target, headers):
                 socket.is_websocket = True
                 controller.websocket_requested(connection, target, headers, now)
-            case _:
-                self._forget(connection, socket, now, event.code)
+            case Closed(code):
+                self._forget(connection, socket, now, code)
 
     def _forget(self, connection: ConnectionId, socket: _Socket, now: float, code: int | None) -> None:
         if socket.request is not None:

@@ -93,7 +93,7 @@ class Joining:
         self._around.tell(participant.session, moderation.InWaitingRoom(timestamp=self._around.direct()))
         joined = moderation.JoinedWaitingRoom(
             id=participant.id,
-            control=control_state(participant, tells_owner=self._around.has(Feature.ROOM_INFO)),
+            control=control_state(participant, tells_owner=self._around.has(Feature.ROOM_OWNER)),
             timestamp=self._around.relayed(),
         )
         self._tell_of_waiting(participant, joined)

@@ -80,7 +80,7 @@ class ModerationModule(Module):
 
     def _waiting(self, participant: Participant) -> ParticipantEntry:
         state = WaitingRoomState.ACCEPTED if participant.is_accepted else WaitingRoomState.WAITING
-        control = control_state(participant, tells_owner=self._around.has(Feature.ROOM_INFO))
+        control = control_state(participant, tells_owner=self._around.has(Feature.ROOM_OWNER))
         return ParticipantEntry(id=participant.id, control=control, waiting_room_state=state)
 
     # -- out of the room ---
@@ -200,7 +200,7 @@ class ModerationModule(Module):
             event = moderation.DisplayNameChanged(
                 target=target.id, issued_by=sender.id, old_name=old, new_name=name, timestamp=self._around.relayed()
             )
-            self._around.tell_all(sender.room.present.values(), event)
+            self._around.tell(target.session, event)  # who gets no `update`, and would not learn it otherwise
             self._around.announce(target)
 
     def _refuse(self, sender: Participant, code: ModerationErrorCode) -> None:

@@ -81,7 +81,7 @@ class PollsModule(Module):
             return
         poll_id, started = PollId(around.new_id()), around.direct()
         choices = tuple(polls.Choice(id=index, content=text) for index, text in enumerate(command.choices))
-        is_multiple = command.multiple_choice and around.has(Feature.MULTIPLE_CHOICE)
+        is_multiple = command.multiple_choice if around.has(Feature.MULTIPLE_CHOICE) else None
         told = polls.JoinData(
             id=poll_id,
             topic=command.topic,
@@ -129,6 +129,10 @@ class PollsModule(Module):
             choices = frozenset({command.choice_id})
         elif command.choice_ids is not None:
             choices = frozenset(command.choice_ids)
+            if len(choices) > 1 and not self._around.has(Feature.MULTIPLE_CHOICE):
+                return  # a form that this server does not know, nor a word to refuse it
+        elif self._around.has(Feature.VOTE_AGAIN):
+            choices = frozenset()  # the vote is taken back
         else:
             return
         poll, ballot = sender.room.states.find(_Poll), sender.states.of(_Ballot)

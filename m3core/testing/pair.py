@@ -253,7 +253,9 @@ class World:
 
     def _ping_down(self, connection: ConnectionId, payload: bytes) -> None:
         if (link := self._link(connection)) is not None:
-            self._queue("up", self.clients.index(link[0]), lambda: self._pong(connection, payload))
+            client, client_side = link
+            self._down(client, lambda: client.conference.pinged(client_side, self.now))
+            self._queue("up", self.clients.index(client), lambda: self._pong(connection, payload))
 
     def _closed_by_server(self, connection: ConnectionId, code: int | None) -> None:
         if (link := self._link(connection)) is not None:

@@ -202,6 +202,7 @@ class MemorySocket:
         self.connection = connection
         self.refusal: HttpResponse | None = None
         self.close_code: int | None = None
+        self.on_ping: Callable[[], None] | None = None
         self._stage = stage
         self._waiting: list[bytes] = []
         self._changed = Signal(stage.backend)

@@ -6,12 +6,18 @@ A transcript holds tickets and tokens: it is for tests.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from attrs import define, field, frozen
 
 from m3core.client.loop import Backend, Signal
-from m3core.client.transports import HttpTransport, WebSocket, WebSocketConnect, WebSocketRefused
+from m3core.client.transports import (
+    HttpTransport,
+    WebSocket,
+    WebSocketConnect,
+    WebSocketRefused,
+    WrappedWebSocket,
+)
 from m3core.errors import TransportError
 from m3core.io import HttpRequest, HttpResponse
 from m3core.strict_json import read
@@ -114,31 +120,28 @@ class Recorder:
             raise
 
 
-class _RecordedSocket:
+class _RecordedSocket(WrappedWebSocket):
     def __init__(self, socket: WebSocket, line: Line) -> None:
-        self._socket = socket
+        super().__init__(socket)
         self._line = line
 
     @property
     def close_code(self) -> int | None:
-        self._line.close_code = self._socket.close_code
+        self._line.close_code = super().close_code
         return self._line.close_code
 
     async def send(self, data: bytes) -> None:
         self._line.entries.append(Sent(data))
-        await self._socket.send(data)
-
-    async def ping(self, payload: bytes) -> None:
-        await self._socket.ping(payload)
+        await super().send(data)
 
     async def messages(self) -> AsyncIterator[bytes]:
-        async for data in self._socket.messages():
+        async for data in super().messages():
             self._line.entries.append(Received(data))
             yield data
 
     async def close(self, code: int | None) -> None:
         self._line.entries.append(Closed(code))
-        await self._socket.close(code)
+        await super().close(code)
 
 
 class Replay:
@@ -195,6 +198,7 @@ class Replay:
 
 class _ReplayedSocket:
     def __init__(self, replay: Replay, backend: Backend, line: Line) -> None:
+        self.on_ping: Callable[[], None] | None = None
         self._replay = replay
         self._backend = backend
         self._line = line
@@ -281,37 +285,30 @@ class Faulty:
         return _FaultySocket(self, await self._connect(url, subprotocols))
 
 
-class _FaultySocket:
+class _FaultySocket(WrappedWebSocket):
     def __init__(self, faulty: Faulty, socket: WebSocket) -> None:
+        super().__init__(socket)
         self._faulty = faulty
-        self._socket = socket
-
-    @property
-    def close_code(self) -> int | None:
-        return self._socket.close_code
 
     async def send(self, data: bytes) -> None:
         await self._step()
-        await self._socket.send(data)
+        await super().send(data)
 
     async def ping(self, payload: bytes) -> None:
         await self._step()
-        await self._socket.ping(payload)
+        await super().ping(payload)
 
     async def _step(self) -> None:
         try:
             self._faulty.step()
         except TransportError:
-            await self._socket.close(None)  # the reader notices, as with a real one
+            await self.close(None)  # the reader notices, as with a real one
             raise
 
     async def messages(self) -> AsyncIterator[bytes]:
-        async for data in self._socket.messages():
+        async for data in super().messages():
             try:
                 await self._step()
             except TransportError:
                 continue  # what still comes is lost
             yield data
-
-    async def close(self, code: int | None) -> None:
-        await self._socket.close(code)

@@ -80,6 +80,7 @@ class Line:
         self.may_send.set()
         self.closed: list[int | None] = []
         self.close_code: int | None = None
+        self.on_ping: Callable[[], None] | None = None
 
     async def send(self, data: bytes) -> None:
         await self.may_send.wait()

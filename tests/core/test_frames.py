@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m3core.errors import LocalProtocolError
-from m3core.frames import NEED_DATA, Closed, Frames, FrameState, PongReceived, TextReceived
+from m3core.frames import NEED_DATA, Closed, Frames, FrameState, PingReceived, PongReceived, TextReceived
 from m3core.testing import seeded_entropy
 
 
@@ -51,6 +51,11 @@ def test_pings_and_closes_of_both_ends() -> None:
     assert client.next_event() == PongReceived(b"there?")
     with pytest.raises(LocalProtocolError):
         client.ping(b"x" * 126)
+    server.ping(b"heartbeat")
+    client.receive_data(server.data_to_send())
+    assert client.next_event() == PingReceived()
+    server.receive_data(client.data_to_send())
+    assert server.next_event() == PongReceived(b"heartbeat")
     client.close(1000)
     client.send_text(b"too late")
     server.receive_data(client.data_to_send())

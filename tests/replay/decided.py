@@ -7,22 +7,12 @@ more: a line is a `Difference.line`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Final
 
-from replay_compare import label
-
-RECORDING: Final = "recording"
-_JOIN_SUCCESS: Final = "control.join_success"
+from replay_compare import Difference
 
 DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
-    RECORDING: {  # and every `join_success`: see `expected`
-        "namespaces/recording": (
-            "missing at owner: control.error(invalid_namespace)",
-            "missing at guest: control.error(invalid_namespace)",
-            "extra at guest: recording.error(insufficient_permissions)",
-        ),
-    },
     "echo": {
         "namespaces/echo before and after join": (
             "missing at owner: control.error(invalid_namespace)",
@@ -105,6 +95,19 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         ),
         "breakout/expired with people in it": ("extra at owner: breakout.expired",),
     },
+    "breakout-rooms-that-are-over": {
+        "breakout/stopped, then joined again elsewhere": (
+            "missing at owner: breakout.left",
+            "missing at guest: control.join_success",
+        ),
+    },
+    "subscriptions-that-never-came-about": {
+        "media/subscription without media": ("missing at guest: media.error(invalid_configure_request)",),
+    },
+    "joining-without-a-name": dict.fromkeys(
+        ("frames/join without name", "frames/join name null"),
+        ("missing at guest: control.error(invalid_json)", "extra at guest: control.error(already_joined)"),
+    ),
     "durations-without-end": {
         "timer/duration 4611686018427387904": ("extra at owner: timer.error(invalid_duration)",),
     },
@@ -127,6 +130,7 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             "extra at guest: control.error(invalid_json)",
         ),
         "breakout/long name": ("missing at owner: breakout.started", "missing at guest: breakout.started"),
+        "polls/duration 9223372036854775808": ("missing at owner: polls.error(invalid_duration)",),
     },
     "the-close-code-of-what-is-too-large": dict.fromkeys(
         ("frames/one frame of 1 MB", "frames/one frame of 16 MB", "frames/fragments of 1.1 MB"),
@@ -144,19 +148,10 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 }
 
 
-def expected(scenario: Mapping[str, Any]) -> Counter[str]:
-    """What a scenario is to show."""
-    lines = Counter(line for decided in DECIDED.values() for line in decided.get(scenario["name"], ()))
-    for socket, told in scenario["received"].items():
-        joined = sum(label(what) == _JOIN_SUCCESS for _, what in told) - lines[f"missing at {socket}: {_JOIN_SUCCESS}"]
-        if joined:
-            lines[f"field extra at {socket}: {_JOIN_SUCCESS} payload.recording = null"] = joined
-    return lines
-
-
-def reasons(scenario: Mapping[str, Any]) -> set[str]:
-    """Why."""
-    found = {reason for reason, decided in DECIDED.items() if scenario["name"] in decided}
-    if any("payload.recording" in line for line in expected(scenario)):
-        found.add(RECORDING)
-    return found
+def complaints(name: str, found: Iterable[Difference]) -> list[str]:
+    """What the scenario of this name shows that is not decided, and what is decided that it does not show."""
+    found = tuple(found)
+    shown = Counter(difference.line for difference in found)
+    decided = Counter(line for scenarios in DECIDED.values() for line in scenarios.get(name, ()))
+    undecided = [str(difference) for difference in found if shown[difference.line] > decided[difference.line]]
+    return undecided + [f"decided, but not so: {line}" for line in sorted((decided - shown).elements())]

@@ -20,7 +20,7 @@ from m3core.io import ConnectionId, MediaReport, Receiving, Up
 from m3core.testing.fakes import FakeSfu
 from m3core.values import Secret, UserId
 
-CONFIG: Final = ControllerConfig(web_url="", feature_level=FeatureLevel.V0_3, open_rooms=True)
+CONFIG: Final = ControllerConfig(web_url="", feature_level=FeatureLevel.V0_3, open_rooms=True, has_recording=False)
 USERS: Final = {
     Secret(token): User(
         id=UserId(format(number, "08x") + "-0000-4000-8000-000000000000"),

@@ -11,14 +11,17 @@ from collections.abc import Callable, Generator
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
-from replay_lines import FENCE, Network, Request, Socket
+from replay_lines import Network, Request
 from replay_names import Names
+from replay_websocket import Socket
 
 OWNER_TOKEN: Final = "the-token-of-the-owner"
 USER_TOKEN: Final = "the-token-of-the-user"
 _TOKENS: Final = {"owner": OWNER_TOKEN, "user": USER_TOKEN}
 # Who offers the first name alone is told of streams one at a time (media.md § 10): nothing that was recorded.
 _BOTH: Final = "ticket#<ticket>, k3k-signaling-json-v1.0, opentalk-signaling-json-v1.0"
+_FENCE: Final = b"fence "
+"""Begins the payload of pings of our own, of which recordings know nothing."""
 _NO_TICKET: Final = "x" * 64
 QUIET: Final = 0.3
 """Seconds without a word after which a recording went on."""
@@ -105,7 +108,7 @@ class Player:
     # -- a fence, for networks on which nobody sees when all has come ---
     def send_fence(self, number: int) -> Callable[[], bool]:
         """Ping through all open sockets; whether the pongs, and so all that was sent before them, have come."""
-        payload = FENCE + b"%d" % number
+        payload = _FENCE + b"%d" % number
         sockets = [socket for socket in self._sockets.values() if socket.is_open]
         for socket in sockets:
             socket.ping(payload)

@@ -25,7 +25,7 @@ import m3asyncio as m3
 from m3asyncio.http import HttpxTransport
 from m3asyncio.loop import BACKEND
 from m3asyncio.websocket import LibraryWebSocket, connect_websocket
-from m3core.client.transports import WebSocket
+from m3core.client.transports import WebSocket, WrappedWebSocket
 from m3core.conference.entrance import GuestEntrance
 from m3core.errors import M3Error
 from m3core.io import HttpRequest, HttpResponse
@@ -83,37 +83,27 @@ class Transport(HttpxTransport):
         return response
 
 
-class Socket:
+class Socket(WrappedWebSocket):
     """A WebSocket that tells the witness. ``spoil`` breaks the descriptions that come in."""
 
     def __init__(self, inner: LibraryWebSocket, witness: Witness, *, spoil: bool) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.witness = witness
         self.spoil = spoil
-
-    @property
-    def close_code(self) -> int | None:
-        return self.inner.close_code
 
     async def send(self, data: bytes) -> None:
         self.witness.sdp(data)
         self.witness.read("repr of a command", repr(decode_command(data)))
-        await self.inner.send(data)
-
-    async def ping(self, payload: bytes) -> None:
-        await self.inner.ping(payload)
+        await super().send(data)
 
     async def messages(self) -> AsyncIterator[bytes]:
-        async for data in self.inner.messages():
+        async for data in super().messages():
             self.witness.sdp(data)
             if self.spoil and b"ice-pwd" in data:
                 data = data.replace(b"v=0\\r\\n", b"v=7\\r\\n")
             else:
                 self.witness.read("repr of an event", repr(decode_event(data)))
             yield data
-
-    async def close(self, code: int | None) -> None:
-        await self.inner.close(code)
 
 
 class Connector:

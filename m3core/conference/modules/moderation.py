@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from m3core.conference.common import EndReason, Participant
 from m3core.conference.merging import newcomer
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule, rules
-from m3core.errors import LimitExceeded
+from m3core.errors import LimitExceeded, LocalProtocolError
 from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages import Command, Event, moderation
 from m3core.messages.control import JoinSuccess
@@ -91,7 +91,10 @@ class DebriefingStarted:
 
 @frozen(kw_only=True)
 class DisplayNameChanged:
-    """A moderator gave somebody, perhaps us, another name (L 0.12). ``participant``: None if unknown here."""
+    """A moderator gave us another name (L 0.12); servers after 0.16 tell of others, too.
+
+    Before, that of others is a `ParticipantChanged`. ``participant``: None if unknown here.
+    """
 
     participant: Participant | None
     old_name: str
@@ -283,8 +286,18 @@ class ModerationCommands(CommandGroup[T]):
         return self._perform(moderation.DisableRaiseHands())
 
     def reset_raised_hands(self, *participants: Someone) -> T:
-        """Lower all hands, or those of ``participants`` (L; capture-era servers then lower all)."""
-        return self._perform(moderation.ResetRaisedHands(target=tuple(map(id_of, participants)) or None))
+        """Lower all hands, or those of ``participants``: one since L 0.15 (before, all), more since 0.16.
+
+        Raises `LocalProtocolError` for several at a server before 0.16, which would not understand it.
+        """
+        wanted = tuple(map(id_of, participants))
+        if not wanted:
+            return self._perform(moderation.ResetRaisedHands())
+        if self._state().control.room_info is not None:  # told since 0.16
+            return self._perform(moderation.ResetRaisedHands(target=wanted))
+        if len(wanted) > 1:
+            raise LocalProtocolError("this server can lower one hand or all")
+        return self._perform(moderation.ResetRaisedHands(target=wanted[0]))
 
     def send_to_waiting_room(self, participant: Someone) -> T:
         """Send somebody back to the waiting room (L 0.12)."""

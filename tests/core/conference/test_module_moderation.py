@@ -24,6 +24,7 @@ from m3core.conference.events import (
 from m3core.conference.modules import moderation
 from m3core.conference.modules.moderation import ModerationState
 from m3core.conference.state import Phase
+from m3core.errors import LocalProtocolError
 from m3core.io import CallId
 from m3core.messages.moderation import KickScope
 from m3core.values import ParticipantId
@@ -49,8 +50,8 @@ def waiting(participant_id: str = EVE, name: str = "Eve") -> dict[str, Any]:
         (lambda commands: commands.moderation.disable_raise_hands(), {"action": "disable_raise_hands"}),
         (lambda commands: commands.moderation.reset_raised_hands(), {"action": "reset_raised_hands"}),
         (
-            lambda commands: commands.moderation.reset_raised_hands(BOB_ID, EVE_ID),
-            {"action": "reset_raised_hands", "target": [BOB, EVE]},
+            lambda commands: commands.moderation.reset_raised_hands(BOB_ID),
+            {"action": "reset_raised_hands", "target": BOB},
         ),
         (
             lambda commands: commands.moderation.send_to_waiting_room(BOB_ID),
@@ -72,6 +73,19 @@ def test_a_command_is_sent_and_done_by_silence_or_refused(command: Command, payl
     assert room.sent[-1] == {"namespace": "moderation", **payload}
     room.done_by_silence(call)
     room.refused(room.do(command), "moderation", "insufficient_permissions")
+
+
+def test_hands_of_several_are_lowered_where_the_server_understands_it() -> None:
+    """One `target` at 0.15, several at 0.16, which tells of the room; those before take no target, and lower all."""
+    room = Room()
+    with pytest.raises(LocalProtocolError, match="one hand or all"):
+        room.do(lambda commands: commands.moderation.reset_raised_hands(BOB_ID, EVE_ID))
+    room = Room(room_info={"id": BOB, "created_by": {}})
+    for who in ([BOB_ID], [BOB_ID, EVE_ID]):
+        room.do(lambda commands, who=who: commands.moderation.reset_raised_hands(*who))  # type: ignore[misc]  # a default binds it
+        assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands", "target": who}
+    room.do(lambda commands: commands.moderation.reset_raised_hands())
+    assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands"}
 
 
 @pytest.mark.parametrize(

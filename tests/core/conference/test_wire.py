@@ -390,6 +390,17 @@ def test_a_silent_connection_is_pinged_where_there_is_no_echo() -> None:
     assert line.phase is Phase.JOINED
 
 
+def test_pings_of_the_server_are_signs_of_life() -> None:
+    line = Pair(1 << 20)
+    line.give(line.conference.start)
+    line.run()
+    asks = line.conference.life.keepalive.deadline
+    assert asks is not None
+    line.sleep(10.0)
+    line.data(SocketId(3), b"\x89\x09heartbeat")
+    assert line.conference.life.keepalive.deadline == asks + 10.0
+
+
 def test_media_commands_are_passed_on() -> None:
     line = Pair(1 << 20)
     line.give(line.conference.start)

@@ -1,4 +1,4 @@
-"""Recording on the server: the state of the capture era, streaming from 0.9 on, the recorder (signaling.md § 11)."""
+"""Recording on the server: its state up to 0.13, streaming from 0.14 on, the recorder (signaling.md § 11)."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_recorders_are_not_sent_to_wait() -> None:
     assert recorder.heard() == ada.heard() == []
 
 
-@pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9])
+@pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_14])
 def test_consent(level: FeatureLevel) -> None:
     server = recorded(level)
     ada, bob = server.joined("Ada", "Bob")
@@ -178,7 +178,7 @@ def target_of(success: dict[str, Any]) -> str:
 
 
 def streaming() -> tuple[Stage, Line, Line, str]:
-    server = recorded(FeatureLevel.V0_9)
+    server = recorded(FeatureLevel.V0_14)
     ada, bob = server.owner(), server.guest("Bob")
     target = target_of(ada.join())
     assert target_of(bob.join()) == target

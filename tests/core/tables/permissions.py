@@ -174,7 +174,7 @@ MODERATION: tuple[Row, ...] = (
     Row("6", "moderation.debrief", {"kick_scope": "guests"}, moderators(everyone("moderation.debriefing_started control.left control.left", guest="moderation.session_ended", dan="moderation.session_ended")), level="0.4", closes={"guest": 1000, "dan": 1000}),
     Row("6", "moderation.debrief", {"kick_scope": "users_and_guests"}, moderators(everyone("moderation.debriefing_started control.left control.left control.left control.left", **dict.fromkeys(("guest", "dan", "user", "eve"), "moderation.session_ended"))), level="0.4", closes=dict.fromkeys(("guest", "dan", "user", "eve"), 1000)),
     Row("6", "moderation.change_display_name", _NAMED, {**BEFORE, **inside(SILENCE)}),
-    Row("6", "moderation.change_display_name", _NAMED, moderators(everyone("moderation.display_name_changed control.update", dan="moderation.display_name_changed"), SILENCE), level="0.12"),
+    Row("6", "moderation.change_display_name", _NAMED, moderators(everyone("control.update", dan="moderation.display_name_changed"), SILENCE), level="0.12"),
     Row("6", "moderation.change_display_name", {**_NAMED, "target": "$eve"}, moderators(error("moderation.cannot_change_name_of_registered_users"), SILENCE), level="0.12"),
     Row("6", "moderation.change_display_name", {**_NAMED, "target": "$unknown"}, moderators(SILENCE, SILENCE), level="0.12"),
     Row("6", "moderation.change_display_name", {**_NAMED, "new_name": " "}, moderators(error("moderation.invalid_display_name"), SILENCE), level="0.12"),
@@ -313,20 +313,20 @@ RECORDING: tuple[Row, ...] = (
     Row("11", "recording.set_consent", {"consent": True}, {**BEFORE, **inside(hears(others="control.update"))}),
     *(Row("11", f"recording.{action}", _TARGETS, {**BEFORE, **inside(SILENCE)}) for action in _STREAMING),
     *(
-        Row("11", f"recording.{action}", _TARGETS, {**BEFORE, **moderators(error("recording.invalid_streaming_id"), _NO_RECORDING_RIGHT)}, level="0.9")
+        Row("11", f"recording.{action}", _TARGETS, {**BEFORE, **moderators(error("recording.invalid_streaming_id"), _NO_RECORDING_RIGHT)}, level="0.14")
         for action in _STREAMING
     ),
-    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated"), _NO_RECORDING_RIGHT), level="0.9"),
-    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated", recorder="recording_service.start_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.9"),
-    Row("11", "recording.pause_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.9"),
-    Row("11", "recording.pause_stream", _STREAM, moderators(hears(recorder="recording_service.pause_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.9"),
-    Row("11", "recording.stop_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.9"),
-    Row("11", "recording.stop_stream", _STREAM, moderators(hears(recorder="recording_service.stop_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.9"),
-    Row("11", "recording.set_consent", {"consent": False}, inside(hears(others="control.update")), level="0.9"),
-    Row("11", "recording_service.stream_updated", {"target_id": "$stream", "status": "active"}, {**BEFORE, **inside(SILENCE), "recorder": hears(others="recording.stream_updated")}, (_RECORDER,), level="0.9"),
-    Row("11", "recording_service.stream_updated", {"target_id": "$unknown", "status": "active"}, {"recorder": SILENCE}, (_RECORDER,), level="0.9"),
+    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated"), _NO_RECORDING_RIGHT), level="0.14"),
+    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated", recorder="recording_service.start_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.14"),
+    Row("11", "recording.pause_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.14"),
+    Row("11", "recording.pause_stream", _STREAM, moderators(hears(recorder="recording_service.pause_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.14"),
+    Row("11", "recording.stop_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.14"),
+    Row("11", "recording.stop_stream", _STREAM, moderators(hears(recorder="recording_service.stop_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.14"),
+    Row("11", "recording.set_consent", {"consent": False}, inside(hears(others="control.update")), level="0.14"),
+    Row("11", "recording_service.stream_updated", {"target_id": "$stream", "status": "active"}, {**BEFORE, **inside(SILENCE), "recorder": hears(others="recording.stream_updated")}, (_RECORDER,), level="0.14"),
+    Row("11", "recording_service.stream_updated", {"target_id": "$unknown", "status": "active"}, {"recorder": SILENCE}, (_RECORDER,), level="0.14"),
     Row("5", "control.raise_hand", {}, {"recorder": SILENCE}, (_RECORDER,)),
-    Row("5", "control.join", {"display_name": "N"}, {"recorder": hears(self="control.join_success")}, level="0.9"),
+    Row("5", "control.join", {"display_name": "N"}, {"recorder": hears(self="control.join_success")}, level="0.14"),
 )  # fmt: skip
 
 # -- signaling.md § 13 ---

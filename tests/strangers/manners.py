@@ -1,0 +1,194 @@
+"""A controller of the tests with the manners of a real one, each of them a switch. It shares no code with ours.
+
+    with controller(Manners(leaves_tcp_open=True)) as there:
+        async with m3.join(there.link, display_name="Ada") as ada:   # either loop: it has a thread of its own
+            there.say("Ada", "chat", {"message": "message_sent", ...})
+
+The switches are the fields of `Manners`; without any it is polite. What happens in its own time is a method of
+`Controller`: `say`, `ping`, `close`, `cut`, `crash`, `open_breakouts`, `release_downs`, `restart_sfu`, `expire`. Its
+REST calls are those that our clients make (`manners_rest`), its level is 0.3 (`manners_room`), and its media side
+answers with descriptions that lead nowhere, or relays by bare aiortc (`manners_media`, `manners_sfu`). Clients without
+media of their own: ``Door(StagedBackend(BACKENDS[loop])).join(there.link, display_name="Ada")``.
+
+Its methods may be called from any thread and return when it is done; `until` waits for what a client will do, and is
+to be awaited by `seen`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio.to_thread
+from manners_http import Server
+from manners_room import Room
+from manners_switches import Down, Json, Manners, Sfu
+from patience import PATIENCE
+
+__all__ = ["Controller", "Down", "Manners", "Sfu", "controller"]
+T = TypeVar("T")
+
+
+class Controller:
+    """A running one. ``room`` and ``server`` belong to its thread: look at them by `do` and `until`."""
+
+    def __init__(self, manners: Manners, clock: Callable[[], float]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="manners")
+        self._changed = threading.Condition()
+        self.manners = manners
+        self.room = Room(manners, clock, self._ring)
+        self.server = Server(manners, self.room)
+        self.base_url = ""
+
+    @property
+    def link(self) -> str:
+        """An invitation for guests."""
+        return f"{self.base_url}/invite/{self.room.invite}"
+
+    # -- running it ---
+    def start(self, tls: ssl.SSLContext | None) -> None:
+        """Listen at 127.0.0.1."""
+        self._thread.start()
+        port = self.await_(self.server.listen(tls))
+        self.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        self.server.rest.base_url = self.base_url
+
+    def stop(self) -> None:
+        """Close all that is open."""
+        self.await_(self.server.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        if self.server.faults:
+            raise ExceptionGroup("of the controller", self.server.faults)
+
+    def _ring(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def await_(self, work: Any) -> Any:
+        """Run a coroutine in its loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+    def do(self, function: Callable[[], T]) -> T:
+        """Call something in its thread."""
+
+        async def call() -> T:
+            return function()
+
+        result: T = self.await_(call())
+        return result
+
+    def until(self, find: Callable[[], T | None]) -> T:
+        """What ``find`` finds in its thread, as soon as it does; blocks."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with self._changed:
+                if (found := self.do(find)) is not None:
+                    return found
+                self._changed.wait(0.05)  # it rings also between `do` and here
+            assert time.monotonic() < deadline
+
+    async def seen(self, find: Callable[[], T | None]) -> T:
+        """As `until`, for either loop."""
+        return await anyio.to_thread.run_sync(self.until, find)
+
+    # -- what clients have done ---
+    @property
+    def requests(self) -> list[tuple[int, str, str]]:
+        """Connection (a number), method and path of each HTTP request, upgrades included."""
+        return self.do(lambda: list(self.server.requests))
+
+    @property
+    def connections(self) -> int:
+        """TCP connections that were accepted so far."""
+        return self.do(lambda: self.server.count)
+
+    def heard(self, name: str) -> list[tuple[str, Json]]:
+        """Namespace and payload of all that a participant has said, over all its connections."""
+        return self.do(lambda: list(self.room.person(name).heard))
+
+    def people(self) -> list[str]:
+        """The names of those in the room, ghosts included."""
+        return self.do(lambda: [person.name for person in self.room.people.values() if person.is_in])
+
+    def id_of(self, name: str) -> str:
+        """The id of the latest participant of that name."""
+        return self.do(lambda: self.room.person(name).id)
+
+    # -- what happens to them ---
+    def say(self, name: str, namespace: str, payload: Json) -> None:
+        """Any message to one participant, even if it should hear pings alone."""
+        self.do(lambda: self.room.person(name).say(namespace, payload))
+
+    def say_all(self, namespace: str, payload: Json) -> None:
+        """Any message to all in the room."""
+        self.do(lambda: self.room.tell_all(namespace, payload))
+
+    def ping(self, name: str) -> None:
+        """A ping with the payload `heartbeat`."""
+        self.do(lambda: self.room.person(name).wire().ping())
+
+    def close(self, name: str, code: int = 1000) -> None:
+        """The close frame; whether TCP is closed is a matter of manners."""
+        self.do(lambda: self.room.person(name).wire().close(code))
+
+    def kick(self, name: str) -> None:
+        """`kicked`, and the close frame."""
+        self.do(lambda: self.room.kick(self.room.person(name)))
+
+    def accept(self, name: str) -> None:
+        """Let somebody who waits in."""
+        self.do(lambda: self.room.accept(self.room.person(name)))
+
+    def cut(self, name: str) -> None:
+        """Reset the TCP connection of somebody."""
+        self.do(lambda: self.room.person(name).wire().abort())
+
+    def crash(self) -> None:
+        """All connections are reset; those who were in become ghosts, who never leave, and their streams are dead."""
+        self.do(self.room.crash)
+
+    def open_breakouts(self, *names: str, seconds: float | None = None) -> list[str]:
+        """`started`, to all; the ids of the rooms. ``seconds`` until they expire."""
+        return self.do(lambda: self.room.open_breakouts(names, seconds))
+
+    def release_downs(self) -> None:
+        """Say each `webrtc_down` that is held."""
+        self.do(self.room.media.release_downs)
+
+    def restart_sfu(self) -> None:
+        """All streams are forgotten and end: `webrtc_down` to all who had one."""
+        self.await_(self.room.media.restart())
+
+    def expire(self, token: str) -> None:
+        """This access token is refused from now on."""
+        self.do(lambda: self.server.rest.expired.add(token))
+
+
+@contextmanager
+def controller(
+    manners: Manners | None = None, *, certificate: Path | None = None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Controller]:
+    """A running controller. ``certificate`` (and key, PEM) is for TLS; ``clock`` measures `session_running`."""
+    tls = None
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+    manners = manners or Manners()
+    with ExitStack() as stack:
+        if manners.sfu is Sfu.RELAY:
+            from stranger_media import loopback  # aiortc takes a moment
+
+            stack.enter_context(loopback())
+        there = Controller(manners, clock)
+        there.start(tls)
+        stack.callback(there.stop)
+        yield there

@@ -1,0 +1,75 @@
+"""Participants of the controller of the tests, and how they look to others (signaling.md § 5.2)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from manners_switches import Json
+
+if TYPE_CHECKING:
+    from manners_socket import Socket
+
+
+def now(seconds: float = 0.0) -> str:
+    """The time of day, or so many seconds later."""
+    return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(eq=False)
+class Person:
+    """One participant, for as long as its token is good."""
+
+    is_guest: bool
+    room: str = ""
+    """The breakout room; empty: the main room."""
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    name: str = ""
+    joined_at: str = field(default_factory=now)
+    socket: Socket | None = None
+    waits: bool = False
+    accepted: bool = False
+    is_in: bool = False
+    """In the room, as the others see it."""
+    is_ghost: bool = False
+    lost_at: float | None = None
+    """When its connection broke, by the clock of the tests."""
+    hand: bool = False
+    streams: dict[str, Json] = field(default_factory=dict)
+    """The state of each completed stream, by `media_session_type`."""
+    heard: list[tuple[str, Json]] = field(default_factory=list)
+    """What its client has said."""
+
+    def wire(self) -> Socket:
+        """Its connection."""
+        assert self.socket is not None, "not connected"
+        return self.socket
+
+    def say(self, namespace: str, payload: Json) -> None:
+        """Tell it something; nothing if it is not connected."""
+        if self.socket is not None:
+            self.socket.say({"namespace": namespace, "timestamp": now(), "payload": payload})
+
+    def control(self) -> Json:
+        """The part `control` of its entry."""
+        return {
+            "display_name": self.name,
+            "role": "guest" if self.is_guest else "moderator",
+            "participation_kind": "guest" if self.is_guest else "user",
+            "hand_is_up": self.hand,
+            "hand_updated_at": self.joined_at,
+            "joined_at": self.joined_at,
+            "left_at": None,
+        }
+
+    def entry(self) -> Json:
+        """It, as others are told of it."""
+        return {"id": self.id, "control": self.control(), "media": {"is_presenter": True, **self.streams}}
+
+
+def token(make: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
+    """64 characters."""
+    return make().hex + make().hex

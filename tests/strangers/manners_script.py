@@ -1,0 +1,45 @@
+"""Descriptions with nobody behind them, for clients without media of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from manners_media import Key, Pair
+from manners_switches import Json
+
+from m3core.testing.descriptions import make_answer, make_offer
+
+
+class Script:
+    """Answers all at once, and says that the way is there in the next turn of the loop."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._kinds: dict[Key, tuple[str, ...]] = {}
+        self._subscribing: dict[Pair, Callable[[], None]] = {}
+
+    async def publish(self, pair: Pair, offer: str, up: Callable[[], None], _over: Callable[[], None]) -> str:
+        """The answer that takes all."""
+        self._number += 1
+        self._kinds[pair[1]] = tuple(kind for kind in ("audio", "video") if f"m={kind} " in offer)
+        asyncio.get_running_loop().call_soon(up)
+        return make_answer(offer, self._number)
+
+    async def subscribe(self, pair: Pair, up: Callable[[], None], _over: Callable[[], None]) -> str:
+        """An offer of what is published."""
+        self._number += 1
+        self._subscribing[pair] = up
+        return make_offer(self._kinds[pair[1]], self._number)
+
+    async def answered(self, pair: Pair, _answer: str) -> None:
+        """Whatever it is."""
+        if (up := self._subscribing.pop(pair, None)) is not None:
+            asyncio.get_running_loop().call_soon(up)
+
+    async def candidate(self, _pair: Pair, _candidate: Json) -> None:
+        """It leads nowhere."""
+
+    async def close(self, pair: Pair, *, silently: bool = False) -> None:
+        """There is nothing to close."""
+        self._subscribing.pop(pair, None)
