@@ -17,8 +17,8 @@ MAX_STRING: Final = 64 << 10
 MAX_PARTICIPANTS: Final = 5_000
 """Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
 MAX_LEAVERS: Final = 500
-"""Those who left a room whom its controller remembers and lists in `join_success`; sessions that can be resumed. The
-oldest are forgotten first."""
+"""Those who left a room whom its controller remembers and lists in `join_success`, and of all other rooms together as
+many; sessions that can be resumed; accounts that left and can be banned. The oldest are forgotten first."""
 MAX_CHAT_TEXT: Final = 4096
 """Bytes of one chat message; the reference cuts longer ones (signaling.md § 7), we refuse to send them."""
 MAX_CONVERSATION: Final = 1_000

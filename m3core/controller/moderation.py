@@ -209,7 +209,8 @@ class ModerationModule(Module):
 
 def _everyone_in(room: LiveRoom) -> list[Participant]:
     """Who is in ``room``, and who waits to get in: those hear of hands, too (signaling.md § 6)."""
-    return [*room.present.values(), *(one for one in room.meeting.waiting.values() if one.room is room)]
+    waiting = room.meeting.waiting.values()
+    return [*room.present.values(), *(one for one in waiting if one.room.breakout == room.breakout)]
 
 
 def _is_guest(participant: Participant) -> bool:

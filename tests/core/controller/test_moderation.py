@@ -79,6 +79,31 @@ def test_who_waits_hears_of_hands(level: FeatureLevel) -> None:
         assert stage.heard("bob") == [{"message": told, "issued_by": stage.ids["ada"]}]
 
 
+def test_who_waits_for_another_room_hears_nothing_of_hands() -> None:
+    stage = meeting()
+    room = in_a_room(stage, "bob")
+    stage.say("ada", "moderation", "enable_waiting_room")
+    stage.join("dee", breakout_room=room)
+    stage.lose("bob")  # the room is empty, and still waited for
+    stage.inbox.clear()
+    stage.say("ada", "moderation", "disable_raise_hands")
+    assert (stage.names("cyd"), stage.names("dee")) == (["raise_hands_disabled"], [])
+    stage.join("eve")
+    stage.inbox.clear()
+    stage.say("ada", "moderation", "enable_raise_hands")
+    assert (stage.names("dee"), stage.names("eve")) == ([], ["raise_hands_enabled"])
+
+
+def test_who_is_sent_back_to_wait_has_no_hand_up() -> None:
+    stage = meeting(LATEST)
+    stage.say("bob", "control", "raise_hand")
+    stage.say("ada", "moderation", "send_to_waiting_room", target=stage.ids["bob"])
+    stage.say("ada", "moderation", "accept", target=stage.ids["bob"])
+    stage.inbox.clear()
+    stage.say("bob", "control", "enter_room")
+    assert stage.heard("cyd")[-1]["control"]["hand_is_up"] is False
+
+
 @pytest.mark.parametrize("level", [FeatureLevel.V0_3, LATEST])
 @pytest.mark.parametrize("way", ["left", "left a breakout room", "left while waiting", "waits", "has a ticket"])
 def test_who_is_not_in_the_room_can_be_banned(level: FeatureLevel, way: str) -> None:
