@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self, cast
+from typing import Final, Self, cast
 from urllib.request import getproxies
 
 import httpx
@@ -17,6 +17,8 @@ from m3core.errors import LocalProtocolError, TransportError
 from m3core.io import HttpRequest, HttpResponse
 from m3core.limits import MAX_HTTP_BODY, REQUEST_TIMEOUT
 from m3core.rest.link import is_local
+
+_TOO_LONG: Final = f"the response is longer than {MAX_HTTP_BODY} bytes"
 
 
 class HttpxTransport:
@@ -36,15 +38,19 @@ class HttpxTransport:
             async with client.stream(
                 request.method, request.url, headers=list(request.headers), content=request.body
             ) as response:
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > MAX_HTTP_BODY:
-                        await response.aclose()  # reading fails from here on: no generator is left half-way
+                last = _last_of_its_connection(request, response)
+                if last != 0:
+                    async for part in response.aiter_bytes():
+                        body += part
+                        if len(body) > MAX_HTTP_BODY or response.num_bytes_downloaded == last:
+                            await response.aclose()  # no generator is left half-way: it ends here, or reading fails
+                if len(body) > MAX_HTTP_BODY:
+                    raise TransportError(_TOO_LONG)
                 headers = tuple((name.lower(), value) for name, value in response.headers.items())
                 return HttpResponse(response.status_code, headers, body)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             if len(body) > MAX_HTTP_BODY:
-                raise TransportError(f"the response is longer than {MAX_HTTP_BODY} bytes") from None
+                raise TransportError(_TOO_LONG) from None
             raise trouble("the controller could not be reached", error) from None
 
     async def aclose(self) -> None:
@@ -87,6 +93,19 @@ class HttpPool(HttpxTransport):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._backend.shielded(self.aclose())
+
+
+def _last_of_its_connection(request: HttpRequest, response: httpx.Response) -> int | None:
+    """The length of a response after which the connection must not be used again; None: it may.
+
+    There are servers that refuse a request without having read its body, and hear nothing more on that connection
+    (RFC 9112 s.9.3 would have them close it). httpcore closes a connection whose response is closed before its end was
+    read, though all of its body was; that works for those whose length is told.
+    """
+    if request.body and 400 <= response.status_code < 500:
+        length = response.headers.get("content-length", "")
+        return int(length) if length.isascii() and length.isdigit() else None
+    return None
 
 
 class _NoTls:

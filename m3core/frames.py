@@ -1,8 +1,8 @@
 """A WebSocket after its handshake, sans-IO, either end of it (RFC 6455): bytes in, events out; texts in, bytes out.
 
 wsproto parses frames. Messages are put together here and not by wsproto, because M3 discards a fragmented text that is
-not UTF-8 instead of failing the connection, and drops an over-long one without a close frame (signaling.md § 2); and
-because bytes that go to a JSON decoder need not become `str` on the way.
+not UTF-8 instead of failing the connection (signaling.md § 2); and because bytes that go to a JSON decoder need not
+become `str` on the way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from m3core.errors import LocalProtocolError
 from m3core.limits import MAX_MESSAGE
 
 _MAX_CONTROL: Final = 125
-_NORMAL, _PROTOCOL_ERROR, _NO_STATUS, _NOT_UTF8 = 1000, 1002, 1005, 1007
+_NORMAL, _PROTOCOL_ERROR, _NO_STATUS, _NOT_UTF8, _TOO_BIG = 1000, 1002, 1005, 1007, 1009
 
 
 class NeedData(Enum):
@@ -45,7 +45,7 @@ class FrameState(Enum):
 
 @frozen
 class TextReceived:
-    """One whole message, in UTF-8."""
+    """One whole message, in UTF-8. Of a binary one that is not UTF-8 nothing is left: neither is JSON."""
 
     data: bytes = field(repr=lambda data: f"<{len(data)}>")
 
@@ -64,7 +64,8 @@ class PongReceived:
 
 @frozen
 class Closed:
-    """The WebSocket is over. ``code`` is that of the peer's close frame (1005: it had none), None without one."""
+    """The WebSocket is over, told once. ``code`` is that of the peer's close frame (1005: it had none), None without
+    one."""
 
     code: int | None
 
@@ -111,6 +112,8 @@ class Frames:
         self._events: deque[FrameEvent] = deque()
         self._out = bytearray()
         self._eof = False
+        self._told = False
+        """`Closed` was given, and there is nothing more to tell."""
         self._in_message = False
         self._is_text = False
         self._is_fragmented = False
@@ -175,9 +178,14 @@ class Frames:
             self._out += _frame(opcode, payload, self._masking)
 
     def _end(self, code: int | None) -> None:
-        self._events.append(Closed(code))
+        self._tell_end(code)
         self._message.clear()
         self.state = FrameState.CLOSED
+
+    def _tell_end(self, code: int | None) -> None:
+        if not self._told:
+            self._told = True
+            self._events.append(Closed(code))
 
     def _fail(self, code: int) -> None:
         self._send(Opcode.CLOSE, struct.pack("!H", code))
@@ -192,7 +200,8 @@ class Frames:
             if self._masking is not None:
                 self._events.append(PingReceived())
         elif frame.opcode is Opcode.PONG:
-            self._events.append(PongReceived(payload))
+            if not self._told:
+                self._events.append(PongReceived(payload))
         else:
             self._receive_part(frame, payload)
 
@@ -223,13 +232,18 @@ class Frames:
             return
         self._message += payload
         if len(self._message) > MAX_MESSAGE:
-            self.drop()
+            # To whoever listens it is over at once. The socket is not: closed while the rest of the message comes, it
+            # would be reset, and the code with it.
+            self._tell_end(None)
+            self.close(_TOO_BIG)
         elif is_whole:
             data = bytes(self._message)
             self._message.clear()
             if _is_utf8(data):
                 self._events.append(TextReceived(data))
-            elif self._is_text and not self._is_fragmented:
+            elif not self._is_text:
+                self._events.append(TextReceived(b""))
+            elif not self._is_fragmented:
                 self._fail(_NOT_UTF8)
 
 

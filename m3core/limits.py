@@ -17,8 +17,8 @@ MAX_STRING: Final = 64 << 10
 MAX_PARTICIPANTS: Final = 5_000
 """Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
 MAX_LEAVERS: Final = 500
-"""Those who left a room whom its controller remembers and lists in `join_success`; sessions that can be resumed. The
-oldest are forgotten first."""
+"""Those who left a room whom its controller remembers and lists in `join_success`, and of all other rooms together as
+many; sessions that can be resumed; accounts that left and can be banned. The oldest are forgotten first."""
 MAX_CHAT_TEXT: Final = 4096
 """Bytes of one chat message; the reference cuts longer ones (signaling.md § 7), we refuse to send them."""
 MAX_CONVERSATION: Final = 1_000
@@ -36,7 +36,7 @@ MAX_BREAKOUT_ROOMS: Final = 200
 MAX_BREAKOUT_NAME: Final = 255
 """Bytes of the name of one, in UTF-8; a `start` with a longer one is ignored."""
 MAX_BREAKOUT_DURATION: Final = 7 * 86_400
-"""Seconds until breakout rooms expire; a `start` with more, or with less than none, is ignored."""
+"""Seconds until breakout rooms expire; a `start` with more, or with none, is ignored."""
 MAX_STREAM_REASON: Final = 1_000
 """Characters of code and of message of what a recorder says went wrong; the rest is cut off."""
 
@@ -147,6 +147,8 @@ NEGOTIATION_TIMEOUT: Final = 60.0
 """From `publish` or `subscribe` to media. The reference waits up to 90 s for its SFU (media.md § 4.6)."""
 SILENCE_MEANS_DONE: Final = 0.25
 """Most commands are acknowledged by nothing (signaling.md § 4): no error within this time counts as success."""
+BREAKOUT_EXPIRY: Final = 1.0
+"""So long after breakout rooms were to expire a client waits to be told so: timestamps may be cut to whole seconds."""
 ANSWER_TIMEOUT: Final = 10.0
 """A command whose success the server always tells (a chat message comes back, a poll starts)."""
 LEAVE_TIMEOUT: Final = 1.5

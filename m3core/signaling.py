@@ -42,6 +42,7 @@ from m3core.messages import (
     encode,
 )
 from m3core.messages import kind as kind_of
+from m3core.strict_json import NESTING
 from m3core.values import Timestamp
 
 Message: TypeAlias = Command | Event | UnknownCommand | UnknownEvent
@@ -127,10 +128,12 @@ SERVER_SENDS: Final[Table] = _freeze(
             control__error__invalid_username=_S.NEW,
             control__error__invalid_json=_S.NEW,
         ),
-        _S.WAITING: _waiting(_S.WAITING, moderation__accepted=_S.ACCEPTED),
-        _S.ACCEPTED: _waiting(_S.ACCEPTED),
+        # A moderator may give a role to who waits (signaling.md § 5).
+        _S.WAITING: _waiting(_S.WAITING, moderation__accepted=_S.ACCEPTED, control__role_updated=_S.WAITING),
+        _S.ACCEPTED: _waiting(_S.ACCEPTED, control__role_updated=_S.ACCEPTED),
         _S.ENTERING: _waiting(
             _S.ENTERING,
+            control__role_updated=_S.ENTERING,
             control__join_success=_S.JOINED,
             control__join_blocked=_S.ACCEPTED,
             control__error__not_accepted_or_not_in_waiting_room=_S.WAITING,
@@ -214,7 +217,8 @@ def _refusal(rows: Mapping[str, str], command: Command | UnknownCommand) -> str:
 
 @frozen
 class BadMessage:
-    """What the peer sent is broken, or not legal now. The connection lives unless ``fatal``.
+    """What the peer sent is broken, or not legal now. The connection lives unless ``fatal``: over-long, or for a client
+    too deep.
 
     ``reply`` is what signaling.md § 4 wants a server to answer; it is sent with `SignalingConnection.refuse`.
     """
@@ -228,7 +232,7 @@ class _Envelope(msgspec.Struct, gc=False):
     """What a message must have to be somebody's: the rest is the business of the namespace."""
 
     namespace: str
-    payload: dict[str, msgspec.Raw]
+    payload: msgspec.Raw
 
 
 class NeedData(Enum):
@@ -313,7 +317,8 @@ class SignalingConnection:
         try:
             command = decode_command(data)
         except LimitExceeded as error:
-            return BadMessage(error, fatal=True)
+            is_size = error.name != NESTING
+            return BadMessage(error, reply=None if is_size else "invalid_json", fatal=is_size)
         except MalformedMessage as error:
             return BadMessage(error, reply=self._answer_to_malformed(data))
         to = _row(CLIENT_SENDS[self.state], command)

@@ -16,6 +16,8 @@ from attrs import frozen
 from m3core.errors import LimitExceeded, MalformedMessage
 from m3core.limits import MAX_NESTING, MAX_STRING
 
+NESTING: Final = "nesting"
+"""The name of the limit of levels, in `LimitExceeded`."""
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 """Any JSON value, as msgspec and the standard library read it."""
 
@@ -66,7 +68,7 @@ def check_nesting(data: bytes) -> None:
     # This counts brackets; `count` takes twice the time.
     brackets = 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
     if brackets > MAX_NESTING and (depth := nesting(data)) > MAX_NESTING:
-        raise LimitExceeded("nesting", MAX_NESTING, depth, "or more levels")
+        raise LimitExceeded(NESTING, MAX_NESTING, depth, "or more levels")
 
 
 def may_hold_long_string(data: bytes) -> bool:

@@ -144,7 +144,8 @@ class Conference(Commands[Awaitable[object]]):
         """Go into a breakout room of `state.breakout`, or back into the main room (None).
 
         Our streams are published again there; subscriptions end, because the others are others. Raises `ApiError` if
-        there is no such room: then we are where we were.
+        there is no such room: then we are where we were. Raises `CallRefused` (`no_breakout_rooms`) if it is over when
+        we come in: then we are in the main room, or where we were.
         """
         await self._session.call(lambda engine, now: engine.switch_room(room, now))
 

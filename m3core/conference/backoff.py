@@ -17,6 +17,8 @@ from m3core.limits import (
 
 NORMAL_CLOSURE: Final = 1000
 """RFC 6455 s.7.4.1."""
+INTERNAL_ERROR: Final = 1011
+"""RFC 6455 s.7.4.1. Also for who enters a breakout room when there are none any more (signaling.md § 2)."""
 MESSAGE_TOO_BIG: Final = 1009
 """RFC 6455 s.7.4.1."""
 BROKEN: Final = frozenset({None, 1001, 1005, 1006, 1007, 1012, 1013, 4999})

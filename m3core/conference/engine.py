@@ -83,7 +83,7 @@ class Conference(Streaming):
     def deadline(self) -> float | None:
         """When to call `advance`; ``None``: never."""
         sessions = (self.publications.deadline, self.subscriptions.deadline)
-        deadlines = (self.life.deadline, self.calls.deadline, *sessions)
+        deadlines = (self.life.deadline, self.calls.deadline, self.modules.breakout.deadline, *sessions)
         return min((at for at in deadlines if at is not None and at < math.inf), default=None)
 
     @property
@@ -245,6 +245,7 @@ class Conference(Streaming):
         """Time passed."""
         self._begin(now)
         self.life.advance()
+        self.modules.breakout.advance()
         for call in self.calls.expired(self.now):
             error = CallTimedOut(call.what, call.deadline - call.started)
             for session in (*self.publications.all(), *self.subscriptions.all()):
@@ -270,6 +271,15 @@ class Conference(Streaming):
     def is_inside(self) -> bool:
         """Whether we are in the room, and do not wait."""
         return self.phase is Phase.JOINED
+
+    @property
+    def has_breakout_rooms(self) -> bool:
+        """Whether breakout rooms are open, as far as we were told."""
+        return self.modules.breakout.state.is_active
+
+    def breakout_rooms_are_over(self) -> None:
+        """There are none, it turned out."""
+        self.modules.breakout.over()
 
     def rename(self, participant_id: ParticipantId, display_name: str) -> None:
         """Somebody, perhaps we, got another name."""

@@ -15,7 +15,15 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from m3core import handshake
-from m3core.conference.backoff import BROKEN, MESSAGE_TOO_BIG, NORMAL_CLOSURE, BackOff, is_running, may_pass
+from m3core.conference.backoff import (
+    BROKEN,
+    INTERNAL_ERROR,
+    MESSAGE_TOO_BIG,
+    NORMAL_CLOSURE,
+    BackOff,
+    is_running,
+    may_pass,
+)
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.entrance import Entering, Entrance
 from m3core.conference.events import ConnectionLost, Ended
@@ -29,6 +37,7 @@ from m3core.conference.turn import TurnSchedule
 from m3core.errors import (
     ApiError,
     CallCancelled,
+    CallRefused,
     CallTimedOut,
     ConferenceEnded,
     LocalProtocolError,
@@ -38,7 +47,7 @@ from m3core.errors import (
     TransportError,
 )
 from m3core.io import CallId, HttpResponse, IceServer, RequestId
-from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT
+from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import control, encode
 from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
@@ -47,7 +56,8 @@ from m3core.values import BreakoutRoomId, RoomId, Secret
 
 _SURVIVING: Final = frozenset({CallKind.START, CallKind.PUBLISH, CallKind.SUBSCRIBE, CallKind.MOVE, CallKind.LEAVE})
 """Calls that a lost connection does not end: what they want is asked for again."""
-_NO_SUCH_ROOM: Final = frozenset({"no_breakout_rooms", "invalid_breakout_room_id"})
+_NO_ROOMS: Final = "no_breakout_rooms"
+_NO_SUCH_ROOM: Final = frozenset({_NO_ROOMS, "invalid_breakout_room_id"})
 _ATTEMPT: Final = frozenset({Phase.RECONNECTING, Phase.STARTING, Phase.CONNECTING, Phase.JOINING})
 """Steps that are one phase when the connection was lost."""
 
@@ -61,6 +71,13 @@ class Living(Protocol):
     subscriptions: Subscriptions
     ice_servers: tuple[IceServer, ...]
     now: float
+
+    @property
+    def has_breakout_rooms(self) -> bool:
+        """Whether breakout rooms are open, as far as we were told."""
+
+    def breakout_rooms_are_over(self) -> None:
+        """There are none, it turned out."""
 
 
 class Life:
@@ -166,6 +183,8 @@ class Life:
     def move(self, breakout: BreakoutRoomId | None) -> CallId:
         """Leave this room and enter another one of the meeting; the call is done when we are in it."""
         conference = self._conference
+        if (before := conference.calls.find(CallKind.MOVE)) is not None:
+            conference.calls.finish(before.id)  # we were there, if only for a moment
         call = conference.calls.open(CallKind.MOVE, "switch_room", conference.now, math.inf)
         self._left_breakout, self.breakout = self.breakout, breakout
         self._loss = "the room was left for another one"
@@ -220,6 +239,8 @@ class Life:
             self._end(self.expected_end)
         elif self.is_moving and self._step is Phase.RECONNECTING:
             self._attempt()
+        elif self._is_room_over(code):
+            self._leave_room_that_is_over()
         elif code == NORMAL_CLOSURE:
             self._end(EndReason.SERVER_CLOSED)
         elif code in BROKEN and (self.is_resuming or self._step in {Phase.JOINED, Phase.WAITING}):
@@ -264,7 +285,10 @@ class Life:
         self._inside()
         self.is_resuming = self.is_moving = False
         if (move := self._conference.calls.find(CallKind.MOVE)) is not None:
-            self._conference.calls.finish(move.id, error=self._not_moved)
+            if self._not_moved or self.breakout is None or self._conference.has_breakout_rooms:
+                self._conference.calls.finish(move.id, error=self._not_moved)
+            else:  # the room may be over, and the server about to close (signaling.md § 8)
+                move.silent, move.deadline = True, self._conference.now + SILENCE_MEANS_DONE
         self._ask_turn_if_due()
         self._finish_start()
 
@@ -368,14 +392,34 @@ class Life:
         self._step_deadline = None  # the request has its own
         self._entering.resume(self._resumption, self.breakout)
 
+    def _is_room_over(self, code: int | None) -> bool:
+        """Whether a close is the end of the breakout room that we are in, or on the way into (signaling.md § 2, 8).
+
+        One that is over is closed with 1011 or 1000: before or after `join_success`, or when no time to leave is left.
+        """
+        if self.breakout is None:
+            return False
+        is_open = self._step is Phase.JOINED and self._conference.has_breakout_rooms
+        return code == INTERNAL_ERROR or (code == NORMAL_CLOSURE and not is_open)
+
+    def _leave_room_that_is_over(self) -> None:
+        self._loss = "the breakout room is over"
+        if not self.is_resuming or self._step is Phase.WAITING:
+            self._suspend(self._loss)
+        if (move := self._conference.calls.find(CallKind.MOVE)) is not None:
+            move.deadline = math.inf
+        self._turn_back(CallRefused(_NO_ROOMS))
+
     def _turn_back(self, error: M3Error) -> None:
         """The breakout room is no more, and the token is not used up by that: go where we came from.
 
         A breakout room that we were in when the connection was lost may have ended meanwhile: then into the main room.
         """
+        self._not_moved = error
+        if isinstance(error, ApiError | CallRefused) and error.code == _NO_ROOMS:
+            self._conference.breakout_rooms_are_over()
         if self.is_moving:
             self.breakout, self._left_breakout = self._left_breakout, None
-            self._not_moved = error
             self.is_moving = False
         else:
             self.breakout = None

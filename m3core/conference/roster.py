@@ -83,13 +83,25 @@ class Roster:
                 events += _arrival(participant)
         return events
 
-    def put(self, entry: Joined | Update) -> list[ConferenceEvent]:
-        """A `joined` or an `update`: somebody new, or what changed."""
+    def join(self, entry: Joined) -> list[ConferenceEvent]:
+        """A `joined`: somebody new, or what changed about who was here already."""
         before = self.participants.get(entry.id)
-        if before is None or not before.is_here:
-            after = newcomer(entry)
-            self._keep(after)
-            return _arrival(after) if after.is_here else []
+        if before is not None and before.is_here:
+            return self._change(before, entry)
+        after = newcomer(entry)
+        self._keep(after)
+        return _arrival(after) if after.is_here else []
+
+    def update(self, entry: Update) -> list[ConferenceEvent]:
+        """An `update`: what changed. Nobody comes by it.
+
+        Servers of the capture era tell the room of people who wait, or have not joined yet, and may never come in: no
+        `left` would be told of them.
+        """
+        before = self.participants.get(entry.id)
+        return [] if before is None or not before.is_here else self._change(before, entry)
+
+    def _change(self, before: Participant, entry: Joined | Update) -> list[ConferenceEvent]:
         after = merged(before, entry)
         self.participants[entry.id] = after
         return _changes(before, after) + ([] if after.is_here else [ParticipantLeft(participant=after)])

@@ -31,6 +31,7 @@ class About:
             keys["event_info"] = self._event_info(event)
         if has(Feature.ROOM_INFO):
             keys["room_info"] = RoomInfo(id=room.id, password=room.password, created_by=self._owner(joiner))
+        if has(Feature.ROOM_OWNER):
             keys["is_room_owner"] = joiner.is_owner
         return keys
 
@@ -51,13 +52,13 @@ class About:
         )
 
     def _event_info(self, event: StoredEvent) -> EventInfo:
+        has_details = self._around.has(Feature.MEETING_DETAILS)
         return EventInfo(
             id=event.id,
-            room_id=event.room.id,
+            room_id=event.room.id if has_details else None,
             title=event.request.title,
             is_adhoc=bool(event.request.is_adhoc) if self._around.has(Feature.IS_ADHOC) else None,
-            meeting_details=self._details(event) if self._around.has(Feature.MEETING_DETAILS) else None,
-            e2e_encryption=event.room.e2e_encryption,
+            meeting_details=self._details(event) if has_details else None,
         )
 
     def _details(self, event: StoredEvent) -> MeetingDetails | None:

@@ -181,6 +181,8 @@ class Api:
             dashboard_theme="system",
             conference_theme="system",
             language="en",
+            tariff_status="default" if self._host.has(Feature.TARIFF_STATUS) else None,
+            used_storage=0 if self._host.has(Feature.STORAGE_QUOTA) else None,
         )
         return GET_ME.response(me)
 
@@ -200,7 +202,6 @@ class Api:
             created_at=created,
             password=request.password,
             waiting_room=bool(request.waiting_room),
-            e2e_encryption=request.e2e_encryption,
         )
         targets = (evolve(one, id=StreamingTargetId(self._host.new_id())) for one in request.streaming_targets or ())
         event = StoredEvent(
@@ -215,14 +216,14 @@ class Api:
         self._store.add_event(event)
         if request.show_meeting_details:  # they name a way in
             self._add_invite(room, None)
-        return CREATE_EVENT.response(_event(event, user))
+        return CREATE_EVENT.response(_event(event, user, self._host.has))
 
     def _get_event(self, incoming: Incoming) -> Answer:
         user = self._user(incoming)
         event = self._store.events.get(EventId(incoming.match.ids["event_id"]))
         if event is None or event.room.owner != user.id:
             return FORBIDDEN
-        return GET_EVENT.response(_event(event, user))
+        return GET_EVENT.response(_event(event, user, self._host.has))
 
     def _room(self, incoming: Incoming, user: User, *, is_open: bool = False) -> StoredRoom:
         """The room of the path; the access check comes before the look-up (rest.md § 1)."""
@@ -243,7 +244,6 @@ class Api:
                 created_at=room.created_at,
                 password=room.password,
                 waiting_room=room.waiting_room,
-                e2e_encryption=room.e2e_encryption,
             )
         )
 
@@ -373,8 +373,9 @@ def _public(user: User) -> PublicUser:
     )
 
 
-def _event(event: StoredEvent, user: User) -> Event:
-    request = event.request
+def _event(event: StoredEvent, user: User, has: Callable[[Feature], bool]) -> Event:
+    """Nobody can be called here: with `call_in` there is no word of it."""
+    request, has_sip = event.request, not has(Feature.CALL_IN)
     return Event(
         id=event.id,
         created_by=_public(user),
@@ -387,9 +388,8 @@ def _event(event: StoredEvent, user: User) -> Event:
             id=event.room.id,
             waiting_room=event.room.waiting_room,
             password=event.room.password,
-            sip_id=event.sip_id,
-            sip_password=event.sip_password,
-            e2e_encryption=event.room.e2e_encryption,
+            sip_id=event.sip_id if has_sip else None,
+            sip_password=event.sip_password if has_sip else None,
         ),
         invitees_truncated=False,
         invitees=(),
@@ -404,5 +404,5 @@ def _event(event: StoredEvent, user: User) -> Event:
         is_favorite=False,
         can_edit=True,
         streaming_targets=event.streaming_targets,
-        show_meeting_details=request.show_meeting_details,
+        show_meeting_details=bool(request.show_meeting_details) if has(Feature.EVENT_SHOWS_DETAILS) else None,
     )

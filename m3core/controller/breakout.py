@@ -6,11 +6,13 @@ leaving one room and joining another with a resumption token, so that this modul
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from m3core.controller.features import Feature
 from m3core.controller.joining import NORMAL_CLOSURE
 from m3core.controller.module import Module
 from m3core.controller.participant import Participant
-from m3core.controller.room import Breakouts, Meeting
+from m3core.controller.room import Breakouts, LiveRoom, Meeting
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import BREAKOUT_GRACE, MAX_BREAKOUT_DURATION, MAX_BREAKOUT_NAME, MAX_BREAKOUT_ROOMS
 from m3core.messages import breakout
@@ -31,7 +33,7 @@ class BreakoutModule(Module):
         }
 
     def join_data(self, joiner: Participant) -> breakout.JoinData | None:
-        """Where the joiner is and who is elsewhere now, while breakout rooms are active."""
+        """Where the joiner is and who is elsewhere, while breakout rooms are active; R also lists who left there."""
         room = joiner.room
         breakouts = _active(room.meeting)
         if breakouts is None:
@@ -40,8 +42,15 @@ class BreakoutModule(Module):
             current=room.breakout,
             expires=breakouts.expires,
             rooms=_rooms(breakouts),
-            participants=tuple(self._participant(one) for one in room.meeting.elsewhere(room) if one.is_visible),
+            participants=tuple(self._participant(one) for one in self._elsewhere(room)),
         )
+
+    def _elsewhere(self, room: LiveRoom) -> list[Participant]:
+        there = [one for one in room.meeting.elsewhere(room) if one.is_visible]
+        if not self._around.has(Feature.BREAKOUT_OMITS_NULLS):
+            there += room.meeting.gone_elsewhere(room)
+            there.sort(key=lambda one: one.room.breakout is not None)  # the main room first
+        return there
 
     def entered(self, participant: Participant) -> None:
         """The other rooms hear who joined which room."""
@@ -54,18 +63,23 @@ class BreakoutModule(Module):
                 role=participant.role,
                 avatar_url=participant.avatar_url,
                 participation_kind=participant.kind,
-                joined_at=participant.joined_at,
+                joined_at=self._around.direct(),  # with a fraction, as R tells it here and nowhere else
                 is_short=self._around.has(Feature.BREAKOUT_OMITS_NULLS),
                 timestamp=self._around.relayed(),
             )
             self._around.tell_all(room.meeting.elsewhere(room), event)
 
     def left(self, participant: Participant) -> None:
-        """The other rooms hear who left which room."""
+        """The other rooms hear who left which room; once all is over, the main room who left the others."""
         room = participant.room
-        if participant.is_visible and _active(room.meeting) is not None:
+        told: Iterable[Participant] = ()
+        if _active(room.meeting) is not None:
+            told = room.meeting.elsewhere(room)
+        elif room.breakout is not None and (main := room.meeting.rooms.get(None)) is not None:
+            told = main.present.values()
+        if participant.is_visible:
             event = breakout.Left(breakout_room=room.breakout, id=participant.id, timestamp=self._around.relayed())
-            self._around.tell_all(room.meeting.elsewhere(room), event)
+            self._around.tell_all(told, event)
 
     # -- commands ---
     def _start(self, sender: Participant, command: breakout.Start) -> None:
@@ -146,6 +160,7 @@ class BreakoutModule(Module):
             avatar_url=participant.avatar_url,
             participation_kind=participant.kind,
             joined_at=participant.joined_at,
+            left_at=participant.left_at,
             is_short=self._around.has(Feature.BREAKOUT_OMITS_NULLS),
         )
 
@@ -166,5 +181,5 @@ def _is_sensible(command: breakout.Start) -> bool:
     return (
         0 < len(command.rooms) <= MAX_BREAKOUT_ROOMS
         and all(len(plan.name.encode()) <= MAX_BREAKOUT_NAME for plan in command.rooms)
-        and (command.duration is None or 0 <= command.duration <= MAX_BREAKOUT_DURATION)
+        and (command.duration is None or 0 < command.duration <= MAX_BREAKOUT_DURATION)
     )

@@ -86,6 +86,8 @@ class ChatModule(Module):
     def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> chat.PeerData | None:
         """The groups that both are in; only those who are logged in have groups, if only none (S)."""
         theirs = None if receiver is None else receiver.groups
+        if theirs is None and self._around.has(Feature.GUESTS_HEAR_OF_GROUPS):
+            theirs = ()
         if occasion is Occasion.UPDATE or peer.groups is None or theirs is None:
             return None
         return chat.PeerData(groups=tuple(name for name in peer.groups if name in theirs))
@@ -104,7 +106,7 @@ class ChatModule(Module):
         content = cut(command.content, MAX_CHAT_MESSAGE)
         target = command.target
         match command.scope:
-            case ChatScope.GLOBAL:
+            case ChatScope.GLOBAL if target is None:
                 self._say_to_all(sender, content)
             case ChatScope.GROUP if target is not None and target in (sender.groups or ()):
                 self._say_in_group(sender, content, target)
@@ -165,15 +167,24 @@ class ChatModule(Module):
     def _set_last_seen(self, sender: Participant, command: chat.SetLastSeenTimestamp) -> None:
         """Later or earlier than before; a mark that says no time, or is for nobody, is no mark."""
         seen, target = sender.states.of(_LastSeen), command.target
-        if not _is_instant(command.timestamp):
+        timestamp = self._as_kept(command.timestamp)
+        if timestamp is None:
             return
         match command.scope:
-            case ChatScope.GLOBAL:
-                seen.to_all = command.timestamp
+            case ChatScope.GLOBAL if target is None:
+                seen.to_all = timestamp
             case ChatScope.GROUP if target is not None and target in (sender.groups or ()):
-                _mark(seen.in_groups, target, command.timestamp)
+                _mark(seen.in_groups, target, timestamp)
             case ChatScope.PRIVATE if target is not None and is_uuid(target):
-                _mark(seen.in_private, target, command.timestamp)
+                _mark(seen.in_private, target, timestamp)
+
+    def _as_kept(self, timestamp: Timestamp) -> Timestamp | None:
+        """A mark as it will come back; None: it says no time."""
+        try:
+            in_utc = Timestamp.of(timestamp.datetime, digits=0)
+        except (MalformedMessage, OverflowError):  # the latter: in UTC it is before the year 1, or after 9999
+            return None
+        return timestamp if self._around.has(Feature.LAST_SEEN_AS_SENT) else in_utc
 
     # -- telling ---
     def _tell_room(
@@ -202,10 +213,3 @@ def _mark(marks: dict[str, Timestamp], target: str, timestamp: Timestamp) -> Non
     if len(marks) >= MAX_LAST_SEEN:
         del marks[next(iter(marks))]
     marks[target] = timestamp
-
-
-def _is_instant(timestamp: Timestamp) -> bool:
-    try:
-        return timestamp.nanoseconds is not None
-    except MalformedMessage:
-        return False

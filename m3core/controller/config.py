@@ -90,6 +90,8 @@ class ControllerConfig:
     time_limit: float | None = None
     """Seconds from the first join until a meeting is closed; a quota of 0.3."""
     turn_servers: tuple[TurnServer, ...] = field(default=(), repr=False)
+    has_recording: bool = True
+    """Whether there is a namespace `recording`, and so a key in `join_success`, be there a recorder or not."""
     recorder_token: Secret | None = None
     """By which a recorder gets its tickets (rest.md § 4, Services); None: nobody may record."""
     pads: Pads | None = field(default=None, repr=False)

@@ -62,6 +62,7 @@ HEARTBEAT = b"heartbeat"
 """The payload of the server's pings (signaling.md § 2)."""
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
+MESSAGE_TOO_BIG = 1009
 """RFC 6455 s.7.4.1."""
 
 
@@ -94,7 +95,7 @@ class Controller:
         self._modules = modules_of(self, self.streams, self._one_by_one)
         self._echo = Echo(self)
         self.namespaces = frozenset((*self._modules, ECHO))
-        entries = Entries(self._modules.values(), tells_owner=self.has(Feature.ROOM_INFO))
+        entries = Entries(self._modules.values(), tells_owner=self.has(Feature.ROOM_OWNER))
         self._entries = entries
         self._joining = Joining(self, self._modules.values(), entries)
         self._reports = MediaReports(self, self.streams, self._one_by_one)
@@ -326,8 +327,8 @@ class Controller:
     def _answer_bad(self, session: Session, bad: BadMessage) -> None:
         if bad.reply is not None:
             self.refuse(session, bad.reply)
-        if bad.fatal:  # over-long or too deep: dropped without a close frame (signaling.md § 2)
-            self.dismiss((session,), None)
+        if bad.fatal:  # over-long; the reference drops the connection without a word (signaling.md § 2)
+            self.dismiss((session,), MESSAGE_TOO_BIG)
 
     def _dispatch(self, session: Session, command: Command | UnknownCommand) -> None:
         """The state tables have let it through: before the room that is `join`, in the waiting room `enter_room`, and

@@ -23,7 +23,7 @@ class _AsLeft:
 
 
 class Entries:
-    """Makes entries. ``tells_owner``: they say who owns the room (L 0.16)."""
+    """Makes entries. ``tells_owner``: they say who owns the room (L 0.9)."""
 
     def __init__(self, modules: Collection[Module], *, tells_owner: bool) -> None:
         self._joining = tuple(module for module in modules if type(module).join_data is not Module.join_data)

@@ -49,8 +49,11 @@ class Joining:
             around.refuse(session, "invalid_username")
             return
         meeting = around.rooms.open(admission.room)
-        if (code := _dead_end(meeting, session)) is not None:
-            around.dismiss((session,), code)
+        if admission.user is not None and admission.user.id in meeting.banned:  # since it got its ticket
+            around.tell(session, moderation.Banned(timestamp=around.direct()))
+            around.dismiss((session,), NORMAL_CLOSURE)
+        elif _is_dead_end(meeting, session):
+            around.dismiss((session,), INTERNAL_ERROR)
         elif self._is_full(meeting, session):
             reason = control.JoinBlockedReason.PARTICIPANT_LIMIT_REACHED
             around.tell(session, control.JoinBlocked(reason=reason, timestamp=around.direct()))
@@ -65,8 +68,8 @@ class Joining:
 
     def enter_room(self, participant: Participant) -> None:
         """`control.enter_room` of somebody whom a moderator has let in."""
-        if (code := _dead_end(participant.room.meeting, participant.session)) is not None:
-            self._around.dismiss((participant.session,), code)
+        if _is_dead_end(participant.room.meeting, participant.session):
+            self._around.dismiss((participant.session,), INTERNAL_ERROR)
             return
         del participant.room.meeting.waiting[participant.id]
         participant.is_waiting = False
@@ -77,6 +80,7 @@ class Joining:
         """Somebody in the room has to wait again, by the same connection."""
         self._leave_room(participant, control.LeftReason.SENT_TO_WAITING_ROOM)
         participant.left_at = None
+        participant.hand_is_up = False
         participant.was_inside = True
         self._entries.forget_left(participant)
         del participant.room.gone[participant.id]
@@ -89,7 +93,7 @@ class Joining:
         self._around.tell(participant.session, moderation.InWaitingRoom(timestamp=self._around.direct()))
         joined = moderation.JoinedWaitingRoom(
             id=participant.id,
-            control=control_state(participant, tells_owner=self._around.has(Feature.ROOM_INFO)),
+            control=control_state(participant, tells_owner=self._around.has(Feature.ROOM_OWNER)),
             timestamp=self._around.relayed(),
         )
         self._tell_of_waiting(participant, joined)
@@ -133,7 +137,8 @@ class Joining:
         before = None if participant.was_inside else participant.room.meeting.last_seen(participant.id)
         participant.room.enter(participant)
         if before is not None:
-            participant.is_presenter = before.is_presenter
+            if before.is_presenter or around.has(Feature.DENIAL_SURVIVES):
+                participant.is_presenter = before.is_presenter
             for module in self._modules:
                 module.resumed(participant, before)
         self._begin(participant.room.meeting)
@@ -166,6 +171,7 @@ class Joining:
     def leave(self, participant: Participant, reason: control.LeftReason) -> None:
         """A connection is gone, or somebody is sent out: tell the others."""
         meeting = participant.room.meeting
+        meeting.remember_user(participant)
         if participant.is_waiting:
             del meeting.waiting[participant.id]
             self._tell_left_waiting(participant)
@@ -178,7 +184,6 @@ class Joining:
         for module in self._modules:
             module.leaving(participant)
         participant.left_at = around.relayed()
-        participant.hand_is_up = False
         room.leave(participant)
         if participant.is_visible:
             told = reason if around.has(Feature.LEFT_REASON) else None
@@ -237,17 +242,14 @@ class Joining:
         self._around.tell_all((other for other in joined if other.is_moderator or not only_moderators), event)
 
 
-def _dead_end(meeting: Meeting, session: Session) -> int | None:
-    """With what code to close the connection of who wants into a breakout room that is gone; None: it may enter.
+def _is_dead_end(meeting: Meeting, session: Session) -> bool:
+    """Whether somebody wants into a breakout room that is over, or never was: it ended since the ticket was given.
 
-    signaling.md § 2: a breakout room that expired is a normal end; that there are none at all is our trouble.
+    The close code is not 1000, after which clients take the conference for ended: the main room is there (signaling.md
+    § 2). The reference sends `join_success` first, and tells of a leave to who never heard of the joiner: not so here.
     """
     room, breakouts = session.admission.breakout_room, meeting.breakouts
-    if room is None:
-        return None
-    if breakouts is None:
-        return INTERNAL_ERROR
-    return NORMAL_CLOSURE if breakouts.is_over or room not in breakouts.names else None
+    return room is not None and (breakouts is None or breakouts.is_over or room not in breakouts.names)
 
 
 def _owns(session: Session) -> bool:

@@ -65,9 +65,10 @@ class MediaModule(Module):
     def leaving(self, participant: Participant) -> None:
         """A participant goes: its subscribers hear `webrtc_down`, then the others an `update` (S order)."""
         self._one_by_one.left(participant)
-        streams = [publisher for publisher in participant.publishers.values() if publisher.state is not None]
+        streams = participant.publishers.keys() & participant.announced.keys()
         for publisher in list(participant.publishers.values()):
             self._streams.end_publisher(participant, publisher)
+        participant.announced.clear()
         for subscription in list(participant.subscriptions.values()):
             self._streams.end_subscription(participant, subscription)
         if streams:
@@ -103,30 +104,32 @@ class MediaModule(Module):
             return  # it was ended before its turn came
         self._streams.perform(participant, publisher, steps)
         # Nobody is to hear it before it is announced; what was said of it while it waited counts now.
-        state = publisher.state or StreamState(audio=self._moderation.may_speak(participant), video=True)
+        state = participant.announced.get(publisher.key.media_session_type)
+        state = state or StreamState(audio=self._moderation.may_speak(participant), video=True)
         if not publisher.answered and not (state.audio and state.video):
             self._streams.relay(publisher, state)
 
     def _announce(self, participant: Participant, command: media.PublishComplete | media.UpdateMediaSession) -> None:
-        """`publish_complete` and `update_media_session`; the latter changes only what was announced.
+        """`publish_complete` and `update_media_session`; the latter changes only what was announced. Whether there is
+        any media is not checked (media.md § 2): others are told, and whoever subscribes is refused.
 
         Under force mute a stream that begins is taken without its sound: Mustang's client does not ask again (media.md
         § 2). Who asks for sound later is refused.
         """
         kind, wanted = command.media_session_type, command.media_session_state
-        publisher = participant.publishers.get(kind)
         first = isinstance(command, media.PublishComplete)
         may_be_seen = first or kind is not MediaSessionType.SCREEN or may_share(participant)
         may_be_heard = self._moderation.may_speak(participant)
         if not may_be_seen or (wanted.audio and not may_be_heard and not first):
             self._streams.refuse(participant, MediaErrorCode.PERMISSION_DENIED)
-        elif publisher is not None and (first or publisher.state is not None):
+        elif first or kind in participant.announced:
             state = StreamState(audio=wanted.audio and may_be_heard, video=wanted.video)
-            self._streams.change(participant, publisher, state)
-            self._one_by_one.done(participant, publisher.key)
+            self._streams.change(participant, kind, state)
+            self._one_by_one.done(participant, MediaSessionKey(participant.id, kind))
 
     def _unpublish(self, participant: Participant, command: media.Unpublish) -> None:
         publisher = participant.publishers.get(command.media_session_type)
+        participant.announced.pop(command.media_session_type, None)
         if publisher is None:
             self._around.announce(participant)
         else:
@@ -157,13 +160,14 @@ class MediaModule(Module):
     # -- subscribing ---
     def _subscribe(self, participant: Participant, command: media.Subscribe) -> None:
         key = MediaSessionKey(command.target, command.media_session_type)
-        target = participant.room.present.get(command.target)
+        room = participant.room
+        target = room.present.get(command.target)
+        if target is None and command.target not in room.gone:
+            return  # never in the room: silence (media.md § 2)
         publisher = None if target is None else target.publishers.get(command.media_session_type)
-        if command.target == participant.id or (target is not None and (publisher is None or not publisher.answered)):
+        if target is participant or publisher is None or not publisher.is_up:
             self._streams.refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, key)
             return
-        if publisher is None:
-            return  # not in the room: silence (media.md § 2)
         old = participant.subscriptions.get(key)
         if old is not None:
             # Mustang's client closes its peer silently and subscribes again (media.md § 10 row 10).

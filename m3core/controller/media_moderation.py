@@ -53,8 +53,8 @@ class MediaModeration:
 
     # -- muting ---
     def _mute(self, sender: Participant, command: media.ModeratorMute) -> None:
-        """Without targets it concerns all others; earlier servers cannot read that, and ignore it."""
-        if command.targets is None and not self._around.has(Feature.FORCE_MUTE):
+        """Without targets it concerns all others; earlier servers cannot read that, nor one id, and ignore it."""
+        if not (isinstance(command.targets, tuple) or self._around.has(Feature.FORCE_MUTE)):
             return
         if not self._may(sender):
             return
@@ -93,11 +93,12 @@ class MediaModeration:
                     self._silence(participant)
 
     def _silence(self, participant: Participant) -> None:
-        for publisher in participant.publishers.values():
-            if publisher.state is None:
+        for kind, publisher in participant.publishers.items():
+            if kind not in participant.announced:
                 self._streams.relay(publisher, StreamState(audio=False, video=True))
-            elif publisher.state.audio:
-                self._streams.change(participant, publisher, evolve(publisher.state, audio=False))
+        for kind, state in list(participant.announced.items()):
+            if state.audio:
+                self._streams.change(participant, kind, evolve(state, audio=False))
 
     def _disable_force_mute(self, sender: Participant) -> None:
         if self._around.has(Feature.FORCE_MUTE) and self._may(sender):
@@ -121,7 +122,8 @@ class MediaModeration:
             self._around.tell(target.session, event(timestamp=self._around.relayed()))
             screen = target.publishers.get(MediaSessionType.SCREEN)
             if not granted and screen is not None and not target.is_moderator:
-                self._streams.tell_down(target, screen.key)
+                if screen.is_up:
+                    self._streams.tell_down(target, screen.key)
                 self._streams.end_publisher(target, screen, stopped=True)
                 self._streams.silence(target, screen)
             else:

@@ -73,7 +73,7 @@ class MediaReports:
             if stream.answered:
                 self._down(participant, stream)  # others received it until this renegotiation
             else:
-                self._streams.end_publisher(participant, stream)
+                self._end_publisher(participant, stream)
         else:
             self._streams.end_subscription(participant, stream)
             self._streams.refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, stream.key)
@@ -81,6 +81,7 @@ class MediaReports:
     def _up(self, participant: Participant, stream: Publisher | Subscription) -> None:
         if isinstance(stream, Publisher):
             stream.is_up = True
+            self._one_by_one.came_up(participant)
         event = media.WebrtcUp(
             source=stream.key.participant_id,
             media_session_type=stream.key.media_session_type,
@@ -95,11 +96,14 @@ class MediaReports:
         if isinstance(stream, Subscription):
             self._streams.end_subscription(participant, stream)
             return
-        announced = stream.state is not None
-        self._streams.end_publisher(participant, stream)
+        self._end_publisher(participant, stream)
+        self._streams.silence(participant, stream)
+
+    def _end_publisher(self, participant: Participant, publisher: Publisher) -> None:
+        announced = publisher.key.media_session_type in participant.announced
+        self._streams.end_publisher(participant, publisher)
         if announced:
             self._around.announce(participant)
-        self._streams.silence(participant, stream)
 
     def _traffic(
         self, participant: Participant, stream: Publisher | Subscription, report: Receiving | Talking | Slow
@@ -123,7 +127,7 @@ class MediaReports:
                     timestamp=around.direct(),
                 )
                 around.tell(participant.session, status)
-        elif report.talking and (stream.state is None or not stream.state.audio):
+        elif report.talking and not ((state := participant.announced.get(kind)) and state.audio):
             return  # muted: what still trickles in is not speech
         elif report.talking:
             stream.is_talking = True

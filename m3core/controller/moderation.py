@@ -12,6 +12,7 @@ from m3core.controller.features import Feature
 from m3core.controller.joining import NORMAL_CLOSURE, normalised_name
 from m3core.controller.module import Module
 from m3core.controller.participant import Participant
+from m3core.controller.room import LiveRoom
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import Command, UnknownCommand, moderation
 from m3core.messages.moderation import KickScope, ModerationErrorCode
@@ -79,25 +80,24 @@ class ModerationModule(Module):
 
     def _waiting(self, participant: Participant) -> ParticipantEntry:
         state = WaitingRoomState.ACCEPTED if participant.is_accepted else WaitingRoomState.WAITING
-        control = control_state(participant, tells_owner=self._around.has(Feature.ROOM_INFO))
+        control = control_state(participant, tells_owner=self._around.has(Feature.ROOM_OWNER))
         return ParticipantEntry(id=participant.id, control=control, waiting_room_state=state)
 
     # -- out of the room ---
     def _kick(self, sender: Participant, command: moderation.Kick) -> None:
-        target = sender.room.meeting.find(command.target)
+        target = sender.room.present.get(command.target)
         if target is not None:
             self._send_off((target,), moderation.Kicked(timestamp=self._around.relayed()))
 
     def _ban(self, sender: Participant, command: moderation.Ban) -> None:
-        """The user is banned, with every session there is of it."""
+        """The user is banned, with every session there is of it: also one that waits, or left already."""
         meeting = sender.room.meeting
-        target = meeting.find(command.target)
-        user = None if target is None else target.session.admission.user
+        user = meeting.user_of(command.target)
         if user is None:
             self._refuse(sender, ModerationErrorCode.CANNOT_BAN_GUEST)
             return
-        meeting.banned.add(user.id)
-        theirs = [one for one in meeting.everyone() if one.session.admission.user == user]
+        meeting.banned.add(user)
+        theirs = [one for one in meeting.everyone() if (own := one.session.admission.user) and own.id == user]
         self._send_off(theirs, moderation.Banned(timestamp=self._around.relayed()))
 
     def _debrief(self, sender: Participant, command: moderation.Debrief) -> None:
@@ -124,11 +124,12 @@ class ModerationModule(Module):
 
     # -- the waiting room ---
     def _switch_waiting_room(self, sender: Participant, *, enabled: bool) -> None:
-        """Those who wait go on waiting when it is switched off."""
+        """Those who wait go on waiting when it is switched off; R does not tell them."""
         meeting = sender.room.meeting
         meeting.waiting_room_enabled = enabled
         event = moderation.WaitingRoomEnabled if enabled else moderation.WaitingRoomDisabled
-        self._around.tell_all(meeting.everyone(), event(timestamp=self._around.relayed()))
+        told = meeting.everyone() if self._around.has(Feature.WAITING_ROOM_FOR_MODERATORS) else meeting.joined()
+        self._around.tell_all(told, event(timestamp=self._around.relayed()))
 
     def _enable_waiting_room(self, sender: Participant) -> None:
         if not sender.room.meeting.waiting_room_enabled:
@@ -161,14 +162,15 @@ class ModerationModule(Module):
     def _enable_raise_hands(self, sender: Participant) -> None:
         sender.room.meeting.raise_hands_enabled = True
         event = moderation.RaiseHandsEnabled(issued_by=sender.id, timestamp=self._around.relayed())
-        self._around.tell_all(sender.room.meeting.everyone(), event)
+        self._around.tell_all(_everyone_in(sender.room), event)
 
     def _disable_raise_hands(self, sender: Participant) -> None:
-        meeting = sender.room.meeting
-        meeting.raise_hands_enabled = False
+        """The switch is of the whole meeting; told of it, and so lowered, are the hands of the sender's room."""
+        room = sender.room
+        room.meeting.raise_hands_enabled = False
         event = moderation.RaiseHandsDisabled(issued_by=sender.id, timestamp=self._around.relayed())
-        self._around.tell_all(meeting.everyone(), event)
-        for participant in [one for one in meeting.joined() if one.hand_is_up]:
+        self._around.tell_all(_everyone_in(room), event)
+        for participant in [one for one in room.present.values() if one.hand_is_up]:
             self._control.lower_hand(participant)
 
     def _reset_raised_hands(self, sender: Participant, command: moderation.ResetRaisedHands) -> None:
@@ -178,7 +180,7 @@ class ModerationModule(Module):
         if not around.has(Feature.RESET_ONE_HAND):
             wanted = None
         lowered = [one for one in room.present.values() if one.hand_is_up and (wanted is None or one.id in wanted)]
-        told = lowered if around.has(Feature.RESET_ONE_HAND) else list(room.present.values())
+        told = lowered if around.has(Feature.RESET_ONE_HAND) else _everyone_in(room)
         event = moderation.RaisedHandResetByModerator(issued_by=sender.id, timestamp=around.relayed())
         around.tell_all(told, event)
         for participant in lowered:
@@ -198,11 +200,17 @@ class ModerationModule(Module):
             event = moderation.DisplayNameChanged(
                 target=target.id, issued_by=sender.id, old_name=old, new_name=name, timestamp=self._around.relayed()
             )
-            self._around.tell_all(sender.room.present.values(), event)
+            self._around.tell(target.session, event)  # who gets no `update`, and would not learn it otherwise
             self._around.announce(target)
 
     def _refuse(self, sender: Participant, code: ModerationErrorCode) -> None:
         self._around.tell(sender.session, moderation.Error(error=code, timestamp=self._around.direct()))
+
+
+def _everyone_in(room: LiveRoom) -> list[Participant]:
+    """Who is in ``room``, and who waits to get in: those hear of hands, too (signaling.md § 6)."""
+    waiting = room.meeting.waiting.values()
+    return [*room.present.values(), *(one for one in waiting if one.room.breakout == room.breakout)]
 
 
 def _is_guest(participant: Participant) -> bool:

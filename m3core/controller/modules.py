@@ -41,9 +41,10 @@ def modules_of(around: Surroundings, streams: Streams, one_by_one: OneByOne) -> 
     if around.config.pads is not None:
         minutes = MeetingNotesModule if around.has(Feature.MEETING_NOTES) else ProtocolModule
         modules.append(minutes(around, around.config.pads))
-    if around.has(Feature.STREAMING_TARGETS):
-        modules += [StreamingModule(around), RecordingServiceModule(around)]
-    else:
-        modules.append(RecordingModule(around))
+    if around.config.has_recording:
+        if around.has(Feature.STREAMING_TARGETS):
+            modules += [StreamingModule(around), RecordingServiceModule(around)]
+        else:
+            modules.append(RecordingModule(around))
     modules.append(BreakoutModule(around))
     return {module.NAMESPACE: module for module in modules}

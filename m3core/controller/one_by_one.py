@@ -3,7 +3,8 @@
 Mustang's client subscribes at once to every stream that it is told of, and each of its waits ends at the first message
 of that name, whichever stream it is of: told of two, it loses one, and with two at its join it never gets in. So it is
 told of a stream only when its `configure` for the last one has come, or after `STREAM_TOLD_TIMEOUT` without a word of
-that stream. What it publishes itself takes its turn like the others: until then its offer waits, as it does for an
+that stream. Of one whose media never came, where a subscribe is refused, it is not told. What it publishes itself takes
+its turn like the others: until then its offer waits, as it does for an
 answer of a media server that is slow. A stream whose sound and picture are off it does not subscribe to: that is told
 at once.
 
@@ -41,9 +42,9 @@ def announced(participant: Participant, receiver: Participant | None) -> dict[Me
     """The streams of ``participant`` that ``receiver`` may be told of; None: somebody who may be told of all."""
     told = None if receiver is None or not receiver.session.one_by_one else receiver.states.of(_Told).keys
     return {
-        kind: publisher.state
-        for kind, publisher in participant.publishers.items()
-        if publisher.state is not None and (told is None or publisher.key in told or not _is_on(publisher.state))
+        kind: state
+        for kind, state in participant.announced.items()
+        if told is None or MediaSessionKey(participant.id, kind) in told or not _is_on(state)
     }
 
 
@@ -68,7 +69,7 @@ class OneByOne:
     def update(self, receiver: Participant, participant: Participant) -> None:
         """``participant`` changed: tell ``receiver``, without the streams whose time has not come."""
         told = receiver.states.of(_Told)
-        on = {publisher.key for publisher in participant.publishers.values() if _is_on(publisher.state)}
+        on = {MediaSessionKey(participant.id, kind) for kind, state in participant.announced.items() if _is_on(state)}
         for key in [key for key in told.keys if key.participant_id == participant.id and key not in on]:
             told.keys.discard(key)
             self._free(told, key)
@@ -76,6 +77,13 @@ class OneByOne:
         self._around.announce_to(receiver, participant)
         if chosen is not None and chosen is not participant:
             self._around.announce_to(receiver, chosen)
+
+    def came_up(self, participant: Participant) -> None:
+        """Media of ``participant`` came: of what was announced before, the others may be told only now."""
+        if participant.announced:
+            for other in participant.room.others(participant):
+                if other.session.one_by_one:
+                    self._tell_next(other)
 
     def publish(self, participant: Participant, key: MediaSessionKey, begin: Callable[[], None]) -> None:
         """``participant`` wants to publish: ``begin`` it now, or in its turn. It takes until `done`."""
@@ -117,8 +125,8 @@ class OneByOne:
             begin()
             return None
         for other in receiver.room.others(receiver):
-            for publisher in other.publishers.values() if other.is_visible else ():
-                if _is_on(publisher.state) and publisher.key not in told.keys:
+            for kind, publisher in other.publishers.items() if other.is_visible else ():
+                if publisher.is_up and _is_on(other.announced.get(kind)) and publisher.key not in told.keys:
                     told.keys.add(publisher.key)
                     self._wait(receiver, told, publisher.key)
                     return other

@@ -59,8 +59,6 @@ class Publisher:
     answered: bool = False
     is_up: bool = False
     is_talking: bool = False
-    state: StreamState | None = None
-    """What `publish_complete` announced; None before."""
 
 
 @define(eq=False)
@@ -111,6 +109,9 @@ class Participant:
     hand_is_up: bool = False
     left_at: Timestamp | None = None
     publishers: dict[MediaSessionType, Publisher] = field(factory=dict)
+    announced: dict[MediaSessionType, StreamState] = field(factory=dict)
+    """The streams that others are told of. It has announced them itself, and there need not be a publisher (media.md
+    § 2)."""
     subscriptions: dict[MediaSessionKey, Subscription] = field(factory=dict)
     focus: FocusQueue = field(factory=FocusQueue)
     states: States = field(factory=States)

@@ -22,7 +22,7 @@ from m3core.limits import (
 )
 from m3core.messages import polls
 from m3core.messages.polls import PollsErrorCode
-from m3core.values import PollId
+from m3core.values import PollId, Timestamp
 
 
 @define(eq=False)
@@ -73,13 +73,15 @@ class PollsModule(Module):
 
     def _start(self, sender: Participant, command: polls.Start) -> None:
         room, around = sender.room, self._around
+        if command.duration < 0 or (command.live is None and not around.has(Feature.MULTIPLE_CHOICE)):
+            return  # until 0.13 a start without `live` is broken, and a negative duration always
         code = self._refusal(sender, command)
         if code is not None:
             self._refuse(sender, code)
             return
         poll_id, started = PollId(around.new_id()), around.direct()
         choices = tuple(polls.Choice(id=index, content=text) for index, text in enumerate(command.choices))
-        is_multiple = command.multiple_choice and around.has(Feature.MULTIPLE_CHOICE)
+        is_multiple = command.multiple_choice if around.has(Feature.MULTIPLE_CHOICE) else None
         told = polls.JoinData(
             id=poll_id,
             topic=command.topic,
@@ -89,7 +91,7 @@ class PollsModule(Module):
             started=started,
             multiple_choice=is_multiple,
         )
-        alarm = around.after(command.duration, lambda: self._end(room, poll))
+        alarm = around.after(command.duration, lambda: self._end(room, poll, around.direct()))
         poll = _Poll(told, [0] * len(choices), alarm)
         room.states.put(poll)
         event = polls.Started(
@@ -121,10 +123,16 @@ class PollsModule(Module):
 
     def _vote(self, sender: Participant, command: polls.Vote) -> None:
         """A vote gets no answer, unless it is wrong; in a live poll all hear how it stands."""
+        if not self._can_read(command):
+            return
         if command.choice_id is not None:
             choices = frozenset({command.choice_id})
         elif command.choice_ids is not None:
             choices = frozenset(command.choice_ids)
+            if len(choices) > 1 and not self._around.has(Feature.MULTIPLE_CHOICE):
+                return  # a form that this server does not know, nor a word to refuse it
+        elif self._around.has(Feature.VOTE_AGAIN):
+            choices = frozenset()  # the vote is taken back
         else:
             return
         poll, ballot = sender.room.states.find(_Poll), sender.states.of(_Ballot)
@@ -138,6 +146,12 @@ class PollsModule(Module):
             self._refuse(sender, PollsErrorCode.MULTIPLE_CHOICES_NOT_ALLOWED)
         else:
             self._count(sender, poll, choices)
+
+    def _can_read(self, command: polls.Vote) -> bool:
+        """The ids of choices have 32 bits; `choice_ids` are of later servers."""
+        if command.choice_id is not None:
+            return 0 <= command.choice_id < 1 << 32
+        return self._around.has(Feature.VOTE_AGAIN) and all(0 <= one < 1 << 32 for one in command.choice_ids or ())
 
     def _count(self, sender: Participant, poll: _Poll, choices: frozenset[int]) -> None:
         """The vote takes the place of an earlier one of the same poll."""
@@ -159,13 +173,13 @@ class PollsModule(Module):
         elif poll is None or poll.told.id != command.id:
             self._refuse(sender, PollsErrorCode.INVALID_POLL_ID)
         else:
-            self._end(sender.room, poll)
+            self._end(sender.room, poll, self._around.relayed())
 
-    def _end(self, room: LiveRoom, poll: _Poll) -> None:
+    def _end(self, room: LiveRoom, poll: _Poll, now: Timestamp) -> None:
         """A moderator finished it, or its time is over."""
         poll.alarm.cancel()
         room.states.drop(_Poll)
-        event = polls.Done(id=poll.told.id, results=poll.results(), timestamp=self._around.relayed())
+        event = polls.Done(id=poll.told.id, results=poll.results(), timestamp=now)
         self._around.tell_all(room.present.values(), event)
 
     def _refuse(self, sender: Participant, code: PollsErrorCode) -> None:

@@ -1,7 +1,7 @@
 """The server's side of namespace `recording`: the state of a room's recording (signaling.md § 11, first table).
 
 A recorder is a participant that nobody sees. `start` asks one to come: whoever runs recorders is told by other means,
-and the recorder gets its ticket over REST (`services`). From 0.9 on `streaming` takes the place of this module.
+and the recorder gets its ticket over REST (`services`). From 0.14 on `streaming` takes the place of this module.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Consents(Module):
 
 
 class RecordingModule(Consents):
-    """Handles the commands up to 0.8, and tells of the recorder's coming and going."""
+    """Handles the commands up to 0.13, and tells of the recorder's coming and going."""
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)

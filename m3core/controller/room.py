@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Mapping
 
 from attrs import define, field
@@ -71,6 +72,8 @@ class Meeting:
     banned: set[UserId] = field(factory=set)
     accepted: dict[ParticipantId, float] = field(factory=dict)
     """Who need not wait when they come back, and until when; bounded like the leavers."""
+    users_gone: dict[ParticipantId, UserId] = field(factory=dict)
+    """Who had an account and left, oldest first; bounded like the leavers of a room."""
     breakouts: Breakouts | None = None
     closes_at: Timestamp | None = None
     time_limit: Alarm | None = None
@@ -95,10 +98,32 @@ class Meeting:
         """Everybody in the other rooms."""
         return (participant for participant in self.joined() if participant.room is not room)
 
+    def gone_elsewhere(self, room: LiveRoom) -> list[Participant]:
+        """Those who left the other rooms; of all rooms together no more than of one: the last ones."""
+        gone = (one for other in self.rooms.values() if other is not room for one in other.gone.values())
+        return heapq.nlargest(MAX_LEAVERS, gone, key=_left_at)
+
     def find(self, participant_id: ParticipantId) -> Participant | None:
         """Somebody in any room."""
         found = (room.present.get(participant_id) for room in self.rooms.values())
         return next((participant for participant in found if participant is not None), None)
+
+    def user_of(self, participant_id: ParticipantId) -> UserId | None:
+        """The account of somebody in any room, or who waits, or who left; None for guests and strangers."""
+        there = self.find(participant_id) or self.waiting.get(participant_id)
+        if there is None:
+            return self.users_gone.get(participant_id)
+        user = there.session.admission.user
+        return None if user is None else user.id
+
+    def remember_user(self, participant: Participant) -> None:
+        """Somebody goes: its account can still be banned."""
+        user = participant.session.admission.user
+        if user is not None:
+            self.users_gone.pop(participant.id, None)
+            if len(self.users_gone) >= MAX_LEAVERS:
+                del self.users_gone[next(iter(self.users_gone))]
+            self.users_gone[participant.id] = user.id
 
     def last_seen(self, participant_id: ParticipantId) -> Participant | None:
         """Who somebody was that comes back: the last of those who left a room here with its id."""

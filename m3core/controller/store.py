@@ -22,8 +22,6 @@ class StoredRoom:
     password: Secret | None = None
     waiting_room: bool = False
     """Whether a meeting here begins with its waiting room switched on."""
-    e2e_encryption: bool | None = None
-    """What its owner said, for its clients: nothing here looks into media."""
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""The server's side of `recording` and `recording_service` from 0.9 on: streaming (signaling.md § 11).
+"""The server's side of `recording` and `recording_service` from 0.14 on: streaming (signaling.md § 11).
 
 A recorder sends the room to targets, and tells what becomes of them. There is one target, the recording of the room;
 there are no live streams here.
@@ -73,7 +73,7 @@ def _audience(room: LiveRoom) -> Iterable[Participant]:
 
 
 class StreamingModule(Consents):
-    """Handles the commands of moderators, from 0.9 on."""
+    """Handles the commands of moderators, from 0.14 on."""
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)

@@ -49,6 +49,7 @@ class Streams:
         `webrtc_down` of a stream that is there takes it for broken, and may wait for its publisher.
         """
         del participant.publishers[publisher.key.media_session_type]
+        participant.announced.pop(publisher.key.media_session_type, None)
         self._forget(publisher)
         self._around.command_sfu(publisher.peer, ClosePeer())
         if stopped:
@@ -68,13 +69,14 @@ class Streams:
         self._forget(subscription)
         self._around.command_sfu(subscription.peer, ClosePeer())
 
-    def change(self, participant: Participant, publisher: Publisher, state: StreamState) -> None:
+    def change(self, participant: Participant, kind: MediaSessionType, state: StreamState) -> None:
         """A stream is announced, or is in another state from now on: relay what that says, and tell the others."""
-        if state != publisher.state:
+        publisher = participant.publishers.get(kind)
+        if publisher is not None and state != participant.announced.get(kind):
             self.relay(publisher, state)
-        publisher.state = state
+        participant.announced[kind] = state
         self._around.announce(participant)
-        if not state.audio:
+        if publisher is not None and not state.audio:
             self.silence(participant, publisher)
 
     def relay(self, publisher: Publisher, state: StreamState) -> None:

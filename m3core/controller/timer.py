@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import define
 
 from m3core.controller.alarms import Alarm
+from m3core.controller.features import Feature
 from m3core.controller.module import Module, Occasion
 from m3core.controller.participant import Participant
 from m3core.controller.room import LiveRoom
@@ -39,7 +40,7 @@ class _Ready:
 
 
 DEFAULT_STYLE = "normal"
-"""Of a timer that was started without one: web clients show no timer without a style."""
+"""Of a timer that was started without one (`Feature.TIMER_STYLE`)."""
 
 
 class TimerModule(Module):
@@ -98,7 +99,7 @@ class TimerModule(Module):
                 started_at=around.direct(),
                 kind=command.kind,
                 ends_at=ends_at if is_countdown else None,
-                style=_shortened(command.style or DEFAULT_STYLE),
+                style=_shortened(self._style(command.style)),
                 title=_shortened(command.title),
                 ready_check_enabled=command.enable_ready_check,
             )
@@ -107,6 +108,9 @@ class TimerModule(Module):
                 running.alarm = around.after(seconds, lambda: self._end(room, running, TimerStopKind.EXPIRED))
             room.states.put(running)
             around.tell_all(room.present.values(), self._started(told))
+
+    def _style(self, style: str | None) -> str | None:
+        return style or DEFAULT_STYLE if self._around.has(Feature.TIMER_STYLE) else style
 
     def _started(self, told: timer.JoinData) -> timer.Started:
         return timer.Started(

@@ -265,7 +265,7 @@ class RoomDeleted(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ModeratorRoleGranted(Event):
-    """Your `GrantModeratorRole` worked. Wire: `moderator_role_granted` (L)."""
+    """Your `GrantModeratorRole` worked. Wire: `moderator_role_granted` (after L 0.16)."""
 
     NAMESPACE: ClassVar[str] = "control"
     MESSAGE: ClassVar[str] = "moderator_role_granted"
@@ -275,7 +275,7 @@ class ModeratorRoleGranted(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ModeratorRoleRevoked(Event):
-    """Your `RevokeModeratorRole` worked. Wire: `moderator_role_revoked` (L)."""
+    """Your `RevokeModeratorRole` worked. Wire: `moderator_role_revoked` (after L 0.16)."""
 
     NAMESPACE: ClassVar[str] = "control"
     MESSAGE: ClassVar[str] = "moderator_role_revoked"

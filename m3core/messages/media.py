@@ -376,7 +376,7 @@ class PresenterRevoked(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class PresenterRoleGranted(Event):
-    """Your `GrantPresenterRole` worked. Wire: `presenter_role_granted` (L)."""
+    """Your `GrantPresenterRole` worked. Wire: `presenter_role_granted` (after L 0.16)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "presenter_role_granted"
@@ -386,7 +386,7 @@ class PresenterRoleGranted(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class PresenterRoleRevoked(Event):
-    """Your `RevokePresenterRole` worked. Wire: `presenter_role_revoked` (L)."""
+    """Your `RevokePresenterRole` worked. Wire: `presenter_role_revoked` (after L 0.16)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "presenter_role_revoked"

@@ -106,7 +106,7 @@ class DisableRaiseHands(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ResetRaisedHands(Command):
-    """Lower hands: all, or those of ``target``, one or several. Wire: `reset_raised_hands` (R; ``target`` L)."""
+    """Lower hands: all, or of ``target`` one (L 0.15) or several (L 0.16). Wire: `reset_raised_hands` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "reset_raised_hands"
@@ -275,7 +275,7 @@ class DebriefingStarted(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class DisplayNameChanged(Event):
-    """A moderator renamed ``target``. Wire: `display_name_changed` (L 0.12)."""
+    """A moderator renamed ``target``. Wire: `display_name_changed` (after L 0.16; see signaling.md § 6)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     MESSAGE: ClassVar[str] = "display_name_changed"

@@ -44,7 +44,10 @@ class ChoiceResult(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class JoinData(Value):
-    """The poll that runs, for ``duration`` seconds from ``started`` on. Wire: ``join_success.polls`` (R)."""
+    """The poll that runs, for ``duration`` seconds from ``started`` on. Wire: ``join_success.polls`` (R).
+
+    ``multiple_choice``: from L 0.14 on it is always told; None is no.
+    """
 
     id: PollId
     topic: str
@@ -52,7 +55,7 @@ class JoinData(Value):
     choices: tuple[Choice, ...]
     duration: int
     started: Timestamp
-    multiple_choice: bool = False
+    multiple_choice: bool | None = None
 
 
 @frozen(kw_only=True, weakref_slot=False)
@@ -75,7 +78,10 @@ class Start(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Vote(Command):
-    """Vote: R with ``choice_id``, L also with ``choice_ids``, of which none takes the vote back. Wire: `vote`."""
+    """Vote: with ``choice_id`` (R), from L 0.14 on also with ``choice_ids``. Wire: `vote`.
+
+    From L 0.9 on, none at all takes the vote back.
+    """
 
     NAMESPACE: ClassVar[str] = "polls"
     ACTION: ClassVar[str] = "vote"
@@ -97,7 +103,10 @@ class Finish(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Started(Event):
-    """A poll runs, for ``duration`` seconds from ``timestamp`` on. Wire: `started` (R; ``multiple_choice`` L)."""
+    """A poll runs, for ``duration`` seconds from ``timestamp`` on. Wire: `started` (R).
+
+    ``multiple_choice``: as in `JoinData`.
+    """
 
     NAMESPACE: ClassVar[str] = "polls"
     MESSAGE: ClassVar[str] = "started"
@@ -107,7 +116,7 @@ class Started(Event):
     live: bool
     choices: tuple[Choice, ...]
     duration: int
-    multiple_choice: bool = False
+    multiple_choice: bool | None = None
 
 
 @frozen(kw_only=True, weakref_slot=False)

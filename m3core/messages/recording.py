@@ -75,8 +75,8 @@ class StreamingTarget(Value):
 class JoinData(Value):
     """What is recorded. Wire: ``join_success.recording``; null (S), here without any field, when nothing is.
 
-    R: ``state``, which its documentation calls ``status``, and ``recording_id``, the recorder's participant id, once it
-    records. L: ``targets`` by their `StreamingTargetId`.
+    R and L to 0.13: ``state``, which documents call ``status``, and ``recording_id``, the recorder's participant id,
+    once it records. L 0.14: ``targets`` by their `StreamingTargetId`.
     """
 
     state: RecordingState | None = None
@@ -98,7 +98,7 @@ class PeerData(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Start(Command):
-    """Ask a recorder to come; `Started` tells when it is there. Wire: `start` (R)."""
+    """Ask a recorder to come; `Started` tells when it is there. Wire: `start` (R, L to 0.13)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     ACTION: ClassVar[str] = "start"
@@ -106,7 +106,7 @@ class Start(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Stop(Command):
-    """Send the recorder away. Wire: `stop` (R). ``recording_id``: the recorder's participant id."""
+    """Send the recorder away. Wire: `stop` (R, L to 0.13). ``recording_id``: the recorder's participant id."""
 
     NAMESPACE: ClassVar[str] = "recording"
     ACTION: ClassVar[str] = "stop"
@@ -126,7 +126,7 @@ class SetConsent(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class StartStream(Command):
-    """Start, or go on with, targets. Wire: `start_stream` (L)."""
+    """Start, or go on with, targets. Wire: `start_stream` (L 0.14)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     ACTION: ClassVar[str] = "start_stream"
@@ -136,7 +136,7 @@ class StartStream(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class PauseStream(Command):
-    """Pause targets. Wire: `pause_stream` (L)."""
+    """Pause targets. Wire: `pause_stream` (L 0.14)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     ACTION: ClassVar[str] = "pause_stream"
@@ -146,7 +146,7 @@ class PauseStream(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class StopStream(Command):
-    """Stop targets. Wire: `stop_stream` (L)."""
+    """Stop targets. Wire: `stop_stream` (L 0.14)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     ACTION: ClassVar[str] = "stop_stream"
@@ -156,7 +156,7 @@ class StopStream(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Started(Event):
-    """The room is recorded. Wire: `started` (R). ``recording_id``: the recorder's participant id."""
+    """The room is recorded. Wire: `started` (R, L to 0.13). ``recording_id``: the recorder's participant id."""
 
     NAMESPACE: ClassVar[str] = "recording"
     MESSAGE: ClassVar[str] = "started"
@@ -166,7 +166,7 @@ class Started(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Stopped(Event):
-    """The room is no longer recorded. Wire: `stopped` (R)."""
+    """The room is no longer recorded. Wire: `stopped` (R, L to 0.13)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     MESSAGE: ClassVar[str] = "stopped"
@@ -176,7 +176,7 @@ class Stopped(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class StreamUpdated(Event):
-    """A target changed. Wire: `stream_updated` (L). ``reason``: with the status ``error`` only."""
+    """A target changed. Wire: `stream_updated` (L 0.14). ``reason``: with the status ``error`` only."""
 
     NAMESPACE: ClassVar[str] = "recording"
     MESSAGE: ClassVar[str] = "stream_updated"
@@ -188,7 +188,7 @@ class StreamUpdated(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class RecorderError(Event):
-    """No recorder came. Wire: `recorder_error` (L)."""
+    """No recorder came. Wire: `recorder_error` (L 0.14)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     MESSAGE: ClassVar[str] = "recorder_error"

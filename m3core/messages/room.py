@@ -99,10 +99,10 @@ class MeetingDetails(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class EventInfo(Value):
-    """The calendar entry of the room. Wire: ``event_info`` (L 0.5)."""
+    """The calendar entry of the room. Wire: ``event_info`` (L 0.5; ``room_id`` 0.13, ``e2e_encryption`` after 0.16)."""
 
     id: EventId
-    room_id: RoomId
+    room_id: RoomId | None = None
     title: str
     is_adhoc: bool | None = None
     meeting_details: MeetingDetails | None = None

@@ -85,7 +85,7 @@ async def test_names_are_refused_and_may_be_given_again() -> None:
 
 @pytest.mark.parametrize("fragments", [1, 4])
 @in_loop
-async def test_an_over_long_message_is_dropped_without_a_close_frame(fragments: int) -> None:
+async def test_an_over_long_message_ends_the_connection_with_a_close_code(fragments: int) -> None:
     async with house() as here, here.meeting.start(display_name="Olga") as owner:
         joins = owner.events(m3.ParticipantJoined, m3.ParticipantLeft)
         async with websocket(here) as raw:
@@ -96,18 +96,19 @@ async def test_an_over_long_message_is_dropped_without_a_close_frame(fragments: 
                 await (raw.send(part) if fragments == 1 else raw.send([part] * fragments))
             with pytest.raises(ConnectionClosedError) as caught:
                 await raw.recv()
-            assert caught.value.rcvd is None
+            assert caught.value.rcvd is not None
+            assert caught.value.rcvd.code == 1009
         assert isinstance(await anext(joins), m3.ParticipantLeft)
         assert owner.ended is None
 
 
 @in_loop
-async def test_a_message_nested_too_deep_is_dropped() -> None:
+async def test_what_is_no_json_is_refused_and_the_connection_lives() -> None:
     async with house() as here, websocket(here) as raw:
         await join(raw)
-        await raw.send('{"namespace":"media","payload":' + "[" * 10_000)
-        with pytest.raises(ConnectionClosedError):
-            await raw.recv()
+        for data in ('{"namespace":"media","payload":' + "[" * 10_000, b"\x00\xff\x00\xff"):
+            await raw.send(data)
+            assert (await heard(raw))["error"] == "invalid_json"
 
 
 @in_loop

@@ -38,7 +38,7 @@ POLL = Poll(
     topic="Lunch?",
     choices=(PollChoice(id=0, content="Pizza"), PollChoice(id=1, content="Pasta")),
     live=True,
-    multiple_choice=False,
+    multiple_choice=True,
     duration=60,
     started_at=None,
     ends_at=None,

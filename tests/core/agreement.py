@@ -58,11 +58,7 @@ def _looks(one: Seen) -> tuple[object, ...]:
 
 
 def _really(one: Participant) -> tuple[object, ...]:
-    streams = {
-        kind: (publisher.state.audio, publisher.state.video)
-        for kind, publisher in one.publishers.items()
-        if publisher.state is not None
-    }
+    streams = {kind: (stream.audio, stream.video) for kind, stream in one.announced.items()}
     consent = one.states.find(_Consent)
     consents = None if consent is None else consent.is_given
     return (one.display_name, one.role, one.hand_is_up, one.is_presenter, consents, streams)
@@ -70,7 +66,7 @@ def _really(one: Participant) -> tuple[object, ...]:
 
 def _streams(world: World, me: Participant, state: ConferenceState) -> None:
     assert {one.media_session_type for one in state.publications if one.is_live} == {
-        kind for kind, publisher in me.publishers.items() if publisher.state is not None
+        kind for kind in me.publishers if kind in me.announced
     }
     assert {(one.participant_id, one.media_session_type) for one in state.subscriptions if one.is_live} <= {
         (key.participant_id, key.media_session_type) for key in me.subscriptions

@@ -205,7 +205,7 @@ def test_whatever_is_said_again_and_again_is_bounded(level: str, monkeypatch: py
         for _ in range(count):
             for line, peer in ((ada, cyd), (cyd, ada)):
                 for namespace, payload in _flood(ids, names[line], names[peer]):
-                    room.now += 0.02
+                    room.now += 0.015
                     line.say_payload(namespace, payload)
                 room.forget()
             room.sleep(0.5)

@@ -149,16 +149,23 @@ class Meeting(RuleBasedStateMachine):
         own = None if to is None else self.people[to].conference.own
         self.command(who, lambda commands: commands.chat("hello", to=own))
 
-    @rule(who=BOSS, live=BOOL, settled=BOOL)
-    def ask(self, who: int, live: bool, settled: bool) -> None:
+    @rule(who=BOSS, live=BOOL, several=BOOL, settled=BOOL)
+    def ask(self, who: int, live: bool, several: bool, settled: bool) -> None:
         self.settle(settled)
-        self.command(who, lambda commands: commands.polls.start("Tea?", ["yes", "no"], duration=20, live=live))
+        self.command(
+            who,
+            lambda commands: commands.polls.start(
+                "Tea?", ["yes", "no"], duration=20, live=live, multiple_choice=several
+            ),
+        )
 
     @rule(who=WHO, choices=st.lists(st.integers(0, 1), unique=True), settled=BOOL)
     def vote(self, who: int, choices: list[int], settled: bool) -> None:
         self.settle(settled)
-        if self.people[who].conference.state.polls.running is not None:
-            self.command(who, lambda commands: commands.polls.vote(*choices))
+        poll = self.people[who].conference.state.polls.running
+        if poll is not None:
+            chosen = choices if poll.multiple_choice else choices[:1]
+            self.command(who, lambda commands: commands.polls.vote(*chosen))
 
     @rule(who=BOSS)
     def finish_poll(self, who: int) -> None:

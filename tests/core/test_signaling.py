@@ -158,15 +158,25 @@ def test_messages_come_in_the_order_in_which_they_were_received() -> None:
 
 
 @pytest.mark.parametrize("role", [CLIENT, SERVER])
-@pytest.mark.parametrize("data", [b'"' + b"x" * MAX_MESSAGE + b'"', b"[" * 200_000], ids=["long", "deep"])
-def test_only_limits_end_a_connection(role: signaling.SignalingRole, data: bytes) -> None:
+def test_an_over_long_message_ends_a_connection(role: signaling.SignalingRole) -> None:
     connection = SignalingConnection(role)
-    connection.receive_text(data)
+    connection.receive_text(b'"' + b"x" * MAX_MESSAGE + b'"')
     bad = connection.next_event()
     assert isinstance(bad, BadMessage)
     assert bad.fatal
     assert isinstance(bad.error, LimitExceeded)
     assert bad.reply is None
+
+
+@pytest.mark.parametrize(("role", "reply"), [(CLIENT, None), (SERVER, "invalid_json")])
+@pytest.mark.parametrize("data", [b"[" * 200_000, b"[" * 33 + b"]" * 33])
+def test_a_deep_message_is_no_json(role: signaling.SignalingRole, reply: str | None, data: bytes) -> None:
+    connection = SignalingConnection(role)
+    connection.receive_text(data)
+    bad = connection.next_event()
+    assert isinstance(bad, BadMessage)
+    assert isinstance(bad.error, LimitExceeded)
+    assert (bad.reply, bad.fatal) == (reply, role is CLIENT)
 
 
 def test_a_client_hears_of_what_it_cannot_read_and_goes_on() -> None:

@@ -90,9 +90,9 @@ class Controller:
         """What ``find`` finds in its thread, as soon as it does; blocks."""
         deadline = time.monotonic() + PATIENCE
         while True:
+            if (found := self.do(find)) is not None:  # without the lock, which its thread takes to ring
+                return found
             with self._changed:
-                if (found := self.do(find)) is not None:
-                    return found
                 self._changed.wait(0.05)  # it rings also between `do` and here
             assert time.monotonic() < deadline
 

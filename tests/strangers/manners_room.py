@@ -162,9 +162,12 @@ class Room:
             person.waits = False
             self.tell_all("moderation", {"message": "left_waiting_room", "id": person.id})
         others = self.others(person)
+        is_over = person.room and self._manners.breakouts_are_over
+        if is_over:
+            self.breakouts = {}  # they are not told of any more, to anybody
         person.is_in = True
         person.say("control", self._welcome(person, others))
-        if person.room and self._manners.breakouts_are_over:
+        if is_over:
             person.is_in = False
             person.wire().close(1011)
             return

@@ -98,6 +98,9 @@ class ClientModule(ABC, Generic[StateT]):
     def left(self) -> None:
         """We are in that room no more (waiting room, another breakout room): forget what was said in it."""
 
+    def participant_came(self, participant_id: ParticipantId) -> None:
+        """Somebody else came into our room, and so is nowhere else."""
+
     def participant_left(self, participant_id: ParticipantId) -> None:
         """Somebody else has gone."""
 

@@ -10,8 +10,9 @@ from attrs import evolve, field, frozen
 
 from m3core.conference.common import Participant
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
+from m3core.conference.modules.conversations import instant
 from m3core.errors import LimitExceeded, LocalProtocolError
-from m3core.limits import MAX_PARTICIPANTS
+from m3core.limits import BREAKOUT_EXPIRY, MAX_PARTICIPANTS
 from m3core.messages import Event, breakout
 from m3core.messages.breakout import BreakoutRoom
 from m3core.messages.control import JoinSuccess
@@ -74,7 +75,10 @@ class BreakoutStarted:
 
 @frozen(kw_only=True)
 class BreakoutStopped:
-    """The breakout rooms are closed, and will be empty in 5 minutes; ``expired``: nobody closed them, time did."""
+    """The breakout rooms are closed, and will be empty in 5 minutes; ``expired``: nobody closed them, time did.
+
+    Told as well when their time is up and the server does not say so.
+    """
 
     expired: bool
 
@@ -113,6 +117,19 @@ class BreakoutModule(ClientModule[BreakoutState]):
     _assigned: BreakoutRoomId | None = None
     """Where we are meant to go, also while we are on our way: `join_success` does not tell."""
     _missed: tuple[ConferenceEvent, ...] = ()
+    _over_at: float | None = None
+    """When the time of the rooms is up, and `expired` should have come."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When to call `advance`."""
+        return None if self._conference.life.ended else self._over_at
+
+    def advance(self) -> None:
+        """Time passed. Of the expiry servers of the capture era tell only those who came after the start (§ 8)."""
+        if self._over_at is not None and self._over_at <= self._conference.now:
+            self.touch()
+            self._close(expired=True)
 
     def build(self) -> BreakoutState:
         """The snapshot."""
@@ -122,19 +139,23 @@ class BreakoutModule(ClientModule[BreakoutState]):
         """Every event of `breakout`."""
         return {
             breakout.Started: self._started,
-            breakout.Stopped: lambda _: self._close(expired=False),
+            breakout.Stopped: self._stopped,
             breakout.Expired: lambda _: self._close(expired=True),
             breakout.Joined: self._joined,
             breakout.Left: self._left_room,
-            breakout.Error: lambda event: self._refuse(event.error.value),
+            breakout.Error: self._error,
         }
 
     def entered(self, join: JoinSuccess) -> None:
         """The rooms, and who is elsewhere."""
         before, self._state, self._missed = self._state, BreakoutState(), ()
+        was_due, self._over_at = self._over_at, None
         told = join.breakout
         if told is None:
+            if before.is_active:
+                self._missed = (BreakoutStopped(expired=self._is_up(was_due)),)
             return
+        self._over_at = self._end_of(told.expires, join.timestamp)
         assignment = self._assigned if any(room.id == self._assigned for room in told.rooms) else None
         self._state = BreakoutState(rooms=told.rooms, current=told.current, assignment=assignment, expires=told.expires)
         elsewhere = {one.id: _member(one) for one in told.participants if one.left_at is None}
@@ -148,7 +169,14 @@ class BreakoutModule(ClientModule[BreakoutState]):
 
     def left(self) -> None:
         """Whoever waits, or is on the way to another room, is in none."""
-        self._state = BreakoutState()
+        self._state, self._over_at = BreakoutState(), None
+
+    def participant_came(self, participant_id: ParticipantId) -> None:
+        """Whoever is with us is nowhere else, whether we were told so or not."""
+        gone = self._state.elsewhere.get(participant_id)
+        if gone is not None:
+            self.touch()
+            self._is_gone(gone)
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """The rooms, and who is elsewhere."""
@@ -162,6 +190,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
 
     def _started(self, event: breakout.Started) -> None:
         self._assigned = event.assignment
+        self._over_at = self._end_of(event.expires, event.timestamp)
         self._state = evolve(
             self._state, rooms=event.rooms, assignment=event.assignment, expires=event.expires, is_closing=False
         )
@@ -171,12 +200,35 @@ class BreakoutModule(ClientModule[BreakoutState]):
             breakout.Start, lambda command: sorted(room.name for room in command.rooms) == names, result=event.rooms
         )
 
+    def _end_of(self, expires: Timestamp | None, timestamp: Timestamp | None) -> float | None:
+        """When what ends at ``expires`` is over, told at ``timestamp``: both by the server's clock, ours may differ."""
+        end, told_at = instant(expires), instant(timestamp)
+        return self._conference.now + max(end - told_at, 0) / 1e9 + BREAKOUT_EXPIRY if end and told_at else None
+
+    def _is_up(self, over_at: float | None) -> bool:
+        """Whether rooms that are over at ``over_at`` have expired, if they are over now; else they were stopped."""
+        return over_at is not None and over_at - 2 * BREAKOUT_EXPIRY <= self._conference.now
+
+    def over(self) -> None:
+        """The server says that there are no rooms, and has not told us of their end."""
+        self.touch()
+        if self._state.is_active:
+            self._close(expired=self._is_up(self._over_at))
+
+    def _stopped(self, _: breakout.Stopped) -> None:
+        self._close(expired=False)
+        self._acknowledge(breakout.Stop)
+
+    def _error(self, event: breakout.Error) -> None:
+        self._refuse(event.error.value)
+        if event.error is breakout.BreakoutErrorCode.INACTIVE:
+            self.over()
+
     def _close(self, *, expired: bool) -> None:
-        was_active = self._state.is_active
+        was_active, self._over_at = self._state.is_active, None
         self._state = BreakoutState(current=self._state.current, is_closing=True)
         if was_active:
             self._notify(BreakoutStopped(expired=expired))
-        self._acknowledge(breakout.Stop)
 
     def _joined(self, event: breakout.Joined) -> None:
         others = {who: one for who, one in self._state.elsewhere.items() if who != event.id}
@@ -191,7 +243,10 @@ class BreakoutModule(ClientModule[BreakoutState]):
         gone = self._state.elsewhere.get(event.id)
         if gone is None or gone.room_id != event.breakout_room:  # they are in yet another room already
             return
-        others = {who: one for who, one in self._state.elsewhere.items() if who != event.id}
+        self._is_gone(gone)
+
+    def _is_gone(self, gone: BreakoutMember) -> None:
+        others = {who: one for who, one in self._state.elsewhere.items() if who != gone.participant.id}
         self._state = evolve(self._state, elsewhere=MappingProxyType(others))
         self._notify(BreakoutRoomLeft(participant=gone.participant, room=self._room(gone.room_id)))
 

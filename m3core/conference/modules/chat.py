@@ -154,7 +154,8 @@ class ChatModule(ClientModule[ChatState]):
     def _message_sent(self, event: chat.MessageSent) -> None:
         key = self._key(event)
         message = self._message(event, key)
-        self._talks.keep(key, message, is_unread=not message.is_own)
+        if not self._talks.keep(key, message, is_unread=not message.is_own):
+            return  # what one writes to oneself comes twice, as sender and as recipient (signaling.md § 7)
         self._notify(message)
         if message.is_own:
             told = (event.content, event.scope, event.target)

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 from attrs import evolve, frozen
 
-from m3core.conference.calls import CallKind
-from m3core.conference.common import EndReason, Participant, Phase
+from m3core.conference.common import EndReason, Participant
 from m3core.conference.events import (
     ConferenceEvent,
     ConferenceJoined,
@@ -26,6 +25,7 @@ from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, 
 from m3core.errors import CallRefused, RemoteProtocolError, UnsupportedServer
 from m3core.limits import PUBLISHER_RENEWAL, PUBLISHER_RETURN
 from m3core.messages import Command, Event, control
+from m3core.messages.participants import ParticipantEntry
 from m3core.messages.room import EventInfo, RoomInfo, Tariff
 from m3core.signaling import State
 from m3core.values import MediaSessionKey, ParticipantId, ParticipationKind, Role, Timestamp
@@ -76,8 +76,8 @@ class ControlModule(ClientModule[ControlState]):
         return {
             control.JoinSuccess: self._join_success,
             control.JoinBlocked: lambda event: self._conference.life.give_up(CallRefused(event.reason.value)),
-            control.Joined: self._put,
-            control.Update: self._put,
+            control.Joined: self._joined,
+            control.Update: self._update,
             control.Left: self._left,
             control.RoleUpdated: self._role_updated,
             control.HandRaised: self._hand_raised,
@@ -127,8 +127,11 @@ class ControlModule(ClientModule[ControlState]):
         self._conference.own = None if own is None else evolve(own, hand_is_up=is_up)
 
     def lower_by_moderator(self) -> None:
-        """A moderator lowered all hands: others are told by `update`, of our own hand nobody tells."""
-        if self._own().hand_is_up:
+        """A moderator lowered all hands: others are told by `update`, of our own hand nobody tells.
+
+        Whoever has never been in the room hears of it in the waiting room, and has no hand yet.
+        """
+        if self._conference.own is not None and self._conference.own.hand_is_up:
             self.show_hand(is_up=False)
             self._notify(HandLowered(participant=self._own()))
 
@@ -153,7 +156,7 @@ class ControlModule(ClientModule[ControlState]):
         if previous is not None and conference.life.is_resuming:
             self._resumed(previous, own, event)
             return
-        present = conference.roster.enter(event.participants)
+        present = conference.roster.enter(_others(event))
         self._enter_modules(event)
         conference.life.entered()
         self._notify(ConferenceJoined(participant=own), *present)
@@ -165,7 +168,7 @@ class ControlModule(ClientModule[ControlState]):
         conference = self._conference
         for module in conference.modules.all:
             module.left()
-        present = conference.roster.enter(event.participants)
+        present = conference.roster.enter(_others(event))
         self._enter_modules(event)
         conference.life.entered()
         self._notify(RoomChanged(participant=own, breakout_room=conference.life.breakout), *present)
@@ -178,7 +181,7 @@ class ControlModule(ClientModule[ControlState]):
         """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
         conference = self._conference
         before = dict(conference.roster.participants)
-        changes = conference.roster.resume(event.participants)
+        changes = conference.roster.resume(_others(event))
         missed = self._enter_modules(event)
         conference.life.entered()
         self._notify(
@@ -218,9 +221,19 @@ class ControlModule(ClientModule[ControlState]):
             missed += module.missed_events()
         return missed
 
-    def _put(self, event: control.Joined | control.Update) -> None:
+    def _joined(self, event: control.Joined) -> None:
+        if event.id != self._own().id:
+            for module in self._conference.modules.all:
+                module.participant_came(event.id)
+            self._tell(self._conference.roster.join(event))
+
+    def _update(self, event: control.Update) -> None:
+        self._conference.modules.moderation.changed(event)
+        if event.id != self._own().id:
+            self._tell(self._conference.roster.update(event))
+
+    def _tell(self, events: list[ConferenceEvent]) -> None:
         subscriptions = self._conference.subscriptions
-        events = self._conference.roster.put(event)
         self._notify(*events)
         for change in events:
             if isinstance(change, StreamStopped):
@@ -240,8 +253,9 @@ class ControlModule(ClientModule[ControlState]):
             module.participant_left(participant_id)
 
     def _role_updated(self, event: control.RoleUpdated) -> None:
-        self._conference.own = own = evolve(self._own(), role=event.new_role)
-        self._notify(RoleChanged(participant=own))
+        if self._conference.own is not None:  # who waits for the first time has its role from `join_success`
+            self._conference.own = own = evolve(self._conference.own, role=event.new_role)
+            self._notify(RoleChanged(participant=own))
 
     def _hand_raised(self, _: control.HandRaised) -> None:
         self.show_hand(is_up=True)
@@ -257,8 +271,7 @@ class ControlModule(ClientModule[ControlState]):
     def _error(self, event: control.Error) -> None:
         conference = self._conference
         slug = event.error.value
-        is_first = conference.calls.find(CallKind.START) is not None and conference.own is None
-        if slug in _JOIN_ERRORS and (is_first or conference.phase is Phase.RECONNECTING):
+        if slug in _JOIN_ERRORS and conference.outbox.signaling.state is State.NEW:  # our `join` was refused
             conference.life.give_up(CallRefused(slug))
             return
         if conference.outbox.signaling.state is State.WAITING:  # not accepted after all
@@ -270,6 +283,11 @@ class ControlModule(ClientModule[ControlState]):
             conference.dispatcher.refuse_call(foreign, slug)
         else:
             self._refuse(slug)
+
+
+def _others(event: control.JoinSuccess) -> tuple[ParticipantEntry, ...]:
+    """Who is there beside us, whatever a server lists."""
+    return tuple(entry for entry in event.participants if entry.id != event.id)
 
 
 _NO_NAMESPACE = control.ControlErrorCode.INVALID_NAMESPACE

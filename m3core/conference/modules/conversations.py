@@ -107,12 +107,15 @@ class Talks:
         talk.touch()
         return talk
 
-    def keep(self, key: Key, message: ChatMessage, *, is_unread: bool) -> None:
-        """Add ``message``; one that is there already changes nothing. What is too much is dropped, and counted."""
+    def keep(self, key: Key, message: ChatMessage, *, is_unread: bool) -> bool:
+        """Add ``message``; whether it is new: one that is there already changes nothing.
+
+        What is too much is dropped, and counted.
+        """
         talk = self.open(key)
         self._by_key[key] = self._by_key.pop(key)
         if message.id in talk.messages:
-            return
+            return False
         talk.messages[message.id] = message
         talk.unread += is_unread
         self._count += 1
@@ -120,6 +123,7 @@ class Talks:
             self._drop_oldest(talk)
         elif self._count > MAX_CHAT_MESSAGES:
             self._drop_oldest(next(talk for talk in self if talk.messages))
+        return True
 
     def clear(self, key: Key) -> None:
         """Forget what was said in one."""

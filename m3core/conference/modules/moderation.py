@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from attrs import evolve, field, frozen
 
 from m3core.conference.common import EndReason, Participant
-from m3core.conference.merging import newcomer
+from m3core.conference.merging import merged, newcomer
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule, rules
-from m3core.errors import LimitExceeded
+from m3core.errors import LimitExceeded, LocalProtocolError
 from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages import Command, Event, moderation
-from m3core.messages.control import JoinSuccess
+from m3core.messages.control import JoinSuccess, Update
 from m3core.messages.moderation import KickScope
 from m3core.messages.participants import ParticipantEntry, WaitingRoomState
 from m3core.signaling import State
@@ -91,7 +91,10 @@ class DebriefingStarted:
 
 @frozen(kw_only=True)
 class DisplayNameChanged:
-    """A moderator gave somebody, perhaps us, another name (L 0.12). ``participant``: None if unknown here."""
+    """A moderator gave us another name (L 0.12); servers after 0.16 tell of others, too.
+
+    Before, that of others is a `ParticipantChanged`. ``participant``: None if unknown here.
+    """
 
     participant: Participant | None
     old_name: str
@@ -147,7 +150,7 @@ class ModerationModule(ClientModule[ModerationState]):
             moderation.SentToWaitingRoom: lambda _: None,  # `in_waiting_room` follows
             moderation.Accepted: self._let_in,
             moderation.JoinedWaitingRoom: self._joined_waiting_room,
-            moderation.LeftWaitingRoom: self._left_waiting_room,
+            moderation.LeftWaitingRoom: lambda event: self._waits_no_more(event.id),
             moderation.WaitingRoomEnabled: lambda _: self._switch_waiting_room(is_enabled=True),
             moderation.WaitingRoomDisabled: lambda _: self._switch_waiting_room(is_enabled=False),
             moderation.RaiseHandsEnabled: lambda event: self._switch_hands(event.issued_by, is_enabled=True),
@@ -160,7 +163,8 @@ class ModerationModule(ClientModule[ModerationState]):
 
     def entered(self, join: JoinSuccess) -> None:
         """The switches, and who waits."""
-        told = join.moderation or moderation.JoinData(raise_hands_enabled=True)
+        # Servers of the capture era tell moderators only: others know what they heard, perhaps while they waited.
+        told = join.moderation or moderation.JoinData(raise_hands_enabled=self._state.raise_hands_enabled)
         entries = told.waiting_room_participants or ()
         self._state = ModerationState(
             raise_hands_enabled=told.raise_hands_enabled,
@@ -168,6 +172,20 @@ class ModerationModule(ClientModule[ModerationState]):
             waiting=MappingProxyType({entry.id: newcomer(entry) for entry in entries}),
             accepted=frozenset(one.id for one in entries if one.waiting_room_state is WaitingRoomState.ACCEPTED),
         )
+
+    def participant_came(self, participant_id: ParticipantId) -> None:
+        """Whoever is in the room does not wait, whether we were told so or not."""
+        if participant_id in self._state.waiting:
+            self.touch()
+            self._waits_no_more(participant_id)
+
+    def changed(self, event: Update) -> None:
+        """Something about somebody changed who may be waiting: a hand, a role."""
+        before = self._state.waiting.get(event.id)
+        if before is not None:
+            self.touch()
+            waiting = MappingProxyType({**self._state.waiting, event.id: merged(before, event)})
+            self._state = evolve(self._state, waiting=waiting)
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """Who waits."""
@@ -214,12 +232,12 @@ class ModerationModule(ClientModule[ModerationState]):
         self._notify(WaitingRoomJoined(participant=participant))
         self._acknowledge(moderation.SendToWaitingRoom, lambda command: command.target == event.id)
 
-    def _left_waiting_room(self, event: moderation.LeftWaitingRoom) -> None:
+    def _waits_no_more(self, participant_id: ParticipantId) -> None:
         before = self._state
-        participant = before.waiting.get(event.id)
+        participant = before.waiting.get(participant_id)
         if participant is not None:
-            waiting = MappingProxyType({who: one for who, one in before.waiting.items() if who != event.id})
-            self._state = evolve(before, waiting=waiting, accepted=before.accepted - {event.id})
+            waiting = MappingProxyType({who: one for who, one in before.waiting.items() if who != participant_id})
+            self._state = evolve(before, waiting=waiting, accepted=before.accepted - {participant_id})
             self._notify(WaitingRoomLeft(participant=participant))
 
     def _switch_waiting_room(self, *, is_enabled: bool) -> None:
@@ -283,8 +301,18 @@ class ModerationCommands(CommandGroup[T]):
         return self._perform(moderation.DisableRaiseHands())
 
     def reset_raised_hands(self, *participants: Someone) -> T:
-        """Lower all hands, or those of ``participants`` (L; capture-era servers then lower all)."""
-        return self._perform(moderation.ResetRaisedHands(target=tuple(map(id_of, participants)) or None))
+        """Lower all hands, or those of ``participants``: one since L 0.15 (before, all), more since 0.16.
+
+        Raises `LocalProtocolError` for several at a server before 0.16, which would not understand it.
+        """
+        wanted = tuple(map(id_of, participants))
+        if not wanted:
+            return self._perform(moderation.ResetRaisedHands())
+        if self._state().control.room_info is not None:  # told since 0.16
+            return self._perform(moderation.ResetRaisedHands(target=wanted))
+        if len(wanted) > 1:
+            raise LocalProtocolError("this server can lower one hand or all")
+        return self._perform(moderation.ResetRaisedHands(target=wanted[0]))
 
     def send_to_waiting_room(self, participant: Someone) -> T:
         """Send somebody back to the waiting room (L 0.12)."""

@@ -191,14 +191,10 @@ class PollsModule(ClientModule[PollsState]):
         return self._conference.calls.acknowledged_by(polls.Vote, lambda command: command is vote) is not None
 
     def _error(self, event: polls.Error) -> None:
-        """Errors do not say whose they are, but some can not mean the oldest vote: the first one counts."""
-        match event.error:
-            case PollsErrorCode.VOTED_ALREADY:
-                suspects = self._votes if self._held is not None else self._votes[1:]
-            case PollsErrorCode.MULTIPLE_CHOICES_NOT_ALLOWED:
-                suspects = [vote for vote in self._votes if len(_chosen(vote)) > 1]
-            case _:
-                suspects = []
+        """Errors do not say whose they are, but this one cannot mean a vote that is the first, which counts."""
+        suspects: list[polls.Vote] = []
+        if event.error is PollsErrorCode.VOTED_ALREADY:
+            suspects = self._votes if self._held is not None else self._votes[1:]
         call = self._conference.calls.acknowledged_by(
             polls.Vote, lambda command: any(command is vote for vote in suspects)
         )
@@ -244,7 +240,7 @@ def _poll(told: polls.Started | polls.JoinData, started: Timestamp | None) -> Po
         topic=told.topic,
         choices=tuple(PollChoice(id=one.id, content=one.content) for one in told.choices),
         live=told.live,
-        multiple_choice=told.multiple_choice,
+        multiple_choice=bool(told.multiple_choice),
         duration=told.duration,
         started_at=started,
         ends_at=ends_at,
@@ -276,7 +272,7 @@ class PollsCommands(CommandGroup[T]):
     ) -> T:
         """Ask for ``duration`` seconds (2 to 3600); done with the `Poll`.
 
-        ``topic``: 2 to 100 bytes; ``choices``: 2 to 64 of 1 to 100 bytes; ``multiple_choice``: L 0.7. Refused:
+        ``topic``: 2 to 100 bytes; ``choices``: 2 to 64 of 1 to 100 bytes; ``multiple_choice``: L 0.14. Refused:
         `still_running`, `invalid_duration`, `invalid_topic_length`, `invalid_choice_count`,
         `invalid_choice_description`, `insufficient_permissions`.
         """
@@ -289,14 +285,16 @@ class PollsCommands(CommandGroup[T]):
     def vote(self, *choices: str | int | PollChoice) -> T:
         """Vote, in the poll that runs, for one choice, named by its text, id or itself.
 
-        Several, or none to take the vote back, need L 0.7. Raises `LocalProtocolError` if no poll runs or it has no
-        such choice. Refused: `voted_already` (capture era), `multiple_choices_not_allowed`, `invalid_poll_id` (over).
+        None takes the vote back (L 0.9). Raises `LocalProtocolError` if no poll runs, if it has no such choice, or for
+        several choices where the poll takes one. Refused: `voted_already` (capture era), `invalid_poll_id` (over).
         """
         poll = self._running()
         ids = tuple(_choice_id(poll, choice) for choice in choices)
-        if len(ids) == 1:
-            return self._perform(polls.Vote(poll_id=poll.id, choice_id=ids[0]))
-        return self._perform(polls.Vote(poll_id=poll.id, choice_ids=ids))
+        if len(ids) > 1 and not poll.multiple_choice:  # a server that does not know of several would take the vote back
+            raise LocalProtocolError("the poll takes one choice")
+        if len(ids) > 1:
+            return self._perform(polls.Vote(poll_id=poll.id, choice_ids=ids))
+        return self._perform(polls.Vote(poll_id=poll.id, choice_id=ids[0] if ids else None))
 
     def finish(self) -> T:
         """End the poll that runs; done with the `Poll` and its results. Raises `LocalProtocolError` if none runs."""

@@ -1,7 +1,8 @@
 """Namespace `recording`: whether the room is recorded, and where it is streamed to (signaling.md § 11).
 
-Two models: capture-era servers know one recording (`RecordingState.status`), later ones any number of targets
-(`RecordingState.targets`), of which a recording is one. `RecordingCommands.start` and ``stop`` serve both.
+Two models: servers up to 0.13 know one recording (`RecordingState.status`), later ones any number of targets
+(`RecordingState.targets`), of which a recording is one. Which of them it is, `join_success` shows, and neither server
+understands the commands of the other model. `RecordingCommands.start` and ``stop`` serve both.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class RecordingState:
     """The recorder's participant id, while it records; nobody sees it otherwise."""
     targets: Mapping[StreamingTargetId, StreamingTarget] = field(factory=lambda: MappingProxyType({}))
     """Where the room may be sent to (L): files and live streams, and what they do."""
+    has_targets: bool = False
+    """Whether the server has targets (L), be there none now, and not one recording."""
 
     @property
     def is_recording(self) -> bool:
@@ -133,6 +136,7 @@ class RecordingModule(ComparingModule[RecordingState]):
             status=told.state or told.status,
             recording_id=told.recording_id,
             targets=MappingProxyType(dict(targets)),
+            has_targets=told.targets is not None,
         )
 
     def left(self) -> None:
@@ -209,19 +213,20 @@ class RecordingCommands(CommandGroup[T]):
     def start(self) -> T:
         """Record the room: ask a recorder to come, or start the targets that are recordings (L).
 
-        `RecordingStarted` or `StreamingChanged` tell when it records; if no recorder comes, nothing does. Refused:
-        `already_recording`, `recorder_not_started` (L), `insufficient_permissions`.
+        `RecordingStarted` or `StreamingChanged` tell when it records; if no recorder comes, nothing does. Raises
+        `LocalProtocolError` if there are targets, and none is a recording (L). Refused: `already_recording`,
+        `recorder_not_started` (L), `insufficient_permissions`.
         """
-        files = self._files()
-        return self._perform(recording.StartStream(target_ids=files) if files else recording.Start())
+        if self._state().recording.has_targets:
+            return self._perform(recording.StartStream(target_ids=self._files()))
+        return self._perform(recording.Start())
 
     def stop(self) -> T:
         """Record the room no more. Raises `LocalProtocolError` if nothing is recorded."""
-        recorder = self._state().recording.recording_id
-        files = self._files()
-        if recorder is None and files:
-            return self._perform(recording.StopStream(target_ids=files))
-        return self._perform(recording.Stop(recording_id=known(recorder, "recording")))
+        told = self._state().recording
+        if told.has_targets:
+            return self._perform(recording.StopStream(target_ids=self._files()))
+        return self._perform(recording.Stop(recording_id=known(told.recording_id, "recording")))
 
     def set_consent(self, consent: bool = True) -> T:
         """Agree to be recorded, or not; the others see it as `Participant.consents_recording`."""
@@ -244,11 +249,15 @@ class RecordingCommands(CommandGroup[T]):
         return self._perform(recording.StopStream(target_ids=self._targets(targets)))
 
     def _targets(self, named: tuple[StreamingTargetId, ...]) -> tuple[StreamingTargetId, ...]:
-        targets = named or tuple(self._state().recording.targets)
-        if not targets:
+        told = self._state().recording
+        targets = named or tuple(told.targets)
+        if not (told.has_targets and targets):
             raise LocalProtocolError("there is nowhere to stream to")
         return targets
 
     def _files(self) -> tuple[StreamingTargetId, ...]:
         targets = self._state().recording.targets
-        return tuple(one for one, target in targets.items() if target.streaming_kind is StreamingKind.RECORDING)
+        files = tuple(one for one, target in targets.items() if target.streaming_kind is StreamingKind.RECORDING)
+        if not files:
+            raise LocalProtocolError("there is no recording among the targets")
+        return files

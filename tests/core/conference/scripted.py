@@ -58,9 +58,14 @@ class Script:
     """One conference, its outputs, and a clock."""
 
     def __init__(
-        self, entrance: Entrance = GUEST, *, jitter: Callable[[], float] = lambda: 0.5, turn: object = None
+        self,
+        entrance: Entrance = GUEST,
+        *,
+        jitter: Callable[[], float] = lambda: 0.5,
+        turn: object = None,
+        now: float = 0.0,
     ) -> None:
-        self.now = 0.0
+        self.now = now
         self.conference = Conference(
             entrance, display_name="Ada", jitter=jitter, utc_at_zero=UTC_AT_ZERO if turn else None
         )

@@ -31,7 +31,7 @@ from m3core.conference.state import EndReason, Participant, Phase
 from m3core.controller.config import ControllerConfig
 from m3core.errors import LimitExceeded, LocalProtocolError, M3Error
 from m3core.io import Down, HttpResponse, RequestId
-from m3core.messages import control, kind
+from m3core.messages import control, kind, media
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.rest.turn import TurnServer
 from m3core.testing.pair import BASE_URL, OWNER_TOKEN, World
@@ -55,37 +55,47 @@ def test_an_update_replaces_the_keys_that_it_has() -> None:
     roster = Roster()
     video = MediaState(is_presenter=True, video=StreamState(audio=True, video=True))
     joined = control.Joined(id=person(1), control=state_of("Bob"), media=video, modules={"livekit": {"x": 1}})
-    assert [type(event) for event in roster.put(joined)] == [ParticipantJoined, StreamStarted]
-    assert roster.put(control.Update(id=person(1))) == []  # nothing is there: nothing changed
-    assert roster.put(control.Update(id=person(1), control=state_of("Bob"))) == []
-    renamed = roster.put(control.Update(id=person(1), control=state_of("Robert"), modules={"livekit": 1}))
+    assert [type(event) for event in roster.join(joined)] == [ParticipantJoined, StreamStarted]
+    assert roster.update(control.Update(id=person(1))) == []  # nothing is there: nothing changed
+    assert roster.update(control.Update(id=person(1), control=state_of("Bob"))) == []
+    renamed = roster.update(control.Update(id=person(1), control=state_of("Robert"), modules={"livekit": 1}))
     assert [type(event) for event in renamed] == [ParticipantChanged]
     assert roster.participants[person(1)].modules == {"livekit": 1}
-    stopped = roster.put(control.Update(id=person(1), media=MediaState(is_presenter=True)))
+    stopped = roster.update(control.Update(id=person(1), media=MediaState(is_presenter=True)))
     assert [type(event) for event in stopped] == [StreamStopped]
-    unnamed = roster.put(control.Update(id=person(2), media=video))
-    assert [type(event) for event in unnamed] == [ParticipantJoined, StreamStarted]
-    assert roster.put(control.Joined(id=person(3), control=state_of("Gone", left_at=NOW))) == []
+    assert roster.join(control.Joined(id=person(3), control=state_of("Gone", left_at=NOW))) == []
+
+
+def test_an_update_makes_nobody_arrive() -> None:
+    """Servers of the capture era send one of who waits or has not joined: no `left` would follow (signaling.md § 5)."""
+    roster = Roster()
+    told = control.Update(id=person(2), control=state_of("Participant", hand_is_up=True))
+    assert roster.update(told) == []
+    assert roster.participants == {}
+    roster.join(control.Joined(id=person(2), control=state_of("Bob")))
+    roster.leave(person(2), NOW)
+    assert roster.update(told) == []
+    assert not roster.participants[person(2)].is_here
 
 
 def test_a_participant_who_comes_back() -> None:
     roster = Roster()
     joined = control.Joined(id=person(1), control=state_of("Bob", hand_is_up=True))
-    roster.put(joined)
+    roster.join(joined)
     assert [type(event) for event in roster.leave(person(1), None)] == [ParticipantLeft]
     assert roster.leave(person(1), NOW) == roster.leave(person(2), NOW) == []
-    assert roster.put(joined)[0] == ParticipantJoined(participant=roster.participants[person(1)])
+    assert roster.join(joined)[0] == ParticipantJoined(participant=roster.participants[person(1)])
 
 
 def test_the_roster_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster_module, "MAX_PARTICIPANTS", 2)
     roster = Roster()
     for number in (1, 2):
-        roster.put(control.Joined(id=person(number), control=state_of("x")))
+        roster.join(control.Joined(id=person(number), control=state_of("x")))
     with pytest.raises(LimitExceeded):
-        roster.put(control.Joined(id=person(3), control=state_of("x")))
+        roster.join(control.Joined(id=person(3), control=state_of("x")))
     roster.leave(person(1), NOW)
-    roster.put(control.Joined(id=person(3), control=state_of("x")))
+    roster.join(control.Joined(id=person(3), control=state_of("x")))
     assert list(roster.participants) == [person(2), person(3)]
     entry = ParticipantEntry(id=person(4), control=state_of("x"))
     assert len(roster.enter((entry,))) == 1
@@ -163,7 +173,7 @@ def test_guards() -> None:
     with pytest.raises(LocalProtocolError):
         Outbox().send(control.RaiseHand())
     conference = Conference(GuestEntrance(base_url=BASE_URL, invite_code=InviteCode("x")), display_name="Bob")
-    conference.dispatcher.take(control.RoleUpdated(new_role=Role.USER))
+    conference.dispatcher.take(media.PresenterRevoked())
     (told,) = conference.outputs()
     assert isinstance(getattr(told, "event", None), PeerMisbehaved)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from rooms import BOB, EVE, OWN, STARTED, Room
+from rooms import BOB, EVE, OWN, STARTED, Room, entry
 
 from m3core.conference.events import (
     BreakoutRoomJoined,
     BreakoutRoomLeft,
     BreakoutStarted,
     BreakoutStopped,
+    ParticipantJoined,
     PeerMisbehaved,
 )
 from m3core.conference.modules import breakout as module
@@ -134,6 +135,7 @@ def test_who_comes_back_knows_the_assignment_and_hears_who_moved() -> None:
     (started,) = room.resume(breakout=join_data(rooms=ROOMS[1:]))
     assert isinstance(started, BreakoutStarted)
     assert room.state().breakout.assignment is None
+    assert room.resume() == [BreakoutStopped(expired=False)]
     assert room.resume() == []
     assert not room.state().breakout.is_active
 
@@ -156,3 +158,84 @@ def test_people_elsewhere_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(crowded.client.of(PeerMisbehaved)) == 1
     assert crowded.state().breakout.rooms == (RED_ROOM, BLUE_ROOM)
     assert crowded.state().breakout.elsewhere == {}
+
+
+# rooms that end without a word ---
+AT_THE_START = "2024-03-05T09:30:00Z"
+
+
+@pytest.mark.parametrize("told_by", ["started", "join_success"])
+def test_rooms_whose_time_is_up_are_closed_without_expired(told_by: str) -> None:
+    expires = "2024-03-05T09:30:04.5Z"
+    if told_by == "started":
+        room = Room()
+        room.hear("breakout", "started", timestamp=AT_THE_START, rooms=ROOMS, expires=expires, assignment=None)
+    else:
+        room = Room(breakout=join_data(person()) | {"expires": expires})
+    room.world.sleep(5.4)
+    assert room.state().breakout.is_active
+    room.world.sleep(0.2)
+    assert room.client.of(BreakoutStopped) == [BreakoutStopped(expired=True)]
+    assert not room.state().breakout.is_active
+    assert room.state().breakout.is_closing
+    assert room.state().breakout.elsewhere == {}
+    room.quietly(lambda: room.hear("breakout", "expired"))
+    room.hear("breakout", "started", rooms=ROOMS, expires=None, assignment=None)
+    room.world.sleep(10.0)
+    assert room.state().breakout.is_active
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expires"),
+    [(None, "2024-03-05T09:30:04Z"), (AT_THE_START, None), (AT_THE_START, "soon"), ("now", "2024-03-05T09:30:04Z")],
+)
+def test_an_end_that_nobody_can_compute_is_waited_for(timestamp: str | None, expires: str | None) -> None:
+    room = Room()
+    room.hear("breakout", "started", timestamp=timestamp, rooms=ROOMS, expires=expires, assignment=None)
+    room.world.sleep(10.0)
+    assert room.state().breakout.is_active
+
+
+def test_an_end_that_is_past_when_it_is_told() -> None:
+    room = Room()
+    room.hear("breakout", "started", rooms=ROOMS, expires="1970-01-01T00:00:01Z", assignment=None)
+    assert room.state().breakout.is_active
+    room.world.sleep(1.1)
+    assert room.client.of(BreakoutStopped) == [BreakoutStopped(expired=True)]
+
+
+def test_other_rooms_have_another_end_and_a_conference_that_is_over_has_none() -> None:
+    room = Room()
+    room.hear("breakout", "started", rooms=ROOMS, expires="2024-03-05T09:30:04Z", assignment=None)
+    room.world.sleep(3.0)
+    later = "2024-03-05T09:30:03Z"
+    room.hear("breakout", "started", timestamp=later, rooms=ROOMS, expires="2024-03-05T09:30:09Z", assignment=None)
+    room.world.sleep(5.0)
+    assert room.state().breakout.is_active
+    room.hear("moderation", "in_waiting_room")
+    assert room.client.conference.modules.breakout.deadline is None
+    room = Room(breakout=join_data() | {"expires": "2024-03-05T09:40:00Z"})
+    room.client.do(lambda conference, now: conference.leave(now))
+    room.world.run()
+    assert room.client.conference.deadline is None
+    assert room.client.of(BreakoutStopped) == []
+
+
+@pytest.mark.parametrize(("slept", "expired"), [(1.0, False), (4.0, True)])
+def test_inactive_is_the_answer_to_a_stop_of_rooms_that_are_closed(slept: float, expired: bool) -> None:
+    room = Room()
+    room.hear("breakout", "started", rooms=ROOMS, expires="2024-03-05T09:30:04Z", assignment=None)
+    room.world.sleep(slept)
+    room.refused(room.do(lambda commands: commands.breakout.stop()), "breakout", "inactive")
+    assert not room.state().breakout.is_active
+    assert room.client.of(BreakoutStopped) == [BreakoutStopped(expired=expired)]
+
+
+def test_who_comes_to_us_is_elsewhere_no_more() -> None:
+    room = Room(breakout=join_data(person()))
+    room.hear("control", "joined", **entry(EVE, "Eve"))
+    left, came = room.client.events[-2:]
+    assert isinstance(left, BreakoutRoomLeft)
+    assert isinstance(came, ParticipantJoined)
+    assert room.state().breakout.elsewhere == {}
+    room.quietly(lambda: room.hear("breakout", "left", breakout_room=RED, id=EVE))

@@ -213,6 +213,28 @@ def test_a_message_that_comes_twice_counts_once() -> None:
     say(room, 1)
     assert texts(room.state().chat.room) == ["hello"]
     assert room.state().chat.unread == 1
+    assert len(room.client.of(ChatMessage)) == 1
+
+
+def test_what_one_writes_to_oneself_comes_twice_and_is_told_once() -> None:
+    """Once as to the sender, once as to the recipient; the second one ends no other call (signaling.md § 7)."""
+    room = Room(chat=join_data())
+    calls = [room.do(lambda commands: commands.chat("milk", to=ParticipantId(OWN))) for _ in range(2)]
+    for number in (1, 1):
+        say(room, number, OWN, "milk", "private", target=OWN)
+    assert room.end(calls[0]) is not None
+    assert room.end(calls[1]) is None
+    say(room, 2, OWN, "milk", "private", target=OWN)
+    assert [message.id for message in room.client.of(ChatMessage)] == [message_id(1), message_id(2)]
+    assert room.result(calls[1]) == room.client.of(ChatMessage)[-1]
+    assert texts(room.state().chat.private[ParticipantId(OWN)]) == ["milk", "milk"]
+
+
+def test_what_the_history_had_is_no_news() -> None:
+    room = Room(chat=join_data(room_history=[stored(1)]))
+    before = len(room.client.of(ChatMessage))
+    say(room, 1)
+    assert len(room.client.of(ChatMessage)) == before
 
 
 def test_targets_that_make_no_sense_are_told_and_ignored() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from rooms import BOB, EVE, OWN, Room, entry
+from scripted import Script
 
 from m3core.conference.commands import Commands
 from m3core.conference.events import (
@@ -14,8 +15,11 @@ from m3core.conference.events import (
     DisplayNameChanged,
     HandLowered,
     HandsReset,
+    ParticipantJoined,
     PeerMisbehaved,
     RaiseHandsSwitched,
+    RoleChanged,
+    ServerRefused,
     WaitingRoomEntered,
     WaitingRoomJoined,
     WaitingRoomLeft,
@@ -24,9 +28,10 @@ from m3core.conference.events import (
 from m3core.conference.modules import moderation
 from m3core.conference.modules.moderation import ModerationState
 from m3core.conference.state import Phase
+from m3core.errors import LocalProtocolError
 from m3core.io import CallId
 from m3core.messages.moderation import KickScope
-from m3core.values import ParticipantId
+from m3core.values import ParticipantId, Role
 
 Command = Callable[[Commands[CallId]], CallId]
 BOB_ID, EVE_ID, OWN_ID = ParticipantId(BOB), ParticipantId(EVE), ParticipantId(OWN)
@@ -49,8 +54,8 @@ def waiting(participant_id: str = EVE, name: str = "Eve") -> dict[str, Any]:
         (lambda commands: commands.moderation.disable_raise_hands(), {"action": "disable_raise_hands"}),
         (lambda commands: commands.moderation.reset_raised_hands(), {"action": "reset_raised_hands"}),
         (
-            lambda commands: commands.moderation.reset_raised_hands(BOB_ID, EVE_ID),
-            {"action": "reset_raised_hands", "target": [BOB, EVE]},
+            lambda commands: commands.moderation.reset_raised_hands(BOB_ID),
+            {"action": "reset_raised_hands", "target": BOB},
         ),
         (
             lambda commands: commands.moderation.send_to_waiting_room(BOB_ID),
@@ -72,6 +77,19 @@ def test_a_command_is_sent_and_done_by_silence_or_refused(command: Command, payl
     assert room.sent[-1] == {"namespace": "moderation", **payload}
     room.done_by_silence(call)
     room.refused(room.do(command), "moderation", "insufficient_permissions")
+
+
+def test_hands_of_several_are_lowered_where_the_server_understands_it() -> None:
+    """One `target` at 0.15, several at 0.16, which tells of the room; those before take no target, and lower all."""
+    room = Room()
+    with pytest.raises(LocalProtocolError, match="one hand or all"):
+        room.do(lambda commands: commands.moderation.reset_raised_hands(BOB_ID, EVE_ID))
+    room = Room(room_info={"id": BOB, "created_by": {}})
+    for who in ([BOB_ID], [BOB_ID, EVE_ID]):
+        room.do(lambda commands, who=who: commands.moderation.reset_raised_hands(*who))  # type: ignore[misc]  # a default binds it
+        assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands", "target": who}
+    room.do(lambda commands: commands.moderation.reset_raised_hands())
+    assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands"}
 
 
 @pytest.mark.parametrize(
@@ -223,3 +241,89 @@ def test_a_waiting_room_that_is_told_of_while_we_enter_changes_nothing() -> None
     room.quietly(lambda: room.hear("moderation", "in_waiting_room"))
     room.join()
     assert room.state().phase is Phase.JOINED
+
+
+# who waits, and what is told of them and to them ---
+def test_an_update_about_who_waits_makes_nobody_arrive() -> None:
+    """It raised its hand, or was made a moderator; when it goes, `left_waiting_room` is all that comes."""
+    room = Room()
+    room.hear("moderation", "joined_waiting_room", **waiting())
+    up = entry(EVE, "Eve", control={"hand_is_up": True, "role": "moderator"})
+    room.quietly(lambda: room.hear("control", "update", **up))
+    assert EVE_ID not in room.state().participants
+    told = room.state().moderation.waiting[EVE_ID]
+    assert (told.hand_is_up, told.role) == (True, Role.MODERATOR)
+    room.hear("moderation", "left_waiting_room", id=EVE)
+    room.last(WaitingRoomLeft)
+    assert EVE_ID not in room.state().participants
+    room.quietly(lambda: room.hear("control", "update", **up))
+    assert EVE_ID not in room.state().participants
+    assert room.state().moderation.waiting == {}
+
+
+def test_who_is_in_the_room_waits_no_more() -> None:
+    room = Room()
+    room.hear("moderation", "joined_waiting_room", **waiting())
+    room.hear("control", "joined", **entry(EVE, "Eve"))
+    left, came = room.client.events[-2:]
+    assert isinstance(left, WaitingRoomLeft)
+    assert isinstance(came, ParticipantJoined)
+    assert room.state().moderation.waiting == {}
+    room.quietly(lambda: room.hear("moderation", "left_waiting_room", id=EVE))
+    assert room.state().participants[EVE_ID].is_here
+
+
+def test_nobody_is_his_own_peer() -> None:
+    room = Room(participants=[entry(OWN, "Ada"), entry()])
+    assert list(room.state().participants) == [BOB_ID]
+    for message in ("joined", "update"):
+        room.quietly(lambda message=message: room.hear("control", message, **entry(OWN, "Ada")))  # type: ignore[misc]
+    assert list(room.state().participants) == [BOB_ID]
+
+
+@pytest.mark.parametrize("sent_back", [False, True])
+def test_what_one_hears_while_waiting(sent_back: bool) -> None:
+    script = Script()
+    if sent_back:
+        script.enter(moderation={"raise_hands_enabled": True})
+        script.give(lambda c, now: c.raise_hand(now))
+        script.hear("moderation", message="in_waiting_room")
+    else:
+        script.answer_all()
+        script.connect()
+        script.answer_all()
+        script.hear("moderation", message="in_waiting_room")
+    script.events.clear()
+    script.hear("moderation", message="raised_hand_reset_by_moderator", issued_by=BOB)
+    script.hear("control", message="role_updated", new_role="moderator")
+    for message in ("raise_hands_disabled", "raise_hands_enabled", "raise_hands_disabled"):
+        script.hear("moderation", message=message, issued_by=BOB)
+    script.hear("moderation", message="accepted")
+    script.hear("control", message="role_updated", new_role="user")
+    own = script.conference.state.own
+    assert (own is not None) == sent_back
+    assert script.of(PeerMisbehaved) == []
+    assert len(script.of(HandLowered)) == sent_back
+    assert len(script.of(RoleChanged)) == 2 * sent_back
+    assert [event.is_enabled for event in script.of(RaiseHandsSwitched)] == [False, True, False]
+    script.join()  # nobody tells those who are no moderators
+    assert script.phase() is Phase.JOINED
+    assert not script.conference.state.moderation.raise_hands_enabled
+
+
+def test_a_role_before_any_answer_is_nobodys() -> None:
+    script = Script()
+    script.answer_all()
+    script.connect()
+    script.hear("control", message="role_updated", new_role="moderator")
+    assert len(script.of(PeerMisbehaved)) == 1
+
+
+def test_an_error_while_waiting_is_not_about_the_join() -> None:
+    script = Script()
+    script.answer_all()
+    script.connect()
+    script.hear("moderation", message="in_waiting_room")
+    script.hear("control", message="error", error="invalid_json")
+    assert script.phase() is Phase.WAITING
+    assert script.of(ServerRefused) == [ServerRefused(namespace="control", code="invalid_json")]

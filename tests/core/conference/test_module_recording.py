@@ -180,6 +180,25 @@ def test_a_recording_is_one_of_the_targets() -> None:
     assert room.sent[-1] == {"namespace": "recording", "action": "stop_stream", "target_ids": [FILE]}
 
 
+def test_each_server_hears_the_commands_of_its_own_model() -> None:
+    """Those up to 0.13 know no targets, later ones no `start` and `stop`, also while there is nothing to record to."""
+    room = Room(recording={"state": "recording", "recording_id": RECORDER})
+    for command in (
+        lambda commands: commands.recording.start_stream(LIVE),
+        lambda commands: commands.recording.pause_stream(LIVE),
+        lambda commands: commands.recording.stop_stream(LIVE),
+    ):
+        with pytest.raises(LocalProtocolError, match="nowhere"):
+            room.do(command)
+    for shown in ({}, {LIVE: targets()["targets"][LIVE]}):
+        room = Room(recording={"targets": shown})
+        assert room.state().recording.has_targets
+        for command in (lambda commands: commands.recording.start(), lambda commands: commands.recording.stop()):
+            with pytest.raises(LocalProtocolError, match="no recording among"):
+                room.do(command)
+    assert not Room(recording=None).state().recording.has_targets
+
+
 def test_who_joins_later_finds_the_streams() -> None:
     room = Room(recording=targets(live="active"))
     told = room.last(StreamingChanged)

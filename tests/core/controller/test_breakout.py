@@ -121,13 +121,21 @@ def test_moving_keeps_the_id_and_is_told_in_both_rooms() -> None:
         "role": "guest",
         "avatar_url": None,
         "participation_kind": "guest",
-        "joined_at": "2024-03-05T09:30:00Z",
+        "joined_at": "2024-03-05T09:30:00.000000000Z",
         "left_at": None,
     }
     data = success["breakout"]
     assert (data["current"], data["expires"]) == (blue, None)
     assert [room["name"] for room in data["rooms"]] == ["Red", "Blue"]
-    assert [(one["id"], one["breakout_room"]) for one in data["participants"]] == [(ada.id, None), (cyd.id, red)]
+    there = {(one["id"], one["breakout_room"]): one for one in data["participants"]}
+    assert there.keys() == {
+        (ada.id, None),
+        (cyd.id, red),
+        (bob.id, None),
+        (cyd.id, None),
+    }  # also who left, even oneself
+    assert there[cyd.id, None]["left_at"] == there[bob.id, None]["left_at"] == "2024-03-05T09:30:00Z"
+    assert there[cyd.id, red]["left_at"] is there[cyd.id, red]["avatar_url"] is None
     back = move(moved, None)
     assert ada.heard() == [{"message": "left", "breakout_room": blue, "id": bob.id}]
     assert back.join()["breakout"]["current"] is None
@@ -163,7 +171,7 @@ def test_who_is_sent_to_wait_comes_back_as_it_went() -> None:
 
 
 def test_later_servers_omit_what_is_null() -> None:
-    server = Stage(FeatureLevel.V0_3)
+    server = Stage(FeatureLevel.V0_4)
     ada, bob, cyd = server.joined("Ada", "Bob", "Cyd")
     (red,) = start(ada, plan("Red"))
     success = move(bob, red).join()
@@ -184,6 +192,22 @@ def test_there_is_no_join_data_without_breakout_rooms() -> None:
     assert server.log == [("Bob", "control.join_success"), ("Ada", "control.joined")]
 
 
+def test_who_left_is_listed_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every room remembers so many; of all together no more are told."""
+    monkeypatch.setattr("m3core.controller.room.MAX_LEAVERS", 3)
+    server = Stage(FeatureLevel.V0_3)
+    ada, *others = server.joined("Ada", "Bob", "Cyd", "Dan", "Eve")
+    (red,) = start(ada, plan("Red"))
+    for line in others[:3]:
+        server.sleep(1.0)
+        line.leave()
+    server.sleep(1.0)
+    assert move(others[3], red).join()["id"] == others[3].id
+    back = server.guest("Fay", breakout_room=red).join()["breakout"]["participants"]
+    gone = [one["id"] for one in back if one["left_at"] is not None]
+    assert gone == [others[3].id, others[2].id, others[1].id]
+
+
 def test_after_the_stop_there_are_five_minutes() -> None:
     server = Stage()
     ada, bob, cyd = server.joined("Ada", "Bob", "Cyd")
@@ -194,16 +218,16 @@ def test_after_the_stop_there_are_five_minutes() -> None:
     ada.say("breakout", "stop")
     assert server.log == [("Ada", "breakout.stopped"), ("Bob", "breakout.stopped")]
     late.say("control", "join", display_name="Cyd")
-    assert (late.closed, late.messages) == ([1000], [])
+    assert (late.closed, late.messages) == ([1011], [])  # 1000 would be the end of the conference (§ 2)
     assert server.start_invited(breakout_room=red)[1]["code"] == "no_breakout_rooms"
     server.sleep(BREAKOUT_GRACE - 1.0)
     assert inside.closed == []
     server.forget()
     server.sleep(1.0)
-    assert server.log == [("Bob", "close 1000")]
+    assert server.log == [("Bob", "close 1000"), ("Ada", "breakout.left")]
     assert ada.closed == []
     server.sleep(600.0)
-    assert server.log == [("Bob", "close 1000")]  # what was to expire does not
+    assert len(server.log) == 2  # what was to expire does not
     server.settle()
 
 
@@ -221,7 +245,8 @@ def test_expiry() -> None:
     ada.say("breakout", "stop")
     assert errors(ada) == ["inactive"]
     left = move(inside, None)
-    assert ada.heard("breakout") == []
+    assert ada.heard("breakout") == [{"message": "left", "breakout_room": red, "id": bob.id}]
+    assert cyd.heard("breakout")[-1]["message"] == "left"
     left.join()
     server.sleep(BREAKOUT_GRACE)
     assert left.closed == []
@@ -248,7 +273,7 @@ def test_starting_again_replaces_the_rooms() -> None:
     (green,) = start(ada, plan("Green", bob.id))
     assert inside.heard("breakout")[-1]["assignment"] == green
     late.say("control", "join", display_name="Cyd")
-    assert late.closed == [1000]  # the old rooms are gone
+    assert late.closed == [1011]  # the old rooms are gone
     server.sleep(400.0)
     assert inside.heard("breakout") == []  # the old time does not count any more
     assert inside.closed == []
@@ -272,7 +297,7 @@ def test_who_waits_hears_nothing_and_may_not_enter_what_is_gone() -> None:
     assert waiting.heard() == []
     ada.say("moderation", "accept", target=bob.id)
     waiting.say("control", "enter_room")
-    assert waiting.closed == [1000]
+    assert waiting.closed == [1011]
     server.settle()
 
 

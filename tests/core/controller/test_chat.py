@@ -243,8 +243,11 @@ def test_private_chat_is_stored_by_later_servers() -> None:
         assert stage.join("dee")[0]["chat"]["private_history"] == []
 
 
-def test_entries_name_common_groups() -> None:
-    stage = Stage()
+@pytest.mark.parametrize(
+    ("level", "told_to_guests"), [(FeatureLevel.CAPTURE, None), (FeatureLevel.V0_3, {"groups": []})]
+)
+def test_entries_name_common_groups(level: FeatureLevel, told_to_guests: object) -> None:
+    stage = Stage(level)
     stage.joined("ada")
     member(stage, "dee", "board", "staff")
     assert stage.heard("ada")[0]["chat"] == {"groups": []}
@@ -257,11 +260,20 @@ def test_entries_name_common_groups() -> None:
     assert "chat" not in entries[stage.ids["bob"]]
     assert stage.heard("dee")[0]["chat"] == {"groups": ["staff"]}
     assert stage.heard("ada")[0]["chat"] == {"groups": []}
-    assert "chat" not in stage.heard("bob")[0]  # guests have no groups in common with anybody
+    assert stage.heard("bob")[0].get("chat") == told_to_guests  # no groups in common with anybody
+    entries = {entry["id"]: entry.get("chat") for entry in stage.join("dan")[0]["participants"]}
+    assert entries == {stage.ids["bob"]: None} | {stage.ids[one]: told_to_guests for one in ("ada", "dee", "eve")}
+    stage.inbox.clear()
     stage.say("eve", "control", "raise_hand")
     (update,) = stage.heard("dee")
     assert update["message"] == "update"
     assert "chat" not in update
+
+
+def test_what_is_said_to_all_has_no_target() -> None:
+    stage = meeting()
+    assert say(stage, "bob", "x", target=stage.ids["ada"]) == []
+    assert stage.heard("ada") == []
 
 
 # -- what was read ---
@@ -270,9 +282,17 @@ def mark(stage: Stage, who: str, scope: str, timestamp: str, target: str | None 
     assert stage.say(who, "chat", "set_last_seen_timestamp", scope=scope, timestamp=timestamp, **fields) == []
 
 
-def test_what_was_read_survives_a_resumption() -> None:
-    stage = meeting()
-    early, late = "2024-03-05T09:30:01Z", "2024-03-05T09:30:01.204417093Z"
+@pytest.mark.parametrize(
+    ("level", "late", "told"),
+    [
+        (FeatureLevel.V0_3, "2024-03-05T11:30:01.999417093+02:00", "2024-03-05T09:30:01Z"),
+        (FeatureLevel.V0_3, "0800-03-05T11:30:01+02:00", "0800-03-05T09:30:01Z"),
+        (FeatureLevel.V0_4, "2024-03-05T11:30:01.999417093+02:00", "2024-03-05T11:30:01.999417093+02:00"),
+    ],
+)
+def test_what_was_read_survives_a_resumption(level: FeatureLevel, late: str, told: str) -> None:
+    stage = meeting(level)
+    early = "2024-03-05T09:30:01Z"
     mark(stage, "bob", "global", late)
     mark(stage, "bob", "global", early)  # no monotonicity
     mark(stage, "bob", "private", late, stage.ids["ada"])
@@ -281,9 +301,9 @@ def test_what_was_read_survives_a_resumption() -> None:
     stage.lose("bob")
     assert stage.join("bob", resumption=stage.resumption["bob"])[0]["chat"] == EMPTY | {
         "last_seen_timestamp_global": early,
-        "last_seen_timestamps_private": {stage.ids["ada"]: late},
+        "last_seen_timestamps_private": {stage.ids["ada"]: told},
+        **({"private_history": []} if level is FeatureLevel.V0_4 else {}),
     }
-    assert stage.join("dee")[0]["chat"] == EMPTY
 
 
 def test_groups_are_marked_by_their_members() -> None:
@@ -298,10 +318,11 @@ def test_groups_are_marked_by_their_members() -> None:
     assert dee.states.of(chat._LastSeen).in_groups.keys() == {"board"}
 
 
-@pytest.mark.parametrize("timestamp", ["", "yesterday", "x" * 60_000])
+@pytest.mark.parametrize("timestamp", ["", "yesterday", "x" * 60_000, "0001-01-01T00:00:00+01:00"])
 def test_marks_that_say_no_time_are_ignored(timestamp: str) -> None:
     stage = meeting()
     mark(stage, "bob", "global", timestamp)
+    mark(stage, "bob", "global", SECONDS, stage.ids["cyd"])
     mark(stage, "bob", "private", SECONDS, "cyd")
     mark(stage, "bob", "private", SECONDS)
     stage.lose("bob")

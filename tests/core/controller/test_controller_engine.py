@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from worlds import NOBODY, close, deadline, errors, link, published, say_raw, settle, subscribed
 
-from m3core.conference.events import ConnectionLost, ParticipantLeft
+from m3core.conference.events import ConnectionLost, Ended, ParticipantLeft
 from m3core.conference.state import Phase
 from m3core.controller import joining as joining_module
 from m3core.controller import room as room_module
@@ -20,7 +20,7 @@ from m3core.controller.store import StoredRoom
 from m3core.controller.tickets import Tickets
 from m3core.errors import CallRefused, LocalProtocolError
 from m3core.io import Accept, Close, ConnectionId, PeerId, Ping, Reject, RequestId, SendText, Up
-from m3core.limits import HEARTBEAT_INTERVAL, MAX_MESSAGE, TICKET_LIFETIME
+from m3core.limits import HEARTBEAT_INTERVAL, MAX_MESSAGE, MAX_STRING, TICKET_LIFETIME
 from m3core.rest.rooms import StartResponse
 from m3core.testing.pair import BASE_URL, OWNER, World, seeded_entropy
 from m3core.values import ParticipantId, RoomId, Secret, Timestamp, UserId
@@ -208,13 +208,21 @@ def test_shutting_down() -> None:
     settle(world)
 
 
-@pytest.mark.parametrize("data", [b" " * (MAX_MESSAGE + 1), b"[" * 100_000], ids=["long", "deep"])
-def test_only_limits_end_a_connection(data: bytes) -> None:
+@pytest.mark.parametrize(
+    "data",
+    [
+        b" " * (MAX_MESSAGE + 1),
+        b'{"namespace":"control","payload":{"action":"raise_hand","x":"' + b"x" * (MAX_STRING + 1) + b'"}}',
+    ],
+    ids=["message", "string"],
+)
+def test_only_limits_of_size_end_a_connection(data: bytes) -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")
-    assert errors(say_raw(world, bob, b"\xff")) == ["invalid_json"]
+    for harmless in (b"\xff", b"", b"[" * 100_000):
+        assert errors(say_raw(world, bob, harmless)) == ["invalid_json"]
     say_raw(world, bob, data)
-    assert bob.of(ConnectionLost)[0].detail == "no close frame"
+    assert bob.of(Ended)[0].detail == "close code 1009"
     assert ada.of(ParticipantLeft)
 
 

@@ -41,6 +41,8 @@ _UPGRADE = (
 _GET = b"GET /v1/turn?a=b HTTP/1.1\r\nHost: a\r\n\r\n"
 _POST = b"POST /v1/events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 _TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
+_TOO_BIG = b"\x88\x02\x03\xf1"
+"""A close frame with 1009."""
 
 
 def _frame(opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bytes | None = b"\x01\x02\x03\x04") -> bytes:
@@ -428,24 +430,30 @@ def test_message_size_just_under_and_over() -> None:
         connection = _open()
         frames = [_frame(_TEXT, part, fin=False), *[_frame(0, part, fin=False)] * 15, _frame(0, end)]
         events = _feed(connection, *frames)
-        assert _dropped(connection) is not fits
+        assert _phase(connection) is (Phase.OPEN if fits else Phase.CLOSING)
         assert events == ([TextReceived(b"x" * MAX_MESSAGE)] if fits else [Closed(None)])
-        assert connection.data_to_send() == b""
+        assert connection.data_to_send() == (b"" if fits else _TOO_BIG)
     assert _feed(_open(), _frame(_TEXT, b"x" * MAX_MESSAGE)) == [TextReceived(b"x" * MAX_MESSAGE)]
 
 
-def test_an_over_long_frame_is_dropped_while_it_arrives() -> None:
+def test_an_over_long_frame_is_over_while_it_arrives_and_its_rest_is_taken() -> None:
+    """A socket that is closed with data unread is reset, and then the client may never see the code."""
     connection = _open()
-    connection.receive_data(_frame(_TEXT, b"x" * (MAX_MESSAGE + 2))[:-1])
+    data = _frame(_TEXT, b"x" * (MAX_MESSAGE + 100_000))
+    connection.receive_data(data[:-10_000])
     assert _events(connection) == [Closed(None)]
-    assert _dropped(connection)
+    assert connection.data_to_send() == _TOO_BIG
+    assert _feed(connection, data[-10_000:], _frame(_PONG, b"late"), _frame(_TEXT, b"late")) == []
+    assert (_phase(connection), _dropped(connection)) == (Phase.CLOSING, False)
+    assert _feed(connection, _frame(_CLOSE, struct.pack("!H", 1009))) == []  # its end was told
+    assert (_phase(connection), _dropped(connection)) == (Phase.DONE, False)
 
 
 def test_text_that_is_not_utf8() -> None:
     fragmented = _open()
     frames = _frame(_TEXT, b"\xff", fin=False) + _frame(0, b"a") + _frame(_TEXT, b"b")
     assert _feed(fragmented, frames) == [TextReceived(b"b")]
-    assert _feed(_open(), _frame(_BINARY, b"\xff") + _frame(_TEXT, b"b")) == [TextReceived(b"b")]
+    assert _feed(_open(), _frame(_BINARY, b"\xff") + _frame(_TEXT, b"b")) == [TextReceived(b""), TextReceived(b"b")]
     single = _open()
     assert _feed(single, _frame(_TEXT, b"\xff")) == [Closed(None)]
     assert single.data_to_send() == _frame(_CLOSE, struct.pack("!H", 1007), mask=None)

@@ -62,7 +62,7 @@ def test_who_is_sent_to_wait_does_not_speak_any_more() -> None:
 
 
 def test_nobody_hears_of_a_recorder() -> None:
-    server = Stage(FeatureLevel.V0_9, recorder_token=Secret(RECORDER))
+    server = Stage(FeatureLevel.V0_14, recorder_token=Secret(RECORDER))
     (ada,) = server.joined("Ada")
     recorder = server.recorder()
     recorder.join()

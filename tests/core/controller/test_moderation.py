@@ -8,9 +8,12 @@ import pytest
 from stage import Stage
 from worlds import NOBODY
 
+from m3core.controller.config import User
 from m3core.controller.features import FeatureLevel
+from m3core.values import RoomId, UserId
 
 LATEST = FeatureLevel.V0_16
+EVE = User(id=UserId("e0e0e0e0-0000-4000-8000-000000000000"), email="eve@example.org", display_name="Eve")
 
 
 def meeting(level: FeatureLevel = FeatureLevel.CAPTURE, **config: Any) -> Stage:
@@ -32,6 +35,116 @@ def test_kick() -> None:
     assert left(heard) == left(stage.heard("cyd")) == [stage.ids["bob"]]
     stage.join("bob")  # a kick is no ban
     assert stage.names("ada") == ["joined"]
+
+
+def in_a_room(stage: Stage, who: str) -> str:
+    """Let ``who`` move into a breakout room, which ada opens; its id."""
+    stage.say("ada", "breakout", "start", rooms=[{"name": "Red", "assignments": []}])
+    room: str = next(iter(stage.controller.rooms.live[RoomId(stage.room)].breakouts.names))  # type: ignore[union-attr]
+    token = stage.resumption[who]
+    stage.lose(who)
+    stage.join(who, resumption=token, breakout_room=room)
+    stage.inbox.clear()
+    return room
+
+
+@pytest.mark.parametrize("level", [FeatureLevel.V0_3, LATEST])
+def test_a_kick_and_the_hands_are_of_one_room(level: FeatureLevel) -> None:
+    stage = meeting(level)
+    in_a_room(stage, "bob")
+    stage.say("bob", "control", "raise_hand")
+    stage.inbox.clear()
+    for action, heard in (("kick", []), ("disable_raise_hands", ["raise_hands_disabled"])):
+        stage.say("ada", "moderation", action, target=stage.ids["bob"])
+        assert (stage.names("cyd"), stage.names("bob"), stage.closed) == (heard, [], {})
+    assert stage.say("bob", "control", "raise_hand")[0]["error"] == "raise_hands_disabled"  # the switch is of all rooms
+    stage.say("ada", "moderation", "enable_raise_hands")
+    assert (stage.names("cyd"), stage.names("bob")) == (["raise_hands_enabled"], [])
+    stage.say("ada", "moderation", "enable_waiting_room")
+    assert (stage.names("cyd"), stage.names("bob")) == (["waiting_room_enabled"], ["waiting_room_enabled"])
+
+
+@pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_3, FeatureLevel.V0_14])
+def test_who_waits_hears_of_hands(level: FeatureLevel) -> None:
+    stage = Stage(level, waiting_room=True)
+    stage.join("ada")
+    stage.join("bob")
+    stage.heard("bob")
+    for action, told in (
+        ("disable_raise_hands", "raise_hands_disabled"),
+        ("enable_raise_hands", "raise_hands_enabled"),
+        ("reset_raised_hands", "raised_hand_reset_by_moderator"),
+    ):
+        stage.say("ada", "moderation", action)
+        assert stage.heard("bob") == [{"message": told, "issued_by": stage.ids["ada"]}]
+
+
+def test_who_waits_for_another_room_hears_nothing_of_hands() -> None:
+    stage = meeting()
+    room = in_a_room(stage, "bob")
+    stage.say("ada", "moderation", "enable_waiting_room")
+    stage.join("dee", breakout_room=room)
+    stage.lose("bob")  # the room is empty, and still waited for
+    stage.inbox.clear()
+    stage.say("ada", "moderation", "disable_raise_hands")
+    assert (stage.names("cyd"), stage.names("dee")) == (["raise_hands_disabled"], [])
+    stage.join("eve")
+    stage.inbox.clear()
+    stage.say("ada", "moderation", "enable_raise_hands")
+    assert (stage.names("dee"), stage.names("eve")) == ([], ["raise_hands_enabled"])
+
+
+def test_who_is_sent_back_to_wait_has_no_hand_up() -> None:
+    stage = meeting(LATEST)
+    stage.say("bob", "control", "raise_hand")
+    stage.say("ada", "moderation", "send_to_waiting_room", target=stage.ids["bob"])
+    stage.say("ada", "moderation", "accept", target=stage.ids["bob"])
+    stage.inbox.clear()
+    stage.say("bob", "control", "enter_room")
+    assert stage.heard("cyd")[-1]["control"]["hand_is_up"] is False
+
+
+@pytest.mark.parametrize("level", [FeatureLevel.V0_3, LATEST])
+@pytest.mark.parametrize("way", ["left", "left a breakout room", "left while waiting", "waits", "has a ticket"])
+def test_who_is_not_in_the_room_can_be_banned(level: FeatureLevel, way: str) -> None:
+    stage = Stage(level, users=[EVE], open_rooms=True)
+    stage.joined("ada", "bob", "eve")
+    eve = stage.ids["eve"]
+    match way:
+        case "left":
+            stage.lose("eve")
+        case "left a breakout room":
+            in_a_room(stage, "eve")
+            stage.lose("eve")  # the last one: that room is forgotten
+        case "left while waiting" | "waits":
+            stage.lose("eve")
+            stage.say("ada", "moderation", "enable_waiting_room")
+            eve = stage.join("eve")[0].get("id") or stage.heard("ada")[-1]["id"]
+            if way == "left while waiting":
+                stage.lose("eve")
+        case _:
+            stage.connect("Eve")
+    stage.inbox.clear()
+    assert [one for one in stage.say("ada", "moderation", "ban", target=eve) if one["message"] == "error"] == []
+    assert stage.start("eve")[0] == 403
+    if way == "has a ticket":
+        assert stage.say("Eve", "control", "join", display_name="Eve") == [{"message": "banned"}]
+    assert not any(
+        one.session.admission.user == EVE for one in stage.controller.rooms.live[RoomId(stage.room)].everyone()
+    )
+
+
+def test_users_who_left_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m3core.controller.room.MAX_LEAVERS", 2)
+    stage = Stage(users=[EVE], open_rooms=True)
+    stage.joined("ada")
+    gone = []
+    for _ in range(3):
+        gone.append(stage.join("eve")[0]["id"])
+        stage.lose("eve")
+    stage.heard("ada")
+    assert stage.say("ada", "moderation", "ban", target=gone[0])[0]["error"] == "cannot_ban_guest"
+    assert stage.say("ada", "moderation", "ban", target=gone[1]) == []
 
 
 def test_only_users_with_an_account_can_be_banned() -> None:
@@ -107,13 +220,14 @@ def test_the_waiting_room() -> None:
     ]
 
 
-def test_switching_it_off_lets_nobody_in() -> None:
-    stage = Stage(waiting_room=True)
+@pytest.mark.parametrize(("level", "told"), [(FeatureLevel.V0_3, []), (FeatureLevel.V0_4, ["waiting_room_disabled"])])
+def test_switching_it_off_lets_nobody_in(level: FeatureLevel, told: list[str]) -> None:
+    stage = Stage(level, waiting_room=True)
     stage.join("ada")  # moderators do not wait
     assert stage.join("bob") == [{"message": "in_waiting_room"}]
     stage.heard("ada")
     assert stage.say("ada", "moderation", "disable_waiting_room") == [{"message": "waiting_room_disabled"}]
-    assert stage.heard("bob") == [{"message": "waiting_room_disabled"}]
+    assert stage.names("bob") == told
     assert stage.say("bob", "control", "enter_room")[0]["error"] == "not_accepted_or_not_in_waiting_room"
     assert [payload["message"] for payload in stage.join("cyd")] == ["join_success"]
     stage.heard("ada")
@@ -276,8 +390,7 @@ def test_names_of_guests_can_be_changed() -> None:
         "new_name": "Bob B.",
     }
     for heard in (stage.say(*change, target=stage.ids["bob"], new_name=" Bob  B. "), stage.heard("cyd")):
-        said, update = heard
-        assert said == expected
+        (update,) = heard
         assert (update["message"], update["id"]) == ("update", stage.ids["bob"])
         assert update["control"]["display_name"] == "Bob B."
     assert stage.heard("bob") == [expected]

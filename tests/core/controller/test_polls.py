@@ -80,6 +80,7 @@ def test_a_poll_ends_by_itself() -> None:
     stage.sleep(0.1)
     (done,) = stage.heard("bob")
     assert (done["message"], done["id"], counts(done)) == ("done", poll, [1, 0])
+    assert {one["timestamp"] for heard in stage.inbox.values() for one in heard} == {"2024-03-05T09:30:02.000000000Z"}
     assert stage.heard("ada") == stage.heard("cyd") == [done]
     assert vote(stage, "bob", poll, 0) == error("invalid_poll_id")
     assert start(stage) != poll
@@ -87,17 +88,15 @@ def test_a_poll_ends_by_itself() -> None:
 
 def test_a_poll_that_is_not_live_tells_nothing_before_its_end() -> None:
     stage = meeting()
-    for live in ({"live": False}, {"live": None}):
-        poll = start(stage, **live)
-        assert vote(stage, "bob", poll, 1) == []
-        assert not stage.inbox
-        assert counts(stage.say("ada", "polls", "finish", id=poll)[0]) == [0, 1]
+    poll = start(stage, live=False)
+    assert vote(stage, "bob", poll, 1) == []
+    assert not stage.inbox
+    assert counts(stage.say("ada", "polls", "finish", id=poll)[0]) == [0, 1]
 
 
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("invalid_duration", {"duration": 1}),
     ("invalid_duration", {"duration": 3601}),
-    ("invalid_duration", {"duration": -1}),
     ("invalid_topic_length", {"topic": "?"}),
     ("invalid_topic_length", {"topic": "é" * 50 + "?"}),
     ("invalid_choice_count", {"choices": ["Soup"]}),
@@ -160,8 +159,10 @@ def test_one_vote_each() -> None:
     assert vote(stage, "bob", NOBODY, 0) == error("invalid_poll_id")
     poll = start(stage)
     assert vote(stage, "bob", NOBODY, 7) == error("invalid_poll_id")
-    for choice in (2, -1):
+    for choice in (2, 2**32 - 1):
         assert vote(stage, "bob", poll, choice) == error("invalid_choice_id")
+    for choice in (-1, 2**32):  # numbers that no choice can have cannot be read, which is silence
+        assert vote(stage, "bob", poll, choice) == []
     assert not stage.inbox
     assert counts(vote(stage, "bob", poll, 0)[0]) == [1, 0]
     stage.inbox.clear()
@@ -184,6 +185,7 @@ def test_later_a_new_vote_replaces_the_old_one() -> None:
     assert vote(stage, "bob", poll, 2) == error("invalid_choice_id")
     assert counts(vote(stage, "bob", poll, [], "choice_ids")[0]) == [1, 0]  # taken back
     assert counts(vote(stage, "bob", poll, [1], "choice_ids")[0]) == [1, 1]
+    assert counts(stage.say("bob", "polls", "vote", poll_id=poll)[0]) == [1, 0]  # the other way to take it back
     stage.lose("bob")
     stage.join("bob", resumption=stage.resumption["bob"])
     assert counts(vote(stage, "bob", poll, 0)[0]) == [2, 0]
@@ -201,17 +203,40 @@ def test_multiple_choice() -> None:
     assert vote(stage, "dee", poll, [1, 3], "choice_ids") == error("invalid_choice_id")
     assert counts(vote(stage, "dee", poll, 0)[0]) == [1, 0, 0]
     stage.say("ada", "polls", "finish", id=poll)
-    poll = start(stage, choices=cake)
+    (started,) = stage.say("ada", "polls", "start", **QUESTION | {"choices": cake})
+    poll = started["id"]
+    assert started["multiple_choice"] is False  # always told: its readers refuse the message without
+    assert stage.join("fay")[0]["polls"]["multiple_choice"] is False
+    stage.forget()
     assert vote(stage, "dee", poll, [0, 3], "choice_ids") == error("invalid_choice_id")
     assert vote(stage, "dee", poll, [0, 1], "choice_ids") == error("multiple_choices_not_allowed")
     assert not stage.inbox
 
 
 def test_earlier_servers_know_no_multiple_choice() -> None:
+    assert meeting(FeatureLevel.V0_13).say("ada", "polls", "start", **{**QUESTION, "live": None}) == []
+    early = meeting(FeatureLevel.V0_3)
+    assert vote(early, "bob", start(early), [0], "choice_ids") == []
     stage = meeting(FeatureLevel.V0_13)
     (started,) = stage.say("ada", "polls", "start", **QUESTION | {"multiple_choice": True})
     assert "multiple_choice" not in started
-    assert vote(stage, "bob", started["id"], [0, 1], "choice_ids")[-1:] == error("multiple_choices_not_allowed")
+    stage.forget()
+    assert vote(stage, "bob", started["id"], [0, 1], "choice_ids") == []  # nor a word to refuse them
+
+
+@pytest.mark.parametrize(
+    ("level", "live"), [(FeatureLevel.V0_3, None), (FeatureLevel.V0_13, None), (FeatureLevel.V0_14, False)]
+)
+def test_whether_it_is_live_has_to_be_said_until_later(level: FeatureLevel, live: bool | None) -> None:
+    stage = meeting(level)
+    fields = {key: value for key, value in QUESTION.items() if key != "live"}
+    assert [one["live"] for one in stage.say("ada", "polls", "start", **fields)] == ([] if live is None else [live])
+
+
+def test_what_cannot_be_read_is_silence() -> None:
+    stage = meeting()
+    assert stage.say("bob", "polls", "start", **QUESTION | {"duration": -1}) == []
+    assert stage.say("ada", "polls", "start", **QUESTION | {"duration": -1}) == []
 
 
 def test_a_vote_for_nothing_at_all_is_broken() -> None:

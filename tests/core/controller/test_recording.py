@@ -1,4 +1,4 @@
-"""Recording on the server: the state of the capture era, streaming from 0.9 on, the recorder (signaling.md § 11)."""
+"""Recording on the server: its state up to 0.13, streaming from 0.14 on, the recorder (signaling.md § 11)."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_recorders_are_not_sent_to_wait() -> None:
     assert recorder.heard() == ada.heard() == []
 
 
-@pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_9])
+@pytest.mark.parametrize("level", [FeatureLevel.CAPTURE, FeatureLevel.V0_14])
 def test_consent(level: FeatureLevel) -> None:
     server = recorded(level)
     ada, bob = server.joined("Ada", "Bob")
@@ -178,7 +178,7 @@ def target_of(success: dict[str, Any]) -> str:
 
 
 def streaming() -> tuple[Stage, Line, Line, str]:
-    server = recorded(FeatureLevel.V0_9)
+    server = recorded(FeatureLevel.V0_14)
     ada, bob = server.owner(), server.guest("Bob")
     target = target_of(ada.join())
     assert target_of(bob.join()) == target
@@ -305,6 +305,18 @@ def test_a_stream_that_fails() -> None:
     second.leave()
     assert server.log == []
     server.settle()
+
+
+@pytest.mark.parametrize("level", [FeatureLevel.V0_3, FeatureLevel.V0_16])
+def test_a_controller_without_recording(level: FeatureLevel) -> None:
+    server = Stage(level, has_recording=False)
+    (ada,) = server.joined("Ada")
+    for namespace in ("recording", "recording_service"):
+        ada.say(namespace, "start")
+        assert ada.heard() == [{"message": "error", "error": "invalid_namespace"}]
+    success = server.guest("Bob").join()
+    assert "recording" not in success
+    assert "recording" not in success["tariff"]["enabled_modules"]
 
 
 def test_earlier_servers_have_no_recording_service() -> None:

@@ -16,18 +16,37 @@ def test_a_lost_session_comes_back_as_the_same_participant() -> None:
     stage = Stage()
     stage.joined("ada", "bob")
     bob, token = stage.ids["bob"], stage.resumption["bob"]
-    stage.say("ada", "media", "revoke_presenter_role", participant_ids=[bob])
     stage.say("bob", "control", "raise_hand")
     stage.say("ada", "control", "grant_moderator_role", target=bob)
     stage.lose("bob")
+    (left,) = [one["control"] for one in stage.join("cyd")[0]["participants"] if one["id"] == bob]
+    assert (left["hand_is_up"], left["role"]) == (True, "moderator")  # as who it went
+    stage.lose("cyd")
     stage.inbox.clear()
     (success,) = stage.join("bob", resumption=token)
     assert success["id"] == bob
     assert success["role"] == "guest"  # a granted role is not kept
-    assert success["media"] == {"is_presenter": False}  # the presenter flag is
-    assert [entry["id"] for entry in success["participants"]] == [stage.ids["ada"]]
+    assert [entry["id"] for entry in success["participants"]] == [stage.ids["ada"], stage.ids["cyd"]]
     (joined,) = stage.heard("ada")
     assert (joined["message"], joined["id"], joined["control"]["hand_is_up"]) == ("joined", bob, False)
+
+
+@pytest.mark.parametrize(
+    ("level", "free", "action", "after"),
+    [
+        (FeatureLevel.V0_3, True, "revoke_presenter_role", True),
+        (FeatureLevel.V0_3, False, "grant_presenter_role", True),
+        (FeatureLevel.V0_4, True, "revoke_presenter_role", False),
+        (FeatureLevel.V0_4, False, "grant_presenter_role", True),
+    ],
+)
+def test_the_presenter_flag(level: FeatureLevel, action: str, *, free: bool, after: bool) -> None:
+    stage = Stage(level, screen_needs_permission=not free)
+    stage.joined("ada", "bob")
+    stage.say("ada", "media", action, participant_ids=[stage.ids["bob"]])
+    stage.lose("bob")
+    stage.inbox.clear()
+    assert stage.join("bob", resumption=stage.resumption["bob"])[0]["media"]["is_presenter"] is after
 
 
 def test_a_token_works_once() -> None:

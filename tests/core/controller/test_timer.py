@@ -82,7 +82,6 @@ def test_a_stopwatch_runs_until_it_is_stopped() -> None:
         "timer_id": timer,
         "started_at": "2024-03-05T09:30:00.000000000Z",
         "kind": "stopwatch",
-        "style": "normal",
         "ready_check_enabled": False,
     }
     stage.inbox.clear()
@@ -98,6 +97,18 @@ def test_a_stopwatch_runs_until_it_is_stopped() -> None:
     }
     assert stage.heard("bob") == stage.heard("cyd") == [stopped]
     assert stage.say("ada", "timer", "stop", timer_id=timer) == []
+
+
+@pytest.mark.parametrize(
+    ("level", "told"),
+    [(FeatureLevel.V0_3, (None, "", "x")), (FeatureLevel.V0_4, ("normal", "normal", "x"))],
+)
+def test_later_every_timer_has_a_style(level: FeatureLevel, told: tuple[str | None, ...]) -> None:
+    stage = meeting(level)
+    for fields, style in zip(({}, {"style": ""}, {"style": "x"}), told, strict=True):
+        (started,) = stage.say("ada", "timer", "start", kind="stopwatch", **fields)
+        assert started.get("style") == style
+        stage.say("ada", "timer", "stop", timer_id=started["timer_id"])
 
 
 def test_a_countdown_that_is_stopped_does_not_expire() -> None:

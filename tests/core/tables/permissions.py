@@ -100,12 +100,13 @@ CONTROL: tuple[Row, ...] = (
     Row("5", "control.join", {"display_name": "é" * 51}, {"nobody": error("control.invalid_username")}),
     Row("5", "control.join", {"display_name": "N"}, {**_TWICE, "nobody": hears(self="control.join_success", others="control.joined")}, (_OPEN_DOOR,)),
     Row("5, 6", "control.join", {"display_name": "N"}, {"nobody": hears(self="moderation.in_waiting_room", others="moderation.joined_waiting_room")}),
-    Row("6", "control.join", {"display_name": "N"}, {"nobody": hears(self="moderation.in_waiting_room", owner="moderation.joined_waiting_room", moderator="moderation.joined_waiting_room")}, level="0.3"),
+    Row("6", "control.join", {"display_name": "N"}, {"nobody": hears(self="moderation.in_waiting_room", others="moderation.joined_waiting_room")}, level="0.3"),
+    Row("6", "control.join", {"display_name": "N"}, {"nobody": hears(self="moderation.in_waiting_room", owner="moderation.joined_waiting_room", moderator="moderation.joined_waiting_room")}, level="0.4"),
     Row("5", "control.join", {"display_name": "N"}, {"nobody": hears(self="control.join_blocked")}, level="0.3", config={"participant_limit": 7}),
     Row("5, 11", "control.join", {"display_name": "N"}, {"recorder": hears(self="control.join_success", others="recording.started")}),
     Row("5", "control.enter_room", {}, dict.fromkeys(ROLES, _NOT_WAITING)),
     Row("6", "control.enter_room", {}, {"waiting": hears(self="control.join_success", others="moderation.left_waiting_room control.joined")}, (_ACCEPT,)),
-    Row("6", "control.enter_room", {}, {"waiting": hears(self="control.join_success", others="control.joined", owner="moderation.left_waiting_room control.joined", moderator="moderation.left_waiting_room control.joined")}, (_ACCEPT,), level="0.3"),
+    Row("6", "control.enter_room", {}, {"waiting": hears(self="control.join_success", others="control.joined", owner="moderation.left_waiting_room control.joined", moderator="moderation.left_waiting_room control.joined")}, (_ACCEPT,), level="0.4"),
     Row("5", "control.raise_hand", {}, {**NOT_YET, **inside(hears(others="control.update"))}),
     Row("5", "control.raise_hand", {}, inside(hears(self="control.hand_raised", others="control.update")), level="0.9"),
     Row("5", "control.raise_hand", {}, inside(error("control.raise_hands_disabled")), (_NO_HANDS,)),
@@ -129,12 +130,8 @@ _RESET = "moderation.raised_hand_reset_by_moderator"
 _SENT = "moderation.sent_to_waiting_room"
 _LEFT = everyone("control.left")
 _SEES_WAITER = "control.left moderation.joined_waiting_room"
-_SWITCHES = (
-    ("enable_waiting_room", "waiting_room_enabled"),
-    ("disable_waiting_room", "waiting_room_disabled"),
-    ("enable_raise_hands", "raise_hands_enabled"),
-    ("disable_raise_hands", "raise_hands_disabled"),
-)
+_OF_WAITING = (("enable_waiting_room", "waiting_room_enabled"), ("disable_waiting_room", "waiting_room_disabled"))
+_OF_HANDS = (("enable_raise_hands", "raise_hands_enabled"), ("disable_raise_hands", "raise_hands_disabled"))
 _NAMED = {"target": "$dan", "new_name": "Dana"}
 
 MODERATION: tuple[Row, ...] = (
@@ -148,14 +145,22 @@ MODERATION: tuple[Row, ...] = (
     Row("6", "moderation.ban", {"target": "$unknown"}, moderators(error("moderation.cannot_ban_guest"), SILENCE)),
     *(
         Row("6", f"moderation.{action}", {}, {**BEFORE, **moderators(everyone(f"moderation.{event}", waiting=f"moderation.{event}"), SILENCE)})
-        for action, event in _SWITCHES
+        for action, event in _OF_HANDS
+    ),
+    *(
+        Row("6", f"moderation.{action}", {}, {**BEFORE, **moderators(everyone(f"moderation.{event}"), SILENCE)})
+        for action, event in _OF_WAITING
+    ),
+    *(
+        Row("6", f"moderation.{action}", {}, moderators(everyone(f"moderation.{event}", waiting=f"moderation.{event}")), level="0.4")
+        for action, event in _OF_WAITING
     ),
     Row("6", "moderation.disable_raise_hands", {}, moderators(everyone(f"{_HANDS_OFF} control.update", dan=_HANDS_OFF, waiting=_HANDS_OFF), SILENCE), (_HAND_OF_DAN,)),
     Row("6", "moderation.accept", {"target": "$waiting"}, {**BEFORE, **moderators(hears(waiting="moderation.accepted"), SILENCE)}),
     Row("6", "moderation.accept", {"target": "$unknown"}, inside(SILENCE)),
     Row("6", "moderation.accept", _FOR_DAN, inside(SILENCE)),
-    Row("6", "moderation.reset_raised_hands", {}, {**BEFORE, **moderators(everyone(_RESET), SILENCE)}),
-    Row("6", "moderation.reset_raised_hands", {}, moderators(everyone(f"{_RESET} control.update", dan=_RESET), SILENCE), (_HAND_OF_DAN,)),
+    Row("6", "moderation.reset_raised_hands", {}, {**BEFORE, **moderators(everyone(_RESET, waiting=_RESET), SILENCE)}),
+    Row("6", "moderation.reset_raised_hands", {}, moderators(everyone(f"{_RESET} control.update", dan=_RESET, waiting=_RESET), SILENCE), (_HAND_OF_DAN,)),
     Row("6", "moderation.reset_raised_hands", _FOR_DAN, moderators(everyone("control.update", dan=_RESET)), (_HAND_OF_DAN,), level="0.15"),
     Row("6", "moderation.reset_raised_hands", {"target": ["$eve"]}, moderators(SILENCE), (_HAND_OF_DAN,), level="0.15"),
     Row("6", "moderation.send_to_waiting_room", _FOR_DAN, {**BEFORE, **inside(SILENCE)}),
@@ -169,14 +174,14 @@ MODERATION: tuple[Row, ...] = (
     Row("6", "moderation.debrief", {"kick_scope": "guests"}, moderators(everyone("moderation.debriefing_started control.left control.left", guest="moderation.session_ended", dan="moderation.session_ended")), level="0.4", closes={"guest": 1000, "dan": 1000}),
     Row("6", "moderation.debrief", {"kick_scope": "users_and_guests"}, moderators(everyone("moderation.debriefing_started control.left control.left control.left control.left", **dict.fromkeys(("guest", "dan", "user", "eve"), "moderation.session_ended"))), level="0.4", closes=dict.fromkeys(("guest", "dan", "user", "eve"), 1000)),
     Row("6", "moderation.change_display_name", _NAMED, {**BEFORE, **inside(SILENCE)}),
-    Row("6", "moderation.change_display_name", _NAMED, moderators(everyone("moderation.display_name_changed control.update", dan="moderation.display_name_changed"), SILENCE), level="0.12"),
+    Row("6", "moderation.change_display_name", _NAMED, moderators(everyone("control.update", dan="moderation.display_name_changed"), SILENCE), level="0.12"),
     Row("6", "moderation.change_display_name", {**_NAMED, "target": "$eve"}, moderators(error("moderation.cannot_change_name_of_registered_users"), SILENCE), level="0.12"),
     Row("6", "moderation.change_display_name", {**_NAMED, "target": "$unknown"}, moderators(SILENCE, SILENCE), level="0.12"),
     Row("6", "moderation.change_display_name", {**_NAMED, "new_name": " "}, moderators(error("moderation.invalid_display_name"), SILENCE), level="0.12"),
     *(
         Row("6", f"moderation.{action}", fields, {**BEFORE, **dict.fromkeys(("guest", "user"), error("moderation.insufficient_permissions"))}, level="0.15")
         for action, fields in {
-            "kick": _FOR_DAN, "ban": _FOR_DAN, **{action: {} for action, _ in _SWITCHES}, "accept": {"target": "$waiting"},
+            "kick": _FOR_DAN, "ban": _FOR_DAN, **{action: {} for action, _ in (*_OF_WAITING, *_OF_HANDS)}, "accept": {"target": "$waiting"},
             "reset_raised_hands": {}, "send_to_waiting_room": _FOR_DAN, "debrief": {"kick_scope": "all"}, "change_display_name": _NAMED,
         }.items()
     ),
@@ -236,6 +241,9 @@ _WRONG = {"duration": 1, "topic": "?", "choices": ["yes"]}
 POLLS: tuple[Row, ...] = (
     Row("9", "polls.start", _POLL, {**BEFORE, **moderators(everyone("polls.started"), _NO_POLL_RIGHT)}),
     Row("9", "polls.start", {**_POLL, **_WRONG}, moderators(error("polls.still_running"), _NO_POLL_RIGHT), (_POLLING,)),
+    Row("9", "polls.start", {"topic": "Tea?", "choices": ["yes", "no"], "duration": 60}, inside(SILENCE), level="0.13"),
+    Row("9", "polls.start", {"topic": "Tea?", "choices": ["yes", "no"], "duration": 60}, moderators(everyone("polls.started")), level="0.14"),
+    Row("9", "polls.start", {**_POLL, "duration": -1}, inside(SILENCE)),
     *(
         Row("9", "polls.start", {**_POLL, **wrong}, moderators(error(f"polls.{slug}"), _NO_POLL_RIGHT))
         for slug, wrong in (
@@ -259,7 +267,8 @@ POLLS: tuple[Row, ...] = (
     Row("9", "polls.vote", {**_VOTE, "choice_id": 7}, inside(error("polls.voted_already")), (_POLLING, _VOTED)),
     Row("9", "polls.vote", {**_VOTE, "choice_id": 1}, inside(everyone("polls.live_update")), (_POLLING, _VOTED), level="0.7"),
     Row("9", "polls.vote", {**_VOTE, "choice_id": 2}, inside(error("polls.invalid_choice_id")), (_POLLING,)),
-    Row("9", "polls.vote", {**_VOTE, "choice_id": -1}, inside(error("polls.invalid_choice_id")), (_POLLING,)),
+    Row("9", "polls.vote", {**_VOTE, "choice_id": -1}, inside(SILENCE), (_POLLING,)),
+    Row("9", "polls.vote", {"poll_id": "$poll", "choice_ids": [0]}, inside(SILENCE), (_POLLING,), level="0.3"),
     Row("9", "polls.vote", {"poll_id": "$poll", "choice_ids": [0, 1]}, inside(error("polls.multiple_choices_not_allowed")), (_POLLING,), level="0.14"),
     Row("9", "polls.vote", {"poll_id": "$poll", "choice_ids": [0, 1]}, inside(everyone("polls.live_update")), (("owner", "polls.start", {**_POLL, "multiple_choice": True}),), level="0.14"),
     Row("9", "polls.finish", {"id": "$poll"}, {**BEFORE, **moderators(everyone("polls.done"), _NO_POLL_RIGHT)}, (_POLLING,)),
@@ -304,20 +313,20 @@ RECORDING: tuple[Row, ...] = (
     Row("11", "recording.set_consent", {"consent": True}, {**BEFORE, **inside(hears(others="control.update"))}),
     *(Row("11", f"recording.{action}", _TARGETS, {**BEFORE, **inside(SILENCE)}) for action in _STREAMING),
     *(
-        Row("11", f"recording.{action}", _TARGETS, {**BEFORE, **moderators(error("recording.invalid_streaming_id"), _NO_RECORDING_RIGHT)}, level="0.9")
+        Row("11", f"recording.{action}", _TARGETS, {**BEFORE, **moderators(error("recording.invalid_streaming_id"), _NO_RECORDING_RIGHT)}, level="0.14")
         for action in _STREAMING
     ),
-    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated"), _NO_RECORDING_RIGHT), level="0.9"),
-    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated", recorder="recording_service.start_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.9"),
-    Row("11", "recording.pause_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.9"),
-    Row("11", "recording.pause_stream", _STREAM, moderators(hears(recorder="recording_service.pause_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.9"),
-    Row("11", "recording.stop_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.9"),
-    Row("11", "recording.stop_stream", _STREAM, moderators(hears(recorder="recording_service.stop_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.9"),
-    Row("11", "recording.set_consent", {"consent": False}, inside(hears(others="control.update")), level="0.9"),
-    Row("11", "recording_service.stream_updated", {"target_id": "$stream", "status": "active"}, {**BEFORE, **inside(SILENCE), "recorder": hears(others="recording.stream_updated")}, (_RECORDER,), level="0.9"),
-    Row("11", "recording_service.stream_updated", {"target_id": "$unknown", "status": "active"}, {"recorder": SILENCE}, (_RECORDER,), level="0.9"),
+    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated"), _NO_RECORDING_RIGHT), level="0.14"),
+    Row("11", "recording.start_stream", _STREAM, moderators(everyone("recording.stream_updated", recorder="recording_service.start_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.14"),
+    Row("11", "recording.pause_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.14"),
+    Row("11", "recording.pause_stream", _STREAM, moderators(hears(recorder="recording_service.pause_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.14"),
+    Row("11", "recording.stop_stream", _STREAM, moderators(error("recording.recorder_not_started"), _NO_RECORDING_RIGHT), level="0.14"),
+    Row("11", "recording.stop_stream", _STREAM, moderators(hears(recorder="recording_service.stop_streams"), _NO_RECORDING_RIGHT), (_RECORDER,), level="0.14"),
+    Row("11", "recording.set_consent", {"consent": False}, inside(hears(others="control.update")), level="0.14"),
+    Row("11", "recording_service.stream_updated", {"target_id": "$stream", "status": "active"}, {**BEFORE, **inside(SILENCE), "recorder": hears(others="recording.stream_updated")}, (_RECORDER,), level="0.14"),
+    Row("11", "recording_service.stream_updated", {"target_id": "$unknown", "status": "active"}, {"recorder": SILENCE}, (_RECORDER,), level="0.14"),
     Row("5", "control.raise_hand", {}, {"recorder": SILENCE}, (_RECORDER,)),
-    Row("5", "control.join", {"display_name": "N"}, {"recorder": hears(self="control.join_success")}, level="0.9"),
+    Row("5", "control.join", {"display_name": "N"}, {"recorder": hears(self="control.join_success")}, level="0.14"),
 )  # fmt: skip
 
 # -- signaling.md § 13 ---
@@ -386,7 +395,10 @@ MEDIA: tuple[Row, ...] = (
     Row("media 2", "media.publish", {**_OWN_SCREEN, "sdp": "$offer"}, inside(_ANSWERED), (_PRESENTER,), config=_ASK_FIRST),
     Row("media 2", "media.publish", {**_OWN_SCREEN, "sdp": "$offer"}, moderators(_ANSWERED, _DENIED), (_REVOKED,)),
     Row("media 2", "media.publish_complete", _COMPLETE, {**BEFORE, **inside(hears(others="control.update"))}, (_PUBLISHED,)),
+    Row("media 2", "media.publish_complete", _COMPLETE, inside(hears(others="control.update"))),
+    Row("media 2", "media.publish_complete", _COMPLETE_SCREEN, inside(hears(others="control.update")), config=_ASK_FIRST),
     Row("media 2", "media.update_media_session", _COMPLETE, {**BEFORE, **inside(SILENCE)}),
+    Row("media 2", "media.update_media_session", _COMPLETE, inside(hears(others="control.update")), (_COMPLETED,)),
     Row("media 2", "media.update_media_session", _COMPLETE, inside(hears(others="control.update")), (_PUBLISHED, _COMPLETED)),
     Row("media 2", "media.update_media_session", _COMPLETE_SCREEN, {"guest": _DENIED, "user": _DENIED}, config=_ASK_FIRST),
     Row("media 2", "media.unpublish", {"media_session_type": "video"}, {**BEFORE, **inside(hears(others="control.update"))}),
@@ -413,6 +425,8 @@ MEDIA: tuple[Row, ...] = (
     Row("media 2", "media.configure", _CONFIGURE, inside(SILENCE), (_DAN_PUBLISHED, _SUBSCRIBED)),
     Row("media 2", "media.moderator_mute", {"targets": ["$dan", "$unknown"], "force": True}, {**BEFORE, **moderators(hears(dan="media.request_mute"), _DENIED)}),
     Row("media 2", "media.moderator_mute", {"targets": ["$unknown"], "force": True}, moderators(SILENCE, _DENIED)),
+    Row("media 2", "media.moderator_mute", {"targets": "$dan", "force": True}, inside(SILENCE), level="0.15"),
+    Row("media 2", "media.moderator_mute", {"targets": "$dan", "force": True}, moderators(hears(dan="media.request_mute"), _DENIED), level="0.16"),
     Row("media 2", "media.moderator_mute", {"force": False}, moderators(hears(others="media.request_mute"), _DENIED), level="0.16"),
     Row("media 2", "media.grant_presenter_role", _DAN, {**BEFORE, **moderators(everyone("control.update", dan="media.presenter_granted"), _DENIED)}, config=_ASK_FIRST),
     Row("media 2", "media.grant_presenter_role", _DAN, moderators(SILENCE, _DENIED)),

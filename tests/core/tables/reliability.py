@@ -61,7 +61,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
         "core/test_signaling.py::test_every_message_in_every_state_is_as_the_protocol_says",
         "core/test_signaling.py::test_no_row_can_be_taken_away",
         "core/test_engine_vectors.py::test_malformed_input",
-        "core/controller/test_controller_engine.py::test_only_limits_end_a_connection",
+        "core/controller/test_controller_engine.py::test_only_limits_of_size_end_a_connection",
     ),
     16: ("core/test_pair_stateful.py::all_agree",),
     17: (  # no media before consent
@@ -122,7 +122,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
     40: (  # sizes on both sides
         "core/controller/test_http.py::test_message_size_just_under_and_over",
         "core/controller/test_http.py::test_body_size_just_under_and_over",
-        "adapter/test_adapter_server_signaling.py::test_an_over_long_message_is_dropped_without_a_close_frame",
+        "adapter/test_adapter_server_signaling.py::test_an_over_long_message_ends_the_connection_with_a_close_code",
     ),
     41: (  # addresses
         "core/sdp/test_sdp_candidate.py::test_names_are_kept_and_never_resolved",

@@ -183,6 +183,12 @@ MALFORMED: dict[str, tuple[str | None, str | None]] = {
     '{"namespace":"control","payload":{"action":5}}': ("invalid_json", "invalid_json"),
     '{"namespace":"media","payload":{"action":"subscribe"}}': (None, None),
     '{"namespace":"media","payload":{"action":["subscribe"]}}': (None, None),
+    '{"namespace":"media","payload":null}': (None, None),
+    '{"namespace":"chat","payload":["send_message"]}': (None, None),
+    '{"namespace":"polls","payload":"start"}': (None, None),
+    '{"namespace":"control","payload":null}': ("invalid_json", "invalid_json"),
+    '{"namespace":"control","payload":["join"]}': ("invalid_json", "invalid_json"),
+    '{"namespace":"nope","payload":null}': ("invalid_namespace", None),
     '{"namespace":"nope","payload":{"x":1,"x":2}}': ("invalid_namespace", None),
     '{"namespace":"chat","payload":{"x":1e999}}': (None, None),
 }
@@ -201,6 +207,7 @@ SERVER_MAY = {
     **{(NEW, f"control.error.{slug}"): NEW for slug in (*CONTROL_ERRORS, "unheard_of")},
     **{(state, "echo.ping"): state for state in (NEW, JOINING, WAITING, ACCEPTED, ENTERING)},  # § 15
     **{(state, kind): state for state in (JOINING, WAITING, ACCEPTED, ENTERING) for kind in _WHOLE_ROOM},
+    **{(state, "control.role_updated"): state for state in (WAITING, ACCEPTED, ENTERING)},  # § 5, a role for who waits
     (JOINING, "control.join_success"): JOINED,
     (JOINING, "control.join_blocked"): NEW,  # the connection stays, the client may retry
     (JOINING, "moderation.in_waiting_room"): WAITING,
