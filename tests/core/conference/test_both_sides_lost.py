@@ -21,6 +21,7 @@ from m3core.limits import (
     RECONNECT_CAP,
     STREAM_RENEWAL_DELAY,
 )
+from m3core.testing.descriptions import make_offer
 from m3core.testing.pair import World
 
 PEER = PeerId(1)
@@ -114,6 +115,30 @@ def test_a_server_that_notices_later_that_the_publisher_is_lost() -> None:
     script.idle(PUBLISHER_RETURN)
     script.left()  # from now on, that is that
     assert reasons(script) == ["the publisher stopped the stream"]
+
+
+def test_a_server_that_notices_while_the_stream_is_renewed() -> None:
+    script = reading()
+    script.back(entry())
+    script.says("sdp_offer", OTHER, sdp=make_offer(("audio", "video"), 99, lite=True))
+    script.says("webrtc_down", OTHER)
+    script.left()
+    script.idle(PUBLISHER_RETURN - 1.0)
+    assert not reasons(script)
+    script.actions()
+    script.comes()
+    script.update(is_live=True)
+    script.offer()
+    assert script.flows == [True]
+
+
+def test_what_is_said_of_a_stream_that_is_waited_for_begins_nothing() -> None:
+    script = reading()
+    script.back()
+    script.says("webrtc_down", OTHER)
+    script.idle(5.0)
+    assert script.actions() == []
+    assert script.flows == [False]
 
 
 def test_a_second_loss_while_waiting() -> None:
