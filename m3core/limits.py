@@ -152,7 +152,7 @@ BREAKOUT_EXPIRY: Final = 1.0
 ANSWER_TIMEOUT: Final = 10.0
 """A command whose success the server always tells (a chat message comes back, a poll starts)."""
 LEAVE_TIMEOUT: Final = 1.5
-"""A leave that the server does not answer becomes an abort."""
+"""A leave that the server does not answer becomes an abort, and an end that it announced (`kicked`) is one."""
 CLOSE_GRACE: Final = 0.1
 """After the close frames a server closes TCP (RFC 6455 s.7.1.1). A client waits so long for that, then does it itself:
 there are servers that never do."""
