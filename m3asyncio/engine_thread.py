@@ -13,7 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
-from m3asyncio.loopback import loopback_only
+from m3asyncio.loopback import Loopback, offering
 from m3core.errors import LocalProtocolError, MediaError
 
 logger = logging.getLogger("m3.media")
@@ -25,7 +25,7 @@ CLOSE_TIMEOUT: Final = 10.0
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Closes with itself the UDP sockets that are open then: a crash in the middle of opening leaves some to nobody."""
+    """Closes with itself the sockets that are open then: a crash in the middle of opening leaves some to nobody."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,13 +34,24 @@ class _Loop(asyncio.SelectorEventLoop):
     async def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> tuple[asyncio.DatagramTransport, Any]:
         """As asyncio's."""
         transport, protocol = await super().create_datagram_endpoint(*args, **kwargs)
-        self._endpoints = {one for one in self._endpoints if not one.is_closing()} | {transport}
+        self._note(transport)
         return transport, protocol
 
+    async def create_connection(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """As asyncio's."""
+        transport, protocol = await super().create_connection(*args, **kwargs)
+        self._note(transport)
+        return transport, protocol
+
+    def _note(self, transport: asyncio.BaseTransport) -> None:
+        self._endpoints = {one for one in self._endpoints if not one.is_closing()} | {transport}
+
     def close(self) -> None:
-        """As asyncio's; UDP sockets that are open are closed."""
+        """As asyncio's; sockets that are open are closed."""
         if not self.is_closed():
             for transport in self._endpoints:
+                if isinstance(transport, asyncio.Transport):
+                    transport.abort()  # nobody is left to wait for what is to be sent
                 transport.close()
             self.run_until_complete(asyncio.sleep(0))  # they close in the next turn
         super().close()
@@ -59,7 +70,7 @@ class EngineThread:
         on_exit: Callable[[], Awaitable[None]],
         on_crash: Callable[[BaseException], None],
         *,
-        loopback: bool = False,
+        loopback: Loopback = Loopback.NEVER,
     ) -> None:
         self._on_exit = on_exit
         self._on_crash = on_crash
@@ -131,7 +142,7 @@ class EngineThread:
     def _main(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             with (
-                loopback_only() if self._loopback else contextlib.nullcontext(),
+                offering(self._loopback),
                 asyncio.Runner(loop_factory=lambda: loop) as runner,
             ):
                 try:
