@@ -108,7 +108,7 @@ class Connection:
     def _end(self) -> None:
         """It ended or failed: what was up is `Down`, whatever the reason, and what never was has `Failed`."""
         self.over = True
-        if self._ice is not None:
+        if self._ice is not None and (not self.up or self.pc.iceConnectionState == "failed"):
             self._ice.servers.forget()
         self._report(Down(self.peer) if self.up else Failed(None, self.peer, self._reason()))
         self.on_down()

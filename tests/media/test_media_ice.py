@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from media_helpers import KEY, Call, call, split
 from patience import PATIENCE
 from turn_server import HOST, PASSWORD, USER, refusing_port, relayed_only, silent_server, turn_relay
 
-from m3asyncio import connection, gathering, ice_private, sources
+from m3asyncio import connection, gathering, ice_private, loopback, sources
 from m3asyncio.ice_servers import IceServers, addresses
 from m3core.controller.sfu import AcceptPublisher
 from m3core.io import (
@@ -366,3 +367,65 @@ def test_a_worker_that_is_cancelled_is_told_and_followed(
             assert failed == Failed(None, publisher, "the media engine stumbled")
             assert "ended before its peer" in caplog.text
         publish(it, (), publisher)
+
+
+@pytest.mark.usefixtures("nothing_on_stderr")
+def test_nothing_is_asked_from_an_address_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """127.0.0.1 reaches this machine alone: the kernel refuses all else (EINVAL)."""
+    monkeypatch.setattr(connection, "NO_PATH_TIMEOUT", 0.3)
+    monkeypatch.setattr(loopback, "_installed", [lambda **_: []])
+    sent: list[tuple[str, int]] = []
+    send = ice.StunProtocol.send_stun
+
+    def note(self: ice.StunProtocol, message: stun.Message, addr: tuple[str, int]) -> None:
+        sent.append(addr)
+        send(self, message, addr)
+
+    monkeypatch.setattr(ice.StunProtocol, "send_stun", note)
+    with silent_server() as near, call() as it:
+        peer = it.peer()
+        it.offer(peer, None, TONE, (IceServer(("stun:192.0.2.1", stun_url(near.port))),))
+        offer, _ = split(it.offer(it.peer(), None, TONE))
+        answer, _ = split(it.client.described(it.peer(), OpenSubscriber(KEY, offer)))
+        it.client.do(peer, ApplyAnswer(answer))
+        it.client.do(peer, AddCandidates((), end=True))
+        failed = it.client.reports.wait(Failed, lambda r: r.peer == peer)
+    assert "stun:192.0.2.1:3478: not asked: no address leads there" in failed.reason
+    assert set(sent) == {(HOST, near.port)}
+
+
+def test_a_resolver_that_takes_its_time_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, may_answer = threading.Event(), threading.Event()
+    getaddrinfo = socket.getaddrinfo
+
+    def answer_late(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host == "slow.invalid":
+            asked.set()
+            may_answer.wait(PATIENCE)
+            raise socket.gaierror("who?")
+        return getaddrinfo(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer_late)
+    with call() as it:
+        publish(it, (IceServer(("stun:slow.invalid", "turn:slow.invalid")),))
+        assert asked.wait(PATIENCE)
+    may_answer.set()
+
+
+@pytest.mark.usefixtures("nothing_on_stderr")
+def test_names_that_nobody_knows_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "NO_PATH_TIMEOUT", 0.3)
+
+    def know_nobody(host: Any, *_arguments: Any, **_options: Any) -> Any:
+        raise socket.gaierror(str(host))
+
+    monkeypatch.setattr(socket, "getaddrinfo", know_nobody)
+    with call() as it, relayed_only():
+        peer = it.peer()
+        trickle(it, peer, servers("stun:who.invalid", "turn:who.invalid"))
+        assert it.client.reports.wait(Failed) == Failed(
+            None,
+            peer,
+            "no path found; stun:who.invalid:3478: its name is not known, "
+            "turn:who.invalid:3478?transport=udp: its name is not known",
+        )

@@ -16,9 +16,13 @@ from typing import Any, Final, TypeAlias, cast
 
 from aioice import ice, stun, turn
 
+from m3core.rest.turn import turn_password
+from m3core.values import Secret
+
 HOST: Final = "127.0.0.1"
 USER: Final = "1999999999:somebody"
-PASSWORD: Final = "the-password-of-somebody"
+SECRET: Final = "the-secret-of-the-relays"
+PASSWORD: Final = turn_password(Secret(SECRET), USER).reveal()
 _REALM: Final = "relay.test"
 _NONCE: Final = b"a-nonce-of-the-test"
 _CHANNEL: Final = 0x40
