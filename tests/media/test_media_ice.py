@@ -310,6 +310,14 @@ def test_media_whose_consent_is_lost_is_down_and_no_encoder_failed(monkeypatch: 
     with call() as it, turn_relay() as relay, relayed_only():
         publisher = publish(it, servers(turn(relay.port)))
         monkeypatch.setattr(stun, "RETRY_RTO", 0.05)
+        track = it.engine._connections[publisher].tracks["audio"]
+
+        async def close(self: ice.StunProtocol) -> None:
+            while track.readyState == "live":  # until it has noticed first, as it may
+                await asyncio.sleep(0.01)
+            self.transport.close()
+
+        monkeypatch.setattr(ice_private._Relay, "close", close)
         mark = it.client.reports.mark()
         relay.is_silent = True
         it.client.reports.wait(Down, lambda r: r.peer == publisher)
