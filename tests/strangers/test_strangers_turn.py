@@ -14,7 +14,7 @@ from turn_server import HOST, PASSWORD, USER, refusing_port, relayed_only, silen
 
 from m3asyncio import connection, gathering, sources
 from m3core.client.conference import Conference
-from m3core.conference.events import StreamStarted, StreamStopped
+from m3core.conference.events import StreamStarted
 from m3core.controller.config import ControllerConfig
 from m3core.rest.turn import TurnServer
 from m3core.values import Secret
@@ -94,17 +94,22 @@ def test_if_nothing_connects_the_user_reads_why(loop: str, monkeypatch: pytest.M
 
 @each_loop
 def test_a_conference_outlives_its_relay(loop: str, capfd: pytest.CaptureFixture[str]) -> None:
+    m3 = ADAPTERS[loop]
+
     async def main(*uris: str) -> None:
         async with two(loop, *uris) as (owner, guest):
             with relayed_only():
                 publication = await owner.publish(audio=sources.tone())
-                await guest.wait_for(StreamStarted)
             relay.is_silent = True
-            async with guest.events(StreamStopped) as stopped:
-                await publication.stop()
-                async for _ in stopped:
+            await publication.stop()
+            screen = await owner.share_screen(sources.pattern("Olga", 320, 240))
+            await guest.wait_for(
+                StreamStarted, where=lambda event: event.media_session_type is m3.MediaSessionType.SCREEN
+            )
+            async with guest.subscribe(owner.own, m3.MediaSessionType.SCREEN) as stream:
+                async for _ in stream.video:
                     break
-            await hear(owner, guest)
+            await screen.stop()
 
     with turn_relay() as relay:
         anyio.run(main, turn(relay.port), turn(relay.port, "tcp"), backend=loop)
