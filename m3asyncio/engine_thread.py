@@ -11,6 +11,7 @@ import contextlib
 import logging
 import socket
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
@@ -30,18 +31,18 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self._endpoints: set[asyncio.BaseTransport] = set()
+        self._endpoints: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
 
     async def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> tuple[asyncio.DatagramTransport, Any]:
         """As asyncio's."""
         transport, protocol = await super().create_datagram_endpoint(*args, **kwargs)
-        self._note(transport)
+        self._endpoints.add(transport)
         return transport, protocol
 
     async def create_connection(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """As asyncio's."""
         transport, protocol = await super().create_connection(*args, **kwargs)
-        self._note(transport)
+        self._endpoints.add(transport)
         return transport, protocol
 
     async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
@@ -68,13 +69,10 @@ class _Loop(asyncio.SelectorEventLoop):
         threading.Thread(target=look_up, name="m3-resolver", daemon=True).start()
         return await found
 
-    def _note(self, transport: asyncio.BaseTransport) -> None:
-        self._endpoints = {one for one in self._endpoints if not one.is_closing()} | {transport}
-
     def close(self) -> None:
         """As asyncio's; sockets that are open are closed."""
         if not self.is_closed():
-            for transport in self._endpoints:
+            for transport in list(self._endpoints):
                 if isinstance(transport, asyncio.Transport):
                     transport.abort()  # nobody is left to wait for what is to be sent
                 transport.close()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -14,6 +16,7 @@ from aioice import ice, stun
 from aiortc import RTCIceTransport
 from media_helpers import KEY, Call, call, split
 from patience import PATIENCE
+from tls_places import certificate
 from turn_server import HOST, PASSWORD, USER, refusing_port, relayed_only, silent_server, turn_relay
 
 from m3asyncio import connection, gathering, ice_private, loopback, sources
@@ -437,3 +440,23 @@ def test_names_that_nobody_knows_are_told(monkeypatch: pytest.MonkeyPatch) -> No
             "no path found; stun:who.invalid:3478: its name is not known, "
             "turn:who.invalid:3478?transport=udp: its name is not known",
         )
+
+
+@pytest.mark.usefixtures("nothing_on_stderr")
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_relay_over_tls(dies: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = certificate(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(own)
+    with turn_relay(tls) as relay, relayed_only(), call() as it:
+        named = servers(f"turns:{HOST}:{relay.port}")
+        with monkeypatch.context() as patch:
+            patch.setattr(connection, "NO_PATH_TIMEOUT", 0.5)
+            peer = it.peer()
+            trickle(it, peer, named)
+            failed = it.client.reports.wait(Failed, lambda r: r.peer == peer)
+            assert failed.reason.endswith(f"{relay.port}?transport=tcp: its certificate is not trusted")
+        monkeypatch.setattr(gathering, "_tls_context", lambda: ssl.create_default_context(cafile=str(own)))
+        publish(it, named)
+        assert relay.carried > 0
+        relay.is_silent = dies

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -118,8 +119,9 @@ class _Relayed(asyncio.DatagramProtocol):
 class TurnRelay:
     """A TURN server at `port`, UDP and TCP. Made by `turn_relay`; its methods may be called from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self._tls = tls
         self.made = 0
         """Allocations so far."""
         self.released = 0
@@ -190,7 +192,7 @@ class TurnRelay:
 
         self._udp, _ = await self._loop.create_datagram_endpoint(Udp, local_addr=(HOST, 0))
         self.port = self._udp.get_extra_info("sockname")[1]
-        self._tcp = await self._loop.create_server(Tcp, HOST, self.port)
+        self._tcp = await self._loop.create_server(Tcp, HOST, self.port, ssl=self._tls)
 
     async def _shut(self) -> None:
         for relayed in self._allocations.values():
@@ -331,9 +333,9 @@ def _size(data: bytes) -> int:
 
 
 @contextmanager
-def turn_relay() -> Iterator[TurnRelay]:
-    """A relay that serves."""
-    relay = TurnRelay()
+def turn_relay(tls: ssl.SSLContext | None = None) -> Iterator[TurnRelay]:
+    """A relay that serves; with ``tls`` that is what its TCP port speaks."""
+    relay = TurnRelay(tls)
     relay.start()
     try:
         yield relay
