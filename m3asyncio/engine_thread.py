@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
-from m3asyncio.loopback import loopback_only
+from m3asyncio.loopback import Loopback, offering
 from m3core.errors import LocalProtocolError, MediaError
 
 logger = logging.getLogger("m3.media")
@@ -25,22 +27,54 @@ CLOSE_TIMEOUT: Final = 10.0
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Closes with itself the UDP sockets that are open then: a crash in the middle of opening leaves some to nobody."""
+    """Closes with itself the sockets that are open then: a crash in the middle of opening leaves some to nobody."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._endpoints: set[asyncio.BaseTransport] = set()
+        self._endpoints: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
 
     async def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> tuple[asyncio.DatagramTransport, Any]:
         """As asyncio's."""
         transport, protocol = await super().create_datagram_endpoint(*args, **kwargs)
-        self._endpoints = {one for one in self._endpoints if not one.is_closing()} | {transport}
+        self._endpoints.add(transport)
         return transport, protocol
 
+    async def create_connection(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """As asyncio's."""
+        transport, protocol = await super().create_connection(*args, **kwargs)
+        self._endpoints.add(transport)
+        return transport, protocol
+
+    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
+        """As asyncio's, in a thread that nobody waits for: without a network, a resolver takes its time."""
+        found = self.create_future()
+
+        def tell(result: object, error: OSError | None) -> None:
+            if found.cancelled():
+                return
+            if error is None:
+                found.set_result(result)
+            else:
+                found.set_exception(error)
+
+        def look_up() -> None:
+            result, error = None, None
+            try:
+                result = socket.getaddrinfo(*args, **kwargs)
+            except OSError as trouble:
+                error = trouble
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self.call_soon_threadsafe(tell, result, error)
+
+        threading.Thread(target=look_up, name="m3-resolver", daemon=True).start()
+        return await found
+
     def close(self) -> None:
-        """As asyncio's; UDP sockets that are open are closed."""
+        """As asyncio's; sockets that are open are closed."""
         if not self.is_closed():
-            for transport in self._endpoints:
+            for transport in list(self._endpoints):
+                if isinstance(transport, asyncio.Transport):
+                    transport.abort()  # nobody is left to wait for what is to be sent
                 transport.close()
             self.run_until_complete(asyncio.sleep(0))  # they close in the next turn
         super().close()
@@ -59,7 +93,7 @@ class EngineThread:
         on_exit: Callable[[], Awaitable[None]],
         on_crash: Callable[[BaseException], None],
         *,
-        loopback: bool = False,
+        loopback: Loopback = Loopback.NEVER,
     ) -> None:
         self._on_exit = on_exit
         self._on_crash = on_crash
@@ -131,7 +165,7 @@ class EngineThread:
     def _main(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             with (
-                loopback_only() if self._loopback else contextlib.nullcontext(),
+                offering(self._loopback),
                 asyncio.Runner(loop_factory=lambda: loop) as runner,
             ):
                 try:

@@ -1,4 +1,4 @@
-"""127.0.0.1 as the only ICE candidate, for everything on one machine.
+"""127.0.0.1 as an ICE candidate, for everything on one machine.
 
 aioice never offers a loopback address. The function that lists the addresses is replaced, once in the process, by one
 that asks which thread it runs in: every engine has a thread of its own, so the peers of others are not affected.
@@ -9,34 +9,47 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from typing import Final
 
 from aioice import ice
 
 LOOPBACK: Final = "127.0.0.1"
 
-_threads: Final[set[int]] = set()
+
+class Loopback(Enum):
+    """Whether peers offer 127.0.0.1."""
+
+    NEVER = "never"
+    TOO = "too"
+    """Besides the addresses of this machine: a controller is here, but where its media server is nobody knows."""
+    ALONE = "alone"
+
+
+_threads: Final[dict[int, Loopback]] = {}
 _lock: Final = threading.Lock()
 _installed: Final[list[Callable[..., list[str]]]] = []
 
 
 def _get_host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    if threading.get_ident() in _threads:
+    loopback = _threads.get(threading.get_ident(), Loopback.NEVER)
+    if loopback is Loopback.ALONE:
         return [LOOPBACK]
-    return _installed[0](use_ipv4=use_ipv4, use_ipv6=use_ipv6)
+    own = [LOOPBACK] if loopback is Loopback.TOO else []
+    return own + _installed[0](use_ipv4=use_ipv4, use_ipv6=use_ipv6)
 
 
 @contextmanager
-def loopback_only() -> Iterator[None]:
-    """Peers of the current thread offer 127.0.0.1 and nothing else, as long as this lasts."""
+def offering(loopback: Loopback) -> Iterator[None]:
+    """Peers of the current thread offer 127.0.0.1 so, as long as this lasts."""
     thread = threading.get_ident()
     with _lock:
         if not _installed:
             _installed.append(ice.get_host_addresses)
             ice.get_host_addresses = _get_host_addresses
-        _threads.add(thread)
+        _threads[thread] = loopback
     try:
         yield
     finally:
         with _lock:
-            _threads.discard(thread)
+            del _threads[thread]

@@ -16,8 +16,10 @@ from aiortc.mediastreams import MediaStreamError
 
 from m3asyncio import aiortc_private
 from m3asyncio.av_frames import audio_frame, video_frame
+from m3asyncio.connection import Connection, Report, prefer_codecs
 from m3asyncio.inputs import Opened
-from m3asyncio.peers import Connection, PeerHost, Report, prefer_codecs
+from m3asyncio.loopback import Loopback
+from m3asyncio.peers import PeerHost
 from m3asyncio.received import ReceivedMedia
 from m3asyncio.sources import Source
 from m3asyncio.tracks import AudioTrack, SendTrack, VideoTrack
@@ -62,11 +64,11 @@ class MediaEngine(PeerHost[MediaCommand]):
     """Sends and receives the media of a client.
 
     ``report`` gets each `MediaReport`, in the engine's thread, and must only hand it over. With ``loopback`` 127.0.0.1
-    is the only address that is offered.
+    is offered besides the addresses of this machine.
     """
 
     def __init__(self, report: Report, *, loopback: bool = False) -> None:
-        super().__init__("m3-media", report, loopback=loopback)
+        super().__init__("m3-media", report, loopback=Loopback.TOO if loopback else Loopback.NEVER)
         self._connections: dict[PeerId, _Peer] = {}
         self._shared = threading.Lock()
         self._sources: dict[PeerId, tuple[Opened | None, Opened | None]] = {}
@@ -127,7 +129,7 @@ class MediaEngine(PeerHost[MediaCommand]):
         if before is not None:
             await before.connection.close()  # from here on it reports nothing
         offerer = isinstance(operation, OpenPublisher)
-        connection = Connection(command.peer, self._report, operation.ice_servers, offerer=offerer)
+        connection = self._connection_of(command.peer, operation.ice_servers, offerer=offerer)
         peer = self._connections[command.peer] = _Peer(connection, self.received(command.peer))
         connection.on_down = lambda: self._down(peer)
         try:
@@ -139,6 +141,7 @@ class MediaEngine(PeerHost[MediaCommand]):
             await self._close(command.peer)
             raise
         self._report(Described(command.id, command.peer, sdp))
+        connection.trickle()
 
     async def _publish(self, peer_id: PeerId, peer: _Peer, operation: OpenPublisher, before: _Peer | None) -> str:
         kept = (None, None) if before is None else peer.follow(before)

@@ -16,7 +16,9 @@ from typing import Final
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
 
 from m3asyncio import aiortc_private
-from m3asyncio.peers import CODECS, Connection, PeerHost, Report, prefer_codecs
+from m3asyncio.connection import CODECS, Connection, Report, prefer_codecs
+from m3asyncio.loopback import Loopback
+from m3asyncio.peers import PeerHost
 from m3asyncio.sfu_streams import RelaySource, RelayTrack
 from m3core.controller.sfu import (
     AcceptPublisher,
@@ -108,7 +110,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
     """
 
     def __init__(self, report: Report, *, loopback: bool = True, relay: bool = False) -> None:
-        super().__init__("m3-sfu", report, loopback=loopback)
+        super().__init__("m3-sfu", report, loopback=Loopback.ALONE if loopback else Loopback.NEVER)
         self._encoded = not relay and aiortc_private.available()
         self._publishers: dict[PeerId, _Publisher] = {}
         self._subscribers: dict[PeerId, _Subscriber] = {}
@@ -171,7 +173,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         before, connection = publisher.connection, publisher.connection
         if connection is None or connection.over or ufrag != publisher.ufrag:
             # aiortc cannot restart ICE: a fresh peer connection takes over, and the subscribers notice nothing.
-            connection = Connection(command.peer, self._report, offerer=False)
+            connection = self._connection_of(command.peer, offerer=False)
             for kind in kinds:
                 prefer_codecs(connection.pc.addTransceiver(kind, direction="recvonly"))
         try:
@@ -257,7 +259,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         self._report(Described(command.id, command.peer, await self._connect(subscriber)))
 
     async def _connect(self, subscriber: _Subscriber) -> str:
-        connection = subscriber.connection = Connection(subscriber.peer, self._report, offerer=True)
+        connection = subscriber.connection = self._connection_of(subscriber.peer, offerer=True)
         for kind in ("audio", "video"):
             source = subscriber.publisher.sources.get(kind)
             if source is None or (kind == "video" and subscriber.without_video):

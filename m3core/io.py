@@ -238,7 +238,10 @@ class MediaCommand:
 
 @frozen
 class Described:
-    """The command ``id`` made this local description, its candidates gathered and inside."""
+    """The command ``id`` made this local description, with the candidates gathered so far.
+
+    Without `a=end-of-candidates` others follow, as `Trickled`.
+    """
 
     id: CommandId
     peer: PeerId

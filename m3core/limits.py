@@ -77,6 +77,9 @@ MAX_SDP_FORMATS: Final = 128
 MAX_CANDIDATES: Final = 100
 """Candidates of one generation, in the description and trickled, and those that arrive early and are held."""
 
+MAX_ICE_ADDRESSES: Final = 16
+"""STUN and TURN addresses that are used of those that a controller names; each costs every peer a request."""
+
 # -- HTTP ---
 MAX_HTTP_HEAD: Final = 32 << 10
 """Request line and headers together."""

@@ -19,11 +19,11 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from m3core.errors import GlareError, LimitExceeded, LocalProtocolError, SdpError, StaleNegotiation
 from m3core.limits import MAX_CANDIDATES
-from m3core.sdp import IceCandidate, SessionDescription, TrickledCandidate, check_answer, check_offer
+from m3core.sdp import IceCandidate, Mid, SessionDescription, TrickledCandidate, check_answer, check_offer
 
 
 class NegotiationRole(Enum):
@@ -179,6 +179,8 @@ class Negotiation:
         self._pending: PendingOffer | None = None
         self._remote_offer: SessionDescription | None = None
         self._sections: int | None = None
+        self._mids: dict[int, Mid | None] = {}
+        """Of our own m-sections, by index."""
         self._held: list[tuple[str, int]] = []
         self._remote_ended = False
         self._remote_count = 0
@@ -211,11 +213,12 @@ class Negotiation:
         if self.role is _OFFERER:
             self._pending = PendingOffer(description)
             self._sections = len(description.media)  # of the answer, too (RFC 3264 s.6)
+        self._mids = {media.mline_index: media.mid for media in description.media}
         self.state = to
         if not self._trickle:
             steps: list[Step] = [SendDescription(description.serialize())]
         else:
-            steps = [SendDescription(description.without_candidates().serialize())]
+            steps = [SendDescription(description.for_trickling().serialize())]
             steps += [SendCandidate(candidate) for candidate in candidates]
             steps += [SendEndOfCandidates()] if ended else []
         return steps + self._release()
@@ -223,6 +226,8 @@ class Negotiation:
     def local_candidate(self, candidate: TrickledCandidate | None) -> list[Step]:
         """A candidate that our peer gathered later; ``None``: the last one was."""
         self.state = self._local(Input.LOCAL_CANDIDATE)
+        if candidate is not None and candidate.mid is None:
+            candidate = evolve(candidate, mid=self._mids.get(candidate.mline_index))
         return [SendEndOfCandidates() if candidate is None else SendCandidate(candidate)]
 
     def close(self) -> None:

@@ -107,5 +107,5 @@ class MediaFactory(Protocol):
     """Makes media engines."""
 
     def __call__(self, report: Callable[[MediaReport], None], *, loopback: bool) -> MediaEngine:
-        """An engine that calls ``report`` in a thread of its own. ``loopback``: offer 127.0.0.1 alone."""
+        """An engine that calls ``report`` in a thread of its own. ``loopback``: offer 127.0.0.1 too."""
         ...

@@ -199,7 +199,9 @@ class MediaSessions(ABC):
             self.perform(session, session.negotiation.local_description(sdp))
 
     def trickled(self, session: MediaSession, report: Trickled) -> None:
-        """Our peer gathered a candidate late."""
+        """Our peer gathered a candidate late. One of the peer connection before is of no use."""
+        if session.negotiation.state not in {NegotiationState.HAVE_LOCAL_OFFER, NegotiationState.STABLE}:
+            return
         candidate = None
         if report.candidate is not None:
             parsed = IceCandidate.parse(report.candidate)

@@ -30,6 +30,9 @@ _VIEWS: Final = EITHER_VIEWS | {
 _FUSED_TIMING: Final = re.compile(r"(\r?\ns=[^\r\n]*?)(t=[0-9]{1,20} [0-9]{1,20}\r?\n)(?!t=)")
 _CANDIDATE_LINE: Final = re.compile(r"^a=(?:candidate|end-of-candidates)(?::[^\n]*+|\r?)(?:\n|\Z)", re.MULTILINE)
 
+_PORT: Final = re.compile(r"\A(m=\S+ )(?!0+ )[0-9]+")
+_CONNECTION_LINE: Final = re.compile(r"^(c=)[^\r\n]*", re.MULTILINE)
+
 
 @frozen
 class Repair:
@@ -164,6 +167,14 @@ class SessionDescription(Section):
         session, *media = map(_without_candidates, (self._text, *self._rest))
         return SessionDescription(session, 1, tuple(media), self.repairs)
 
+    def for_trickling(self) -> SessionDescription:
+        """The same without candidates, and with the default destination of one that has none.
+
+        That is port 9 and 0.0.0.0 in each m-section that is not rejected (RFC 8840 s.4.1.1, RFC 8839 s.4.2.1.1).
+        """
+        session, *media = (_without_address(_without_candidates(text)) for text in (self._text, *self._rest))
+        return SessionDescription(session, 1, tuple(media), self.repairs)
+
     def trickled(self) -> tuple[tuple[TrickledCandidate, ...], bool]:
         """The candidates as they would be trickled, and whether there will be no more.
 
@@ -199,6 +210,10 @@ def _without_candidates(text: str) -> str:
     if "\na=candidate" not in text and "\na=end-of-candidates" not in text:
         return text
     return _CANDIDATE_LINE.sub("", text)
+
+
+def _without_address(text: str) -> str:
+    return _CONNECTION_LINE.sub(r"\1IN IP4 0.0.0.0", _PORT.sub(r"\g<1>9", text, count=1))
 
 
 def _repaired(text: str) -> tuple[str, tuple[Repair, ...]]:

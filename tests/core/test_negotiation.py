@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 import pytest
+from attrs import evolve
 from tables import negotiation_table as table
 
 from m3core import negotiation
@@ -22,7 +24,7 @@ from m3core.negotiation import (
     SendDescription,
     SendEndOfCandidates,
 )
-from m3core.sdp import IceCandidate, SessionDescription, TrickledCandidate
+from m3core.sdp import IceCandidate, Mid, SessionDescription, TrickledCandidate
 from m3core.testing.descriptions import make_answer, make_offer
 
 OFFERER, ANSWERER = NegotiationRole.OFFERER, NegotiationRole.ANSWERER
@@ -240,8 +242,20 @@ def test_a_server_leaves_its_candidates_inside() -> None:
 
 def test_our_late_candidates_are_sent() -> None:
     one = in_state(OFFERER, "have-local-offer")
-    assert one.local_candidate(OWN) == [SendCandidate(OWN)]
+    mid = SessionDescription.parse(OFFER).media[0].mid
+    assert mid is not None
+    assert one.local_candidate(OWN) == [SendCandidate(evolve(OWN, mid=mid))]
+    other = evolve(OWN, mid=Mid("other"))
+    assert one.local_candidate(other) == [SendCandidate(other)]
     assert one.local_candidate(None) == [SendEndOfCandidates()]
+
+
+def test_a_description_whose_candidates_follow_has_no_address() -> None:
+    one = in_state(OFFERER, "creating-offer")
+    sent = one.local_description(re.sub("^c=.*$", "c=IN IP4 192.0.2.99", OFFER, flags=re.MULTILINE))[0]
+    assert isinstance(sent, SendDescription)
+    assert "192.0.2.99" not in sent.sdp
+    assert [line.split()[1] for line in sent.sdp.splitlines() if line.startswith("m=")] == ["9", "9"]
 
 
 def test_early_candidates_are_held_until_the_answer() -> None:

@@ -22,6 +22,7 @@ from m3core.io import (
     CommandId,
     Described,
     Failed,
+    IceServer,
     MediaCommand,
     MediaOperation,
     MediaReport,
@@ -43,11 +44,21 @@ class Reports:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self.all: list[MediaReport] = []
+        self._takers: list[Callable[[MediaReport], None]] = []
 
     def __call__(self, report: MediaReport) -> None:
         with self._changed:
             self.all.append(report)
             self._changed.notify_all()
+            for take in self._takers:
+                take(report)
+
+    def forward(self, take: Callable[[MediaReport], None], since: int) -> None:
+        """Give every report from ``since`` on to ``take``, also those to come, in their thread."""
+        with self._changed:
+            for report in self.all[since:]:
+                take(report)
+            self._takers.append(take)
 
     def mark(self) -> int:
         """Where later reports begin."""
@@ -128,10 +139,13 @@ class Call:
         """A new id."""
         return PeerId(next(self._peers))
 
-    def offer(self, peer: PeerId, video: Source | None, audio: Source | None) -> str:
+    def offer(
+        self, peer: PeerId, video: Source | None, audio: Source | None, ice_servers: tuple[IceServer, ...] = ()
+    ) -> str:
         """Open a publisher; its offer with candidates."""
         self.engine.set_sources(peer, video, audio)
-        return self.client.described(peer, OpenPublisher(KEY, audio=audio is not None, video=video is not None))
+        operation = OpenPublisher(KEY, audio=audio is not None, video=video is not None, ice_servers=ice_servers)
+        return self.client.described(peer, operation)
 
     def publish(self, video: Source | None, audio: Source | None) -> PeerId:
         """Publish through the SFU; the id, the same on both sides."""

@@ -12,8 +12,8 @@ from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCRtpR
 from media_helpers import Reader, call
 
 from m3asyncio import aiortc_private, sources
+from m3asyncio.connection import Connection
 from m3asyncio.pattern import PatternReading, draw, read_pattern, sender_code
-from m3asyncio.peers import Connection
 from m3asyncio.received import ReceivedMedia
 from m3asyncio.sfu import SLOW_LOST
 from m3core.controller.sfu import (

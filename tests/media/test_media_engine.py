@@ -14,10 +14,10 @@ from media_helpers import KEY, Call, Reader, Reports, call, split
 from patience import PATIENCE
 
 from m3asyncio import engine_thread, sources
+from m3asyncio.connection import parse_candidate
 from m3asyncio.engine_thread import EngineThread
-from m3asyncio.loopback import loopback_only
+from m3asyncio.loopback import Loopback, offering
 from m3asyncio.media import MediaEngine
-from m3asyncio.peers import parse_candidate
 from m3asyncio.received import ReceivedTrack
 from m3core.errors import LocalProtocolError, MediaError
 from m3core.io import (
@@ -26,7 +26,6 @@ from m3core.io import (
     ClosePeer,
     CommandId,
     Failed,
-    IceServer,
     MediaCommand,
     OpenPublisher,
     OpenSubscriber,
@@ -34,7 +33,6 @@ from m3core.io import (
     SetSending,
 )
 from m3core.limits import MAX_FRAMES
-from m3core.values import Secret
 
 ADA = sources.pattern("Ada", 320, 240)
 BOTH = OpenPublisher(KEY, audio=True, video=True)
@@ -150,13 +148,9 @@ def test_what_cannot_be_done_is_failed() -> None:
         sdp = it.client.described(peer, BOTH)
         assert "secret" not in it.client.refused(peer, ApplyAnswer("v=0\r\nm=audio secret\r\n"))
         it.client.do(peer, AddCandidates((("candidate:secret", 0), ("candidate:1 2 udp 1 127.0.0.1 9 typ host", 0))))
-        assert sdp.count("a=candidate") == 2
+        assert sdp.count(" 127.0.0.1 ") >= 2  # besides those of the machine
         it.client.do(peer, ClosePeer())
         it.client.do(peer, ClosePeer())
-        server = IceServer(("nonsense:",), "user", Secret("secret"))
-        assert "secret" not in it.client.refused(
-            peer, OpenPublisher(KEY, audio=True, video=True, ice_servers=(server,))
-        )
 
 
 def test_a_peer_that_finds_no_connection_fails() -> None:
@@ -166,7 +160,7 @@ def test_a_peer_that_finds_no_connection_fails() -> None:
         answer, _ = split(it.client.described(two, OpenSubscriber(KEY, offer.replace("sendonly", "sendonly"))))
         it.client.do(one, ApplyAnswer(answer))
         it.client.do(one, AddCandidates((), end=True))
-        assert it.client.reports.wait(Failed) == Failed(None, one, "ICE or DTLS found no connection")
+        assert it.client.reports.wait(Failed) == Failed(None, one, "no path found")
 
 
 def test_reports_that_are_not_taken_do_no_harm(caplog: pytest.LogCaptureFixture) -> None:
@@ -309,13 +303,15 @@ def _exit() -> None:
 
 
 def test_loopback_touches_only_its_own_thread() -> None:
-    with loopback_only():
+    with offering(Loopback.ALONE):
         assert ice.get_host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1"]
         others: list[list[str]] = []
         thread = threading.Thread(target=lambda: others.append(ice.get_host_addresses(True, True)))
         thread.start()
         thread.join()
     assert "127.0.0.1" not in others[0]
+    with offering(Loopback.TOO):
+        assert ice.get_host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1", *others[0]]
     assert "127.0.0.1" not in ice.get_host_addresses(use_ipv4=True, use_ipv6=True)
 
 

@@ -91,6 +91,18 @@ def test_our_media_engine_makes_an_unusable_offer(sdp: str) -> None:
     assert [type(one.operation) for one in ada.media.commands] == [ClosePeer]
 
 
+def test_a_candidate_before_its_description_is_of_no_use() -> None:
+    """It is of the peer connection that this one follows."""
+    world = World()
+    (ada,) = world.joined("Ada")
+    call, peer = ada.conference.publish(VIDEO, audio=True, video=True, now=world.now)
+    list(ada.conference.outputs())
+    ada.tell(lambda c, now: c.media_report(Trickled(peer, CANDIDATE), now))
+    ada.tell(lambda c, now: c.media_report(Trickled(peer, None), now))
+    assert call not in ada.done
+    assert "sdp_candidate" not in [one["action"] for one in sent(ada)]
+
+
 def test_late_and_foreign_reports_are_ignored() -> None:
     world = World()
     (ada,) = world.joined("Ada")

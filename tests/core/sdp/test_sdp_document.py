@@ -233,6 +233,18 @@ def test_without_candidates_drops_nothing_else() -> None:
     assert SessionDescription.parse(text).without_candidates().serialize() == expected
 
 
+def test_descriptions_for_trickling_have_the_address_of_none() -> None:
+    """RFC 8840 s.4.1.1; what is rejected stays so (RFC 3264 s.6)."""
+    text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\n"
+    text += "m=audio 50000 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 192.0.2.7/127\r\n"
+    text += "a=candidate:1 1 udp 1 192.0.2.7 50000 typ host\r\n"
+    text += "m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 192.0.2.7\r\na=end-of-candidates\r\n"
+    expected = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
+    expected += "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\n"
+    expected += "m=video 0 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\n"
+    assert SessionDescription.parse(text).for_trickling().serialize() == expected
+
+
 def test_trickled_reports_the_tagged_section_of_a_bundle_only() -> None:
     found, ended = load("sdp/02-publish-video-answer.sdp").trickled()
     assert ended
