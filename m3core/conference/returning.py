@@ -80,12 +80,11 @@ class Returning(MediaSessions):
     # what breaks ---
     def broke(self, session: MediaSession, error: M3Error, *, by_server: bool = False) -> None:
         """A subscription broke: it is asked for once more if its publisher is there, or has ended."""
-        is_renewed = session.is_live or session.returns_until > self._around.now
-        if session.is_parked or not is_renewed:
+        if not session.is_live and (session.is_parked or session.returns_until <= self._around.now):
             self.stop(session, error if session.mending is None else in_vain(error, session.mending.error))
         else:
-            is_first = self._may_mend(session)
-            self._break(session, error, by_server=by_server).is_last = not is_first
+            is_mended = self._may_mend(session) and not session.is_parked
+            self._break(session, error, by_server=by_server).is_last = not is_mended
 
     def begin_due(self, now: float) -> None:
         """Subscribe again to what broke a moment ago; end what has waited long enough for its publisher."""

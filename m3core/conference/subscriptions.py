@@ -41,6 +41,8 @@ class Subscriptions(Returning):
         if session is not None:
             is_left_out = session.is_parked or session.configuration is not None
             session.is_parked = session.is_free = False
+            if session.mending is not None:
+                session.mending.is_last = False
             session.configuration = None
             if session.is_live:
                 if is_left_out:

@@ -10,7 +10,7 @@ from scripted import OTHER
 from stream_script import Streams
 from worlds import VIDEO, flows, published, report, server_peer, settle, subscribed
 
-from m3core.conference.events import PeerMisbehaved, ServerRefused, SubscriptionStopped
+from m3core.conference.events import PeerMisbehaved, ServerRefused, StreamStopped, SubscriptionStopped
 from m3core.errors import LocalProtocolError
 from m3core.io import Down, Failed, PeerId
 from m3core.limits import PUBLISHER_RENEWAL, PUBLISHER_RETURN, STREAM_RENEWAL_DELAY, STREAM_STABLE
@@ -209,8 +209,32 @@ def test_what_nobody_reads_is_not_mended() -> None:
     script.subscribe()
     script.offer()
     script.give(lambda c, now: c.park(ParticipantId(OTHER), VIDEO, now))
+    script.actions()
     script.says("webrtc_down", OTHER)
+    script.sleep(MOMENT)
     assert script.flows == []
+    assert script.actions() == []
+
+
+def test_what_is_read_again_in_the_moment_of_a_break_is_mended() -> None:
+    script = reading()
+    script.give(lambda c, now: c.park(ParticipantId(OTHER), VIDEO, now))
+    script.says("webrtc_down", OTHER)
+    call = script.subscribe()
+    script.sleep(MOMENT)
+    script.offer()
+    assert script.done[call].error is None
+    assert script.flows == [True]
+
+
+@pytest.mark.parametrize("sign", ["down", "webrtc_down"])
+def test_what_nobody_reads_stops_in_the_same_order(sign: str) -> None:
+    script = reading()
+    script.give(lambda c, now: c.park(ParticipantId(OTHER), VIDEO, now))
+    before = len(script.events)
+    SIGNS[sign](script)
+    script.update()
+    assert [type(event) for event in script.events[before:]] == [StreamStopped, SubscriptionStopped]
 
 
 @pytest.mark.parametrize("is_up", [False, True])
