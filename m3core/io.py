@@ -172,9 +172,9 @@ class IceServer:
 class OpenPublisher:
     """Make a sending peer and its offer (report: `Described`). ``audio`` and ``video`` say which m-sections it has.
 
-    For a ``peer`` that exists: begin it anew after a lost connection. Its peer connection is closed and another one
-    opened; its sources and what `SetSending` said stay. From then on the media engine reports nothing of the old peer
-    connection. The m-sections are those of before.
+    For a ``peer`` that exists: begin it anew after a lost connection, or because it broke. Its peer connection is
+    closed and another one opened; its sources and what `SetSending` said stay. From then on the media engine reports
+    nothing of the old peer connection. The m-sections are those of before.
     """
 
     key: MediaSessionKey

@@ -155,7 +155,7 @@ BREAKOUT_EXPIRY: Final = 1.0
 ANSWER_TIMEOUT: Final = 10.0
 """A command whose success the server always tells (a chat message comes back, a poll starts)."""
 LEAVE_TIMEOUT: Final = 1.5
-"""A leave that the server does not answer becomes an abort."""
+"""A leave that the server does not answer becomes an abort, and an end that it announced (`kicked`) is one."""
 CLOSE_GRACE: Final = 0.1
 """After the close frames a server closes TCP (RFC 6455 s.7.1.1). A client waits so long for that, then does it itself:
 there are servers that never do."""
@@ -171,6 +171,12 @@ RECONNECT_STABLE: Final = 60.0
 """A connection that held so long is a success, after which the windows begin anew; a flapping one is not."""
 RECONNECT_PATIENCE: Final = 300.0
 """A loss that lasts so long is the end. The server keeps a session for 120 s (signaling.md § 3)."""
+SESSION_RUNNING_PATIENCE: Final = 45.0
+"""A controller may say `session_running` for 35 s until it notices that we are gone; one that crashed for 120 s. So
+long after a loss we come as somebody new (signaling.md § 2, 3)."""
+PUBLISHER_RETURN: Final = 40.0
+"""A subscription waits so long, once we are back, for a publisher who lost the connection as well: `RECONNECT_CAP` and
+a join."""
 KEEPALIVE_INTERVAL: Final = 12.0
 """A connection on which nothing came for so long is asked whether it lives (signaling.md § 2) ..."""
 KEEPALIVE_TIMEOUT: Final = 15.0
@@ -182,6 +188,20 @@ TURN_RETRY: Final = 10.0
 """... and again after so long if that was in vain; the wait doubles each time ..."""
 TURN_RETRY_CAP: Final = 600.0
 """... up to this."""
+
+# -- times, client role: a stream that breaks ---
+STREAM_RENEWAL_DELAY: Final = 1.0
+"""A stream that broke is begun anew about so long after: between half of it and one and a half, at random."""
+STREAM_RESTART: Final = 5.0
+"""A server that still has a stream of ours is offered it anew, and has so long until it receives it; then it is told to
+forget the old one first."""
+STREAM_STABLE: Final = 60.0
+"""What breaks again within so long has ended."""
+PUBLISHER_RENEWAL: Final = 5.0
+"""A subscription that the server ended waits so long for its publisher, who may have broken too, to publish again."""
+LATE_MEDIA_MESSAGES: Final = 5.0
+"""What the server says of a stream that was ended may come so late: a `webrtc_down` after the answer to the next offer,
+a refused candidate. Seen: 28 ms, and 2 s at the most."""
 
 # -- media ---
 CAMERA_BITRATE: Final = 1_500_000

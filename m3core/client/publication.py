@@ -88,6 +88,7 @@ class Subscription:
                 self.participant_id, self.media_session_type, without_video=without_video, now=now
             )
             self._peer = peer
+            self._session.read_by(peer, self.detach)
             self._received = media.received(peer)
             self._video = FrameStream(self._session.backend, self._received.video)
             self._audio = FrameStream(self._session.backend, self._received.audio)
@@ -95,9 +96,7 @@ class Subscription:
 
         try:
             await self._session.call(subscribe)
-        except Exception:
-            raise
-        except BaseException:  # cancelled
+        except BaseException:  # refused, or cancelled
             self._park()
             raise
         return self
@@ -106,11 +105,19 @@ class Subscription:
         """Nobody reads it any more: the server is told to leave out the video (there is no unsubscribe)."""
         self._park()
 
-    def _park(self) -> None:
+    def detach(self) -> None:
+        """Somebody else has taken the stream over, which broke and came back: whoever waits for frames is told so."""
         for stream in (self._video, self._audio):
             if stream is not None:
                 stream.detach()
-        self._session.feed(lambda engine, now: engine.park(self.participant_id, self.media_session_type, now))
+
+    def _park(self) -> None:
+        peer, engine = self._peer, self._session.engine
+        if peer is None or not self._session.is_read_by(peer, self.detach):
+            return
+        self._session.read_by(peer, None)
+        if engine.subscriptions.of_peer(peer) is not None:
+            self._session.feed(lambda engine, now: engine.park(self.participant_id, self.media_session_type, now))
 
     @property
     def video(self) -> FrameStream[VideoFrame]:

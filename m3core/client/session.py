@@ -17,7 +17,7 @@ from m3core.client.transports import HttpTransport, WebSocketConnect
 from m3core.conference.engine import Conference as Engine
 from m3core.conference.events import Ended
 from m3core.errors import LocalProtocolError
-from m3core.io import CallId
+from m3core.io import CallId, PeerId
 from m3core.messages import Command, UnknownCommand
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Session:
         self._loopback = loopback
         self._streams: WeakSet[EventStream[Any]] = WeakSet()
         self._closed = False
+        self._readers: dict[PeerId, Callable[[], None]] = {}
         self._media_engine: MediaEngine | None = None
         self._driver = Driver(
             engine,
@@ -94,6 +95,18 @@ class Session:
         """The media engine, imported in a thread: aiortc takes a fifth of a second."""
         await self.backend.in_thread(self.backend.media_factory)
         return self.media()
+
+    def read_by(self, peer: PeerId, stop: Callable[[], None] | None) -> None:
+        """Somebody else, or nobody, reads what ``peer`` receives from now on; who did so is told by their ``stop``."""
+        before = self._readers.pop(peer, None)
+        if before is not None:
+            before()
+        if stop is not None:
+            self._readers[peer] = stop
+
+    def is_read_by(self, peer: PeerId, stop: Callable[[], None]) -> bool:
+        """Whether that is still so."""
+        return self._readers.get(peer) == stop
 
     async def close(self) -> None:
         """Leave, and leave nothing behind. To be shielded."""

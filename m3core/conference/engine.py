@@ -35,7 +35,7 @@ from m3core.io import (
     IceServer,
     RequestId,
 )
-from m3core.limits import ANSWER_TIMEOUT, NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
+from m3core.limits import ANSWER_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import Command, UnknownCommand
 from m3core.messages import kind as kind_of
 from m3core.signaling import NEED_DATA, BadMessage
@@ -60,6 +60,7 @@ class Conference(Streaming):
     ) -> None:
         self.now = -math.inf
         """The latest time that any input told."""
+        self.jitter = jitter
         self.outbox = Outbox()
         self.calls = Calls()
         self.ice_servers: tuple[IceServer, ...] = ()
@@ -251,9 +252,13 @@ class Conference(Streaming):
                 if session.call == call.id:
                     self._media_lost(session, error)
             self.calls.finish(call.id, error=error)
-        for session in (*self.publications.all(), *self.subscriptions.all()):
-            if session.deadline is not None and session.deadline <= self.now:
-                self._media_lost(session, CallTimedOut("renewing a stream", NEGOTIATION_TIMEOUT))
+        for sessions in (self.publications, self.subscriptions):
+            for session in sessions.all():
+                if session.deadline is not None and session.deadline <= self.now:
+                    sessions.late(session)
+        if self.phase is Phase.JOINED:
+            self.publications.begin_due(self.now)
+            self.subscriptions.begin_due(self.now)
         self._end_input()
 
     def participant(self, participant_id: ParticipantId) -> Participant | None:

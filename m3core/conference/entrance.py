@@ -69,8 +69,8 @@ class Entering:
         else:
             self._start(None)
 
-    def resume(self, resumption: Secret, breakout: BreakoutRoomId | None) -> None:
-        """Ask for another ticket, with the token of the last one (signaling.md § 3)."""
+    def resume(self, resumption: Secret | None, breakout: BreakoutRoomId | None) -> None:
+        """Ask for another ticket, with the token of the last one (signaling.md § 3), or as somebody new."""
         self._start(resumption, breakout)
 
     def _verified(self, answer: VerifiedInvite) -> None:

@@ -106,9 +106,10 @@ class Resumed:
     """We are in the room again, and this is what changed among the others while we were away.
 
     ``participant`` is ourselves. ``previous_id`` is the id that we had; another one if the server had forgotten us:
-    then the others saw us leave and somebody else come. ``changed`` were here before and are here now. A subscription
-    that could not be renewed is told by `SubscriptionStopped`; who is focused (media.md § 7) is unknown until the next
-    `FocusChanged`.
+    then the others saw us leave and somebody else come. (A server that crashed may list our old self for ever, among
+    the others.) ``changed`` were here before and are here now. A subscription whose publisher is not back yet waits for
+    40 seconds; one that could not be renewed is told by `SubscriptionStopped`; who is focused (media.md § 7) is unknown
+    until the next `FocusChanged`.
     """
 
     participant: Participant

@@ -15,7 +15,15 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from m3core import handshake
-from m3core.conference.backoff import BROKEN, INTERNAL_ERROR, MESSAGE_TOO_BIG, NORMAL_CLOSURE, BackOff, may_pass
+from m3core.conference.backoff import (
+    BROKEN,
+    INTERNAL_ERROR,
+    MESSAGE_TOO_BIG,
+    NORMAL_CLOSURE,
+    BackOff,
+    is_running,
+    may_pass,
+)
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.entrance import Entering, Entrance
 from m3core.conference.events import ConnectionLost, Ended
@@ -94,7 +102,7 @@ class Life:
         self._turn_known = False
         self.keepalive = KeepAlive(conference.outbox)
         self._backoff = BackOff(jitter)
-        self._resumption = Secret("")
+        self._resumption: Secret | None = None
         self._loss = ""
         self.breakout: BreakoutRoomId | None = None
         """The room that we are in, or on the way into; None: the main room."""
@@ -109,8 +117,8 @@ class Life:
         """From leaving one room of the meeting until we are in another one (signaling.md § 8)."""
         self.room_id: RoomId | None = None
         self.ended: EndReason | None = None
-        self.expected_end: EndReason | None = None
-        """Why the server is about to close, if it said so."""
+        self._expected_end: EndReason | None = None
+        self._end_deadline: float | None = None
 
     @property
     def phase(self) -> Phase:
@@ -118,11 +126,23 @@ class Life:
         return Phase.RECONNECTING if self.is_resuming and self._step in _ATTEMPT else self._step
 
     @property
+    def expected_end(self) -> EndReason | None:
+        """Why the server is about to close, if it said so. One that then does not close is not waited for."""
+        return self._expected_end
+
+    @expected_end.setter
+    def expected_end(self, reason: EndReason) -> None:
+        if self._expected_end is None:
+            self._expected_end = reason
+            self._end_deadline = self._conference.now + LEAVE_TIMEOUT
+
+    @property
     def deadline(self) -> float | None:
         """When something is due, or the present step or a request has taken too long."""
         turn = self._turn.due if self._step is Phase.JOINED else None
         deadlines = (
             self._step_deadline,
+            self._end_deadline,
             self._requests.deadline,
             self.keepalive.deadline,
             self._backoff.gives_up_at,
@@ -246,6 +266,10 @@ class Life:
             self._conference.outbox.drop()
             self._end(EndReason.LOST, f"{self._loss}, and no attempt to come back succeeded")
             return
+        if self._end_deadline is not None and self._end_deadline <= now and self._expected_end is not None:
+            self._conference.outbox.close(NORMAL_CLOSURE)
+            self._end(self._expected_end)
+            return
         self._requests.advance(now)
         if self._step_deadline is not None and self._step_deadline <= now:
             self._step_timed_out()
@@ -339,7 +363,7 @@ class Life:
             self.give_up(CallTimedOut(what, seconds))
 
     # -- a connection that broke ---
-    def _broken(self, detail: str) -> None:
+    def _broken(self, detail: str, *, running: bool = False) -> None:
         """The connection is gone, or what was to become one is: abort what is left of it, and try again later."""
         conference = self._conference
         conference.outbox.drop()
@@ -348,7 +372,7 @@ class Life:
             conference.outbox.notify(ConnectionLost(detail=detail))
             self._loss = detail
         self._step = Phase.RECONNECTING
-        self._step_deadline = self._backoff.next(conference.now)
+        self._step_deadline = self._backoff.next(conference.now, running=running)
 
     def _suspend(self, reason: str) -> None:
         """From now on we are on the way back: streams wait, and what the user waits for is not done."""
@@ -407,7 +431,12 @@ class Life:
             self._turn_back(error)
             return
         if self.is_resuming and may_pass(error):
-            self._broken(str(error))
+            running = is_running(error)
+            if running and self._backoff.is_old(self._conference.now):
+                self._resumption = (
+                    None  # a controller that crashed: it keeps the token, and our ghost (signaling.md § 3)
+                )
+            self._broken(str(error), running=running)
             return
         call = self._conference.calls.find(CallKind.START)
         if call is not None:
@@ -421,7 +450,7 @@ class Life:
         calls = self._conference.calls
         self._step = Phase.ENDED
         self.ended = reason
-        self._step_deadline = self._turn.due = self._backoff.gives_up_at = None
+        self._step_deadline = self._end_deadline = self._turn.due = self._backoff.gives_up_at = None
         self.keepalive.stop()
         self._requests.forget()
         left = reason is EndReason.LEFT

@@ -77,7 +77,7 @@ class PresenterChanged:
 
 @frozen(kw_only=True)
 class PublicationStarted:
-    """One of our streams is live, or is live again after `Resumed`."""
+    """One of our streams is live, or is live again: after `Resumed`, or published once more when it broke."""
 
     media_session_type: MediaSessionType
 
@@ -101,7 +101,7 @@ class ReceivingChanged:
 
 @frozen(kw_only=True)
 class SubscriptionStopped:
-    """A stream that we received ended."""
+    """A stream that we received ended, for good. One that breaks is subscribed to again, and nothing is told."""
 
     participant_id: ParticipantId
     media_session_type: MediaSessionType

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from m3core.conference.calls import CallKind
 from m3core.conference.events import PublicationStarted, PublicationStopped, ReceivingChanged
+from m3core.conference.mending import MEDIA_ENDED, in_vain, moment
+from m3core.conference.owed import Owed
 from m3core.conference.sessions import MediaSession, MediaSessions, Surroundings
 from m3core.conference.state import Participant, PublicationState
-from m3core.errors import CallCancelled, LocalProtocolError, M3Error, MediaError
+from m3core.errors import CallCancelled, CallRefused, CallTimedOut, LocalProtocolError, M3Error, MediaError
 from m3core.io import ApplyAnswer, CallId, MediaOperation, OpenPublisher, PeerId, SetSending
-from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
+from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE, STREAM_RESTART
 from m3core.messages import media
-from m3core.negotiation import Negotiation, NegotiationRole
+from m3core.negotiation import Negotiation, NegotiationRole, NegotiationState
 from m3core.values import MediaSessionKey, MediaSessionType, Role
 
+_REFUSED = "invalid_sdp_offer"
 _PUBLISH_ERRORS = {
-    MediaSessionType.VIDEO: frozenset({"invalid_sdp_offer"}),
-    MediaSessionType.SCREEN: frozenset({"invalid_sdp_offer", "permission_denied"}),
+    MediaSessionType.VIDEO: frozenset({_REFUSED}),
+    MediaSessionType.SCREEN: frozenset({_REFUSED, "permission_denied"}),
 }
 """Only a screen needs permission (media.md § 2): another `permission_denied` is about another call."""
 
@@ -27,6 +30,7 @@ class Publications(MediaSessions):
         super().__init__(around)
         self.past: set[MediaSessionKey] = set()
         """The streams, two at most, that we published once: what is said of them may come late."""
+        self._owed = Owed()
 
     def publish(
         self, key: MediaSessionKey, *, audio: bool, video: bool, peer: PeerId | None, now: float
@@ -57,6 +61,7 @@ class Publications(MediaSessions):
         sessions = self.all()
         self._by_key.clear()
         self.past.clear()  # what was on its way is not any more
+        self._owed.forget()
         for session in sessions:
             session.key = MediaSessionKey(own.id, session.key.media_session_type)
             self._by_key[session.key] = session
@@ -100,8 +105,7 @@ class Publications(MediaSessions):
     def unpublish(self, key: MediaSessionKey, error: M3Error | None = None) -> None:
         """Stop a stream, also one that is still being negotiated."""
         session = self._of(key)
-        if session.offer_sent:
-            self._around.outbox.send(media.Unpublish(media_session_type=key.media_session_type))
+        self._take_back(session)
         self._stop(session, error or CallCancelled("the stream was stopped"), "")
 
     def unpublish_all(self) -> None:
@@ -109,10 +113,87 @@ class Publications(MediaSessions):
         for session in self.all():
             self.unpublish(session.key)
 
+    def _take_back(self, session: MediaSession) -> None:
+        """`unpublish` what the server knows of."""
+        if session.offer_sent:
+            session.offer_sent = False
+            self._around.outbox.send(media.Unpublish(media_session_type=session.key.media_session_type))
+            self._owed.unpublished(session.key)
+
+    # what breaks ---
+    def broke(self, session: MediaSession, error: M3Error, *, by_server: bool = False) -> None:
+        """A stream of ours broke: it is published once more, by the same peer, or has ended."""
+        mending = session.mending
+        knows = session.offer_sent and not by_server
+        if mending is not None and not mending.is_last:  # the restart was in vain
+            self._suspend(session)
+            session.mending, mending.begun = mending, False
+            mending.due = self._around.now + moment(self._around.jitter())
+        elif self._may_mend(session):
+            self._break(session, error, by_server=by_server)
+        else:
+            first = None if mending is None else mending.error
+            self.lost(session, in_vain(error, first), tell_server=not by_server)
+            return
+        session.offer_sent = knows
+        self.past.add(session.key)
+
+    def begin_due(self, now: float) -> None:
+        """Publish again what broke a moment ago.
+
+        A server that still knows the stream restarts it, and those who receive it need not notice (media.md § 4.5). One
+        that cannot (Janus keeps to one DTLS association) is told to forget it, and is offered it as a new one.
+        """
+        for session in self.all():
+            mending = session.mending
+            if mending is None or mending.due is None or mending.due > now:
+                continue
+            mending.begin()
+            mending.is_last = mending.restarted or not session.offer_sent
+            mending.restarted = True
+            if mending.is_last:
+                self._take_back(session)
+            session.deadline = now + (NEGOTIATION_TIMEOUT if mending.is_last else STREAM_RESTART)
+            self._open(session)
+
+    def late(self, session: MediaSession) -> None:
+        """What was begun anew is not received in time."""
+        if session.mending is None or session.mending.is_last:
+            error: M3Error = CallTimedOut("renewing a stream", NEGOTIATION_TIMEOUT)
+            first = None if session.mending is None else session.mending.error
+            self.lost(session, in_vain(error, first), tell_server=True)
+        else:
+            self.broke(session, CallTimedOut("restarting a stream", STREAM_RESTART))
+
     # what the server says ---
     def answered(self, session: MediaSession, sdp: str) -> None:
         """`sdp_answer`. Raises `StaleNegotiation` or `SdpError`; the latter ends the publication."""
         self.perform(session, session.negotiation.remote_description(sdp))
+        self._owed.answered(session.key, self._around.now)
+
+    def down(self, key: MediaSessionKey) -> None:
+        """`webrtc_down`: of the stream that there is, or of one before it (see `owed`)."""
+        session = self.get(key)
+        if self._owed.take(key, self._around.now) or session is None or not session.offer_sent:
+            return
+        if session.mending is not None and not session.mending.begun:
+            session.offer_sent = False  # our own media engine was first
+        else:
+            self.broke(session, MediaError(MEDIA_ENDED), by_server=True)
+
+    def refused(self, error: CallRefused) -> bool:
+        """An offer was refused that no call waits for: of a stream begun anew. The server keeps a publisher."""
+        if error.code != _REFUSED:
+            return False
+        for session in self.all():
+            if session.call is None and session.negotiation.state is NegotiationState.HAVE_LOCAL_OFFER:
+                self.broke(session, error)
+                return True
+        return False
+
+    def had_another(self, key: MediaSessionKey) -> bool:
+        """Whether we published ``key`` before."""
+        return key in self.past
 
     def status(self, session: MediaSession, event: media.MediaStatus) -> None:
         """`media_status`: the first one that says `receiving` completes the publication."""
@@ -122,7 +203,7 @@ class Publications(MediaSessions):
         if session.is_live or not event.receiving:
             return
         session.is_live = session.is_told = True
-        session.deadline = None
+        session.deadline = session.mending = None
         state = media.MediaSessionState(audio=session.audio, video=session.video, video_settings=2)
         around.outbox.send(media.PublishComplete(media_session_type=kind, media_session_state=state))
         around.outbox.notify(PublicationStarted(media_session_type=kind))
@@ -130,9 +211,8 @@ class Publications(MediaSessions):
 
     def lost(self, session: MediaSession, error: M3Error, *, tell_server: bool) -> None:
         """The stream is gone, and we did not want it: `webrtc_down`, a refusal, a failure of our own engine."""
-        if tell_server and session.offer_sent:
-            kind = session.key.media_session_type
-            self._around.outbox.send(media.Unpublish(media_session_type=kind))
+        if tell_server:
+            self._take_back(session)
         self._stop(session, error, str(error))
 
     def _stop(self, session: MediaSession, error: M3Error, reason: str) -> None:

@@ -5,13 +5,15 @@ Knows the messages of namespace `media`; not who is in the room.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from attrs import define
 
 from m3core.conference.calls import Calls
+from m3core.conference.mending import Mending, moment
 from m3core.conference.outbox import Outbox
 from m3core.errors import M3Error
 from m3core.io import (
@@ -27,6 +29,7 @@ from m3core.io import (
     PeerId,
     Trickled,
 )
+from m3core.limits import LATE_MEDIA_MESSAGES, STREAM_STABLE
 from m3core.messages import media
 from m3core.negotiation import (
     GiveCandidates,
@@ -64,7 +67,7 @@ class MediaSession:
     """Whether it has audio and video at all (publication): its m-sections."""
     is_parked: bool = False
     is_told: bool = False
-    """The user knows that it is live (publication)."""
+    """It was live once, and the user knows."""
     without_video: bool = False
     configuration: media.SubscriptionConfiguration | None = None
     """What the user wants of a subscription beyond that."""
@@ -74,11 +77,23 @@ class MediaSession:
     """What was to open that peer. If it could not, there is nothing to begin anew."""
     deadline: float | None = None
     """When a renewed one that nobody waits for has taken too long."""
+    mending: Mending | None = None
+    """It broke, and is not live again."""
+    broke_at: float | None = None
+    """When it last broke while the connection lived."""
+    was_suspended: bool = False
+    """It broke, or its connection did: what is said of the time before may come late."""
+    is_free: bool = False
+    """The same, and nobody has subscribed since: who does so takes it over."""
+    returns_until: float = -math.inf
+    """Until then its publisher, who may have lost the connection with us, counts as away and not as gone."""
 
 
 class Surroundings(Protocol):
     """What media sessions need of their conference."""
 
+    now: float
+    jitter: Callable[[], float]
     outbox: Outbox
     calls: Calls
     ice_servers: tuple[IceServer, ...]
@@ -90,6 +105,7 @@ class MediaSessions(ABC):
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._by_key: dict[MediaSessionKey, MediaSession] = {}
+        self._ended_at = -math.inf
 
     def get(self, key: MediaSessionKey) -> MediaSession | None:
         """The session of a stream."""
@@ -106,6 +122,7 @@ class MediaSessions(ABC):
     def close(self, session: MediaSession, error: M3Error | None) -> None:
         """End a session: its peer is closed, its call ends with ``error``."""
         del self._by_key[session.key]
+        self._ended_at = self._around.now
         session.negotiation.close()
         self._around.outbox.media(session.peer, ClosePeer())
         self.end_call(session, error=error)
@@ -113,13 +130,44 @@ class MediaSessions(ABC):
     def suspend(self) -> None:
         """The connection is lost, and the server forgets all of them. Their peers and calls stay, to be renewed."""
         for session in self.all():
-            opening = session.negotiation.state in {NegotiationState.CREATING_OFFER, NegotiationState.HAVE_REMOTE_OFFER}
-            if opening and session.awaited is not None:
-                session.abandoned = session.awaited
-            session.negotiation = Negotiation(session.negotiation.role, trickle=True)
-            session.awaited = session.deadline = None
-            session.is_up = session.is_live = session.offer_sent = False
-            session.is_stale = True
+            self._suspend(session)
+            session.broke_at = None  # the connection is to blame
+
+    def _suspend(self, session: MediaSession) -> None:
+        opening = session.negotiation.state in {NegotiationState.CREATING_OFFER, NegotiationState.HAVE_REMOTE_OFFER}
+        if opening and session.awaited is not None:
+            session.abandoned = session.awaited
+        session.negotiation = Negotiation(session.negotiation.role, trickle=True)
+        session.awaited = session.deadline = session.mending = None
+        session.is_up = session.is_live = session.offer_sent = False
+        session.is_stale = session.was_suspended = session.is_free = True
+
+    def _may_mend(self, session: MediaSession) -> bool:
+        """Whether a break is the first one for long, of a stream that was live."""
+        now, broke_at = self._around.now, session.broke_at
+        return session.is_told and session.call is None and (broke_at is None or now - broke_at >= STREAM_STABLE)
+
+    def _break(self, session: MediaSession, error: M3Error, *, by_server: bool) -> Mending:
+        """Let a stream wait for the moment in which it is begun anew."""
+        around = self._around
+        self._suspend(session)
+        session.broke_at = self._ended_at = around.now
+        due = around.now + moment(around.jitter())
+        session.mending = Mending(error, due=due, by_server=by_server)
+        return session.mending
+
+    @abstractmethod
+    def broke(self, session: MediaSession, error: M3Error, *, by_server: bool = False) -> None:
+        """A stream broke while the connection lives: it is begun anew after a moment, or has ended."""
+
+    @abstractmethod
+    def late(self, session: MediaSession) -> None:
+        """A renewed session took too long."""
+
+    @property
+    def ended_lately(self) -> bool:
+        """Whether what the server refuses may be about a stream that is gone: candidates go on for a while."""
+        return self._around.now - self._ended_at <= LATE_MEDIA_MESSAGES
 
     def is_meant(self, session: MediaSession, report: MediaReport) -> bool:
         """Whether a report is about the present peer connection of ``session``."""
@@ -132,8 +180,10 @@ class MediaSessions(ABC):
 
     @property
     def deadline(self) -> float | None:
-        """When the next renewed session has taken too long."""
-        return min((session.deadline for session in self.all() if session.deadline is not None), default=None)
+        """When a session is begun anew, or has waited or taken too long."""
+        sessions = self.all()
+        due = [one.deadline for one in sessions] + [one.mending.deadline for one in sessions if one.mending]
+        return min((at for at in due if at is not None), default=None)
 
     def end_call(self, session: MediaSession, *, error: M3Error | None = None) -> None:
         """End the call that waits for the session, if one does."""

@@ -9,13 +9,14 @@ from abc import ABC, abstractmethod
 
 from m3core.conference.calls import CallKind, Calls
 from m3core.conference.common import Participant
+from m3core.conference.mending import MEDIA_ENDED, in_vain
 from m3core.conference.outbox import Outbox
 from m3core.conference.publications import Publications, may_share, media_failed
 from m3core.conference.roster import Roster
 from m3core.conference.sessions import MediaSession, MediaSessions
 from m3core.conference.state import Phase
 from m3core.conference.subscriptions import Subscriptions
-from m3core.errors import LocalProtocolError, M3Error, RemoteProtocolError
+from m3core.errors import LocalProtocolError, M3Error, MediaError, RemoteProtocolError
 from m3core.io import CallId, Described, Down, Failed, MediaReport, PeerId, Trickled
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
@@ -151,14 +152,18 @@ class Streaming(ABC):
                     sessions.described(session, command, sdp)
                 case Trickled():
                     sessions.trickled(session, report)
-                case Failed(reason=reason):
+                case Failed(id=None, reason=reason):
+                    sessions.broke(session, media_failed(reason))
+                case Failed(reason=reason):  # of a command: its peer is of no use any more
                     self._media_lost(session, media_failed(reason))
                 case Down():
-                    self._media_lost(session, media_failed("the peer connection ended"))
+                    sessions.broke(session, MediaError(MEDIA_ENDED))
         except (RemoteProtocolError, LocalProtocolError) as error:
             self._media_lost(session, media_failed(f"its description is not usable: {error}"))
 
     def _media_lost(self, session: MediaSession, error: M3Error) -> None:
+        if session.mending is not None:
+            error = in_vain(error, session.mending.error)
         if self.publications.get(session.key) is session:
             self.publications.lost(session, error, tell_server=self.phase is Phase.JOINED)
         else:

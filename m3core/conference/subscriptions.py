@@ -1,18 +1,17 @@
 """The streams that we receive (media.md § 4.4).
 
 There is no unsubscribe on the wire: a subscription that nobody wants is parked (`configure {video: false}`) and woken
-by the next subscribe. It ends when its publisher stops or leaves.
+by the next subscribe. It ends when its publisher stops or leaves. After a break or a loss the publisher may be away for
+a while, and the subscription waits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from m3core.conference.calls import CallKind
-from m3core.conference.events import SubscriptionStopped
-from m3core.conference.sessions import MediaSession, MediaSessions
+from m3core.conference.returning import Returning
+from m3core.conference.sessions import MediaSession
 from m3core.conference.state import SubscriptionState
-from m3core.errors import LocalProtocolError, M3Error, MediaError
+from m3core.errors import LocalProtocolError, StaleNegotiation
 from m3core.io import CallId, MediaOperation, OpenSubscriber, PeerId
 from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import media
@@ -20,14 +19,16 @@ from m3core.negotiation import Negotiation, NegotiationRole
 from m3core.values import MediaSessionKey
 
 
-class Subscriptions(MediaSessions):
+class Subscriptions(Returning):
     """The streams of others that we receive, at most one subscription each."""
 
     def subscribe(self, key: MediaSessionKey, *, without_video: bool, now: float) -> tuple[CallId, PeerId]:
         """Begin to receive, or wake what was parked; the call is done when the stream is up."""
         around = self._around
         session = self.get(key)
-        if session is not None and not session.is_parked:
+        # After a break there was `StreamStarted`: whoever subscribes at each of them takes the old one over.
+        is_free = session is None or session.is_parked or (session.is_free and session.call is None)
+        if not is_free:
             raise LocalProtocolError(f"{key.media_session_type.value} of that participant is subscribed to already")
         call = around.calls.open(
             CallKind.SUBSCRIBE,
@@ -38,10 +39,14 @@ class Subscriptions(MediaSessions):
             slugs=frozenset({"invalid_request_offer", "handle_sdp_answer"}),
         )
         if session is not None:
-            session.is_parked = False
+            is_left_out = session.is_parked or session.configuration is not None
+            session.is_parked = session.is_free = False
+            if session.mending is not None:
+                session.mending.is_last = False
             session.configuration = None
             if session.is_live:
-                around.outbox.send(_configure(key, video=True))
+                if is_left_out:
+                    around.outbox.send(_configure(key, video=True))
                 around.calls.finish(call, result=key)
             else:
                 session.call = call
@@ -52,36 +57,13 @@ class Subscriptions(MediaSessions):
         self._ask(session)
         return call, session.peer
 
-    def _ask(self, session: MediaSession) -> None:
-        self._around.outbox.send(
-            media.Subscribe(
-                target=session.key.participant_id,
-                media_session_type=session.key.media_session_type,
-                without_video=session.without_video,
-            )
-        )
-
-    def suspend(self) -> None:
-        """As all sessions; but what is parked goes: nobody would read it, and the next subscribe begins anew."""
-        for session in self.all():
-            if session.is_parked:
-                self.close(session, None)
-        super().suspend()
-
-    def renew(self, is_published: Callable[[MediaSessionKey], bool], now: float) -> None:
-        """We are in the room again: subscribe again to what is still published; the rest has stopped."""
-        for session in self.all():
-            if not is_published(session.key):
-                self.stop(session, MediaError("the publisher stopped the stream"))
-                continue
-            if session.call is None:
-                session.deadline = now + NEGOTIATION_TIMEOUT
-            self._ask(session)
-
     def park(self, key: MediaSessionKey) -> None:
         """Nobody wants the stream now. One that is still coming is parked when it is up."""
         session = self.get(key)
         if session is None or session.is_parked:
+            return
+        if session.mending is not None and not session.mending.begun:
+            self.drop(key)
             return
         session.is_parked = True
         session.call = None
@@ -123,29 +105,21 @@ class Subscriptions(MediaSessions):
     def offered(self, session: MediaSession, sdp: str) -> None:
         """`sdp_offer`: the first, or a renewed one. Raises `StaleNegotiation` or `SdpError`."""
         was_stable = session.negotiation.is_stable
+        if session.mending is not None and not session.mending.begun:
+            raise StaleNegotiation("sdp_offer for a stream that was not asked for")
         self.perform(session, session.negotiation.remote_description(sdp))
         session.is_stale |= was_stable  # the media engine begins the peer anew
 
     def up(self, session: MediaSession) -> None:
         """`webrtc_up`."""
         is_new, session.is_live = not session.is_live, True
-        session.deadline = None
+        session.is_told = True
+        session.deadline = session.mending = None
         if session.is_parked:
             self._around.outbox.send(_configure(session.key, video=False))
         elif is_new and (wanted := session.configuration) is not None:  # of before a loss
             self._around.outbox.send(_configure(session.key, video=wanted.video, substream=wanted.substream))
         self.end_call(session)
-
-    def stop(self, session: MediaSession, error: M3Error) -> None:
-        """The subscription ended: its publisher did, or the media path."""
-        self.close(session, error)
-        self._around.outbox.notify(
-            SubscriptionStopped(
-                participant_id=session.key.participant_id,
-                media_session_type=session.key.media_session_type,
-                reason=str(error),
-            )
-        )
 
     def states(self) -> tuple[SubscriptionState, ...]:
         """The snapshot."""

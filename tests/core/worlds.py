@@ -127,6 +127,12 @@ def server_peer(world: World, client: Client, kind: MediaSessionType = VIDEO, of
     raise AssertionError("no such peer")
 
 
+def flows(client: Client) -> list[bool]:
+    """Which of the publications and subscriptions of ``client`` are live."""
+    state = client.conference.state
+    return [one.is_live for one in state.publications] + [one.is_live for one in state.subscriptions]
+
+
 def client_peer(client: Client) -> PeerId:
     """The newest peer of a client's media engine."""
     return list(client.media.peers)[-1]

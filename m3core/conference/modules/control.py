@@ -18,15 +18,17 @@ from m3core.conference.events import (
     Resumed,
     RoleChanged,
     RoomChanged,
+    StreamStarted,
     StreamStopped,
 )
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rule, Rules, Someone, T, id_of, rule
-from m3core.errors import CallRefused, MediaError, RemoteProtocolError, UnsupportedServer
+from m3core.errors import CallRefused, RemoteProtocolError, UnsupportedServer
+from m3core.limits import PUBLISHER_RENEWAL, PUBLISHER_RETURN
 from m3core.messages import Command, Event, control
 from m3core.messages.participants import ParticipantEntry
 from m3core.messages.room import EventInfo, RoomInfo, Tariff
 from m3core.signaling import State
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, ParticipationKind, Role, Timestamp
+from m3core.values import MediaSessionKey, ParticipantId, ParticipationKind, Role, Timestamp
 
 _HANDS = (control.RaiseHand, control.LowerHand)
 _JOIN_ERRORS = frozenset({"invalid_username", "invalid_json"})
@@ -173,11 +175,12 @@ class ControlModule(ClientModule[ControlState]):
         for module in conference.modules.all:
             self._notify(*module.present_events())
         conference.publications.renew(own, conference.now)
-        conference.subscriptions.renew(conference.roster.publishes, conference.now)
+        conference.subscriptions.renew(conference.roster.publishes, lambda _: 0.0)
 
     def _resumed(self, previous: Participant, own: Participant, event: control.JoinSuccess) -> None:
         """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
         conference = self._conference
+        before = dict(conference.roster.participants)
         changes = conference.roster.resume(_others(event))
         missed = self._enter_modules(event)
         conference.life.entered()
@@ -192,7 +195,19 @@ class ControlModule(ClientModule[ControlState]):
         )
         self._notify(*missed)
         conference.publications.renew(own, conference.now)
-        conference.subscriptions.renew(conference.roster.publishes, conference.now)
+
+        conference.subscriptions.expect_publishers()
+        conference.subscriptions.renew(
+            conference.roster.publishes, lambda key: self._patience(key, before.get(key.participant_id))
+        )
+
+    def _patience(self, key: MediaSessionKey, then: Participant | None) -> float:
+        """How long to wait for a publisher who does not publish: what hit us may have hit him, and later."""
+        now = self._conference.roster.participants.get(key.participant_id)
+        if then is None or now is None or not now.is_here or now.joined_at != then.joined_at:
+            return PUBLISHER_RETURN
+        # Perhaps he never was away. Who came back publishes soon; instants of joining are in whole seconds, if told.
+        return 0.0 if now.streams else PUBLISHER_RENEWAL
 
     def _enter_modules(self, event: control.JoinSuccess) -> list[ConferenceEvent]:
         """What `join_success` tells each module; gives what was missed, if we were here before."""
@@ -218,10 +233,13 @@ class ControlModule(ClientModule[ControlState]):
             self._tell(self._conference.roster.update(event))
 
     def _tell(self, events: list[ConferenceEvent]) -> None:
+        subscriptions = self._conference.subscriptions
         self._notify(*events)
         for change in events:
             if isinstance(change, StreamStopped):
-                self._publisher_stopped(MediaSessionKey(change.participant.id, change.media_session_type))
+                subscriptions.unannounced(MediaSessionKey(change.participant.id, change.media_session_type))
+            elif isinstance(change, StreamStarted):
+                subscriptions.announced(MediaSessionKey(change.participant.id, change.media_session_type))
             elif isinstance(change, ParticipantLeft):
                 self._gone(change.participant.id)
 
@@ -230,15 +248,9 @@ class ControlModule(ClientModule[ControlState]):
         self._gone(event.id)
 
     def _gone(self, participant_id: ParticipantId) -> None:
-        for kind in MediaSessionType:
-            self._publisher_stopped(MediaSessionKey(participant_id, kind))
+        self._conference.subscriptions.publisher_left(participant_id)
         for module in self._conference.modules.all:
             module.participant_left(participant_id)
-
-    def _publisher_stopped(self, key: MediaSessionKey) -> None:
-        session = self._conference.subscriptions.get(key)
-        if session is not None:
-            self._conference.subscriptions.stop(session, MediaError("the publisher stopped the stream"))
 
     def _role_updated(self, event: control.RoleUpdated) -> None:
         if self._conference.own is not None:  # who waits for the first time has its role from `join_success`

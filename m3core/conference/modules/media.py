@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -14,6 +14,10 @@ from m3core.errors import CallRefused, LimitExceeded, MediaError, SdpError, Stal
 from m3core.messages import Event, media
 from m3core.messages.control import JoinSuccess
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role
+
+LateT = TypeVar(
+    "LateT", media.SdpAnswer, media.SdpCandidate, media.SdpEndOfCandidates, media.WebrtcUp, media.MediaStatus
+)
 
 if TYPE_CHECKING:
     from m3core.conference.publications import Publications
@@ -42,6 +46,9 @@ class MediaState:
 
 
 # -- folding ---
+_OF_CANDIDATES = frozenset({media.MediaErrorCode.INVALID_CANDIDATE, media.MediaErrorCode.INVALID_END_OF_CANDIDATES})
+
+
 class MediaModule(ClientModule[MediaState]):
     """What the server says of media sessions goes to them; the rest is folded here."""
 
@@ -59,13 +66,13 @@ class MediaModule(ClientModule[MediaState]):
     def handlers(self) -> Mapping[type[Event], Handler]:
         """Every event of `media`."""
         return {
-            media.SdpAnswer: self._sdp_answer,
+            media.SdpAnswer: self._unless_late(self._sdp_answer),
             media.SdpOffer: self._sdp_offer,
-            media.SdpCandidate: self._candidate,
-            media.SdpEndOfCandidates: self._end_of_candidates,
-            media.WebrtcUp: self._webrtc_up,
+            media.SdpCandidate: self._unless_late(self._candidate),
+            media.SdpEndOfCandidates: self._unless_late(self._end_of_candidates),
+            media.WebrtcUp: self._unless_late(self._webrtc_up),
             media.WebrtcDown: self._webrtc_down,
-            media.MediaStatus: self._media_status,
+            media.MediaStatus: self._unless_late(self._media_status),
             media.WebrtcSlow: self._webrtc_slow,
             media.FocusUpdate: self._focus,
             media.SpeakerUpdated: self._speaker,
@@ -148,17 +155,23 @@ class MediaModule(ClientModule[MediaState]):
         session = self._session(event.source, event.media_session_type, "sdp_end_of_candidates")
         self._sessions_of(event.source).perform(session, session.negotiation.remote_end_of_candidates())
 
+    def _unless_late(self, handle: Callable[[LateT], None]) -> Callable[[LateT], None]:
+        """What is said of a stream that another one followed, or that we ended, was on its way: nobody is at fault."""
+
+        def take(event: LateT) -> None:
+            try:
+                handle(event)
+            except StaleNegotiation:
+                key = MediaSessionKey(event.source, event.media_session_type)
+                if not self._sessions_of(event.source).had_another(key):
+                    raise
+
+        return take
+
     def _sessions_of(self, source: ParticipantId) -> Publications | Subscriptions:
         return self._conference.publications if source == self._own().id else self._conference.subscriptions
 
-    def _crossed_our_unpublish(self, event: media.WebrtcUp | media.MediaStatus) -> bool:
-        """Whether a message is about a stream of ours that is gone: it was on its way, and nobody is at fault."""
-        key = MediaSessionKey(event.source, event.media_session_type)
-        return key in self._conference.publications.past and self._publication(key) is None
-
     def _webrtc_up(self, event: media.WebrtcUp) -> None:
-        if self._crossed_our_unpublish(event):
-            return
         session = self._session(event.source, event.media_session_type, "webrtc_up")
         if not session.negotiation.is_stable:
             raise StaleNegotiation("webrtc_up for a stream without offer and answer")
@@ -167,18 +180,12 @@ class MediaModule(ClientModule[MediaState]):
             self._conference.subscriptions.up(session)
 
     def _webrtc_down(self, event: media.WebrtcDown) -> None:
-        # May come late, twice or not at all (media.md § 3): one for a stream that is gone is nobody's fault.
         key = MediaSessionKey(event.source, event.media_session_type)
-        if (session := self._publication(key)) is not None:
-            self._conference.publications.lost(session, MediaError("the server lost the stream"), tell_server=False)
-        elif (session := self._subscription(key)) is not None:
-            self._conference.subscriptions.stop(session, MediaError("the server ended the stream"))
+        self._sessions_of(event.source).down(key)
 
     def _media_status(self, event: media.MediaStatus) -> None:
         if event.source != self._own().id:
             raise StaleNegotiation("media_status for a stream that we do not publish")
-        if self._crossed_our_unpublish(event):
-            return
         session = self._session(event.source, event.media_session_type, "media_status")
         if not session.negotiation.is_stable:
             raise StaleNegotiation("media_status for a stream without offer and answer")
@@ -222,11 +229,18 @@ class MediaModule(ClientModule[MediaState]):
         key = None
         if event.source is not None and event.media_session_type is not None:
             key = MediaSessionKey(event.source, event.media_session_type)
-        self._refuse(event.error.value, key)
+        error = CallRefused(event.error.value)
+        publications, subscriptions = self._conference.publications, self._conference.subscriptions
+        if event.error in _OF_CANDIDATES and (publications.ended_lately or subscriptions.ended_lately):
+            return  # ours were on their way when their stream ended
         session = self._subscription(key)
         if session is not None and session.call is None and not session.is_live:
             # Nobody waits for it any more, but the next subscribe would wait for this one.
-            self._conference.subscriptions.stop(session, CallRefused(event.error.value))
+            subscriptions.refused(session, error)
+        elif self._conference.calls.refused_by(self.NAMESPACE, error.code, key) is None and publications.refused(error):
+            return
+        else:
+            self._refuse(error.code, key)
 
     def _force_mute_enabled(self, event: media.ForceMuteEnabled) -> None:
         self._force_mute(is_on=True, allow_list=event.allow_list)
