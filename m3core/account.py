@@ -81,7 +81,7 @@ class Account:
 
     def __init__(self, base_url: str, tokens: Tokens, *, can_refresh: bool = False) -> None:
         self.base_url = base_url
-        self._tokens = tokens
+        self.tokens = tokens
         self._can_refresh = can_refresh
         self._state = _State.LOGGED_OUT
         self._error: M3Error | None = None
@@ -123,7 +123,7 @@ class Account:
         if sent is None:
             return
         first_refusal = response.status == UNAUTHORIZED and sent.id not in self._retried
-        if first_refusal and (self._can_refresh or token != self._tokens.access_token):
+        if first_refusal and (self._can_refresh or token != self.tokens.access_token):
             self._retried.add(sent.id)
             self._again(sent, token)
         else:
@@ -144,7 +144,7 @@ class Account:
 
     def refreshed(self, tokens: Tokens) -> None:
         """Fresh tokens: log in with them, then send what waits."""
-        self._tokens = tokens
+        self.tokens = tokens
         self._is_fresh = True
         self._log_in()
 
@@ -164,7 +164,7 @@ class Account:
 
     # -- steps ---
     def _again(self, request: HttpRequest, token: Secret | None) -> None:
-        if self._state is _State.READY and token != self._tokens.access_token:
+        if self._state is _State.READY and token != self.tokens.access_token:
             self._send(request)  # the tokens were refreshed while it was under way
             return
         if self._state is _State.FAILED:
@@ -182,7 +182,7 @@ class Account:
 
     def _log_in(self) -> None:
         self._state = _State.LOGGING_IN
-        id_token = self._tokens.id_token or self._tokens.access_token
+        id_token = self.tokens.id_token or self.tokens.access_token
         self._login = self._new_id()
         self._queue.append(Perform(LOGIN.request(self._login, self.base_url, LoginRequest(id_token=id_token))))
 
@@ -197,7 +197,9 @@ class Account:
             elif error.status == UNAUTHORIZED and self._can_refresh and not self._is_fresh:
                 self._ask_for_tokens()
             else:
-                self._fail(AuthError(f"the controller refused the login: HTTP {error.status} {error.code}".rstrip()))
+                refused = AuthError(f"the controller refused the login: HTTP {error.status} {error.code}".rstrip())
+                refused.__cause__ = error
+                self._fail(refused)
             return
         except M3Error as error:
             self._fail(AuthError(f"the login had an answer that is not one: {error}"))
@@ -218,7 +220,7 @@ class Account:
         self._queue.extend(Answered(request.id, error=error) for request in waiting)
 
     def _send(self, request: HttpRequest) -> None:
-        token = self._tokens.access_token
+        token = self.tokens.access_token
         headers = (*request.headers, ("authorization", f"Bearer {token.reveal()}"))
         performed = self._new_id()
         self._sent[performed] = (request, token)

@@ -84,6 +84,10 @@ MAX_HTTP_BODY: Final = 1 << 20
 """Request and response bodies of the REST API."""
 MAX_LINK: Final = 2_048
 """An invitation link."""
+MAX_ERROR_FIELDS: Final = 32
+"""Refused fields of one error body that a client keeps; no request has as many."""
+MAX_ERROR_TEXT: Final = 500
+"""Characters of what a server says to people about an error."""
 TICKET_LENGTH: Final = 64
 """Tickets and resumption tokens (signaling.md § 1)."""
 

@@ -171,7 +171,7 @@ class Account:
     async def ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
         """Call any endpoint of `m3core.rest` as this user."""
         request = endpoint.request(RequestId(0), self.base_url, body, invite=None, **ids)
-        return endpoint.read(await self.perform(request))
+        return endpoint.read(await self.perform(request), (body, self._engine.tokens))
 
     # -- the engine ---
     def _feed(self, give: Callable[[], None]) -> None:

@@ -54,7 +54,7 @@ class Requests:
 
         def take(response: HttpResponse) -> None:
             try:
-                value = endpoint.read(response)
+                value = endpoint.read(response, body)
             except M3Error as error:
                 fail(error)
             else:

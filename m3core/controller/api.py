@@ -18,7 +18,7 @@ from m3core.controller.room import Rooms
 from m3core.controller.services import Services, check_breakout
 from m3core.controller.store import Store, StoredEvent, StoredInvite, StoredRoom
 from m3core.controller.tickets import Tickets
-from m3core.errors import LimitExceeded
+from m3core.errors import FieldError, LimitExceeded
 from m3core.io import Headers, HttpResponse
 from m3core.rest.auth import GET_LOGIN, LOGIN, LoginProvider, LoginResponse, OidcProvider
 from m3core.rest.endpoint import Endpoint
@@ -26,7 +26,6 @@ from m3core.rest.errors import (
     FORBIDDEN,
     NOT_FOUND,
     Challenge,
-    FieldError,
     Problem,
     RequestRefused,
     unauthorized,

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
 
-from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
+from m3core.errors import FieldError, LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
 from m3core.io import Authorization, Headers, HttpRequest, HttpResponse, RequestId
 from m3core.limits import MAX_HTTP_BODY
 from m3core.rest.body import read_body, write_body
@@ -16,7 +16,6 @@ from m3core.rest.errors import (
     INVALID_CONTENT_TYPE,
     INVALID_JSON,
     PAYLOAD_OVERFLOW,
-    FieldError,
     RequestRefused,
     api_error,
     validation_failed,
@@ -118,15 +117,16 @@ class Endpoint(Generic[RequestT, ResponseT]):
             raise LocalProtocolError(f"cannot {self.purpose}: there is no {', '.join(sorted(left))} in the path")
         return path
 
-    def read(self, response: HttpResponse) -> ResponseT:
+    def read(self, response: HttpResponse, sent: object = None) -> ResponseT:
         """What the controller answered; any 2xx is success, whichever the API description promises.
 
+        ``sent``: the typed body of the request, and other values with secrets that an error must not repeat.
         Raises `ApiError` for another status, `MalformedMessage` (with a JSON path) or `LimitExceeded` for the body.
         """
         if len(response.body) > MAX_HTTP_BODY:
             raise LimitExceeded("MAX_HTTP_BODY", MAX_HTTP_BODY, len(response.body), "bytes")
         if not 200 <= response.status < 300:
-            raise api_error(response, str(self), attempt=f"cannot {self.purpose}", meanings=self.meanings)
+            raise api_error(response, str(self), attempt=f"cannot {self.purpose}", meanings=self.meanings, sent=sent)
         if self.blank is not None and not response.body:
             return self.blank.value
         return read_body(response.body, self.response_type)

@@ -8,11 +8,12 @@ from typing import Final
 
 from attrs import field, frozen
 
+from m3core.errors import FieldError
 from m3core.io import Authorization
 from m3core.limits import MAX_DESCRIPTION, MAX_PASSWORD, MAX_RECURRENCE_LINE, MAX_RECURRENCE_LINES, MAX_TITLE
 from m3core.rest.body import OMIT_EMPTY
 from m3core.rest.endpoint import Endpoint, too_long
-from m3core.rest.errors import FieldError, Problem
+from m3core.rest.errors import Problem
 from m3core.rest.streaming import StreamingTarget, check_targets
 from m3core.rest.users import PublicUser
 from m3core.values import EventId, RoomId, Secret, Timestamp, UserId
