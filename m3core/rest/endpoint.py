@@ -129,7 +129,7 @@ class Endpoint(Generic[RequestT, ResponseT]):
             raise api_error(response, str(self), attempt=f"cannot {self.purpose}", meanings=self.meanings, sent=sent)
         if self.blank is not None and not response.body:
             return self.blank.value
-        return read_body(response.body, self.response_type)
+        return read_body(response.body, self.response_type, is_answer=True)
 
     # -- server role ---
     def read_request(self, body: bytes, content_type: str | None) -> RequestT:
