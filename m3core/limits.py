@@ -143,6 +143,8 @@ CLOSE_TIMEOUT: Final = 5.0
 # -- times, client role ---
 REQUEST_TIMEOUT: Final = 30.0
 """A REST request."""
+DISCOVERY_TIMEOUT: Final = 5.0
+"""The request for a document that says where the controller is; without it there is a guess."""
 CONNECT_TIMEOUT: Final = 20.0
 """The WebSocket handshake."""
 JOIN_TIMEOUT: Final = 30.0

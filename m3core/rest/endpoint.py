@@ -80,7 +80,13 @@ class Endpoint(Generic[RequestT, ResponseT]):
     def request(
         self, request_id: RequestId, base_url: str, body: RequestT, *, invite: InviteCode | None = None, **ids: str
     ) -> HttpRequest:
-        """The request to the controller at ``base_url`` (of `parse_controller_url`), its path filled with ``ids``.
+        """The request to the controller at ``base_url`` (of `parse_controller_url`), as `request_below` its `/v1`."""
+        return self.request_below(request_id, f"{base_url.rstrip('/')}/v1", body, invite=invite, **ids)
+
+    def request_below(
+        self, request_id: RequestId, api_url: str, body: RequestT, *, invite: InviteCode | None = None, **ids: str
+    ) -> HttpRequest:
+        """The request to the API at ``api_url`` (of `m3core.rest.discovery`), its path filled with ``ids``.
 
         With ``invite`` a guest signs it with the invite code, where the endpoint allows that. Raises
         `LocalProtocolError` for a body of another type, ids that are not UUIDs, and ids that are missing or too many.
@@ -97,7 +103,7 @@ class Endpoint(Generic[RequestT, ResponseT]):
         return HttpRequest(
             id=request_id,
             method=self.method,
-            url=f"{base_url.rstrip('/')}/v1{self._fill(ids)}",
+            url=f"{api_url}{self._fill(ids)}",
             headers=headers,
             body=write_body(body) if self.has_body else b"",
             authorization=authorization,
