@@ -86,7 +86,7 @@ def _write(document: ClientDocument | ApiDocument) -> HttpResponse:
     return HttpResponse(200, (("content-type", JSON_TYPE),), write_body(document))
 
 
-def ask(base_url: str, path: str, request_id: RequestId = RequestId(0)) -> HttpRequest:  # noqa: B008 - a number
+def ask(request_id: RequestId, base_url: str, path: str) -> HttpRequest:
     """The request for the document at ``path``."""
     return HttpRequest(request_id, "GET", f"{base_url}{path}", authorization=Authorization.NONE)
 
@@ -162,7 +162,7 @@ class Search:
         self._take(response)
 
     def _ask(self, base_url: str, path: str, take: Callable[[HttpResponse | None], None]) -> None:
-        self.request, self.timeout, self._take = ask(base_url, path), DISCOVERY_TIMEOUT, take
+        self.request, self.timeout, self._take = ask(RequestId(0), base_url, path), DISCOVERY_TIMEOUT, take
 
     def _take_client(self, response: HttpResponse | None) -> None:
         origin = self._link.origin
