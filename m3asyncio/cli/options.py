@@ -47,7 +47,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options.token = os.environ.get("M3_TOKEN") or None
     if options.command == "join" and options.account:
         if options.controller is None:
-            parser.error("--account needs --controller URL: your token goes nowhere else")
+            parser.error("--account needs --controller URL: a link does not say who gets your token")
         if options.token is None:
             parser.error("--account needs your access token in the environment variable M3_TOKEN")
     return options
