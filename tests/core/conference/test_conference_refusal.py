@@ -18,10 +18,9 @@ def test_what_a_server_says_of_a_refusal_is_kept_unless_it_tells_the_password() 
         bob = world._enter(entrance, "Bob")
         for _ in range(2):
             world.channels["http", 0].popleft()()
-        body = json.dumps(
-            {"code": "gone", "message": told, "errors": [{"field": "password", "code": "invalid_length"}]}
-        )
-        bob.tell(lambda c, now, body=body: c.http_response(RequestId(2), HttpResponse(422, body=body.encode()), now))
+        body = {"code": "gone", "message": told, "errors": [{"field": "password", "code": "invalid_length"}]}
+        bob.conference.http_response(RequestId(2), HttpResponse(422, body=json.dumps(body).encode()), world.now)
+        world.drain(bob)
         error = bob.done[CallId(1)].error
         assert isinstance(error, ApiError)
         assert (error.message, error.errors[0].field) == (kept, "password")
