@@ -1,7 +1,8 @@
 """JSON bodies to attrs classes and back, strictly: nothing is coerced, unknown fields are ignored, errors say where.
 
 Answers are read as requests are, but for dates: one that cannot be read (the reference answers with the year
-`+10000`) must not cost what it stands in, be it an event or a list of them, and is kept as an unreadable `Timestamp`.
+`+10000`) must not cost what it stands in, be it an event or a list of them. It is kept as an unreadable `Timestamp`, or
+as 0 seconds since 1970.
 
 Output rules are metadata of the attrs field: `None` is omitted unless the field is marked `NULL`.
 """
@@ -94,6 +95,13 @@ def _unix_seconds(value: object, _: object) -> UnixSeconds:
     return UnixSeconds(value)
 
 
+def _any_unix_seconds(value: object, _: object) -> UnixSeconds:
+    try:
+        return _unix_seconds(value, None)
+    except MalformedMessage:
+        return UnixSeconds(0)
+
+
 def _enum(value: object, kind: type[Enum]) -> Enum:
     try:
         return kind(_text(value))
@@ -128,7 +136,9 @@ def _array_hook(kind: type[Any], converter: cattrs.Converter) -> Callable[[objec
     return read
 
 
-def _build(timestamp: Callable[[object, object], Timestamp]) -> cattrs.Converter:
+def _build(
+    timestamp: Callable[[object, object], Timestamp], unix_seconds: Callable[[object, object], UnixSeconds]
+) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     converter.register_structure_hook_factory(attrs.has, _object_hook)
     converter.register_structure_hook_factory(_is_array, _array_hook)
@@ -139,14 +149,14 @@ def _build(timestamp: Callable[[object, object], Timestamp]) -> cattrs.Converter
     converter.register_structure_hook(NoneType, _exactly(NoneType, "null"))
     converter.register_structure_hook(Secret, lambda value, _: Secret(_text(value)))
     converter.register_structure_hook(Timestamp, timestamp)
-    converter.register_structure_hook(UnixSeconds, _unix_seconds)
+    converter.register_structure_hook(UnixSeconds, unix_seconds)
     for name in (RoomId, BreakoutRoomId, EventId, UserId, InviteCode):
         converter.register_structure_hook(name, _uuid)
     return converter
 
 
-_converter: Final = _build(_timestamp)
-_answers: Final = _build(_any_timestamp)
+_converter: Final = _build(_timestamp, _unix_seconds)
+_answers: Final = _build(_any_timestamp, _any_unix_seconds)
 
 
 def keep_unreadable(unreadable: BodyT) -> None:

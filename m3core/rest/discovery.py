@@ -130,7 +130,7 @@ def _follow(here: str, text: str, *, allow_private: bool) -> str | None:
         return follow(here, text, allow_private=allow_private)
     except LinkError as error:
         if error.is_private:
-            raise
+            raise LinkError("the server leads to an address of a private network", is_private=True) from None
         return None
 
 

@@ -98,10 +98,12 @@ async def join(
 ) -> list[str]:
     """Be in the conference of ``link``; the paths that were asked until then, without ids."""
     http = Watched(BACKENDS[loop].http(local=True), silent, before)
-    async with m3.join(link, display_name="Gus", http=http) as guest:
-        assert guest.own.display_name == "Gus"
-        asked = list(http.paths)
-    await http.aclose()
+    try:
+        async with m3.join(link, display_name="Gus", http=http) as guest:
+            assert guest.own.display_name == "Gus"
+            asked = list(http.paths)
+    finally:
+        await http.aclose()
     return [path for path in asked if "start" not in path and "turn" not in path]
 
 
@@ -157,6 +159,26 @@ def test_a_server_that_is_silent_costs_little(
     async def scenario() -> None:
         link = await invited(m3, place)
         assert await join(m3, loop, link, silent, be_quick) == [*asked, "/v1/invite/verify"]
+
+    run(loop, scenario)
+
+
+def test_a_socket_that_was_silent_is_not_used_again(loop: str, m3: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m3core.rest.discovery.DISCOVERY_TIMEOUT", 0.05)
+
+    def answer(stream: socket.socket) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += stream.recv(1)
+        if DOCUMENTS[0].encode() in head:
+            stream.recv(1)  # until the client has had enough of it
+        else:
+            stream.sendall(b'HTTP/1.1 404 No\r\ncontent-length: 16\r\nconnection: close\r\n\r\n{"code": "gone"}')
+
+    async def scenario() -> None:
+        with listening(answer) as port, pytest.raises(m3.ApiError) as caught:
+            await join(m3, loop, f"http://127.0.0.1:{port}/invite/11111111-2222-4333-8444-555555555555")
+        assert (caught.value.status, caught.value.code) == (404, "gone")
 
     run(loop, scenario)
 

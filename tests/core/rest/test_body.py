@@ -18,7 +18,7 @@ from m3core.limits import MAX_HTTP_BODY, MAX_NESTING, MAX_STRING
 from m3core.rest.body import UnixSeconds, read_body, read_json, to_json, write_body
 from m3core.rest.events import DateTimeTz, Event
 from m3core.rest.invites import CreateInvite, Invite
-from m3core.rest.turn import TurnServer
+from m3core.rest.turn import TurnServer, ice_servers
 from m3core.values import RoomId, Secret, Timestamp
 
 _UUID = b"f1aec560-95c3-4f34-aebb-9114270aa666"
@@ -152,6 +152,14 @@ def test_an_event_is_read_though_the_object_of_a_date_is_none(date: object) -> N
     assert read.starts_at == read.ends_at == DateTimeTz(datetime=Timestamp(""), timezone="")
     with pytest.raises(MalformedMessage):
         read_body(json.dumps(event).encode(), Event)
+
+
+def test_a_turn_server_is_read_though_its_expiry_is_not() -> None:
+    data = (
+        b'[{"uris": ["turn:a.example"], "ttl": "soon"}, {"uris": [], "ttl": -1.5}, {"uris": [], "ttl": "1704067200"}]'
+    )
+    assert [one.ttl for one in read_body(data, tuple[TurnServer, ...], is_answer=True)] == [0, 0, 1704067200]
+    assert ice_servers(read_body(data, tuple[TurnServer, ...], is_answer=True))[0].expires_at == 0
 
 
 def test_unknown_fields_are_ignored() -> None:
