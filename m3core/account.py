@@ -3,8 +3,9 @@
 An engine like all others (`m3core.io`). It does not know how the user got the tokens, nor what the requests are for.
 
 Theory of operation. A controller knows a user from `POST /auth/login` on, and forgets them when the id token that came
-with it expires (rest.md § 1). So: log in first; on a 401 get fresh tokens, log in again, and send each refused request
-once more. A second 401 is the answer. Requests that come meanwhile wait; one refresh serves all of them.
+with it expires (rest.md § 1). So: ask where its API is (`m3core.rest.discovery`), and log in, first; on a 401 get fresh
+tokens, log in again, and send each refused request once more. A second 401 is the answer. Requests that come meanwhile
+wait; one refresh serves all of them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from typing import Final, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from m3core.errors import ApiError, AuthError, LocalProtocolError, M3Error, TransportError
+from m3core.errors import ApiError, AuthError, LinkError, LocalProtocolError, M3Error, TransportError
 from m3core.io import Authorization, HttpRequest, HttpResponse, RequestId
+from m3core.limits import DISCOVERY_TIMEOUT
 from m3core.rest.auth import LOGIN, LoginRequest
+from m3core.rest.discovery import API_PATH, ask, read_api
 from m3core.values import Secret
 
 UNAUTHORIZED: Final = 401
@@ -44,11 +47,13 @@ class Tokens:
 class Perform:
     """Send this request, signed already; answer with `http_response` or `http_failed`.
 
-    ``of`` is the request that came in by `Account.request`; None for the login, which is everybody's.
+    ``of`` is the request that came in by `Account.request`; None for the login, which is everybody's. Without a
+    response within ``timeout`` seconds it has failed; None: as long as any request may take.
     """
 
     request: HttpRequest
     of: RequestId | None = None
+    timeout: float | None = None
 
 
 @frozen
@@ -77,11 +82,26 @@ class _State(Enum):
 
 
 class Account:
-    """One user at one controller. ``can_refresh``: `RefreshTokens` can be performed."""
+    """One user at one controller. ``can_refresh``: `RefreshTokens` can be performed.
 
-    def __init__(self, base_url: str, tokens: Tokens, *, can_refresh: bool = False) -> None:
+    Requests are for the controller at ``base_url``; with ``seeks_api`` it is asked where its API is, and those to `/v1`
+    go there. ``allow_private``: that may be in a private network.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        tokens: Tokens,
+        *,
+        can_refresh: bool = False,
+        seeks_api: bool = False,
+        allow_private: bool = False,
+    ) -> None:
         self.base_url = base_url
-        self._tokens = tokens
+        self._api_url = f"{base_url}/v1"
+        self._seeks_api = seeks_api
+        self._allow_private = allow_private
+        self.tokens = tokens
         self._can_refresh = can_refresh
         self._state = _State.LOGGED_OUT
         self._error: M3Error | None = None
@@ -92,6 +112,7 @@ class Account:
         """By the id under which it was performed."""
         self._retried: set[RequestId] = set()
         self._last = 0
+        self._search: RequestId | None = None
         self._login: RequestId | None = None
         self._queue: deque[Output] = deque()
 
@@ -116,6 +137,9 @@ class Account:
 
     def http_response(self, request: RequestId, response: HttpResponse) -> None:
         """The answer to a `Perform`."""
+        if request == self._search:
+            self._found(response)
+            return
         if request == self._login:
             self._logged_in(response)
             return
@@ -123,7 +147,7 @@ class Account:
         if sent is None:
             return
         first_refusal = response.status == UNAUTHORIZED and sent.id not in self._retried
-        if first_refusal and (self._can_refresh or token != self._tokens.access_token):
+        if first_refusal and (self._can_refresh or token != self.tokens.access_token):
             self._retried.add(sent.id)
             self._again(sent, token)
         else:
@@ -132,6 +156,10 @@ class Account:
 
     def http_failed(self, request: RequestId, error: M3Error) -> None:
         """A `Perform` could not be performed."""
+        if request == self._search:
+            self._search = None
+            self._log_in_there()  # at the usual place; the next login asks again
+            return
         if request == self._login:
             self._login = None
             self._state = _State.LOGGED_OUT  # the network failed, not the login: the next request tries again
@@ -144,7 +172,7 @@ class Account:
 
     def refreshed(self, tokens: Tokens) -> None:
         """Fresh tokens: log in with them, then send what waits."""
-        self._tokens = tokens
+        self.tokens = tokens
         self._is_fresh = True
         self._log_in()
 
@@ -164,7 +192,7 @@ class Account:
 
     # -- steps ---
     def _again(self, request: HttpRequest, token: Secret | None) -> None:
-        if self._state is _State.READY and token != self._tokens.access_token:
+        if self._state is _State.READY and token != self.tokens.access_token:
             self._send(request)  # the tokens were refreshed while it was under way
             return
         if self._state is _State.FAILED:
@@ -182,9 +210,28 @@ class Account:
 
     def _log_in(self) -> None:
         self._state = _State.LOGGING_IN
-        id_token = self._tokens.id_token or self._tokens.access_token
+        if self._seeks_api:
+            self._search = self._new_id()
+            self._queue.append(Perform(ask(self._search, self.base_url, API_PATH), timeout=DISCOVERY_TIMEOUT))
+        else:
+            self._log_in_there()
+
+    def _found(self, response: HttpResponse) -> None:
+        """The controller said where its API is, or has nothing to say of it."""
+        self._search = None
+        try:
+            found = read_api(response, self.base_url, allow_private=self._allow_private)
+        except LinkError as error:
+            self._fail(error)
+            return
+        self._api_url = found or self._api_url
+        self._seeks_api = False
+        self._log_in_there()
+
+    def _log_in_there(self) -> None:
+        id_token = self.tokens.id_token or self.tokens.access_token
         self._login = self._new_id()
-        self._queue.append(Perform(LOGIN.request(self._login, self.base_url, LoginRequest(id_token=id_token))))
+        self._queue.append(Perform(LOGIN.request_below(self._login, self._api_url, LoginRequest(id_token=id_token))))
 
     def _logged_in(self, response: HttpResponse) -> None:
         self._login = None
@@ -197,7 +244,9 @@ class Account:
             elif error.status == UNAUTHORIZED and self._can_refresh and not self._is_fresh:
                 self._ask_for_tokens()
             else:
-                self._fail(AuthError(f"the controller refused the login: HTTP {error.status} {error.code}".rstrip()))
+                refused = AuthError(f"the controller refused the login: HTTP {error.status} {error.code}".rstrip())
+                refused.__cause__ = error
+                self._fail(refused)
             return
         except M3Error as error:
             self._fail(AuthError(f"the login had an answer that is not one: {error}"))
@@ -218,11 +267,13 @@ class Account:
         self._queue.extend(Answered(request.id, error=error) for request in waiting)
 
     def _send(self, request: HttpRequest) -> None:
-        token = self._tokens.access_token
+        token = self.tokens.access_token
         headers = (*request.headers, ("authorization", f"Bearer {token.reveal()}"))
         performed = self._new_id()
         self._sent[performed] = (request, token)
-        signed = evolve(request, id=performed, headers=headers, authorization=Authorization.NONE)
+        below = request.url.removeprefix(f"{self.base_url}/v1/")
+        url = request.url if below == request.url else f"{self._api_url}/{below}"
+        signed = evolve(request, id=performed, url=url, headers=headers, authorization=Authorization.NONE)
         self._queue.append(Perform(signed, request.id))
 
     def _new_id(self) -> RequestId:

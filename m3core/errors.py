@@ -15,7 +15,7 @@
     │   ├── CallRefused           the server said no                              (code)
     │   ├── CallTimedOut          the server stayed silent                        (seconds)
     │   └── CallCancelled         you, or the end of the conference, cancelled it
-    ├── ApiError                  the REST API answered with an error             (status, code)
+    ├── ApiError                  the REST API answered with an error             (status, code, errors)
     ├── AuthError                 no valid token, and no way to get one
     ├── LinkError                 an invitation link that cannot be trusted       (is_private)
     ├── UnsupportedServer         the server is of a generation that speaks another protocol
@@ -24,11 +24,13 @@
     ├── ConferenceEnded           the conference is over, and it was not your doing (reason)
     └── TransportError            network trouble, raised by adapters
 
-No message of any error repeats what the peer sent: it may hold a secret. It says where to look instead.
-Messages are for people; what programs decide by is in attributes.
+No text of any error repeats what the peer wrote for people: it may hold a secret. It says where to look instead; slugs
+of errors and names of fields are repeated. Texts are for people; what programs decide by is in attributes.
 """
 
 from __future__ import annotations
+
+import attrs
 
 
 class M3Error(Exception):
@@ -133,22 +135,46 @@ class CallCancelled(CallError):
     """The call was cancelled, by its caller or because the conference ended."""
 
 
+@attrs.frozen(kw_only=True)
+class FieldError:
+    """What is wrong with one field of a request: an entry of `errors` in an error body (rest.md § 1).
+
+    ``field`` None: the whole body. ``code``: `invalid_length`, `value_required`, ... ``message`` is for people, in the
+    server's words; it may quote what was sent.
+    """
+
+    field: str | None = None
+    code: str
+    message: str | None = attrs.field(default=None, repr=False)
+
+
 class ApiError(M3Error):
     """The REST API, or the WebSocket handshake, answered with an error (rest.md § 1).
 
-    ``status`` is the HTTP status; ``code`` the server's slug, empty when the body named none; ``what`` the request, as
-    its method and the template of its path. The message says ``attempt`` (`cannot enter the meeting`) and ``meaning``
+    ``status`` is the HTTP status; ``code`` the server's slug, empty when the body named none; ``errors`` which fields
+    it refused; ``message`` what it says to people, which is not in the text of the error. ``what`` is the request, as
+    its method and the template of its path. The text says ``attempt`` (`cannot enter the meeting`) and ``meaning``
     instead, where they are known (`m3core.rest.errors.api_error`).
     """
 
     def __init__(
-        self, status: int, code: str = "", what: str = "request", *, attempt: str = "", meaning: str = ""
+        self,
+        status: int,
+        code: str = "",
+        what: str = "request",
+        *,
+        attempt: str = "",
+        meaning: str = "",
+        errors: tuple[FieldError, ...] = (),
+        message: str = "",
     ) -> None:
         answer = f"HTTP {status}" + (f" {code}" if code else "")
         super().__init__(f"{attempt or f'{what} failed'}: " + (f"{meaning} ({answer})" if meaning else answer))
         self.status = status
         self.code = code
         self.what = what
+        self.errors = errors
+        self.message = message
 
 
 class AuthError(M3Error):

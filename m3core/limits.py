@@ -87,6 +87,10 @@ MAX_HTTP_BODY: Final = 1 << 20
 """Request and response bodies of the REST API."""
 MAX_LINK: Final = 2_048
 """An invitation link."""
+MAX_ERROR_FIELDS: Final = 32
+"""Refused fields of one error body that a client keeps; no request has as many."""
+MAX_ERROR_TEXT: Final = 500
+"""Characters of what a server says to people about an error."""
 TICKET_LENGTH: Final = 64
 """Tickets and resumption tokens (signaling.md § 1)."""
 
@@ -142,6 +146,8 @@ CLOSE_TIMEOUT: Final = 5.0
 # -- times, client role ---
 REQUEST_TIMEOUT: Final = 30.0
 """A REST request."""
+DISCOVERY_TIMEOUT: Final = 5.0
+"""The request for a document that says where the controller is; without it there is a guess."""
 CONNECT_TIMEOUT: Final = 20.0
 """The WebSocket handshake."""
 JOIN_TIMEOUT: Final = 30.0

@@ -150,10 +150,12 @@ class Host:
                 raise TransportError(f"cannot listen on {host} port {port}: {reason}") from None
             try:
                 address, bound = listener.address
-                base_url = public_url or f"http://{_reachable(address)}:{bound}"
-                web = (web_url or (config.web_url if config is not None else "") or base_url).rstrip("/")
+                settings = config or ControllerConfig(web_url="")
+                public = (public_url or settings.public_url).rstrip("/")
+                base_url = public or f"http://{_reachable(address)}:{bound}"
+                web = (web_url or settings.web_url or base_url).rstrip("/")
                 controller = Controller(
-                    ControllerConfig(web_url=web) if config is None else evolve(config, web_url=web),
+                    evolve(settings, web_url=web, public_url=public),
                     TokenTable({token: user}),
                     entropy=backend.entropy,
                     utc_at_zero=backend.utc_now() - dt.timedelta(seconds=backend.now()),

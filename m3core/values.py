@@ -125,7 +125,9 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 class Timestamp(Struct, frozen=True, gc=False):
     """An RFC 3339 instant as the peer wrote it (0-9 fraction digits, `Z` or an offset); parsed when asked.
 
-    Equality is that of the text, so that messages round-trip; `nanoseconds` and `datetime` are the instant.
+    What came from a peer may be none (`is_readable`): a date beyond the year 9999, or an empty text where it sent
+    `null` in place of one. Equality is that of the text, so that messages round-trip; `nanoseconds` and `datetime` are
+    the instant.
     A `msgspec.Struct`, not an attrs class: four of them are made for each participant entry, and it takes a fifth
     of the time.
     """
@@ -139,6 +141,15 @@ class Timestamp(Struct, frozen=True, gc=False):
         return self.text
 
     @property
+    def is_readable(self) -> bool:
+        """Whether `nanoseconds` and `datetime` are there."""
+        try:
+            _ = self.datetime
+        except MalformedMessage:
+            return False
+        return True
+
+    @property
     def nanoseconds(self) -> int:
         """Nanoseconds since 1970-01-01T00:00:00Z; no digit of the text is lost. Raises `MalformedMessage`."""
         return parse_timestamp(self.text)
@@ -146,7 +157,10 @@ class Timestamp(Struct, frozen=True, gc=False):
     @property
     def datetime(self) -> dt.datetime:
         """The instant in UTC, cut to microseconds. Raises `MalformedMessage`."""
-        return _EPOCH + dt.timedelta(microseconds=self.nanoseconds // 1000)
+        try:
+            return _EPOCH + dt.timedelta(microseconds=self.nanoseconds // 1000)
+        except OverflowError:  # its offset leads out of the years 1 to 9999
+            raise MalformedMessage("a timestamp that is out of range") from None
 
     @classmethod
     def of(cls, moment: dt.datetime, *, digits: int = 9, nanosecond: int | None = None) -> Timestamp:

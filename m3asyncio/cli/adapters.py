@@ -16,7 +16,7 @@ from m3core.client.joining import Door
 from m3core.client.loop import Backend
 
 if TYPE_CHECKING:
-    from m3core.controller.config import ControllerConfig
+    from m3core.controller.config import ControllerConfig, User
     from m3core.serving import Server
 
 
@@ -30,6 +30,7 @@ class Serve(Protocol):
         *,
         public_url: str | None = ...,
         web_url: str | None = ...,
+        owner: User | None = ...,
         owner_token: str | None = ...,
         config: ControllerConfig | None = ...,
     ) -> AbstractAsyncContextManager[Server]:

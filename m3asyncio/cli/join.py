@@ -30,8 +30,10 @@ from m3core.conference.events import (
     WaitingRoomEntered,
 )
 from m3core.conference.state import Participant
+from m3core.limits import MAX_DISPLAY_NAME
 from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
 from m3core.rest.link import InviteLink
+from m3core.rest.users import PrivateUser
 from m3core.values import MediaSessionKey, MediaSessionType
 
 
@@ -57,7 +59,6 @@ async def run(options: argparse.Namespace) -> int:
 @contextlib.asynccontextmanager
 async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -> AsyncIterator[Conference]:
     """The conference, joined as a guest, or with an account."""
-    name = options.name or _login_name()
     is_inside = False
 
     def observe(event: ConferenceEvent) -> None:
@@ -71,11 +72,12 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
                 loop.account(options.controller, options.token, allow_private=options.allow_private)
             )
             invite = await account.ask(VERIFY_INVITE, VerifyInvite(invite_code=link.invite_code))
+            name = options.name or _name_of(await account.me())
             joining = account.join(invite.room_id, display_name=name, observe=observe)
         else:
             joining = loop.door.join(
                 options.url,
-                display_name=name,
+                display_name=options.name or _login_name(),
                 password=options.password,
                 controller=options.controller,
                 allow_private=options.allow_private,
@@ -217,6 +219,12 @@ def _folder(path: str | None) -> Path | None:
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _name_of(user: PrivateUser) -> str:
+    """What others call ``user``, as long as a name may be; accounts may have longer names, or blank ones."""
+    name = (user.display_name or "").encode()[:MAX_DISPLAY_NAME].decode(errors="ignore").strip()
+    return name or _login_name()
 
 
 def _login_name() -> str:

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, cast
 import attrs
 
 from m3core.conference.events import ConferenceEvent
-from m3core.errors import M3Error
+from m3core.errors import ApiError, M3Error
 from m3core.values import Secret, Timestamp
 
 Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
@@ -33,8 +33,14 @@ def event_line(event: ConferenceEvent, seconds: float) -> dict[str, Plain]:
 
 
 def error_value(error: Exception) -> dict[str, Plain]:
-    """``type``, ``message``, and ``code`` and other plain facts where the error has them."""
+    """``type``, ``message``, and ``code`` and other plain facts where the error has them.
+
+    Of an `ApiError` also ``errors``, the fields that were refused, and ``server_message``, what the server says.
+    """
     told: dict[str, Plain] = {"type": type(error).__name__, "message": " ".join(str(error).split())}
+    if isinstance(error, ApiError):
+        told["errors"] = [{"field": one.field, "code": one.code, "message": one.message} for one in error.errors]
+        told["server_message"] = error.message
     facts = vars(error) if isinstance(error, M3Error) else {}
     return {name: plain(value) for name, value in facts.items() if isinstance(value, str | int | float)} | told
 

@@ -47,7 +47,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options.token = os.environ.get("M3_TOKEN") or None
     if options.command == "join" and options.account:
         if options.controller is None:
-            parser.error("--account needs --controller URL: your token goes nowhere else")
+            parser.error("--account needs --controller URL: a link does not say who gets your token")
         if options.token is None:
             parser.error("--account needs your access token in the environment variable M3_TOKEN")
     return options
@@ -161,7 +161,7 @@ def _add_join(commands: _Commands) -> None:
         + EXIT_CODES.format(stop="\n       before it had joined; afterwards that is its proper end: 0"),
     )
     parser.add_argument("url", metavar="URL", help="the invitation URL (m3 serve prints one)")
-    parser.add_argument("--name", help="your name, as the others see it (your login name)")
+    parser.add_argument("--name", help="your name, as the others see it (that of the account, else your login name)")
     parser.add_argument("--publish", metavar="pattern|FILE", help="publish a test pattern with a tone, or a media file")
     parser.add_argument("--screen", metavar="pattern|FILE", help="share a test pattern or a media file as your screen")
     parser.add_argument("--save-frames", metavar="DIR", help="write one PNG a second of each stream into DIR")

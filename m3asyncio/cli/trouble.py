@@ -39,6 +39,8 @@ def error_line(error: Exception, *, joining: bool = False) -> str:
     text = error.reason if isinstance(error, LinkError) else str(error)
     if isinstance(error, EventsOverflow):
         text = f"{error.limit} events wait: what reads our output is too slow"
+    if isinstance(error, ApiError) and (told := said_by_server(error)):
+        text = f"{text}; the server says: {told}"
     text = " ".join(text.split()) or type(error).__name__
     hint = _HINTS.get(error.code, "") if isinstance(error, CallRefused) else ""
     if isinstance(error, CallTimedOut):
@@ -46,6 +48,11 @@ def error_line(error: Exception, *, joining: bool = False) -> str:
     if joining:
         hint = hint or _option(error)
     return f"{text} - {hint}" if hint else text
+
+
+def said_by_server(error: ApiError) -> str:
+    """What the server says of each field that it refused; nothing if it does not."""
+    return "; ".join(f"{one.field or 'the request'}: {one.message}" for one in error.errors[:_SAID] if one.message)
 
 
 def _option(error: Exception) -> str:
@@ -67,6 +74,8 @@ def _option(error: Exception) -> str:
             return ""
 
 
+_SAID: Final = 4
+"""Fields that one line tells of."""
 _HINTS: Final = {
     "invalid_namespace": "this server does not offer that",
     "insufficient_permissions": "only moderators may do that",

@@ -22,7 +22,7 @@ from m3core.client.transports import HttpTransport, WebSocketConnect
 from m3core.client.watching import WatchFrames
 from m3core.conference.entrance import MemberEntrance
 from m3core.conference.events import ConferenceEvent
-from m3core.errors import AuthError, LocalProtocolError, M3Error
+from m3core.errors import AuthError, LocalProtocolError, M3Error, TransportError
 from m3core.io import HttpRequest, HttpResponse, RequestId
 from m3core.rest.endpoint import Endpoint
 from m3core.rest.events import CREATE_EVENT, CreateEvent, Event
@@ -52,7 +52,8 @@ class Account:
     the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. ``http`` is
     a transport of your own, which you close, as an `HttpPool`. Use it as an async context manager, or close it with
     `aclose`. A controller in a private network gets no token unless ``allow_private``, as links of `join` are refused;
-    this machine is always good. Raises `LinkError`.
+    this machine is always good. Before the first login the controller is asked where its API is, which may be elsewhere
+    (`m3core.rest.discovery`). Raises `LinkError`.
     """
 
     backend: ClassVar[Backend]
@@ -72,7 +73,9 @@ class Account:
         """Where the web client is, that links of `Meeting.invite` open unless told otherwise."""
         if isinstance(tokens, str):
             tokens = Tokens(Secret(tokens))
-        self._engine = core.Account(self.base_url, tokens, can_refresh=refresh is not None)
+        self._engine = core.Account(
+            self.base_url, tokens, can_refresh=refresh is not None, seeks_api=True, allow_private=allow_private
+        )
         self._refresh = refresh
         self._http: HttpTransport = http if http is not None else self.backend.http(local=is_local(self.base_url))
         self._owns_http = http is None
@@ -174,7 +177,7 @@ class Account:
     async def ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
         """Call any endpoint of `m3core.rest` as this user."""
         request = endpoint.request(RequestId(0), self.base_url, body, invite=None, **ids)
-        return endpoint.read(await self.perform(request))
+        return endpoint.read(await self.perform(request), (body, self._engine.tokens))
 
     # -- the engine ---
     def _feed(self, give: Callable[[], None]) -> None:
@@ -203,9 +206,15 @@ class Account:
 
     async def _do(self, job: _Job) -> None:
         match job:
-            case core.Perform(request=request):
+            case core.Perform(request=request, timeout=seconds):
                 try:
-                    response = await self._http.request(request)
+                    async with self.backend.timeout(seconds):
+                        response = await self._http.request(request)
+                except TimeoutError:
+                    if seconds is None:
+                        raise
+                    late = TransportError(f"the controller did not answer within {seconds:g} s")
+                    self._feed(lambda: self._engine.http_failed(request.id, late))
                 except M3Error as error:
                     failure = error
                     self._feed(lambda: self._engine.http_failed(request.id, failure))

@@ -18,9 +18,9 @@ from m3core.conference.entrance import Entrance, GuestEntrance
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import EndReason
 from m3core.errors import ConferenceEnded, LocalProtocolError, M3Error
-from m3core.io import RequestId
-from m3core.rest.auth import GET_LOGIN
-from m3core.rest.link import InviteLink, controller_candidates, is_local
+from m3core.io import HttpRequest, HttpResponse
+from m3core.rest.discovery import Search
+from m3core.rest.link import InviteLink, is_local
 from m3core.values import Secret
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Door:
     ) -> Joining:
         """Join as a guest: ``async with m3.join(url, display_name="Ada") as conference``.
 
-        ``url`` is an invitation link; ``controller`` the controller's address where it cannot be told from the link.
+        ``url`` is an invitation link, whose server is asked where the controller is (`m3core.rest.discovery`);
+        ``controller`` is its address where that cannot be told.
         ``receive`` without `VIDEO` asks for streams without their video. Links into private networks are refused
         unless ``allow_private``; a ``controller`` that is named is trusted, and this machine always good. ``http`` and
         ``connect`` are transports of your own (`m3core.client.transports`), which you close; an `HttpPool` is for many
@@ -68,6 +69,7 @@ class Door:
             link=link,
             password=None if password is None else Secret(password),
             controller=controller,
+            allow_private=allow_private,
             receive=receive,
             http=http,
             connect=connect,
@@ -88,6 +90,7 @@ class Joining:
         entrance: Entrance | None = None,
         password: Secret | None = None,
         controller: str | None = None,
+        allow_private: bool = False,
         account: Account | None = None,
         receive: Receive = AUDIO | VIDEO,
         http: HttpTransport | None = None,
@@ -101,6 +104,7 @@ class Joining:
         self._entrance = entrance
         self._password = password
         self._controller = controller
+        self._allow_private = allow_private
         self._account = account
         self._receive = receive
         self._http = http
@@ -173,14 +177,25 @@ class Joining:
         return is_local(self._entrance.base_url if self._entrance is not None else self._controller or link)
 
     async def _find(self, http: HttpTransport) -> GuestEntrance:
-        """The controller of the link (design: given, own origin, `controller.` + host)."""
+        """The controller of the link."""
         link = self._link
         if link is None:
             raise LocalProtocolError("join needs a link or an entrance")
-        for candidate in controller_candidates(link, self._controller):
-            if not candidate.probe or await _is_controller(http, candidate.base_url):
-                break  # the last one is not probed
-        return GuestEntrance(base_url=candidate.base_url, invite_code=link.invite_code, password=self._password)
+        search = Search(link, self._controller, allow_private=self._allow_private)
+        while search.request is not None:
+            search.answered(await self._ask(http, search.request, search.timeout))
+        found = search.found
+        return GuestEntrance(
+            base_url=found.base_url, api_url=found.api_url, invite_code=link.invite_code, password=self._password
+        )
+
+    async def _ask(self, http: HttpTransport, request: HttpRequest, seconds: float | None) -> HttpResponse | None:
+        """What is answered, if anything is in so many seconds."""
+        try:
+            async with self._backend.timeout(seconds):
+                return await http.request(request)
+        except (M3Error, TimeoutError):
+            return None
 
 
 class _Stay:
@@ -213,12 +228,3 @@ class _Stay:
             raise
         traceback = None if error is None else error.__traceback__
         await self._place.__aexit__(None if error is None else type(error), error, traceback)
-
-
-async def _is_controller(http: HttpTransport, base_url: str) -> bool:
-    """Whether a controller answers there; anything else, trouble included, means no."""
-    try:
-        GET_LOGIN.read(await http.request(GET_LOGIN.request(RequestId(0), base_url, None)))
-    except M3Error:
-        return False
-    return True

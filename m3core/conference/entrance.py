@@ -21,19 +21,32 @@ from m3core.values import BreakoutRoomId, InviteCode, RoomId, Secret
 
 @frozen(kw_only=True)
 class GuestEntrance:
-    """With an invitation, without an account. ``base_url`` is the controller's."""
+    """With an invitation, without an account.
+
+    ``base_url`` is the controller's; ``api_url`` that of its API, if not `/v1` below it (`m3core.rest.discovery`).
+    """
 
     base_url: str
+    api_url: str = field()
     invite_code: InviteCode = field(repr=lambda _: "...")
     password: Secret | None = None
+
+    @api_url.default
+    def _below_the_controller(self) -> str:
+        return f"{self.base_url.rstrip('/')}/v1"
 
 
 @frozen(kw_only=True)
 class MemberEntrance:
-    """With an account: the driver signs the requests (`Authorization.ACCOUNT`)."""
+    """With an account: the driver signs the requests (`Authorization.ACCOUNT`), and knows where the API is."""
 
     base_url: str
     room_id: RoomId
+
+    @property
+    def api_url(self) -> str:
+        """Where requests go."""
+        return f"{self.base_url.rstrip('/')}/v1"
 
 
 Entrance = GuestEntrance | MemberEntrance

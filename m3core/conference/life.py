@@ -95,7 +95,7 @@ class Life:
         self._conference = conference
         self._entrance = entrance
         self._display_name = display_name
-        self._requests = Requests(conference.outbox, entrance.base_url, lambda: conference.now)
+        self._requests = Requests(conference.outbox, entrance.api_url, lambda: conference.now)
         self._entering = Entering(entrance, self._requests, started=self._started, failed=self._fail)
         self._step_deadline: float | None = None
         self._turn = TurnSchedule(utc_at_zero)

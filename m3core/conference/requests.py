@@ -31,10 +31,10 @@ class _Waiting:
 class Requests:
     """Open requests. A late or unknown answer is ignored."""
 
-    def __init__(self, outbox: Outbox, base_url: str, now: Callable[[], float]) -> None:
+    def __init__(self, outbox: Outbox, api_url: str, now: Callable[[], float]) -> None:
         self._outbox = outbox
         self._now = now
-        self.base_url = base_url
+        self._api_url = api_url
         self._open: dict[RequestId, _Waiting] = {}
         self._last = 0
 
@@ -54,13 +54,13 @@ class Requests:
 
         def take(response: HttpResponse) -> None:
             try:
-                value = endpoint.read(response)
+                value = endpoint.read(response, body)
             except M3Error as error:
                 fail(error)
             else:
                 then(value)
 
-        self._outbox.put(endpoint.request(request_id, self.base_url, body, invite=invite, **ids))
+        self._outbox.put(endpoint.request_below(request_id, self._api_url, body, invite=invite, **ids))
         self._open[request_id] = _Waiting(take, fail, self._now() + REQUEST_TIMEOUT)
 
     def response(self, request: RequestId, response: HttpResponse) -> None:

@@ -18,15 +18,15 @@ from m3core.controller.room import Rooms
 from m3core.controller.services import Services, check_breakout
 from m3core.controller.store import Store, StoredEvent, StoredInvite, StoredRoom
 from m3core.controller.tickets import Tickets
-from m3core.errors import LimitExceeded
+from m3core.errors import FieldError, LimitExceeded, LinkError
 from m3core.io import Headers, HttpResponse
 from m3core.rest.auth import GET_LOGIN, LOGIN, LoginProvider, LoginResponse, OidcProvider
+from m3core.rest.discovery import API_PATH, CLIENT_PATH, api_document, client_document
 from m3core.rest.endpoint import Endpoint
 from m3core.rest.errors import (
     FORBIDDEN,
     NOT_FOUND,
     Challenge,
-    FieldError,
     Problem,
     RequestRefused,
     unauthorized,
@@ -34,8 +34,9 @@ from m3core.rest.errors import (
 )
 from m3core.rest.events import CREATE_EVENT, GET_EVENT, Event, EventRoom, EventType, InviteStatus, check_times
 from m3core.rest.invites import CREATE_INVITE, VERIFY_INVITE, Invite, VerifiedInvite
+from m3core.rest.link import parse_controller_url
 from m3core.rest.rooms import GET_ROOM, START, START_INVITED, Room, StartInvitedRequest, StartRequest, StartResponse
-from m3core.rest.routes import Match, route
+from m3core.rest.routes import Match, route, split_target, wrong_method
 from m3core.rest.services import START_RECORDING
 from m3core.rest.turn import GET_TURN, POST_TURN
 from m3core.rest.users import GET_ME, PrivateUser, PublicUser
@@ -131,8 +132,12 @@ class Api:
 
     def answer(self, method: str, target: str, headers: Headers, body: bytes) -> HttpResponse:
         """The response to one request."""
-        match = route(method, target)
         answer: Answer
+        path, _ = split_target(target)
+        if path in (CLIENT_PATH, API_PATH):
+            answer = self._say_where(path, headers) if method in ("GET", "HEAD") else wrong_method("GET")
+            return answer.response() if isinstance(answer, Problem) else answer
+        match = route(method, target)
         if isinstance(match, Problem):
             return match.response()
         try:
@@ -146,6 +151,21 @@ class Api:
     def invite_url(self, code: InviteCode) -> str:
         """The link for a guest (S)."""
         return f"{self._config.web_url}/invite/{code}"
+
+    def _say_where(self, path: str, headers: Headers) -> Answer:
+        """Where this controller is: at its public URL, or where it was asked, if that is on this machine.
+
+        Anybody else came through something that only the public URL tells of.
+        """
+        if path == API_PATH:
+            return api_document()
+        if self._config.public_url:
+            return client_document(self._config.public_url)
+        asked = next((value for name, value in headers if name == "host"), "")
+        try:
+            return client_document(parse_controller_url(f"http://{asked}"))
+        except LinkError:
+            return NOT_FOUND
 
     # -- login ---
     def _get_login(self, incoming: Incoming) -> Answer:

@@ -75,6 +75,8 @@ class ControllerConfig:
     """Settings of one controller. ``web_url`` is where its invitation links lead."""
 
     web_url: str
+    public_url: str = ""
+    """Where guests reach the controller, for those who ask (`m3core.rest.discovery`); empty: where they ask."""
     issuer: str = "https://login.m3.invalid"
     """Of the identity provider, for `GET /auth/login`; a URL that leads nowhere where tokens come from elsewhere."""
     screen_needs_permission: bool = False

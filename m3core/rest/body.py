@@ -1,5 +1,9 @@
 """JSON bodies to attrs classes and back, strictly: nothing is coerced, unknown fields are ignored, errors say where.
 
+Answers are read as requests are, but for dates: one that cannot be read (the reference answers with the year
+`+10000`) must not cost what it stands in, be it an event or a list of them. It is kept as an unreadable `Timestamp`, or
+as 0 seconds since 1970.
+
 Output rules are metadata of the attrs field: `None` is omitted unless the field is marked `NULL`.
 """
 
@@ -74,12 +78,28 @@ def _timestamp(value: object, _: object) -> Timestamp:
     return Timestamp(_text(value))
 
 
+def _any_timestamp(value: object, _: object) -> Timestamp:
+    is_short = isinstance(value, str) and len(value) <= _MAX_DATE and value.isprintable()
+    return Timestamp(str(value) if is_short else "")
+
+
+_MAX_DATE: Final = 64
+"""Characters of a date that is kept though it is none; those of RFC 3339 that we read have up to 35."""
+
+
 def _unix_seconds(value: object, _: object) -> UnixSeconds:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
         return UnixSeconds(int(value))
     if type(value) is not int or value < 0:
         raise MalformedMessage("seconds expected")
     return UnixSeconds(value)
+
+
+def _any_unix_seconds(value: object, _: object) -> UnixSeconds:
+    try:
+        return _unix_seconds(value, None)
+    except MalformedMessage:
+        return UnixSeconds(0)
 
 
 def _enum(value: object, kind: type[Enum]) -> Enum:
@@ -116,7 +136,9 @@ def _array_hook(kind: type[Any], converter: cattrs.Converter) -> Callable[[objec
     return read
 
 
-def _build() -> cattrs.Converter:
+def _build(
+    timestamp: Callable[[object, object], Timestamp], unix_seconds: Callable[[object, object], UnixSeconds]
+) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=True)
     converter.register_structure_hook_factory(attrs.has, _object_hook)
     converter.register_structure_hook_factory(_is_array, _array_hook)
@@ -126,14 +148,29 @@ def _build() -> cattrs.Converter:
     converter.register_structure_hook(int, _exactly(int, "an integer"))
     converter.register_structure_hook(NoneType, _exactly(NoneType, "null"))
     converter.register_structure_hook(Secret, lambda value, _: Secret(_text(value)))
-    converter.register_structure_hook(Timestamp, _timestamp)
-    converter.register_structure_hook(UnixSeconds, _unix_seconds)
+    converter.register_structure_hook(Timestamp, timestamp)
+    converter.register_structure_hook(UnixSeconds, unix_seconds)
     for name in (RoomId, BreakoutRoomId, EventId, UserId, InviteCode):
         converter.register_structure_hook(name, _uuid)
     return converter
 
 
-_converter: Final = _build()
+_converter: Final = _build(_timestamp, _unix_seconds)
+_answers: Final = _build(_any_timestamp, _any_unix_seconds)
+
+
+def keep_unreadable(unreadable: BodyT) -> None:
+    """In answers, ``unreadable`` stands for values of its class, one that is made of a date, that cannot be read."""
+    kind = type(unreadable)
+    read_object = _object_hook(kind, _answers)
+
+    def read(value: object, _: object) -> BodyT:
+        try:
+            return read_object(value, kind)
+        except (cattrs.BaseValidationError, RemoteProtocolError):
+            return unreadable
+
+    _answers.register_structure_hook(kind, read)
 
 
 def _located(failure: BaseException, path: str) -> RemoteProtocolError:
@@ -150,11 +187,14 @@ def _located(failure: BaseException, path: str) -> RemoteProtocolError:
 _WITH_NOTES: Final = (cattrs.ClassValidationError, cattrs.IterableValidationError)
 
 
-def read_body(data: bytes, kind: type[BodyT]) -> BodyT:
-    """``data`` as ``kind``, an attrs class or a tuple of such. Raises `MalformedMessage` or `LimitExceeded`."""
+def read_body(data: bytes, kind: type[BodyT], *, is_answer: bool = False) -> BodyT:
+    """``data`` as ``kind``, an attrs class or a tuple of such. Raises `MalformedMessage` or `LimitExceeded`.
+
+    ``is_answer``: unreadable dates are kept.
+    """
     value = read_json(data)
     try:
-        return _converter.structure(value, kind)
+        return (_answers if is_answer else _converter).structure(value, kind)
     except (cattrs.BaseValidationError, RemoteProtocolError) as failure:
         raise _located(failure, "$") from None
 

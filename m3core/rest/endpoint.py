@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
 
-from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
+from m3core.errors import FieldError, LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
 from m3core.io import Authorization, Headers, HttpRequest, HttpResponse, RequestId
 from m3core.limits import MAX_HTTP_BODY
 from m3core.rest.body import read_body, write_body
@@ -16,7 +16,6 @@ from m3core.rest.errors import (
     INVALID_CONTENT_TYPE,
     INVALID_JSON,
     PAYLOAD_OVERFLOW,
-    FieldError,
     RequestRefused,
     api_error,
     validation_failed,
@@ -81,7 +80,13 @@ class Endpoint(Generic[RequestT, ResponseT]):
     def request(
         self, request_id: RequestId, base_url: str, body: RequestT, *, invite: InviteCode | None = None, **ids: str
     ) -> HttpRequest:
-        """The request to the controller at ``base_url`` (of `parse_controller_url`), its path filled with ``ids``.
+        """The request to the controller at ``base_url`` (of `parse_controller_url`), as `request_below` its `/v1`."""
+        return self.request_below(request_id, f"{base_url.rstrip('/')}/v1", body, invite=invite, **ids)
+
+    def request_below(
+        self, request_id: RequestId, api_url: str, body: RequestT, *, invite: InviteCode | None = None, **ids: str
+    ) -> HttpRequest:
+        """The request to the API at ``api_url`` (of `m3core.rest.discovery`), its path filled with ``ids``.
 
         With ``invite`` a guest signs it with the invite code, where the endpoint allows that. Raises
         `LocalProtocolError` for a body of another type, ids that are not UUIDs, and ids that are missing or too many.
@@ -98,7 +103,7 @@ class Endpoint(Generic[RequestT, ResponseT]):
         return HttpRequest(
             id=request_id,
             method=self.method,
-            url=f"{base_url.rstrip('/')}/v1{self._fill(ids)}",
+            url=f"{api_url}{self._fill(ids)}",
             headers=headers,
             body=write_body(body) if self.has_body else b"",
             authorization=authorization,
@@ -118,18 +123,19 @@ class Endpoint(Generic[RequestT, ResponseT]):
             raise LocalProtocolError(f"cannot {self.purpose}: there is no {', '.join(sorted(left))} in the path")
         return path
 
-    def read(self, response: HttpResponse) -> ResponseT:
+    def read(self, response: HttpResponse, sent: object = None) -> ResponseT:
         """What the controller answered; any 2xx is success, whichever the API description promises.
 
+        ``sent``: the typed body of the request, and other values with secrets that an error must not repeat.
         Raises `ApiError` for another status, `MalformedMessage` (with a JSON path) or `LimitExceeded` for the body.
         """
         if len(response.body) > MAX_HTTP_BODY:
             raise LimitExceeded("MAX_HTTP_BODY", MAX_HTTP_BODY, len(response.body), "bytes")
         if not 200 <= response.status < 300:
-            raise api_error(response, str(self), attempt=f"cannot {self.purpose}", meanings=self.meanings)
+            raise api_error(response, str(self), attempt=f"cannot {self.purpose}", meanings=self.meanings, sent=sent)
         if self.blank is not None and not response.body:
             return self.blank.value
-        return read_body(response.body, self.response_type)
+        return read_body(response.body, self.response_type, is_answer=True)
 
     # -- server role ---
     def read_request(self, body: bytes, content_type: str | None) -> RequestT:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
@@ -10,18 +9,10 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from m3core.errors import ApiError, RemoteProtocolError
+from m3core.errors import ApiError, FieldError, RemoteProtocolError
 from m3core.io import Headers, HttpResponse
-from m3core.rest.body import read_body, write_body
-
-
-@frozen(kw_only=True)
-class FieldError:
-    """One entry of `errors`. ``field`` None: the whole body. ``code``: `invalid_length`, `value_required`, ..."""
-
-    field: str | None = None
-    code: str
-    message: str | None = None
+from m3core.rest.body import write_body
+from m3core.rest.error_body import read_error
 
 
 class Challenge(Enum):
@@ -96,9 +87,6 @@ class _ErrorBody:
     errors: tuple[FieldError, ...] = field(default=(), metadata={"m3.omit_empty": True})
 
 
-_SLUG: Final = re.compile(r"[a-z0-9_]{1,64}")
-
-
 _MEANING_OF_CODE: Final[Mapping[str, str]] = {
     "wrong_room_password": "the password of the room is wrong, or missing",
     "banned_from_room": "you were banned from it",
@@ -126,6 +114,21 @@ _MEANING_OF_STATUS: Final[Mapping[int, str]] = {
 }
 
 
+_MEANING_OF_FIELD: Final[Mapping[str, str]] = {
+    "invalid_url": "not a URL",
+    "invalid_email": "not an e-mail address",
+    "invalid_length": "too short or too long",
+    "out_of_range": "out of range",
+    "value_required": "it is required",
+    "ignored_value": "it may not be set here",
+    "missing_values": "nothing of it is known",
+    "invalid_values": "some of its entries are not acceptable",
+    "invalid_value": "not acceptable",
+}
+_TOLD: Final = 4
+"""Fields that a text names."""
+
+
 def _meaning(status: int, code: str) -> str:
     """What an answer means for a person, whatever was asked."""
     found = _MEANING_OF_CODE.get(code) or _MEANING_OF_STATUS.get(status)
@@ -136,18 +139,35 @@ def _meaning(status: int, code: str) -> str:
     return "the server refuses the request" if 400 <= status < 500 else "the server has trouble of its own"
 
 
+def _fields(errors: tuple[FieldError, ...]) -> str:
+    """Which fields were refused, and why, in our words: those of the server may quote what was sent."""
+    told = [f"{one.field or 'the request'}: {_MEANING_OF_FIELD.get(one.code, one.code)}" for one in errors[:_TOLD]]
+    return "; ".join(told if len(errors) <= _TOLD else [*told, "..."])
+
+
 def api_error(
-    response: HttpResponse, what: str, *, attempt: str = "", meanings: Mapping[str, str] = MappingProxyType({})
+    response: HttpResponse,
+    what: str,
+    *,
+    attempt: str = "",
+    meanings: Mapping[str, str] = MappingProxyType({}),
+    sent: object = None,
 ) -> ApiError:
     """What a failed request ``what`` (`GET /rooms/{room_id}`) raises.
 
     ``attempt``: what could not be done by it, in words. ``meanings``: of codes that mean something else here.
-    The body is only searched for its code: it may be empty, or HTML of a proxy, with any status.
+    ``sent``: the typed body of the request, whose secrets are not to come back in words of the server.
     """
-    try:
-        code = read_body(response.body, _ErrorBody).code
-    except RemoteProtocolError:
-        code = ""
-    code = code if _SLUG.fullmatch(code) else ""
-    meaning = meanings.get(code) or _meaning(response.status, code)
-    return ApiError(response.status, code, what, attempt=attempt, meaning=meaning)
+    told = read_error(response.body, sent)
+    meaning = meanings.get(told.code) or _meaning(response.status, told.code)
+    if told.errors:
+        meaning += f"; {_fields(told.errors)}"
+    return ApiError(
+        response.status,
+        told.code,
+        what,
+        attempt=attempt,
+        meaning=meaning,
+        errors=told.errors,
+        message=told.message,
+    )

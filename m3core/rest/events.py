@@ -8,11 +8,12 @@ from typing import Final
 
 from attrs import field, frozen
 
+from m3core.errors import FieldError
 from m3core.io import Authorization
 from m3core.limits import MAX_DESCRIPTION, MAX_PASSWORD, MAX_RECURRENCE_LINE, MAX_RECURRENCE_LINES, MAX_TITLE
-from m3core.rest.body import OMIT_EMPTY
+from m3core.rest.body import OMIT_EMPTY, keep_unreadable
 from m3core.rest.endpoint import Endpoint, too_long
-from m3core.rest.errors import FieldError, Problem
+from m3core.rest.errors import Problem
 from m3core.rest.streaming import StreamingTarget, check_targets
 from m3core.rest.users import PublicUser
 from m3core.values import EventId, RoomId, Secret, Timestamp, UserId
@@ -38,10 +39,13 @@ class InviteStatus(Enum):
 
 @frozen(kw_only=True)
 class DateTimeTz:
-    """An instant in UTC and the IANA time zone in which it was meant."""
+    """An instant in UTC and the IANA time zone in which it was meant. In answers either may be unreadable or empty."""
 
     datetime: Timestamp
     timezone: str
+
+
+keep_unreadable(DateTimeTz(datetime=Timestamp(""), timezone=""))
 
 
 @frozen(kw_only=True)

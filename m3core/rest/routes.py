@@ -59,15 +59,26 @@ def _match(endpoint: AnyEndpoint, segments: list[str]) -> dict[str, str] | None:
     return ids
 
 
+def split_target(target: str) -> tuple[str, str]:
+    """Path and query of a ``target``, as in the request line."""
+    path, _, query = target.partition("?")
+    scheme, mark, rest = path.partition("://")
+    if mark and scheme in {"http", "https"}:  # absolute form, RFC 9112 s.3.2.2
+        path = "/" + rest.partition("/")[2]
+    return path, query
+
+
+def wrong_method(*allowed: str) -> Problem:
+    """The answer to a method that a path does not have."""
+    return Problem(405, "method_not_allowed").with_header("allow", ", ".join(allowed))
+
+
 def route(method: str, target: str) -> Match | Problem:
     """The endpoint of ``method`` and ``target`` (as in the request line), else a 404 or 405. `HEAD` counts as `GET`.
 
     No percent-encoding is undone: no path of the API needs any, and one that has it is none of ours.
     """
-    path, _, query = target.partition("?")
-    scheme, mark, rest = path.partition("://")
-    if mark and scheme in {"http", "https"}:  # absolute form, RFC 9112 s.3.2.2
-        path = "/" + rest.partition("/")[2]
+    path, query = split_target(target)
     if not path.startswith("/v1/"):
         return NOT_FOUND
     segments = path.removeprefix("/v1/").split("/")
@@ -81,4 +92,4 @@ def route(method: str, target: str) -> Match | Problem:
         allowed.append(endpoint.method)
     if not allowed:
         return NOT_FOUND
-    return Problem(405, "method_not_allowed").with_header("allow", ", ".join(allowed))
+    return wrong_method(*allowed)

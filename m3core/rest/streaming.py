@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
+from m3core.errors import FieldError
 from m3core.limits import MAX_STREAMING_TARGETS, MAX_STREAMING_TEXT
-from m3core.rest.errors import FieldError
 from m3core.values import Secret, StreamingTargetId
 
 

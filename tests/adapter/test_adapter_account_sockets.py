@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from house import House, house, in_loop
 
 import m3asyncio as m3
 from m3core.controller.config import TokenTable
+from m3core.io import HttpRequest, HttpResponse
 
 
 class Provider:
@@ -108,3 +110,26 @@ async def test_closing_tells_those_who_wait_and_cancelling_one_harms_no_other() 
         with pytest.raises(m3.LocalProtocolError, match="is closed"):
             await account.me()
         await account.aclose()
+
+
+class Quoting:
+    """HTTP to a server that repeats what it does not like."""
+
+    async def request(self, request: HttpRequest) -> HttpResponse:
+        if not request.url.endswith("/v1/events"):
+            return HttpResponse(200)
+        token = dict(request.headers)["authorization"].removeprefix("Bearer ")
+        told = json.dumps({"code": "bad_request", "message": f"{token} may not say {request.body.decode()}"})
+        return HttpResponse(400, (), told.encode())
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+@in_loop
+async def test_a_refusal_tells_neither_tokens_nor_passwords() -> None:
+    for password in ("swordfish", None):
+        async with m3.Account("https://controller.example", "sesame", http=Quoting()) as account:
+            with pytest.raises(m3.ApiError) as caught:
+                await account.create_meeting(title="Quoted", password=password)
+        assert (caught.value.code, caught.value.message) == ("bad_request", "")

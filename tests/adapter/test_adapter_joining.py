@@ -75,19 +75,40 @@ def _provider(request: HttpRequest) -> HttpResponse:
     return HttpResponse(404, (), b'{"code":"not_found"}')
 
 
+def _told(request: HttpRequest) -> HttpResponse:
+    documents = {
+        "https://meet.example/.well-known/opentalk/client": b'{"opentalk_controller":{"base_url":"https://ot.example/a/"}}',
+        "https://ot.example/a/.well-known/opentalk/api": b'{"opentalk_api":{"v1":{"base_url":"https://api.example/1"}}}',
+    }
+    body = documents.get(request.url)
+    return HttpResponse(404) if body is None else HttpResponse(200, (), body)
+
+
+CLIENT, API, LOGIN = "/.well-known/opentalk/client", "/.well-known/opentalk/api", "/v1/auth/login"
+
+
 @pytest.mark.parametrize(
-    ("answer", "host"),
-    [(_unreachable, "controller.meet.example"), (_web_page, "controller.meet.example"), (_provider, "meet.example")],
+    ("answer", "asked"),
+    [
+        (_unreachable, [f"meet.example{CLIENT}", f"meet.example{LOGIN}", "controller.meet.example/v1"]),
+        (
+            _web_page,
+            [f"meet.example{CLIENT}", f"meet.example{API}", f"meet.example{LOGIN}", "controller.meet.example/v1"],
+        ),
+        (_provider, [f"meet.example{CLIENT}", f"meet.example{API}", f"meet.example{LOGIN}", "meet.example/v1"]),
+        (_told, [f"meet.example{CLIENT}", f"ot.example/a{API}", "api.example/1"]),
+    ],
 )
 @in_loop
 async def test_where_the_controller_of_a_link_is_sought(
-    answer: Callable[[HttpRequest], HttpResponse], host: str
+    answer: Callable[[HttpRequest], HttpResponse], asked: list[str]
 ) -> None:
     http = Nowhere(answer)
     with pytest.raises((m3.TransportError, m3.ApiError, m3.RemoteProtocolError)):
         async with m3.join(f"https://meet.example/invite/{CODE}", display_name="Gus", http=http):
             pytest.fail("joined nowhere")
-    assert http.asked == ["GET https://meet.example/v1/auth/login", f"POST https://{host}/v1/invite/verify"]
+    *sought, api = asked
+    assert http.asked == [*(f"GET https://{url}" for url in sought), f"POST https://{api}/invite/verify"]
 
 
 @in_loop
@@ -98,7 +119,19 @@ async def test_a_controller_that_is_named_is_not_sought() -> None:
     )
     with pytest.raises(m3.TransportError, match="unplugged"):
         await joining.__aenter__()
-    assert http.asked == ["POST https://10.0.0.1:8443/v1/invite/verify"]
+    there = "https://10.0.0.1:8443"
+    assert http.asked == [f"GET {there}{API}", f"POST {there}/v1/invite/verify"]
+
+
+@in_loop
+async def test_no_link_leads_into_a_private_network_by_way_of_its_server() -> None:
+    def inwards(_request: HttpRequest) -> HttpResponse:
+        return HttpResponse(200, (), b'{"opentalk_controller":{"base_url":"https://10.0.0.1"}}')
+
+    http = Nowhere(inwards)
+    with pytest.raises(m3.LinkError, match="allow_private=True"):
+        await m3.join(f"https://meet.example/invite/{CODE}", display_name="Gus", http=http).__aenter__()
+    assert http.asked == [f"GET https://meet.example{CLIENT}"]
 
 
 @in_loop

@@ -15,7 +15,7 @@ import pytest
 import m3asyncio as m3
 from m3asyncio.cli.adapters import adapter
 from m3asyncio.cli.options import parse
-from m3core.controller.config import ControllerConfig
+from m3core.controller.config import ControllerConfig, User
 from m3core.controller.features import FeatureLevel
 
 TOKEN = "sesame"
@@ -32,9 +32,12 @@ def run(main: Callable[[], Awaitable[int]], loop: str = "asyncio") -> int:
 
 @asynccontextmanager
 async def meeting(
-    *, waiting_room: bool = False, loop: str = "asyncio"
+    *, waiting_room: bool = False, loop: str = "asyncio", owner: User | None = None
 ) -> AsyncIterator[tuple[m3.Server, m3.Meeting, str]]:
-    async with adapter(loop).serve(owner_token=TOKEN, config=LATEST) as server, server.account() as account:
+    async with (
+        adapter(loop).serve(owner_token=TOKEN, config=LATEST, owner=owner) as server,
+        server.account() as account,
+    ):
         held = await account.create_meeting(title="Bots", waiting_room=waiting_room)
         yield server, held, await held.invite()
 

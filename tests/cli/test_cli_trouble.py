@@ -21,6 +21,7 @@ from m3core.errors import (
     CallTimedOut,
     ConferenceEnded,
     EventsOverflow,
+    FieldError,
     LinkError,
     LocalProtocolError,
     M3Error,
@@ -73,6 +74,17 @@ def test_what_ends_a_join_is_told_with_the_option_that_helps(error: M3Error, adv
         (
             CallRefused("insufficient_permissions"),
             "the server refused: insufficient_permissions - only moderators may do that",
+        ),
+        (
+            ApiError(
+                422,
+                "validation_failed",
+                errors=(
+                    FieldError(field="password", code="invalid_length", message="value too short"),
+                    FieldError(field="title", code="invalid_length"),
+                ),
+            ),
+            "request failed: HTTP 422 validation_failed; the server says: password: value too short",
         ),
         (EventsOverflow(9), "9 events wait: what reads our output is too slow"),
         (LocalProtocolError("no\npoll  runs"), "no poll runs"),

@@ -19,7 +19,7 @@ from m3core.conference.events import (
     UnknownMessage,
 )
 from m3core.conference.state import ConferenceState, EndReason, Participant, Stream
-from m3core.errors import ApiError, CallRefused, MalformedMessage
+from m3core.errors import ApiError, CallRefused, FieldError, MalformedMessage
 from m3core.messages import UnknownEvent
 from m3core.messages.chat import ChatScope
 from m3core.rest.invites import VerifyInvite
@@ -106,3 +106,17 @@ def test_errors_have_their_codes() -> None:
     refused = error_value(ApiError(404, "not_found"))
     assert (refused["type"], refused["status"], refused["code"]) == ("ApiError", 404, "not_found")
     assert error_value(OSError("no\nsuch file")) == {"type": "OSError", "message": "no such file"}
+
+
+def test_the_fields_that_a_server_refused_are_told() -> None:
+    errors = (
+        FieldError(field="password", code="invalid_length", message="too short"),
+        FieldError(code="missing_values"),
+    )
+    told = error_value(ApiError(422, "validation_failed", errors=errors, message="Some values are invalid"))
+    assert told["errors"] == [
+        {"field": "password", "code": "invalid_length", "message": "too short"},
+        {"field": None, "code": "missing_values", "message": None},
+    ]
+    assert told["server_message"] == "Some values are invalid"
+    assert told["message"] == "request failed: HTTP 422 validation_failed"

@@ -86,7 +86,7 @@ def test_lines_that_serve_prints(tmp_path: Path, shell: str, web: tuple[str, ...
             joins(lines["to join"], tmp_path, shell, "guest")
             witness.until(lambda line: "guest joined" in line and "moderator" not in line)
             joins(lines["to moderate"], tmp_path, shell, "owner", M3_TOKEN="sesame")
-            witness.until(lambda line: "owner joined (moderator)" in line)
+            witness.until(lambda line: "Owner joined (moderator)" in line)  # by the name of the account
         assert serve.interrupt()[0] == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from m3core.account import Account, Answered, Perform, RefreshTokens, Tokens
-from m3core.errors import ApiError, AuthError, LocalProtocolError, M3Error, TransportError
+from m3core.errors import ApiError, AuthError, LinkError, LocalProtocolError, M3Error, TransportError
 from m3core.io import Authorization, HttpRequest, HttpResponse, RequestId
 from m3core.values import Secret
 
@@ -18,9 +18,16 @@ NO_ROOM = HttpResponse(404, body=b'{"code":"not_found"}')
 class House:
     """An account, and the world around it, step by step."""
 
-    def __init__(self, *, can_refresh: bool = True, id_token: str | None = "id-1") -> None:
+    def __init__(
+        self,
+        *,
+        can_refresh: bool = True,
+        id_token: str | None = "id-1",
+        seeks_api: bool = False,
+        allow_private: bool = False,
+    ) -> None:
         tokens = Tokens(Secret("access-1"), None if id_token is None else Secret(id_token))
-        self.account = Account(BASE, tokens, can_refresh=can_refresh)
+        self.account = Account(BASE, tokens, can_refresh=can_refresh, seeks_api=seeks_api, allow_private=allow_private)
         self.performed: list[HttpRequest] = []
         self.answered: dict[int, HttpResponse | M3Error] = {}
         self.refreshes = 0
@@ -248,6 +255,66 @@ def test_no_token_goes_to_another_origin(url: str) -> None:
         house.account.request(HttpRequest(RequestId(1), "GET", url))
     house.drain()
     assert house.performed == []
+
+
+# -- where the API is ---
+def told(base_url: str) -> HttpResponse:
+    return HttpResponse(200, body=b'{"opentalk_api": {"v1": {"base_url": "%s"}}}' % base_url.encode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "api"),
+    [
+        (told("/v1"), f"{BASE}/v1"),
+        (told("ot/api"), f"{BASE}/ot/api"),
+        (told("https://api.example/v1"), "https://api.example/v1"),
+        (NO_ROOM, f"{BASE}/v1"),
+        (HttpResponse(200, body=b"<html>"), f"{BASE}/v1"),
+        (told("http://api.example/v1"), f"{BASE}/v1"),
+        (told("https://127.0.0.1/v1"), f"{BASE}/v1"),
+        (told("https://good@evil.example/v1"), f"{BASE}/v1"),
+    ],
+)
+def test_the_controller_says_once_where_its_api_is(answer: HttpResponse, api: str) -> None:
+    house = House(seeks_api=True)
+    house.ask(1, 2)
+    (search,) = house.performed
+    assert (search.url, search.headers, search.body) == (f"{BASE}/.well-known/opentalk/api", (), b"")
+    house.reply(answer)
+    assert [request.url for request in house.performed] == [f"{api}/auth/login"]
+    house.reply(OK)
+    assert [request.url for request in house.performed] == [f"{api}/users/me"] * 2
+    house.reply(REFUSED)
+    house.refreshed()
+    assert [request.url for request in house.performed] == [f"{api}/users/me", f"{api}/auth/login"]
+
+
+def test_a_search_that_fails_costs_no_login_and_is_made_again() -> None:
+    house = House(seeks_api=True)
+    house.ask(1)
+    house.failed(TransportError("late"))
+    assert house.performed[0].url == f"{BASE}/v1/auth/login"
+    house.failed(TransportError("unplugged"))
+    assert isinstance(house.answered[1], TransportError)
+    house.ask(2)
+    house.reply(told("https://api.example/v1"))
+    assert house.performed[0].url == "https://api.example/v1/auth/login"
+
+
+def test_no_token_goes_into_a_private_network_unless_allowed() -> None:
+    house = House(seeks_api=True)
+    house.ask(1)
+    house.reply(told("https://10.0.0.1/v1"))
+    error = house.answered[1]
+    assert isinstance(error, LinkError)
+    assert error.is_private
+    house.ask(2)
+    assert house.answered[2] is error
+    assert house.performed == []
+    house = House(seeks_api=True, allow_private=True)
+    house.ask(1)
+    house.reply(told("https://10.0.0.1/v1"))
+    assert house.performed[0].url == "https://10.0.0.1/v1/auth/login"
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a\r\nX: y", "t\N{LATIN SMALL LETTER O WITH DIAERESIS}ken"])

@@ -196,6 +196,18 @@ def test_timestamps_of_nanoseconds() -> None:
         Timestamp.of(dt.datetime(2024, 3, 5))  # noqa: DTZ001 - the mistake under test
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["", "+10000-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:60Z", "9999-12-31T23:59:59-00:01"],
+)
+def test_an_unreadable_timestamp_says_so(text: str) -> None:
+    assert not Timestamp(text).is_readable
+    with pytest.raises(MalformedMessage):
+        _ = Timestamp(text).datetime
+    assert Timestamp("9999-12-31T23:59:59.999999999Z").is_readable
+    assert Timestamp("0001-01-01T00:00:00Z").is_readable
+
+
 def test_timestamps_are_values() -> None:
     one, same, other = Timestamp("a"), Timestamp("a"), Timestamp("b")
     assert one == same

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,14 @@ from hypothesis import strategies as st
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
 from m3core.limits import MAX_HTTP_BODY, MAX_NESTING, MAX_STRING
 from m3core.rest.body import UnixSeconds, read_body, read_json, to_json, write_body
-from m3core.rest.events import Event
-from m3core.rest.turn import TurnServer
+from m3core.rest.events import DateTimeTz, Event
+from m3core.rest.invites import CreateInvite, Invite
+from m3core.rest.turn import TurnServer, ice_servers
 from m3core.values import RoomId, Secret, Timestamp
 
 _UUID = b"f1aec560-95c3-4f34-aebb-9114270aa666"
+_VECTORS: list[dict[str, Any]] = json.loads((Path(__file__).parents[2] / "vectors" / "rest.json").read_text())
+_EVENT = next(json.dumps(one["json"]) for one in _VECTORS if one["type"] == "POST /events" and "status" in one)
 
 
 class _Color(enum.Enum):
@@ -94,6 +98,70 @@ def test_errors_say_where() -> None:
     read_body(b'{"text": "%s"}' % (b"a" * MAX_STRING), _Everything)
 
 
+_DATES: list[tuple[bytes, Timestamp]] = [
+    (b'"2024-03-05T09:20:11.5Z"', Timestamp("2024-03-05T09:20:11.5Z")),
+    (b'"2016-12-31T23:59:60Z"', Timestamp("2016-12-31T23:59:60Z")),
+    (b'"+10000-01-01T00:00:00.000000Z"', Timestamp("+10000-01-01T00:00:00.000000Z")),
+    (b'"soon"', Timestamp("soon")),
+    (b'"\\u001b[2J"', Timestamp("")),
+    (b'"%s"' % (b"9" * 65), Timestamp("")),
+    (b"null", Timestamp("")),
+    (b"1709630411", Timestamp("")),
+    (b"{}", Timestamp("")),
+]
+
+
+@pytest.mark.parametrize(("written", "read"), _DATES)
+def test_an_answer_is_read_though_its_dates_are_not(written: bytes, read: Timestamp) -> None:
+    """The list stays whole, and the entry beside it as it is; what clients write is as strict as ever."""
+
+    def invite(expiration: bytes) -> bytes:
+        return b'{"invite_code": "%s", "room_id": "%s", "active": true, "created": %s, "expiration": %s}' % (
+            _UUID,
+            _UUID,
+            expiration,
+            expiration,
+        )
+
+    data = b"[%s, %s]" % (invite(written), invite(b'"2024-03-05T09:20:11Z"'))
+    first, second = read_body(data, tuple[Invite, ...], is_answer=True)
+    assert first.expiration == first.created == (None if written == b"null" else read)
+    assert second.expiration == Timestamp("2024-03-05T09:20:11Z")
+    if not read.is_readable:
+        with pytest.raises(MalformedMessage):
+            read_body(b'{"expiration": %s}' % (written if written != b"null" else b'""'), CreateInvite)
+
+
+@pytest.mark.parametrize(("written", "read"), _DATES)
+def test_an_event_is_read_though_its_dates_are_not(written: bytes, read: Timestamp) -> None:
+    event: dict[str, Any] = json.loads(_EVENT)
+    event["created_at"] = json.loads(written)
+    event["starts_at"] = {"datetime": json.loads(written), "timezone": "UTC"}
+    events = read_body(json.dumps([event]).encode(), tuple[Event, ...], is_answer=True)
+    assert events[0].created_at == read
+    assert events[0].starts_at == DateTimeTz(datetime=read, timezone="UTC")
+
+
+@pytest.mark.parametrize(
+    "date", ["2024-03-05T09:20:11Z", 5, [], {}, {"datetime": "2024-03-05T09:20:11Z", "timezone": None}]
+)
+def test_an_event_is_read_though_the_object_of_a_date_is_none(date: object) -> None:
+    event: dict[str, Any] = json.loads(_EVENT)
+    event["starts_at"] = event["ends_at"] = date
+    read = read_body(json.dumps(event).encode(), Event, is_answer=True)
+    assert read.starts_at == read.ends_at == DateTimeTz(datetime=Timestamp(""), timezone="")
+    with pytest.raises(MalformedMessage):
+        read_body(json.dumps(event).encode(), Event)
+
+
+def test_a_turn_server_is_read_though_its_expiry_is_not() -> None:
+    data = (
+        b'[{"uris": ["turn:a.example"], "ttl": "soon"}, {"uris": [], "ttl": -1.5}, {"uris": [], "ttl": "1704067200"}]'
+    )
+    assert [one.ttl for one in read_body(data, tuple[TurnServer, ...], is_answer=True)] == [0, 0, 1704067200]
+    assert ice_servers(read_body(data, tuple[TurnServer, ...], is_answer=True))[0].expires_at == 0
+
+
 def test_unknown_fields_are_ignored() -> None:
     assert read_body(b'{"number": 1, "x": {"y": [1.5, null, "\\u00e9"]}}', _Inner) == _Inner(number=1)
 
@@ -129,8 +197,9 @@ _json = st.recursive(
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     for kind in (_Everything, Event, tuple[TurnServer, ...]):
-        with contextlib.suppress(RemoteProtocolError):
-            read_body(data, kind)
+        for is_answer in (False, True):
+            with contextlib.suppress(RemoteProtocolError):
+                read_body(data, kind, is_answer=is_answer)
 
 
 @given(_json)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from m3core.errors import ApiError, LimitExceeded, LocalProtocolError, MalformedMessage
+from m3core.errors import ApiError, FieldError, LimitExceeded, LocalProtocolError, MalformedMessage
 from m3core.io import HttpResponse, IceServer, RequestId
 from m3core.limits import MAX_HTTP_BODY
 from m3core.rest.auth import GET_LOGIN, LOGIN, LoginRequest, LoginResponse
@@ -19,7 +19,6 @@ from m3core.rest.errors import (
     FORBIDDEN,
     NOT_FOUND,
     Challenge,
-    FieldError,
     Problem,
     RequestRefused,
     api_error,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from m3core.errors import ApiError
+from m3core.errors import ApiError, FieldError
 from m3core.io import Authorization, HttpResponse, RequestId
 from m3core.rest.body import read_body, write_body
-from m3core.rest.errors import Challenge, FieldError, Problem, api_error
+from m3core.rest.errors import Challenge, Problem, api_error
 from m3core.rest.routes import ENDPOINTS, Match, route
 from m3core.values import InviteCode
 

@@ -13,6 +13,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
         "core/sdp/test_sdp_hostile.py::test_any_text_or_bytes",
         "core/rest/test_body.py::test_any_bytes_are_read_or_refused",
         "core/rest/test_link.py::test_any_text_is_a_link_or_a_link_error",
+        "core/rest/test_discovery.py::test_whatever_is_answered_there_is_an_end",
         "core/controller/test_http.py::test_any_bytes_are_survived",
     ),
     2: (  # time and memory grow with the input alone
@@ -104,8 +105,13 @@ PROMISES: dict[int, tuple[str, ...]] = {
     35: (  # invitation links
         "core/rest/test_link.py::test_refused",
         "core/rest/test_link.py::test_private_addresses_when_allowed",
+        "core/rest/test_discovery.py::test_nothing_hostile_is_followed",
+        "core/rest/test_discovery.py::test_private_networks_are_for_who_allows_them",
     ),
-    36: ("core/test_account.py::test_no_token_goes_to_another_origin",),
+    36: (  # where tokens go
+        "core/test_account.py::test_no_token_goes_to_another_origin",
+        "core/test_account.py::test_no_token_goes_into_a_private_network_unless_allowed",
+    ),
     37: (  # secrets
         "secrets/test_secrets.py::test_no_secret_is_ever_readable",
         "core/test_reliability.py::test_no_message_prints_its_secrets",

@@ -1,0 +1,159 @@
+"""Addresses of servers that come from others, taken apart and checked: nothing in them is trusted.
+
+What is refused, and why: user information and backslashes (they make an address look like it led elsewhere), addresses
+of private networks (it must not make us talk to the machines next to us), plain http (except to this very machine).
+``allow_private`` lets addresses be in a private network; this very machine never is one. Names are not resolved here;
+what they resolve to is not checked.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+from attrs import frozen
+
+from m3core.errors import LinkError
+from m3core.limits import MAX_LINK
+
+_DEFAULT_PORT: Final = {"https": 443, "http": 80}
+_URL: Final = re.compile(r"(https?)://([^/?]*)([^?]*)(?:\?(.*))?", re.IGNORECASE | re.DOTALL)
+_NAME: Final = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+    r"(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*"
+)
+_NUMBER: Final = re.compile(r"\d+|0x[0-9a-f]*")
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+@frozen
+class Origin:
+    """Scheme, host and port of an address that was checked."""
+
+    scheme: str
+    host: str
+    """In lower case; punycode; IPv6 in brackets."""
+    port: int
+    is_loopback: bool
+    is_address: bool
+    is_private: bool
+    """An address of a private network; this machine is not one."""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port != _DEFAULT_PORT[self.scheme] else "")
+
+
+def split_url(text: str, *, allow_private: bool) -> tuple[Origin, str, str]:
+    """Origin, path and query of a URL. Raises `LinkError`, which does not repeat it."""
+    if len(text) > MAX_LINK:
+        raise LinkError(f"the address is longer than {MAX_LINK} characters")
+    if any(character <= " " or character == "\\" or "\x7f" <= character <= "\xa0" for character in text):
+        raise LinkError("the address holds blanks, control characters or backslashes")
+    if "#" in text:
+        raise LinkError("the address has a fragment")
+    match = _URL.fullmatch(text)
+    if match is None:
+        raise LinkError("the address must start with https://")
+    scheme, authority, path, query = match.groups()
+    if "@" in authority:
+        raise LinkError("the address has user information before its host")
+    origin = _origin(scheme.lower(), authority, allow_private=allow_private)
+    if not (path + (query or "")).isascii():
+        raise LinkError("the address has characters that are not ASCII after its host")
+    return origin, path, query or ""
+
+
+def _origin(scheme: str, authority: str, *, allow_private: bool) -> Origin:
+    if authority.startswith("["):
+        literal, bracket, tail = authority[1:].partition("]")
+        try:
+            address: ipaddress.IPv4Address | ipaddress.IPv6Address | None = ipaddress.IPv6Address(literal)
+        except ValueError:
+            raise LinkError("the host is not an IPv6 address") from None
+        if "%" in literal or not bracket:
+            raise LinkError("the host is not an IPv6 address")
+        host, port = f"[{address}]", _port(tail, scheme)
+    else:
+        name, colon, digits = authority.partition(":")
+        host, port = _host(name), _port(colon + digits, scheme)
+        address = _ipv4(host)
+    is_loopback = _is_loopback(address) if address else host == "localhost" or host.endswith(".localhost")
+    if scheme != "https" and not is_loopback:
+        raise LinkError("the address must start with https://")
+    is_private = address is not None and not is_loopback and not _is_public(address)
+    if is_private and not allow_private:
+        raise LinkError("the host is an address of a private network", is_private=True)
+    return Origin(scheme, host, port, is_loopback, address is not None, is_private)
+
+
+def _host(name: str) -> str:
+    try:
+        host = name.encode("idna").decode().lower()
+    except UnicodeError:
+        raise LinkError("the host is not a valid name") from None
+    if not _NAME.fullmatch(host):
+        raise LinkError("the host is not a valid name")
+    return host
+
+
+def _port(text: str, scheme: str) -> int:
+    if not text:
+        return _DEFAULT_PORT[scheme]
+    digits = text[1:]
+    if text[0] != ":" or len(digits) > 5 or not (digits.isascii() and digits.isdigit()):
+        raise LinkError("the port is not a number")
+    if not 0 < int(digits) < 65536:
+        raise LinkError("the port is out of range")
+    return int(digits)
+
+
+def _ipv4(host: str) -> ipaddress.IPv4Address | None:
+    """The address that ``host`` is. Spellings that only some resolvers take (octal, hex, one number) are refused."""
+    if not _NUMBER.fullmatch(host.rpartition(".")[2]):
+        return None
+    try:
+        return ipaddress.IPv4Address(host)
+    except ValueError:
+        raise LinkError("the host is an IPv4 address in an unusual spelling") from None
+
+
+def _is_loopback(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address):
+        # addresses that lead to an IPv4 address say nothing of whose it is
+        if address.ipv4_mapped or address.sixtofour or address.teredo or address in _NAT64:
+            return False
+        if address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_unspecified
+
+
+_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]{1,64}){0,8}")
+"""Of an address below which something is: plain names only, and no steps upwards."""
+
+
+def base_path(path: str, query: str) -> str:
+    """``path`` of an address below which something is, without the slash at its end. Raises `LinkError`."""
+    path = path.removesuffix("/")
+    if query or not _PATH.fullmatch(path):
+        raise LinkError("the address of a server has a query, or a path that is not plain")
+    return path
+
+
+def follow(here: str, text: str, *, allow_private: bool) -> str:
+    """The address ``text``, that the server at ``here`` names, in normal form. Raises `LinkError`.
+
+    It is checked as ``here`` was, and leads no further than it: from anywhere else neither to this machine nor into a
+    private network, from this machine nowhere else, and from https not to http.
+    """
+    start, _, _ = split_url(here, allow_private=True)
+    origin, path, query = split_url(text, allow_private=allow_private or start.is_private)
+    if origin.is_loopback != start.is_loopback:
+        raise LinkError("the address leads to this machine from another one, or the other way round")
+    if start.scheme == "https" and origin.scheme != "https":
+        raise LinkError("the address leads from https to http")
+    return f"{origin}{base_path(path, query)}"
