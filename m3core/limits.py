@@ -203,8 +203,9 @@ STREAM_RESTART: Final = 5.0
 forget the old one first."""
 STREAM_STABLE: Final = 60.0
 """What breaks again within so long has ended."""
-PUBLISHER_RENEWAL: Final = 5.0
-"""A subscription that the server ended waits so long for its publisher, who may have broken too, to publish again."""
+PUBLISHER_RENEWAL: Final = 3.0
+"""A subscription that the server ended waits so long for its publisher, who may have broken too, to publish again: the
+longest moment until that begins anew, and as long for it. Where it was a stop, its reader ends so much later."""
 LATE_MEDIA_MESSAGES: Final = 5.0
 """What the server says of a stream that was ended may come so late: a `webrtc_down` after the answer to the next offer,
 a refused candidate. Seen: 28 ms, and 2 s at the most."""

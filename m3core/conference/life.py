@@ -433,9 +433,8 @@ class Life:
         if self.is_resuming and may_pass(error):
             running = is_running(error)
             if running and self._backoff.is_old(self._conference.now):
-                self._resumption = (
-                    None  # a controller that crashed: it keeps the token, and our ghost (signaling.md § 3)
-                )
+                # The controller has crashed, and keeps our token and our ghost (signaling.md § 3): come as a new one.
+                self._resumption = None
             self._broken(str(error), running=running)
             return
         call = self._conference.calls.find(CallKind.START)

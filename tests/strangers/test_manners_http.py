@@ -74,6 +74,7 @@ def test_a_login_after_a_token_expired(loop: str, tls: bool, tmp_path: Path, mon
             for title in ("One", "Two"):
                 await account.create_meeting(title=title)
         assert there.requests == [
+            (1, "GET", "/.well-known/opentalk/api"),
             (1, "POST", "/v1/auth/login"),
             (1, "GET", "/v1/users/me"),
             (1, "POST", "/v1/events"),
