@@ -129,11 +129,11 @@ class MediaModule(Module):
 
     def _unpublish(self, participant: Participant, command: media.Unpublish) -> None:
         publisher = participant.publishers.get(command.media_session_type)
+        if publisher is not None:
+            self._streams.end_publisher(participant, publisher)
         participant.announced.pop(command.media_session_type, None)
-        if publisher is None:
-            self._around.announce(participant)
-        else:
-            self._streams.end_publisher(participant, publisher, stopped=True)
+        self._around.announce(participant)
+        if publisher is not None:
             self._streams.silence(participant, publisher)
 
     # -- speaking ---

@@ -124,7 +124,6 @@ class MediaModeration:
             if not granted and screen is not None and not target.is_moderator:
                 if screen.is_up:
                     self._streams.tell_down(target, screen.key)
-                self._streams.end_publisher(target, screen, stopped=True)
+                self._streams.end_publisher(target, screen)
                 self._streams.silence(target, screen)
-            else:
-                self._around.announce(target)
+            self._around.announce(target)

@@ -42,18 +42,12 @@ class Streams:
             participant.subscriptions[stream.key] = stream
         self.peers[stream.peer] = (participant, stream)
 
-    def end_publisher(self, participant: Participant, publisher: Publisher, *, stopped: bool = False) -> None:
-        """Free a publisher and those who receive it; a media server need not hang the latter up (media.md § 9).
-
-        ``stopped``: nothing broke. Then all are told first that it is published no more: a client that hears
-        `webrtc_down` of a stream that is there takes it for broken, and may wait for its publisher.
-        """
+    def end_publisher(self, participant: Participant, publisher: Publisher) -> None:
+        """Free a publisher and those who receive it; a media server need not hang the latter up (media.md § 9)."""
         del participant.publishers[publisher.key.media_session_type]
         participant.announced.pop(publisher.key.media_session_type, None)
         self._forget(publisher)
         self._around.command_sfu(publisher.peer, ClosePeer())
-        if stopped:
-            self._around.announce(participant)
         self._end_receivers(participant, publisher)
 
     def _end_receivers(self, participant: Participant, publisher: Publisher) -> None:

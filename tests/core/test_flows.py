@@ -59,24 +59,9 @@ MORE_MESSAGES = {
 }
 
 
-STOPS_FIRST = {"leave": ("webrtc_down", "update")}
-"""A stream that is unpublished is told of before its subscriptions end: what ends first may be taken for a break."""
-
-
 def load(name: str) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = json.loads((_FLOWS / f"{name}.json").read_bytes())
     return sorted(entries, key=lambda entry: entry["seq"])
-
-
-def as_ours(name: str) -> list[dict[str, Any]]:
-    """The flow in the order in which our controller tells it."""
-    entries = load(name)
-    late, early = STOPS_FIRST.get(name, ("", ""))
-    found = [index for index, entry in enumerate(entries) if entry.get("type") in {late, early}]
-    if found:
-        first, second = found
-        entries[first], entries[second] = entries[second], entries[first]
-    return entries
 
 
 def shape(value: Any, ids: dict[str, str]) -> Any:
@@ -197,7 +182,7 @@ class ServerStage:
         assert shape(message, self.ids) == expected
 
     def play(self, name: str) -> None:
-        for entry in as_ours(name):
+        for entry in load(name):
             self.now += 0.1
             who = entry["who"]
             if entry["direction"] == "to_client":

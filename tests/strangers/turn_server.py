@@ -12,7 +12,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeAlias, cast
 
 from aioice import ice, stun, turn
@@ -69,12 +69,13 @@ def silent_server() -> Iterator[SilentServer]:
 
 def refusing_port() -> int:
     """A port at which nobody is: the kernel refuses, UDP (ICMP) and TCP (RST)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.bind((HOST, 0))
-        port: int = udp.getsockname()[1]
-        with socket.socket() as tcp:
-            tcp.bind((HOST, port))
-        return port
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind((HOST, 0))
+            port: int = udp.getsockname()[1]
+            with suppress(OSError):  # the other half may belong to somebody
+                tcp.bind((HOST, port))
+                return port
 
 
 class _Relayed(asyncio.DatagramProtocol):

@@ -34,6 +34,7 @@ from m3core.limits import (
     LEAVE_TIMEOUT,
     MAX_MESSAGE,
     NEGOTIATION_TIMEOUT,
+    PUBLISHER_RENEWAL,
     REQUEST_TIMEOUT,
     SILENCE_MEANS_DONE,
 )
@@ -257,7 +258,7 @@ def test_a_subscribe_is_cancelled_in_each_phase() -> None:
         assert state.is_parked is (error is not None)
         assert state.is_live
         ada.do(lambda c, now: c.unpublish(kind, now))
-        world.run()
+        world.sleep(PUBLISHER_RENEWAL)
         assert bob.conference.state.subscriptions == ()
     settle(world)
 

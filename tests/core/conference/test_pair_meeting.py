@@ -43,7 +43,7 @@ from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
 from m3core.errors import ApiError, CallRefused, LocalProtocolError
 from m3core.io import Talking
-from m3core.limits import JOIN_TIMEOUT, KEEPALIVE_INTERVAL
+from m3core.limits import JOIN_TIMEOUT, KEEPALIVE_INTERVAL, PUBLISHER_RENEWAL
 from m3core.messages import control, media
 from m3core.messages.participants import ControlState
 from m3core.testing.pair import BASE_URL, World
@@ -293,6 +293,7 @@ def test_presenters() -> None:
     assert [payload["message"] for payload in heard(bob, start)] == ["presenter_revoked", "webrtc_down"]
     assert [one.media_session_type for one in bob.conference.state.publications] == [VIDEO]
     assert bob.of(PublicationStopped)[-1].media_session_type is SCREEN
+    world.sleep(PUBLISHER_RENEWAL)
     assert carol.conference.state.subscriptions == ()
     assert list(carol.conference.state.participants[bob.id].streams) == [VIDEO]
     settle(world)
