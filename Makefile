@@ -27,9 +27,9 @@ $(READY): constraints.txt pyproject.toml
 demo: $(READY)  ## Hold a real conference on this machine and make demo.png
 	@$(BIN)/m3 demo $(ARGS)
 
-# Three at once on two cores: those that hold conferences wait a while, and a fourth is slower for all.
+# Four at once on two cores: those that hold conferences wait a while.
 test: $(READY)  ## Run all tests
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(ARGS)
 
 coverage: $(READY)  ## Run all tests, and measure the branch coverage of m3core
 	@$(MAKE) test ARGS="--cov --cov-report=term $(ARGS)"

@@ -31,6 +31,12 @@ _POOLS = ("asyncio_", "Trio thread", "AnyIO worker thread")
 """Idle threads of the loops' own pools end by themselves."""
 
 
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays: to look at it anew costs a second for each that asks what is left."""
+    gc.collect()
+    gc.freeze()
+
+
 def _sockets() -> set[tuple[int, str, str]]:
     return {(entry.fd, str(entry.laddr), str(entry.raddr)) for entry in psutil.Process().net_connections("inet")}
 
@@ -60,3 +66,9 @@ def nothing_is_left(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who was cut off comes back as soon as they may."""
     monkeypatch.setattr("m3core.client.joining.Joining._random", lambda _: 0.0)
+
+
+@pytest.fixture
+def mended_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that breaks is begun anew at once."""
+    monkeypatch.setattr("m3core.conference.mending.STREAM_RENEWAL_DELAY", 0.01)

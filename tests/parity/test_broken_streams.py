@@ -14,7 +14,7 @@ from m3core.client.conference import Conference
 from m3core.io import Down
 from m3core.media import VideoFrame
 
-pytestmark = pytest.mark.usefixtures("nothing_is_left")
+pytestmark = pytest.mark.usefixtures("nothing_is_left", "mended_soon")
 SOURCE = sources.pattern(width=64, height=48)
 
 
@@ -33,9 +33,8 @@ def lose_path(conference: Conference) -> None:
 
 @pytest.mark.parametrize("at", ["publisher", "subscriber"])
 @pytest.mark.parametrize("loop", ADAPTERS)
-def test_a_path_that_is_lost_at_one_end(loop: str, at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_that_is_lost_at_one_end(loop: str, at: str) -> None:
     m3 = ADAPTERS[loop]
-    monkeypatch.setattr("m3core.conference.mending.STREAM_RENEWAL_DELAY", 0.01)
     told: list[object] = []
 
     def note(event: object) -> None:

@@ -79,6 +79,7 @@ def _die() -> None:
     raise SystemExit("a bug")
 
 
+@pytest.mark.usefixtures("mended_soon")
 @pytest.mark.parametrize("loop", ADAPTERS)
 def test_a_media_engine_that_crashes_ends_its_streams_and_not_the_conference(loop: str) -> None:
     m3 = ADAPTERS[loop]
@@ -148,6 +149,7 @@ def test_a_crash_while_a_stream_is_opened_is_told_to_who_opens_it(loop: str, is_
     anyio.run(main, backend=loop)
 
 
+@pytest.mark.usefixtures("mended_soon")
 @pytest.mark.parametrize("loop", ADAPTERS)
 def test_an_sfu_that_crashes_ends_streams_and_nobody_hangs(loop: str) -> None:
     m3 = ADAPTERS[loop]
