@@ -13,7 +13,7 @@ import httpx
 
 import m3asyncio as m3
 from benchmarks.timing import Comparison, compare
-from m3asyncio.http import HttpxTransport
+from m3asyncio.http import HttpxTransport, Pool
 from m3asyncio.loop import BACKEND
 from m3core.client.transports import HttpTransport
 
@@ -23,7 +23,7 @@ class _Separate(HttpxTransport):
 
     def __init__(self) -> None:
         super().__init__(BACKEND, local=True)
-        self._clients[True, False] = httpx.AsyncClient(trust_env=False)
+        self._pools[True, False] = Pool(httpx.AsyncClient(trust_env=False))
 
 
 async def _visit(link: str, http: HttpTransport | None) -> None:

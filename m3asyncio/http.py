@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Final, Self, cast
+from typing import Self, cast
 from urllib.request import getproxies
 
 import httpx
@@ -18,8 +18,6 @@ from m3core.io import HttpRequest, HttpResponse
 from m3core.limits import MAX_HTTP_BODY, REQUEST_TIMEOUT
 from m3core.rest.link import is_local
 
-_TOO_LONG: Final = f"the response is longer than {MAX_HTTP_BODY} bytes"
-
 
 class HttpxTransport:
     """Pools of connections. Proxies of the environment are asked, but not for this machine; if ``local``, never."""
@@ -27,40 +25,58 @@ class HttpxTransport:
     def __init__(self, backend: Backend, *, local: bool = False) -> None:
         self._backend = backend
         self._local = local
-        self._clients: dict[tuple[bool, bool], httpx.AsyncClient] = {}
+        self._pools: dict[tuple[bool, bool], Pool] = {}
+        self._retired: set[Pool] = set()
         self._closed = False
 
     async def request(self, request: HttpRequest) -> HttpResponse:
         """One request; a body beyond the limit is not read."""
-        client = await self._client(request.url)
+        pool = await self._pool(request.url)
         body = b""
+        pool.users += 1
         try:
-            async with client.stream(
+            async with pool.client.stream(
                 request.method, request.url, headers=list(request.headers), content=request.body
             ) as response:
-                last = _last_of_its_connection(request, response)
-                if last != 0:
-                    async for part in response.aiter_bytes():
-                        body += part
-                        if len(body) > MAX_HTTP_BODY or response.num_bytes_downloaded == last:
-                            await response.aclose()  # no generator is left half-way: it ends here, or reading fails
-                if len(body) > MAX_HTTP_BODY:
-                    raise TransportError(_TOO_LONG)
+                if request.body and 400 <= response.status_code < 500:
+                    self._retire(pool)
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > MAX_HTTP_BODY:
+                        await response.aclose()  # reading fails from here on: no generator is left half-way
                 headers = tuple((name.lower(), value) for name, value in response.headers.items())
                 return HttpResponse(response.status_code, headers, body)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             if len(body) > MAX_HTTP_BODY:
-                raise TransportError(_TOO_LONG) from None
+                raise TransportError(f"the response is longer than {MAX_HTTP_BODY} bytes") from None
             raise trouble("the controller could not be reached", error) from None
+        finally:
+            pool.users -= 1
+            if pool in self._retired and not pool.users:
+                self._retired.discard(pool)
+                await self._backend.shielded(pool.client.aclose())
 
     async def aclose(self) -> None:
         """Close all connections."""
         self._closed = True
-        clients, self._clients = self._clients, {}
-        for client in clients.values():
-            await client.aclose()
+        pools = (*self._pools.values(), *self._retired)
+        self._pools.clear()
+        self._retired.clear()
+        for pool in pools:
+            await pool.client.aclose()
 
-    async def _client(self, url: str) -> httpx.AsyncClient:
+    def _retire(self, pool: Pool) -> None:
+        """Others follow ``pool``, which is closed when the last one has finished with it.
+
+        There are servers that refuse a request without having read its body, and hear nothing more on that connection
+        (RFC 9112 s.9.3 would have them close it). httpx has no way to close one connection alone.
+        """
+        for key, current in list(self._pools.items()):
+            if current is pool:
+                del self._pools[key]
+                self._retired.add(pool)
+
+    async def _pool(self, url: str) -> Pool:
         """The pool for ``url``: one that goes through proxies or not, one that speaks TLS or not."""
         direct = self._local or is_local(url)
         secure = not url.startswith("http://")
@@ -68,16 +84,25 @@ class HttpxTransport:
         context = await shared_context(self._backend.in_thread) if secure or proxies else None
         if self._closed:
             raise LocalProtocolError("the HTTP pool is closed")
-        client = self._clients.get((direct, secure))
-        if client is None:
-            client = self._clients[direct, secure] = httpx.AsyncClient(
+        pool = self._pools.get((direct, secure))
+        if pool is None:
+            client = httpx.AsyncClient(
                 follow_redirects=False,
                 timeout=REQUEST_TIMEOUT,
                 trust_env=not direct,
                 verify=context or cast(ssl.SSLContext, _NoTls()),
                 mounts={} if context is None else _mounts(proxies, context),
             )
-        return client
+            pool = self._pools[direct, secure] = Pool(client)
+        return pool
+
+
+class Pool:
+    """Connections, and how many requests they are used for now."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.users = 0
 
 
 class HttpPool(HttpxTransport):
@@ -93,19 +118,6 @@ class HttpPool(HttpxTransport):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._backend.shielded(self.aclose())
-
-
-def _last_of_its_connection(request: HttpRequest, response: httpx.Response) -> int | None:
-    """The length of a response after which the connection must not be used again; None: it may.
-
-    There are servers that refuse a request without having read its body, and hear nothing more on that connection
-    (RFC 9112 s.9.3 would have them close it). httpcore closes a connection whose response is closed before its end was
-    read, though all of its body was; that works for those whose length is told.
-    """
-    if request.body and 400 <= response.status_code < 500:
-        length = response.headers.get("content-length", "")
-        return int(length) if length.isascii() and length.isdigit() else None
-    return None
 
 
 class _NoTls:

@@ -26,9 +26,9 @@ async def share(m3: ModuleType, place: ServedPlace) -> None:
                 await visits(m3, link, http, owner)
         async with m3.join(link, display_name="Late", http=http):  # neither account nor conference closed it
             pass
-        (client,) = http._clients.values()
-        assert isinstance(client._transport, httpx.AsyncHTTPTransport)
-        assert client._transport._pool.connections  # they wait for the next
+        (pool,) = http._pools.values()
+        assert isinstance(pool.client._transport, httpx.AsyncHTTPTransport)
+        assert pool.client._transport._pool.connections  # they wait for the next
     with pytest.raises(m3.LocalProtocolError, match="pool is closed"):
         async with m3.join(link, display_name="Gus", http=http):
             pytest.fail("got in")

@@ -188,9 +188,9 @@ def test_connections_without_tls_refuse_it(loop: str) -> None:
         async with aclosing(HttpxTransport(BACKENDS[loop])) as http:
             with pytest.raises(ADAPTERS[loop].TransportError, match="could not be reached"):
                 await http.request(HttpRequest(RequestId(1), "GET", "http://127.0.0.1:1/"))
-            (client,) = http._clients.values()
-            assert isinstance(client._transport, httpx.AsyncHTTPTransport)
-            context = client._transport._pool._ssl_context
+            (pool,) = http._pools.values()
+            assert isinstance(pool.client._transport, httpx.AsyncHTTPTransport)
+            context = pool.client._transport._pool._ssl_context
             assert context is not None
             with pytest.raises(httpx.UnsupportedProtocol):  # the first that is asked of it, once connected
                 context.set_alpn_protocols(["http/1.1"])

@@ -46,6 +46,15 @@ def render(answer: Answer) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + answer.body
 
 
+def in_chunks(answer: bytes) -> bytes:
+    """The same, without saying how long it is."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = [line for line in head.split(b"\r\n") if not line.startswith(b"content-length:")]
+    parts = (body, b"") if body else (b"",)
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    return b"\r\n".join([*lines, b"transfer-encoding: chunked", b"", b""]) + chunks
+
+
 class Server:
     """Its TCP connections."""
 
@@ -102,7 +111,8 @@ class Server:
                 return
             answer = self.rest.refuse(request)
             if answer is not None and request.length and self._manners.answers_before_body:
-                writer.write(render(answer))
+                refusal = render(answer)
+                writer.write(in_chunks(refusal) if self._manners.answers_in_chunks else refusal)
                 while await reader.read(1 << 16):
                     pass  # whatever it says, it is not heard
                 return

@@ -36,6 +36,8 @@ class Manners:
     answers_before_body: bool = False
     """A 4xx that needs no body (401, 403 without access, 400 `invalid_content_type`) is said as soon as the head is
     there; then that connection hears nothing more, and stays open."""
+    answers_in_chunks: bool = False
+    """A refusal does not say how long it is (RFC 9112 s.7.1)."""
     webrtc_down: Down = Down.AT_ONCE
     session_running: float = 0.0
     """So many seconds after a connection broke, a start with its token is answered `session_running`, and its owner

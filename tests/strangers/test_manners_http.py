@@ -87,8 +87,9 @@ def test_a_login_after_a_token_expired(loop: str, tls: bool, tmp_path: Path, mon
         run(loop, lambda: scenario(there))
 
 
+@pytest.mark.parametrize("chunks", [False, True])
 @each_loop
-def test_refusals_with_and_without_a_body(loop: str) -> None:
+def test_refusals_with_and_without_a_body(loop: str, chunks: bool) -> None:
     """401, an empty 403, and 400 `invalid_content_type`."""
 
     async def scenario(there: Controller) -> None:
@@ -101,7 +102,7 @@ def test_refusals_with_and_without_a_body(loop: str) -> None:
             assert await caller.status("GET", "/auth/login") == 200
         assert there.connections == 4
 
-    with controller(Manners(answers_before_body=True)) as there:
+    with controller(Manners(answers_before_body=True, answers_in_chunks=chunks)) as there:
         run(loop, lambda: scenario(there))
 
 
