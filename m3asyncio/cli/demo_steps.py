@@ -58,6 +58,10 @@ def sequences(owner: str, guest: str, *, speaking_is_told: bool = False) -> list
     found.append(_enter(guest, _GUEST_ENTERS, "GET /v1/turn"))
     found += [_join(who) for who in both]
     found += [_publish(who, "video", ("audio", "video")) for who in both]
+    found += [
+        _trickle(who, description, "video") for who in both for description in ("media.publish", "media.sdp_answer")
+    ]
+    found += [_trickle(owner, "media.publish", "screen"), _trickle(guest, "media.sdp_answer", "screen")]
     found += [_told(who) if speaking_is_told else _found_out(who) for who in both]
     found += [_share_screen(owner), _muted(owner, "video"), _muted(guest, "audio")]
     for who in both:
@@ -104,13 +108,17 @@ def _publish(who: str, kind: str, tracks: tuple[str, ...]) -> list[Step]:
     state = (("audio", "audio" in tracks), ("video", "video" in tracks))
     return [
         Step(who, SENT, "media.publish", kind),
-        Step(who, SENT, "media.sdp_candidate", kind),
-        Step(who, SENT, "media.sdp_end_of_candidates", kind),
         Step(who, RECEIVED, "media.sdp_answer", kind),
         Step(who, RECEIVED, "media.webrtc_up", kind),
         Step(who, RECEIVED, "media.media_status", kind, (("receiving", True),)),
         Step(who, SENT, "media.publish_complete", kind, state),
     ]
+
+
+def _trickle(who: str, description: str, kind: str) -> list[Step]:
+    """Candidates follow a description as they are found: what the server says meanwhile may come before the last."""
+    names = (description, "media.sdp_candidate", "media.sdp_end_of_candidates")
+    return [Step(who, SENT, name, kind) for name in names]
 
 
 def _share_screen(who: str) -> list[Step]:
@@ -131,8 +139,6 @@ def _subscribe(who: str, kind: str) -> list[Step]:
         Step(who, SENT, "media.subscribe", kind),
         Step(who, RECEIVED, "media.sdp_offer", kind),
         Step(who, SENT, "media.sdp_answer", kind),
-        Step(who, SENT, "media.sdp_candidate", kind),
-        Step(who, SENT, "media.sdp_end_of_candidates", kind),
         Step(who, RECEIVED, "media.webrtc_up", kind),
     ]
 
