@@ -12,7 +12,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, cast
 
 from aioice import ice, stun, turn
@@ -67,15 +67,26 @@ def silent_server() -> Iterator[SilentServer]:
         server.close()
 
 
+def _one_port() -> tuple[socket.socket, socket.socket]:
+    """A port of UDP and of TCP: the other half of one that is free may belong to somebody."""
+    while True:
+        udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+        try:
+            udp.bind((HOST, 0))
+            tcp.bind((HOST, udp.getsockname()[1]))
+        except OSError:
+            udp.close()
+            tcp.close()
+        else:
+            return udp, tcp
+
+
 def refusing_port() -> int:
     """A port at which nobody is: the kernel refuses, UDP (ICMP) and TCP (RST)."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind((HOST, 0))
-            port: int = udp.getsockname()[1]
-            with suppress(OSError):  # the other half may belong to somebody
-                tcp.bind((HOST, port))
-                return port
+    udp, tcp = _one_port()
+    with udp, tcp:
+        port: int = udp.getsockname()[1]
+        return port
 
 
 class _Relayed(asyncio.DatagramProtocol):
@@ -191,9 +202,10 @@ class TurnRelay:
                 if not self._transport.is_closing():
                     self._transport.write(data + bytes(-len(data) % 4))
 
-        self._udp, _ = await self._loop.create_datagram_endpoint(Udp, local_addr=(HOST, 0))
-        self.port = self._udp.get_extra_info("sockname")[1]
-        self._tcp = await self._loop.create_server(Tcp, HOST, self.port, ssl=self._tls)
+        udp, tcp = _one_port()
+        self.port = udp.getsockname()[1]
+        self._udp, _ = await self._loop.create_datagram_endpoint(Udp, sock=udp)
+        self._tcp = await self._loop.create_server(Tcp, sock=tcp, ssl=self._tls)
 
     async def _shut(self) -> None:
         for relayed in self._allocations.values():
