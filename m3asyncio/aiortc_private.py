@@ -86,7 +86,7 @@ def take_encoded_frames(receiver: RTCRtpReceiver, forward: Callable[[EncodedFram
 
 def watch_packets(receiver: RTCRtpReceiver, watch: Watch) -> None:
     """Show each arriving RTP packet to ``watch``, then let the receiver handle it as always."""
-    handle: Callable[..., Awaitable[None]] = receiver._handle_rtp_packet  # noqa: SLF001 - the purpose of this module
+    handle: Callable[..., Awaitable[None]] = receiver._handle_rtp_packet
 
     async def handle_and_watch(packet: Any, arrival_time_ms: int) -> None:
         level = packet.extensions.audio_level
@@ -112,4 +112,4 @@ def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> No
 async def request_keyframe(receiver: RTCRtpReceiver) -> None:
     """Ask the remote sender for a keyframe (PLI) on every source heard of in the last 10 s."""
     for source in receiver.getSynchronizationSources():
-        await receiver._send_rtcp_pli(source.source)  # noqa: SLF001 - the purpose of this module
+        await receiver._send_rtcp_pli(source.source)

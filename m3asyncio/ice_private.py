@@ -43,43 +43,43 @@ def available() -> bool:
 
 def connection_of(transport: RTCIceTransport) -> Connection:
     """What aiortc's ICE transport runs on."""
-    return transport._connection  # noqa: SLF001 - the purpose of this module
+    return transport._connection
 
 
 def is_flowing(transport: RTCIceTransport) -> bool:
     """Whether data can be sent. False a moment before aiortc says so when the peer's consent is lost (RFC 7675)."""
     connection = connection_of(transport)
-    return bool(connection._nominated) and not connection._closing  # noqa: SLF001 - as above
+    return bool(connection._nominated) and not connection._closing
 
 
 def hold(connection: Connection) -> None:
     """ICE neither fails nor stops to look for pairs until `let_go`: as if a remote name were being resolved."""
-    connection._remote_candidates_resolving += 1  # noqa: SLF001 - as above
+    connection._remote_candidates_resolving += 1
 
 
 def let_go(connection: Connection) -> None:
     """No local candidate follows."""
-    connection._remote_candidates_resolving -= 1  # noqa: SLF001 - as above
-    if connection._remote_candidates_end and not connection._remote_candidates_resolving and not connection._closing:  # noqa: SLF001
-        connection._end_remote_candidates()  # noqa: SLF001 - as above
+    connection._remote_candidates_resolving -= 1
+    if connection._remote_candidates_end and not connection._remote_candidates_resolving and not connection._closing:
+        connection._end_remote_candidates()
 
 
 def is_decided(connection: Connection) -> bool:
     """Whether ICE has found its pair, or ended: another candidate is of no use."""
-    return connection._check_list_done or connection._closing  # noqa: SLF001 - as above
+    return connection._check_list_done or connection._closing
 
 
 def host_sockets(connection: Connection) -> list[ice.StunProtocol]:
     """The sockets behind its host candidates."""
-    return [one for one in connection._protocols if one.local_candidate.type == "host"]  # noqa: SLF001 - as above
+    return [one for one in connection._protocols if one.local_candidate.type == "host"]
 
 
 def join(connection: Connection, relay: ice.StunProtocol) -> None:
     """Use a relayed candidate: check it with every remote candidate that is known, and with those that come."""
-    connection._protocols.append(relay)  # noqa: SLF001 - as above
-    connection._local_candidates.append(relay.local_candidate)  # noqa: SLF001 - as above
-    for remote in connection._remote_candidates:  # noqa: SLF001 - as above
-        connection._pair_remote_candidate(remote)  # noqa: SLF001 - as above
+    connection._protocols.append(relay)
+    connection._local_candidates.append(relay.local_candidate)
+    for remote in connection._remote_candidates:
+        connection._pair_remote_candidate(remote)
     connection.sort_check_list()
 
 
@@ -181,7 +181,7 @@ async def open_relay(
     """
     client = await _reach(address, tls, releases)
     relay, endpoint = _Relay(connection), turn.TurnTransport(client)
-    connecting = asyncio.ensure_future(endpoint._connect(relay))  # noqa: SLF001 - the purpose of this module
+    connecting = asyncio.ensure_future(endpoint._connect(relay))
     try:
         await asyncio.wait({connecting, client.refused}, return_when=asyncio.FIRST_COMPLETED)
         if not connecting.done():

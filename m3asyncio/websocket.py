@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.client import ClientConnection, connect, get_proxy, parse_uri  # type: ignore[attr-defined]
 from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidStatus, WebSocketException
@@ -126,12 +126,11 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
             create_connection=_Connection,
             **tls,
         )
-        assert isinstance(connection, _Connection)  # noqa: S101 - of what it was told to make
     except InvalidStatus as error:
         raise WebSocketRefused(error.response.status_code, bytes(error.response.body or b"")) from None
     except (OSError, TimeoutError, WebSocketException) as error:
         raise trouble("the WebSocket could not be opened", error) from None
-    return LibraryWebSocket(connection)
+    return LibraryWebSocket(cast(_Connection, connection))  # what it was told to make
 
 
 async def _tls(url: str, proxy: str | None) -> dict[str, Any]:

@@ -100,6 +100,18 @@ def subscribed(world: World, client: Client, to: Client, kind: MediaSessionType 
     assert client.done[call].error is None
 
 
+def seeing_each_other(world: World) -> tuple[Client, Client]:
+    """Ada and Bob, who publish and receive all that the other publishes; Bob shares a screen, too."""
+    ada, bob = world.joined("Ada", "Bob")
+    published(world, ada)
+    published(world, bob)
+    published(world, bob, SCREEN)
+    subscribed(world, ada, bob)
+    subscribed(world, ada, bob, SCREEN)
+    subscribed(world, bob, ada)
+    return ada, bob
+
+
 def deadline(engine: Conference | Controller) -> float | None:
     """Its deadline, as a call, so that no type checker believes that it stays the same."""
     return engine.deadline

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 
 import anyio
 import pytest
-from patience import PATIENCE
 from places import ADAPTERS, BACKENDS, ServedPlace, served
+from running import run
 from tls_places import listening
 
 from m3asyncio import sources
@@ -35,16 +35,6 @@ def m3(loop: str) -> ModuleType:
 def place(loop: str) -> Iterator[ServedPlace]:
     with served(loop, sources.pattern(width=64, height=48)) as place:
         yield place
-
-
-def run(loop: str, scenario: Callable[[], Awaitable[None]]) -> None:
-    """In a run of its own."""
-
-    async def main() -> None:
-        with anyio.fail_after(PATIENCE):
-            await scenario()
-
-    anyio.run(main, backend=loop)
 
 
 async def invited(m3: ModuleType, place: ServedPlace) -> str:

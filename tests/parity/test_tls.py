@@ -7,15 +7,14 @@ import os
 import ssl
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 
-import anyio
 import httpx
 import pytest
 from patience import PATIENCE
 from places import ADAPTERS, BACKENDS, served
+from running import run
 from tls_places import certificate, listening, tls, tls_front
 from tls_visit import count_contexts
 
@@ -38,14 +37,6 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     contexts: list[bool] = []
     count_contexts(contexts)
     return contexts
-
-
-def run(loop: str, scenario: Callable[[], Awaitable[None]]) -> None:
-    async def main() -> None:
-        with anyio.fail_after(PATIENCE):
-            await scenario()
-
-    anyio.run(main, backend=loop)
 
 
 def visit(loop: str, link: str, **environment: str) -> list[bool]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
-import anyio
 import pytest
 import trio.testing
-from patience import PATIENCE
 from places import ADAPTERS, BACKENDS, ServedPlace, served
+from running import run
 from tls_places import listening, tls
 
 from m3asyncio import sources
@@ -45,16 +44,6 @@ async def invited(m3: ModuleType, place: ServedPlace, **more: object) -> str:
     async with m3.Account(place.base_url, place.owner) as account:
         meeting = await account.create_meeting(title="Trouble", **more)
         return str(await meeting.invite(web_url=place.guest_url))
-
-
-def run(loop: str, scenario: Callable[[], Awaitable[None]]) -> None:
-    """In a run of its own."""
-
-    async def main() -> None:
-        with anyio.fail_after(PATIENCE):
-            await scenario()
-
-    anyio.run(main, backend=loop)
 
 
 async def join(m3: ModuleType, link: str, **more: object) -> None:

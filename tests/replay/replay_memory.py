@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from random import Random
 from typing import Any, Final
@@ -108,7 +109,10 @@ class Memory:
                         line.lost()
                 case SfuCommand():
                     for report in self._sfu.perform(output):
-                        self._inputs.append(lambda report=report: self._front.sfu_report(report, self._now))  # type: ignore[misc]
+                        self._inputs.append(partial(self._report, report))
+
+    def _report(self, report: MediaReport) -> None:
+        self._front.sfu_report(report, self._now)
 
 
 def play_in_memory(scenario: dict[str, Any]) -> Played:

@@ -10,6 +10,7 @@ from typing import Any
 
 from m3core.conference.engine import Conference
 from m3core.conference.entrance import Entrance, GuestEntrance
+from m3core.conference.events import Ended
 from m3core.conference.state import Phase
 from m3core.errors import TransportError
 from m3core.io import (
@@ -171,15 +172,29 @@ class Script:
             self.give(lambda c, now: c.advance(now))
         self.now = end
 
+    def until_ended(self, answer: Callable[[], object]) -> int:
+        """Let time pass until it has ended; ``answer`` answers each request. How many there were."""
+        count = 0
+        while not self.of(Ended):
+            self.next_deadline()
+            while self.requests:
+                count += 1
+                answer()
+        return count
+
     def await_attempt(self) -> float:
         """Sleep until the next attempt begins; how long that took."""
         began = self.now
         while not self.requests:
-            due = self.conference.deadline
-            assert due is not None
-            self.now = due
-            self.give(lambda c, now: c.advance(now))
+            self.next_deadline()
         return self.now - began
+
+    def next_deadline(self) -> None:
+        """Let time pass until something is due."""
+        due = self.conference.deadline
+        assert due is not None
+        self.now = due
+        self.give(lambda c, now: c.advance(now))
 
     def phase(self) -> Phase:
         """Where the conference stands."""

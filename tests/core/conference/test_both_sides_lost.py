@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from scripted import NEW_ME, ON, OTHER, person
 from stream_script import Streams, entry
-from worlds import SCREEN, VIDEO, flows, published, settle, subscribed
+from worlds import VIDEO, flows, seeing_each_other, settle
 
 from m3core.conference.events import PeerMisbehaved, SubscriptionStopped
 from m3core.errors import CallTimedOut, MediaError
@@ -198,13 +198,7 @@ def test_leaving_while_it_waits() -> None:
 def test_both_come_back_in_any_order(seed: int, reader_first: bool) -> None:
     world = World()
     world.now = seed * 0.7
-    ada, bob = world.joined("Ada", "Bob")
-    published(world, ada)
-    published(world, bob)
-    published(world, bob, SCREEN)
-    subscribed(world, ada, bob)
-    subscribed(world, ada, bob, SCREEN)
-    subscribed(world, bob, ada)
+    ada, bob = seeing_each_other(world)
     first, second = (ada, bob) if reader_first else (bob, ada)
     world.cut(second)
     world.cut(first)

@@ -52,7 +52,7 @@ class Watched(World):
     def give(self, client: Client, *commands: Callable[[Commands[CallId]], CallId]) -> None:
         """Commands that are obeyed, one after the other."""
         for command in commands:
-            call = client.do(lambda conference, now, command=command: command(conference.commands(now)))  # type: ignore[misc]  # a default binds it
+            call = client.do(lambda conference, now: command(conference.commands(now)))
             self.sleep(0.3)
             assert client.done[call].error is None, client.sent[-1]
 
@@ -269,5 +269,5 @@ def test_what_a_recorder_says(release: str) -> None:
     stream = {"stream_kind": "recording", "auto_connect": False, "status": "inactive", "start_paused": False}
     room = Room(recording_service={"streams": {target: stream}})
     for status, code in ((StreamStatus.ACTIVE, None), (StreamStatus.ERROR, "x")):
-        room.do(lambda it, status=status, code=code: it.recording_service.update(target, status, code=code))  # type: ignore[misc]  # defaults bind them
+        room.do(lambda it: it.recording_service.update(target, status, code=code))
         assert faults_of(json.loads(room.client.sent[-1]), release, from_server=False) == []

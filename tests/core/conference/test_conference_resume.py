@@ -278,13 +278,7 @@ def test_it_is_given_up_in_the_end() -> None:
     call = script.give(lambda c, now: c.publish(VIDEO, audio=True, video=True, now=now)[0])
     script.lose()
     began = script.now
-    while not script.of(Ended):
-        due = script.conference.deadline
-        assert due is not None
-        script.now = due
-        script.give(lambda c, now: c.advance(now))
-        while script.requests:
-            script.fail()
+    script.until_ended(script.fail)
     assert script.now == began + RECONNECT_PATIENCE
     assert script.of(Ended)[0].reason is EndReason.LOST
     assert "no close frame" in script.of(Ended)[0].detail

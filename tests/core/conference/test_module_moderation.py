@@ -86,7 +86,7 @@ def test_hands_of_several_are_lowered_where_the_server_understands_it() -> None:
         room.do(lambda commands: commands.moderation.reset_raised_hands(BOB_ID, EVE_ID))
     room = Room(room_info={"id": BOB, "created_by": {}})
     for who in ([BOB_ID], [BOB_ID, EVE_ID]):
-        room.do(lambda commands, who=who: commands.moderation.reset_raised_hands(*who))  # type: ignore[misc]  # a default binds it
+        room.do(lambda commands: commands.moderation.reset_raised_hands(*who))
         assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands", "target": who}
     room.do(lambda commands: commands.moderation.reset_raised_hands())
     assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands"}
@@ -277,7 +277,7 @@ def test_nobody_is_his_own_peer() -> None:
     room = Room(participants=[entry(OWN, "Ada"), entry()])
     assert list(room.state().participants) == [BOB_ID]
     for message in ("joined", "update"):
-        room.quietly(lambda message=message: room.hear("control", message, **entry(OWN, "Ada")))  # type: ignore[misc]
+        room.quietly(lambda: room.hear("control", message, **entry(OWN, "Ada")))
     assert list(room.state().participants) == [BOB_ID]
 
 

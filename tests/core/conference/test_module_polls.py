@@ -71,7 +71,7 @@ def test_a_poll_from_start_to_results() -> None:
 def test_votes_by_text_id_and_choice() -> None:
     room = with_poll()
     for choice in ("Salad", 1, running(room).choices[1]):
-        call = room.do(lambda commands, choice=choice: commands.polls.vote(choice))  # type: ignore[misc]  # a default binds it
+        call = room.do(lambda commands: commands.polls.vote(choice))
         assert room.sent[-1] == {"namespace": "polls", "action": "vote", "poll_id": POLL, "choice_id": 1}
         assert running(room).own_choices == {1}
         room.done_by_silence(call)

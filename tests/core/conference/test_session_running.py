@@ -119,15 +119,7 @@ def test_only_what_the_server_says_last_counts() -> None:
 def test_a_server_that_says_so_for_ever_is_given_up() -> None:
     script = Streams(entry())
     script.lose()
-    count = 0
-    while not script.of(Ended):
-        due = script.conference.deadline
-        assert due is not None
-        script.now = due
-        script.give(lambda c, now: c.advance(now))
-        while script.requests:
-            count += 1
-            script.answer(400, {"code": "session_running", "message": ""})
+    count = script.until_ended(lambda: script.answer(400, {"code": "session_running", "message": ""}))
     assert script.now == RECONNECT_PATIENCE
     assert count <= RECONNECT_PATIENCE / RECONNECT_MIN / 2
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from stream_script import Streams
-from worlds import SCREEN, VIDEO, flows, published, report, settle, subscribed
+from worlds import SCREEN, VIDEO, flows, published, report, seeing_each_other, settle
 
 from m3core.conference.events import (
     PeerMisbehaved,
@@ -247,13 +247,7 @@ def test_all_clients_of_a_media_server_do_not_begin_at_once() -> None:
 def test_a_media_server_that_restarts() -> None:
     """Everybody's streams break, and all that was read goes on."""
     world = World()
-    ada, bob = world.joined("Ada", "Bob")
-    published(world, ada)
-    published(world, bob)
-    published(world, bob, SCREEN)
-    subscribed(world, ada, bob)
-    subscribed(world, ada, bob, SCREEN)
-    subscribed(world, bob, ada)
+    ada, bob = seeing_each_other(world)
     for peer in list(world.sfu.peers):
         if peer in world.sfu.peers:
             report(world, Down(peer))

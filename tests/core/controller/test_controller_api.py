@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
+from everything import EVENT as WHOLE_EVENT
 from worlds import VIDEO
 
 from m3core.controller import store
@@ -217,22 +218,7 @@ TARGET = {
     "streaming_key": "k3y",
     "public_url": "https://stream.example.org/watch",
 }
-EVERYTHING: dict[str, object] = {
-    "title": "Team",
-    "description": "weekly",
-    "password": "s3cret",
-    "waiting_room": True,
-    "is_time_independent": False,
-    "is_all_day": False,
-    "starts_at": {"datetime": "2026-12-01T09:00:00Z", "timezone": "Europe/Berlin"},
-    "ends_at": {"datetime": "2026-12-01T10:00:00Z", "timezone": "Europe/Berlin"},
-    "recurrence_pattern": ["RRULE:FREQ=DAILY;COUNT=3"],
-    "is_adhoc": True,
-    "e2e_encryption": True,
-    "has_shared_folder": False,
-    "show_meeting_details": True,
-    "streaming_targets": [TARGET],
-}
+EVERYTHING = {**WHOLE_EVENT, "waiting_room": True, "has_shared_folder": False, "streaming_targets": [TARGET]}
 
 
 def test_every_field_of_an_event_is_stored_or_refused() -> None:
