@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test coverage test-all soak check format bench diagrams reference pins clean
+.PHONY: help venv demo test coverage test-all soak mutants check format bench diagrams reference pins clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-all:  ## Run all tests on every supported Python that this machine has (PAT
 
 soak: $(READY)  ## Run what is long all the way (`make test` goes a part of it)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "hypothesis or soak" --hypothesis-profile soak $(ARGS)
+
+mutants: $(READY)  ## Plant faults in the source, one by one, and see that the tests notice each
+	@$(BIN)/python tests/mutants/kill.py $(ARGS)
 
 check: $(READY)  ## Run ruff, mypy and the import contracts
 	@$(BIN)/ruff check .
