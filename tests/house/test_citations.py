@@ -37,7 +37,8 @@ DECISION: Final = re.compile(r"docs/architecture\.md, decision (\d+)")
 STRAY: Final = re.compile(
     r"design, decision|reliability (?:row|\d)|(?<!architecture\.md, )decision \d|\.md s\. ?\d", re.IGNORECASE
 )
-MARK: Final = re.compile(r"\((?:Wire[^()]*, )?([A-Z]{1,2})(?: (?:to )?(\d+\.\d+))?(?=[);,]| …)")
+MARK: Final = r"[A-Z]{1,2}(?: (?:to )?\d+\.\d+)?"
+MARKS: Final = re.compile(rf"\(({MARK}(?:, {MARK})*)(?=[);,]| …)")
 RELEASES: Final = tuple(f"0.{minor}" for minor in range(1, 21))
 
 
@@ -198,7 +199,9 @@ def test_a_citation_that_leads_somewhere_is_not(text: str) -> None:
 
 
 def marks_of(text: str) -> Iterator[tuple[str, str]]:
-    yield from MARK.findall(one_line(text))
+    """Letter and release of each mark in parentheses."""
+    for marks in MARKS.findall(one_line(text)):
+        yield from re.findall(r"([A-Z]+)(?: (?:to )?([\d.]+))?", marks)
 
 
 def test_source_marks_are_explained() -> None:
@@ -208,7 +211,7 @@ def test_source_marks_are_explained() -> None:
     assert {letter for letter, _ in used} <= explained
     assert {release for _, release in used if release} <= set(RELEASES)
     assert "X" not in explained
-    assert [*marks_of("(X), (L 0.9; see there)")] == [("X", ""), ("L", "0.9")]
+    assert [*marks_of("(X), (R, L to 0.9; see there)")] == [("X", ""), ("R", ""), ("L", "0.9")]
 
 
 def cells(row: str) -> int:
