@@ -1,4 +1,4 @@
-"""The documents are true: diagrams, the reference and code. Links are those of `test_citations`."""
+"""The documents are true: diagrams, the reference and code. `test_pages` looks at links and tables."""
 
 from __future__ import annotations
 
