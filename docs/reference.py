@@ -27,6 +27,7 @@ from m3core.messages.namespaces import NAMESPACES, UNTYPED_NAMESPACES
 from m3core.values import Role, Secret, Timestamp
 
 TARGET = Path(__file__).parent / "reference"
+PROTOCOL = Path(__file__).parent / "protocol"
 VECTORS = Path(__file__).parents[1] / "tests" / "vectors"
 WORDS: Final[dict[Any, str]] = {str: "text", bool: "boolean", int: "integer", float: "number", Json: "any JSON"}
 WORDS.update({Timestamp: "timestamp", Secret: "secret text"})
@@ -48,7 +49,8 @@ A message is `{"namespace": ..., "payload": {...}}`. Commands go from a client t
 * Keys that are in no table are ignored. An enum value that is in no table makes the message an unknown one.
 
 The letters tell where a message is known from: S, captured from a live server; R, the reference controller before 0.3;
-L, a later version, with its number if known. A section (§) is one of the protocol's description.
+L, a later version, with its number if known; all of them are in [the protocol](../protocol/README.md#source-marks),
+which describes how messages follow each other. A section (§) is one of its pages.
 """
 
 
@@ -111,13 +113,14 @@ class Page:
         return "\n".join(lines) + "\n"
 
     def prose(self, doc: str) -> Iterator[str]:
-        """A docstring as Markdown: names of the page are links."""
+        """A docstring as Markdown: names of the page are links, and so are sections of the protocol."""
 
         def link(match: re.Match[str]) -> str:
             known = self.anchors.get(match[2] or "")
             return f"[`{match[2]}`](#{known})" if known else f"`{match[1] or match[2]}`"
 
-        yield from re.sub(r"``([^`]+)``|`([^`]+)`", link, doc).splitlines()
+        doc = re.sub(r"``([^`]+)``|`([^`]+)`", link, doc)
+        yield from re.sub(r"\b(signaling|media|rest)\.md § (\d+(?:\.\d+)?)", section_link, doc).splitlines()
 
     def table(self, cls: type[Any]) -> Iterator[str]:
         """The table of the fields of ``cls``, and its example."""
@@ -166,6 +169,13 @@ def heading(cls: type[Any]) -> str:
 def anchor(title: str) -> str:
     """What readers of Markdown make of a heading."""
     return re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+
+
+def section_link(cited: re.Match[str]) -> str:
+    """A citation of the protocol as a link to the heading of that section."""
+    page = (PROTOCOL / f"{cited[1]}.md").read_text("utf-8")
+    title = re.search(rf"^#+ ({re.escape(cited[2])}\.? .*)$", page, re.MULTILINE)
+    return f"[{cited[0]}](../protocol/{cited[1]}.md#{anchor(title[1])})" if title else cited[0]
 
 
 def section(cls: type[Any]) -> str:

@@ -1,8 +1,8 @@
 """Every private name of aiortc that this package touches, in one place.
 
-aiortc has no public way to pass encoded media through (design, decision 7). It is pinned to its minor version, and
-tests/media/test_aiortc_private.py asserts that these names exist. Where they do not, `available` is False, and the
-embedded SFU decodes and encodes again, with public names alone.
+aiortc has no public way to pass encoded media through (docs/architecture.md, decision 7). It is pinned to its minor
+version, and tests/media/test_aiortc_private.py asserts that these names exist. Where they do not, `available` is
+False, and the embedded SFU decodes and encodes again, with public names alone.
 """
 
 from __future__ import annotations

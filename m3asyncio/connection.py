@@ -199,7 +199,7 @@ class Connection:
             await self.add_candidates(operation)
 
     async def add_candidates(self, operation: AddCandidates) -> None:
-        """Take remote candidates, before the answer too (media.md § 10, 12).
+        """Take remote candidates, before the answer too (media.md § 10 row 12).
 
         Those of no use are dropped: names cost up to 1 s (measured), TCP never connects.
         """

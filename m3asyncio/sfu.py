@@ -216,7 +216,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
 
     def _arrived(self, publisher: _Publisher, connection: Connection, kind: str, level: int | None) -> None:
         monitor = publisher.monitors.get(kind)
-        if monitor is None or not connection.up:  # `Up` comes first (media.md § 10, 5)
+        if monitor is None or not connection.up:  # `Up` comes first (media.md § 10 row 5)
             return
         if monitor.packet(asyncio.get_running_loop().time()):
             self._report(Receiving(publisher.peer, MediaKind(kind), receiving=True))

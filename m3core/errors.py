@@ -182,7 +182,7 @@ class AuthError(M3Error):
 
 
 class LinkError(M3Error):
-    """An invitation link or address that is malformed, or that must not be trusted (reliability: SSRF, userinfo...).
+    """An invitation link or address that is malformed, or that must not be trusted (private networks, credentials ...).
 
     ``is_private``: it is in a private network, and the argument ``allow_private`` of `join` and `Account` is the way
     out. The message says so, to who writes Python; ``reason`` is the message without.

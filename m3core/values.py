@@ -24,7 +24,7 @@ EventId = NewType("EventId", str)
 InviteCode = NewType("InviteCode", str)
 """A UUID that lets guests into one room."""
 AssetId = NewType("AssetId", str)
-"""A UUID of a file that a room made, e.g. a PDF (rest.md, assets)."""
+"""A UUID of a file that a room made, e.g. a PDF (rest.md § 3, asset)."""
 StreamingTargetId = NewType("StreamingTargetId", str)
 """A UUID of where a recorder sends the room: to a file or a live stream."""
 LegalVoteId = NewType("LegalVoteId", str)

@@ -314,7 +314,7 @@ class Api:
         return self._ticket(START, room, user, request)
 
     def _start_invited(self, incoming: Incoming) -> Answer:
-        """The checks in the order of rest.md; the expiration is looked at by `verify` alone (R)."""
+        """The checks in the order of rest.md § 4; the expiration is looked at by `verify` alone (R)."""
         request = incoming.read(START_INVITED)
         invite = self._invite(request.invite_code)
         if invite is None:
@@ -332,7 +332,7 @@ class Api:
         user: User | None,
         request: StartRequest | StartInvitedRequest,
     ) -> Answer:
-        """A ticket, for the main room or a breakout room, new or to resume (rest.md, rows 5 and 6).
+        """A ticket, for the main room or a breakout room, new or to resume (rest.md § 4 rows 5 and 6).
 
         Raises `RequestRefused` for row 5.
         """

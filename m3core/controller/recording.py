@@ -1,4 +1,4 @@
-"""The server's side of namespace `recording`: the state of a room's recording (signaling.md § 11, first table).
+"""The server's side of namespace `recording`: the state of a room's recording (signaling.md § 11).
 
 A recorder is a participant that nobody sees. `start` asks one to come: whoever runs recorders is told by other means,
 and the recorder gets its ticket over REST (`services`). From 0.14 on `streaming` takes the place of this module.

@@ -47,7 +47,7 @@ class Services:
 
 
 def check_breakout(rooms: Rooms, room: RoomId, breakout: BreakoutRoomId | None) -> None:
-    """Whether a ticket for ``breakout`` may be had: row 5 of start (rest.md § 4). Raises `RequestRefused`."""
+    """Whether a ticket for ``breakout`` may be had: rest.md § 4 row 5. Raises `RequestRefused`."""
     if breakout is None:
         return
     meeting = rooms.live.get(room)

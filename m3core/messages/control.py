@@ -192,7 +192,7 @@ class Joined(Event):
 class Update(Event):
     """Somebody else changed. Wire: `update` (S), a participant entry.
 
-    What is None is unchanged; inside ``media`` a stream that is None is gone (§ 5.2).
+    What is None is unchanged; inside ``media`` a stream that is None is gone (signaling.md § 5.2).
     """
 
     NAMESPACE: ClassVar[str] = "control"

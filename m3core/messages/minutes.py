@@ -27,7 +27,7 @@ class ProtocolErrorCode(Enum):
 
 @frozen(kw_only=True, weakref_slot=False)
 class PeerData(Value):
-    """Whether a participant may only read the minutes. Wire: ``protocol``, ``meeting_notes`` of an entry (R, § 5.2)."""
+    """Whether a participant may only read the minutes. Wire: ``protocol``, ``meeting_notes`` of an entry (R)."""
 
     readonly: bool
 

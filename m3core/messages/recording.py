@@ -87,7 +87,7 @@ class JoinData(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class PeerData(Value):
-    """Whether a participant agrees to be recorded. Wire: ``recording`` of an entry (S, § 5.2).
+    """Whether a participant agrees to be recorded. Wire: ``recording`` of an entry (S; signaling.md § 5.2).
 
     ``recording_consent`` is what the documentation of R calls the same.
     """

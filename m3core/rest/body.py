@@ -42,7 +42,7 @@ AS_TEXT: Final[Mapping[str, bool]] = {"m3.as_text": True}
 """Metadata: a number is written as a string."""
 
 UnixSeconds = NewType("UnixSeconds", int)
-"""Seconds since 1970. Read from a number or a string of digits (reliability row 7: the `ttl` of TURN entries)."""
+"""Seconds since 1970. Read from a number or a string of digits (the `ttl` of TURN entries; rest.md § 4, TURN)."""
 
 BodyT = TypeVar("BodyT")
 

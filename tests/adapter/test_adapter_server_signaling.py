@@ -1,4 +1,4 @@
-"""What the server makes of WebSocket clients that are not ours (signaling.md s. 2 and 4), over real sockets."""
+"""What the server makes of WebSocket clients that are not ours (signaling.md § 2 and 4), over real sockets."""
 
 from __future__ import annotations
 

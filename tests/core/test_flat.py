@@ -1,4 +1,4 @@
-"""Comings and goings (100,000 in `make soak`) leave containers and memory as they were (reliability row 23)."""
+"""Comings and goings (100,000 in `make soak`) leave containers and memory as they were."""
 
 from __future__ import annotations
 

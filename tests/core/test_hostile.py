@@ -1,5 +1,4 @@
-"""A client that ignores all rules: the controller acts for nobody else, raises nothing and grows without bound nowhere
-(reliability row 42)."""
+"""A client that ignores all rules: the controller acts for nobody else, raises nothing and keeps its bounds."""
 
 from __future__ import annotations
 

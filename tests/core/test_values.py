@@ -221,7 +221,7 @@ def test_timestamps_are_values() -> None:
     with pytest.raises(AttributeError):
         one.text = "b"  # type: ignore[misc]  # that is the point
     with pytest.raises(TypeError):
-        _ = one < other  # type: ignore[operator]  # timestamps are no order, README.md Conventions
+        _ = one < other  # type: ignore[operator]  # timestamps are no order, protocol/README.md, Conventions
 
 
 def test_enum_values_are_wire_tokens() -> None:

@@ -1,4 +1,4 @@
-"""A client that behaves as Mustang's does, with all that it takes for granted (media.md § 10, by row).
+"""A client that behaves as Mustang's does, with all that it takes for granted (media.md § 10 by row).
 
 Where the real one would wait for ever for something that has gone by, this one raises `Failure` at once, so that a
 test need not wait for it. Its streams are in `mustang_media`.

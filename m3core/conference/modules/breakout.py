@@ -126,7 +126,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
         return None if self._conference.life.ended else self._over_at
 
     def advance(self) -> None:
-        """Time passed. Of the expiry servers of the capture era tell only those who came after the start (§ 8)."""
+        """Time passed. Servers of the capture era tell the expiry to who came after the start (signaling.md § 8)."""
         if self._over_at is not None and self._over_at <= self._conference.now:
             self.touch()
             self._close(expired=True)

@@ -127,7 +127,7 @@ def test_late_and_foreign_reports_are_ignored() -> None:
 
 # what the server must not say ---
 def test_media_of_streams_that_are_not_negotiated() -> None:
-    """Nothing flows before consent (reliability 17)."""
+    """Nothing flows before consent."""
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     for source in (ada.id, bob.id, NOBODY):

@@ -1,4 +1,4 @@
-"""Bodies are read strictly (reliability rows 1 to 7)."""
+"""Bodies are read strictly: nothing is coerced, and whatever cannot be read is our error."""
 
 from __future__ import annotations
 

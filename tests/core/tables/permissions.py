@@ -1,4 +1,4 @@
-"""Who may send what, and what then happens: signaling.md § 5 - 18 and media.md § 2, row by row, as plain data.
+"""Who may send what, and what then happens: signaling.md § 5 - 18 and media.md § 2 row by row, as plain data.
 
 Written by hand from the protocol. It imports nothing of the library, so that it cannot repeat its mistakes.
 

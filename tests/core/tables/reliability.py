@@ -1,4 +1,4 @@
-"""Which test keeps which promise of the reliability checklist: part 1 (parsing), 2 (state machines), 4 (security).
+"""Which test keeps which promise of reliability, by number: part 1 (parsing), 2 (state machines), 4 (security).
 
 Rows 24 - 32 are those of adapters. A test is named by its file below `tests/` and its function.
 """
