@@ -3,7 +3,7 @@
 This package does no I/O, reads no clock, makes no randomness and starts no thread. Three depths to use it at:
 
 * pure functions: `decode_event`, `decode_command`, `encode`, `m3core.sdp.SessionDescription.parse`;
-* signalling alone: `SignalingConnection(CLIENT | SERVER)`, four verbs, policed by state tables;
+* only signaling: `SignalingConnection(CLIENT | SERVER)`, four verbs, policed by state tables;
 * whole sessions: `m3core.conference.Conference` and `m3core.controller.Controller`, engines of inputs and outputs
   (`m3core.io`) that any event loop can drive. `m3asyncio` is such a driver.
 """

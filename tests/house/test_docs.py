@@ -1,4 +1,4 @@
-"""The documents stay true: diagrams, links and code."""
+"""The documents fit the code: diagrams, reference, links and names."""
 
 from __future__ import annotations
 
