@@ -74,5 +74,5 @@ def _members_of_class(owner: type) -> Iterator[tuple[str, object]]:
 
 def _hints(one: typing.Any, place: str) -> Iterator[tuple[str, object]]:
     names = {**_OF_LIBRARIES, **vars(public), **vars(sys.modules[one.__module__])}
-    for member, hint in inspect.get_annotations(one, globals=names, eval_str=True).items():
+    for member, hint in inspect.get_annotations(one, globals=names, locals={}, eval_str=True).items():
         yield f"{place}.{member}", hint
