@@ -227,9 +227,7 @@ for code in (f"{package}.{name}", f"{package}.{name}()", f"from {package} import
         ("serve", "h11 wsproto", "{loop},controller"),
         ("serve", "httpx", "{loop},controller"),
         ("join", "httpx websockets trio_websocket", "{loop}"),
-        ("Account", "httpx websockets trio_websocket", "{loop}"),
         ("Server", "h11", "controller"),
-        ("AudioOutput", "av", "media"),
         ("sources", "av numpy", "media"),
     ],
 )
