@@ -8,38 +8,48 @@
         async for event in conference.events(m3.ParticipantJoined):
             print(event.participant.display_name)
 
-`m3trio` has the same names for trio. Most of them are those of `m3core.public`. Nothing is imported before it is
-named; media (aiortc) when a server starts, or the first stream is published or received.
+`m3trio` has the same names for trio. Most of them are those of `m3core.public`. Each is imported when it is first
+named; the media engine (aiortc) when a server starts, or when the first stream is published or received.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from m3asyncio import sources as sources
-    from m3asyncio.audio_output import AudioOutput
-    from m3asyncio.client import Account, HttpPool, join, run
-    from m3asyncio.server import serve
-    from m3core import public
-    from m3core.public import *  # noqa: F403 - the same list for both adapters
+    from m3asyncio.audio_output import AudioOutput as AudioOutput
+    from m3asyncio.client import Account as Account
+    from m3asyncio.client import HttpPool as HttpPool
+    from m3asyncio.client import join as join
+    from m3asyncio.client import run as run
+    from m3asyncio.server import serve as serve
+    from m3core.public import *  # noqa: F403 - the names that both adapters share
+    from m3core.serving import Server as Server
 
-    __all__ = ["Account", "AudioOutput", "HttpPool", "join", "run", "serve", "sources"]
-    __all__ += public.__all__
+    __all__: list[str]
 
 _OWN = {
-    "Account": "asyncio:m3asyncio.client",
-    "AudioOutput": "media:m3asyncio.audio_output",
-    "HttpPool": "asyncio:m3asyncio.client",
-    "join": "asyncio:m3asyncio.client",
-    "run": "asyncio:m3asyncio.client",
-    "serve": "controller:m3asyncio.server",
-    "sources": "media:m3asyncio.sources",
+    "Account": ("m3asyncio.client", "asyncio"),
+    "AudioOutput": ("m3asyncio.audio_output", "media"),
+    "HttpPool": ("m3asyncio.client", "asyncio"),
+    "Server": ("m3core.serving", "controller"),
+    "join": ("m3asyncio.client", "asyncio"),
+    "run": ("m3asyncio.client", "asyncio"),
+    "serve": ("m3asyncio.server", "asyncio,controller"),
+    "sources": ("m3asyncio.sources", "media"),
 }
 
 
 def __getattr__(name: str) -> object:
     """Import what is named for the first time."""
-    from m3core import public
+    from m3core import lazy  # not above: the command `m3` handles Ctrl-C before it imports anything slow
 
-    value: object = [*_OWN, *public.__all__] if name == "__all__" else public.find(name, __name__, _OWN)
+    value: object = lazy.names(_OWN) if name == "__all__" else lazy.find(name, __name__, _OWN)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion and `help`."""
+    from m3core import lazy
+
+    return sorted({*globals(), *lazy.names(_OWN)})

@@ -1,4 +1,4 @@
-"""What is bound to asyncio of the names that users import; all others are in `m3core.client`."""
+"""The public names that are bound to asyncio. All others are the same for every event loop (`m3core.public`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ join = Door(BACKEND).join
 
 
 def run(main: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
-    """Run ``main(*args)`` in a new event loop; `m3trio.run` does the same on trio."""
+    """Run ``main(*args)`` in a new event loop and return its result; `m3trio.run` does the same on trio."""
     return asyncio.run(main(*args))
 
 

@@ -5,35 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from m3core.client.media import MediaFactory
-from m3core.errors import LocalProtocolError
+from m3core.errors import MissingExtra
 
 if TYPE_CHECKING:
     from m3core.serving import MediaServerFactory
 
 
 def media_factory() -> MediaFactory:
-    """`m3asyncio.media.MediaEngine`. Raises `LocalProtocolError` without the extra."""
+    """`m3asyncio.media.MediaEngine`. Raises `MissingExtra` without the extra."""
     try:
         from m3asyncio import media
     except ImportError as error:
-        raise _missing(error) from None
+        raise MissingExtra.of("media", "media", error) from None
     return cast(MediaFactory, media.MediaEngine)  # it takes its own sources alone
 
 
 def media_server_factory() -> MediaServerFactory:
-    """`m3asyncio.sfu.EmbeddedSfu`, imported and warmed up. Raises `LocalProtocolError` without the extra.
+    """`m3asyncio.sfu.EmbeddedSfu`, imported and warmed up. Raises `MissingExtra` without the extra.
 
     Blocks for most of a second; for a thread that has no event loop.
     """
     try:
         from m3asyncio.sfu import EmbeddedSfu, warm_up
     except ImportError as error:
-        raise _missing(error) from None
+        raise MissingExtra.of("media", "media", error) from None
     warm_up()
     return EmbeddedSfu
-
-
-def _missing(error: ImportError) -> LocalProtocolError:
-    """A package that is not there, or a library of the system that one of them needs."""
-    reason = f"no module {error.name}" if isinstance(error, ModuleNotFoundError) else str(error)
-    return LocalProtocolError(f"media needs the extra m3-conference[media] ({reason})")

@@ -41,6 +41,15 @@ class LocalProtocolError(M3Error):
     """You asked for something that the protocol, or this object's state, does not allow. Nothing was sent."""
 
 
+class MissingExtra(LocalProtocolError, ImportError):
+    """Something was used that needs an extra of `m3-conference`, which is not installed. The text names the extra."""
+
+    @classmethod
+    def of(cls, what: str, extra: str, error: ImportError) -> MissingExtra:
+        """``what`` needs ``extra`` (several are separated by commas); ``error`` says which library is missing."""
+        return cls(f'{what} needs the extra "{extra}": pip install "m3-conference[{extra}]" ({error})', name=error.name)
+
+
 class GlareError(LocalProtocolError):
     """A second offer was begun while one of the same media session is unanswered (RFC 9429 s.4.1.8)."""
 

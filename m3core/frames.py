@@ -1,8 +1,11 @@
-"""A WebSocket after its handshake, sans-IO, either end of it (RFC 6455): bytes in, events out; texts in, bytes out.
+"""A WebSocket after its handshake, sans-IO, for clients and servers (RFC 6455).
 
-wsproto parses frames. Messages are put together here and not by wsproto, because M3 discards a fragmented text that is
-not UTF-8 instead of failing the connection (signaling.md § 2); and because bytes that go to a JSON decoder need not
-become `str` on the way.
+Bytes go in and events come out; texts go in and bytes come out.
+
+wsproto parses frames and computes the token of the handshake. This module puts messages together itself, because M3
+discards a fragmented text that is not UTF-8 instead of failing the connection (signaling.md § 2), and because bytes
+that go to a JSON decoder need not become `str` first. It writes frames itself, because wsproto takes masks from
+`os.urandom`, and m3core makes no randomness.
 """
 
 from __future__ import annotations
@@ -15,11 +18,13 @@ from typing import Final, TypeAlias
 
 from attrs import field, frozen
 from wsproto.frame_protocol import Frame, FrameDecoder, Opcode, ParseFailed
+from wsproto.utilities import generate_accept_token
 
 from m3core.errors import LocalProtocolError
 from m3core.limits import MAX_MESSAGE
 
 _MAX_CONTROL: Final = 125
+"""Bytes of the payload of a control frame (RFC 6455 s.5.5)."""
 _NORMAL, _PROTOCOL_ERROR, _NO_STATUS, _NOT_UTF8, _TOO_BIG = 1000, 1002, 1005, 1007, 1009
 
 
@@ -34,49 +39,59 @@ NEED_DATA: Final = NeedData.NEED_DATA
 
 
 class FrameState(Enum):
-    """Where a WebSocket stands."""
+    """Whether a WebSocket is open."""
 
     OPEN = "open"
     CLOSING = "closing"
-    """Our close frame is not answered yet."""
+    """We have sent a close frame; the peer has not answered it."""
     CLOSED = "closed"
-    """The socket is to be closed once all is written, or at once if the connection was `dropped`."""
+    """Close the socket once all bytes are written, or at once if the connection was `dropped`."""
 
 
 @frozen
 class TextReceived:
-    """One whole message, in UTF-8. Of a binary one that is not UTF-8 nothing is left: neither is JSON."""
+    """One whole message, in UTF-8. A binary message that is not UTF-8 has empty ``data``: neither of them is JSON."""
 
     data: bytes = field(repr=lambda data: f"<{len(data)}>")
 
 
 @frozen
 class PingReceived:
-    """The server asks whether we live, and is answered already. A server's end tells of no pings: it has its own."""
+    """The server sent a ping; the pong is already among the bytes to send. Only clients get this event.
+
+    A client takes a ping as a sign that the connection works. A server goes by the pongs to its own pings.
+    """
 
 
 @frozen
 class PongReceived:
-    """The answer to a ping, or a pong out of the blue."""
+    """The answer to a ping, or a pong that nobody asked for (RFC 6455 s.5.5.3)."""
 
     payload: bytes
 
 
 @frozen
 class Closed:
-    """The WebSocket is over, told once. ``code`` is that of the peer's close frame (1005: it had none), None without
-    one."""
+    """The WebSocket is over; this event comes once.
+
+    ``code`` is that of the peer's close frame, 1005 if the frame had no code, and None if there was no close frame.
+    """
 
     code: int | None
 
 
 FrameEvent: TypeAlias = TextReceived | PingReceived | PongReceived | Closed
 Masking: TypeAlias = Callable[[int], bytes]
-"""Gives so many random bytes, new ones each time (`os.urandom`)."""
+"""Gives the number of random bytes that it is asked for, new ones each time, as `os.urandom` does."""
+
+
+def accept_token(key: str) -> str:
+    """The `Sec-WebSocket-Accept` that answers the `Sec-WebSocket-Key` ``key`` (RFC 6455 s.4.2.2)."""
+    return generate_accept_token(key.encode()).decode()
 
 
 def _frame(opcode: Opcode, payload: bytes, masking: Masking | None = None) -> bytes:
-    """One frame. Those of a client are masked with 4 random bytes (RFC 6455 s.5.3)."""
+    """One final frame. A client gives ``masking``: its frames are masked with 4 random bytes (RFC 6455 s.5.3)."""
     size = len(payload)
     first, mask_bit = 0x80 | opcode, 0 if masking is None else 0x80
     if size <= _MAX_CONTROL:
@@ -89,31 +104,32 @@ def _frame(opcode: Opcode, payload: bytes, masking: Masking | None = None) -> by
         return head + payload
     mask = masking(4)
     key = (mask * (size // 4 + 1))[:size]
+    # One XOR of two large integers is many times faster in Python than one of each byte.
     return head + mask + (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(size, "big")
 
 
 def frame_text(data: bytes) -> bytes:
-    """``data`` (UTF-8) as one text frame of a server: unmasked, and so the same bytes for every receiver."""
+    """``data`` (UTF-8) as one text frame of a server. It has no mask, so all receivers get the same bytes."""
     return _frame(Opcode.TEXT, data)
 
 
 class Frames:
-    """One open WebSocket. One input, then drain `next_event`, then write `data_to_send`.
+    """One open WebSocket. After each input, call `next_event` until `NEED_DATA`, then write `data_to_send`.
 
-    With ``masking`` it is the client's end, without the server's. What does not fit the state does nothing.
+    With ``masking`` it is the client, without the server. Methods that do not fit the state do nothing.
     """
 
     def __init__(self, masking: Masking | None = None) -> None:
         self.state = FrameState.OPEN
         self.dropped = False
-        """The socket is to be aborted: no more bytes, no close frame."""
+        """Whether to abort the socket: no more bytes, no close frame."""
         self._masking = masking
         self._decoder = FrameDecoder(client=masking is not None)
         self._events: deque[FrameEvent] = deque()
         self._out = bytearray()
         self._eof = False
         self._told = False
-        """`Closed` was given, and there is nothing more to tell."""
+        """Whether `Closed` is among the events: no other event may follow it."""
         self._in_message = False
         self._is_text = False
         self._is_fragmented = False
@@ -121,14 +137,14 @@ class Frames:
 
     # -- inputs ---
     def receive_data(self, data: bytes) -> None:
-        """Bytes from the socket; none at all means that the peer has closed its side."""
+        """Bytes from the socket; empty ``data`` means that the peer has closed its side."""
         if self._eof or self.state is FrameState.CLOSED:
             return
         self._eof = not data
         self._decoder.receive_bytes(data)
 
     def next_event(self) -> FrameEvent | NeedData:
-        """What happened next, or `NEED_DATA`."""
+        """The next event, or `NEED_DATA`."""
         while self.state is not FrameState.CLOSED and not self._events:
             try:
                 frame = self._decoder.process_buffer()
@@ -143,30 +159,32 @@ class Frames:
         return self._events.popleft() if self._events else NEED_DATA
 
     def data_to_send(self) -> bytes:
-        """What is to be written to the socket, in order; each byte is given once."""
+        """Bytes to write to the socket, in order; each is returned once."""
         data = bytes(self._out)
         self._out.clear()
         return data
 
     def send_text(self, data: bytes) -> None:
-        """Send a message, in UTF-8."""
+        """Send ``data``, which is UTF-8, as one text frame."""
         self._send(Opcode.TEXT, data)
 
     def ping(self, payload: bytes) -> None:
         """Ask for a `PongReceived` with ``payload``, at most 125 bytes."""
         if len(payload) > _MAX_CONTROL:
-            raise LocalProtocolError("a ping has at most 125 bytes")
+            raise LocalProtocolError(
+                f"the payload of a ping has {len(payload)} bytes; at most {_MAX_CONTROL} are allowed"
+            )
         self._send(Opcode.PING, payload)
 
     def close(self, code: int) -> None:
-        """Begin to close the WebSocket with ``code``; `Closed` follows."""
+        """Send a close frame with ``code``. `Closed` follows when the peer answers or its side ends."""
         if self.state is FrameState.OPEN:
             self._send(Opcode.CLOSE, struct.pack("!H", code))
             self._message.clear()
             self.state = FrameState.CLOSING
 
     def drop(self) -> None:
-        """End it without a close frame; `Closed` follows."""
+        """End the WebSocket without a close frame; `Closed` follows."""
         if self.state is not FrameState.CLOSED:
             self.dropped = True
             self._out.clear()
@@ -192,7 +210,7 @@ class Frames:
         self._end(None)
 
     def _receive(self, frame: Frame) -> None:
-        payload = bytes(frame.payload)  # type: ignore[arg-type]  # a decoder of frames alone gives bytes
+        payload = bytes(frame.payload)  # type: ignore[arg-type]  # a `FrameDecoder` gives bytes, also for texts
         if frame.opcode is Opcode.CLOSE:
             self._receive_close(payload)
         elif frame.opcode is Opcode.PING:
@@ -200,7 +218,7 @@ class Frames:
             if self._masking is not None:
                 self._events.append(PingReceived())
         elif frame.opcode is Opcode.PONG:
-            if not self._told:
+            if not self._told:  # after a message that was too large, frames may still come; see `_receive_part`
                 self._events.append(PongReceived(payload))
         else:
             self._receive_part(frame, payload)
@@ -209,17 +227,19 @@ class Frames:
         code = _NO_STATUS
         if payload:
             code = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 0
+            # RFC 6455 s.7.4: 1005, 1006 and 1015 must not be in a frame; 1004 and others below 3000 have no meaning.
             if not (1000 <= code <= 1014 and code not in {1004, 1005, 1006}) and not 3000 <= code <= 4999:
                 self._fail(_PROTOCOL_ERROR)
                 return
             if not _is_utf8(payload[2:]):
                 self._fail(_NOT_UTF8)
                 return
-        self._send(Opcode.CLOSE, struct.pack("!H", _NORMAL))
+        self._send(Opcode.CLOSE, struct.pack("!H", _NORMAL))  # nothing, if it answers a close frame of ours
         self._end(code)
 
     def _receive_part(self, frame: Frame, payload: bytes) -> None:
-        """A piece of a message: a frame, or as much of one as has come. Later pieces count as continuations."""
+        """A piece of a message: a whole frame, or the part of it that has arrived. wsproto calls later parts
+        continuations."""
         if (frame.opcode is Opcode.CONTINUATION) is not self._in_message:
             self._fail(_PROTOCOL_ERROR)
             return
@@ -229,11 +249,11 @@ class Frames:
         is_whole = frame.frame_finished and frame.message_finished
         self._in_message = not is_whole
         if self.state is FrameState.CLOSING:
-            return
+            return  # only the peer's close frame matters now
         self._message += payload
         if len(self._message) > MAX_MESSAGE:
-            # To whoever listens it is over at once. The socket is not: closed while the rest of the message comes, it
-            # would be reset, and the code with it.
+            # The user is told of the end at once. The socket remains open until the peer has answered: closing it while
+            # the rest of the message arrives would reset the connection, and the peer would never see the code.
             self._tell_end(None)
             self.close(_TOO_BIG)
         elif is_whole:
@@ -241,9 +261,9 @@ class Frames:
             self._message.clear()
             if _is_utf8(data):
                 self._events.append(TextReceived(data))
-            elif not self._is_text:
+            elif not self._is_text:  # the server answers it with `invalid_json`, as it does any text that is no JSON
                 self._events.append(TextReceived(b""))
-            elif not self._is_fragmented:
+            elif not self._is_fragmented:  # a fragmented one is discarded (signaling.md § 2)
                 self._fail(_NOT_UTF8)
 
 

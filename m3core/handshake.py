@@ -12,7 +12,7 @@ from m3core.limits import TICKET_LENGTH
 from m3core.values import Secret, Subprotocol, is_token
 
 SIGNALING_PATHS: Final = ("/signaling", "/signalling")
-"""Where a controller listens. The second spelling is that of Mustang's client on its guest path."""
+"""Paths of the WebSocket on a controller. Mustang's client uses the second spelling when it joins as a guest."""
 
 _PREFIX: Final = "ticket#"
 _KNOWN: Final = {subprotocol.value: subprotocol for subprotocol in Subprotocol}
@@ -20,16 +20,16 @@ _KNOWN: Final = {subprotocol.value: subprotocol for subprotocol in Subprotocol}
 
 @frozen
 class HandshakeOffer:
-    """What a client offers: its ``ticket``, of the right length, and the subprotocols that we know."""
+    """What a client offers: its ``ticket``, whose shape is right, and those subprotocols that we know."""
 
     ticket: Secret
     subprotocols: tuple[Subprotocol, ...]
-    """At least one; the first is to be selected."""
+    """At least one, in the client's order. The server selects the first."""
 
 
 @frozen
 class HandshakeRefusal:
-    """A plain HTTP answer instead of the upgrade: its ``status`` and the ``code`` of its body."""
+    """A plain HTTP response instead of the upgrade: its ``status`` and the ``code`` of its JSON body."""
 
     status: int
     code: str
@@ -38,30 +38,31 @@ class HandshakeRefusal:
 MISSING_PROTOCOL: Final = HandshakeRefusal(400, "missing_protocol")
 MISSING_TICKET: Final = HandshakeRefusal(401, "missing_ticket")
 INVALID_TICKET: Final = HandshakeRefusal(401, "invalid_ticket")
-"""Of the wrong shape; and what the server answers to a ticket that is unknown, expired or used."""
+"""The shape of the ticket is wrong. The server gives the same answer if a ticket is unknown, expired or used."""
 
 
 def offer(ticket: Secret, *subprotocols: Subprotocol) -> tuple[str, ...]:
-    """The entries of `Sec-WebSocket-Protocol`: the ticket, then ``subprotocols`` (default: all, the capture's first).
+    """The entries of `Sec-WebSocket-Protocol`: the ticket, then ``subprotocols`` (default: all, k3k first).
 
-    Raises `LocalProtocolError` if the ticket is not made of 64 token characters (RFC 9110 s.5.6.2): WebSocket
-    libraries let a comma in it pass, and it would split the header.
+    Raises `LocalProtocolError` if the ticket does not have 64 token characters (RFC 9110 s.5.6.2): WebSocket libraries
+    do not check it, and a comma in it would split the header.
     """
     text = ticket.reveal()
     if len(text) != TICKET_LENGTH or not is_token(text):
-        raise LocalProtocolError(f"a ticket has {TICKET_LENGTH} token characters")
+        raise LocalProtocolError(f"this is no ticket of a controller: one has {TICKET_LENGTH} token characters")
     return (_PREFIX + text, *(subprotocol.value for subprotocol in subprotocols or tuple(Subprotocol)))
 
 
 def parse(values: Iterable[str]) -> HandshakeOffer | HandshakeRefusal:
     """What the ``values`` of all `Sec-WebSocket-Protocol` fields of a request offer.
 
-    Order and blanks do not matter, unknown entries are ignored, the last ticket wins. The protocol is checked first.
+    Entries may have any order and blanks around them; unknown ones are ignored. Of several tickets the last counts. If
+    both subprotocol and ticket are missing, the refusal is `MISSING_PROTOCOL`.
     """
     ticket: str | None = None
     known: dict[Subprotocol, None] = {}
     for value in values:
-        for entry in value.split(","):
+        for entry in value.split(","):  # a list may be one field or several (RFC 9110 s.5.3)
             name = entry.strip(" \t")
             if name.startswith(_PREFIX):
                 ticket = name.removeprefix(_PREFIX)
@@ -77,5 +78,5 @@ def parse(values: Iterable[str]) -> HandshakeOffer | HandshakeRefusal:
 
 
 def accepts(selected: str | None, offered: Iterable[str]) -> bool:
-    """Whether the server's ``selected`` subprotocol (None: no header) is one of ``offered``, and not the ticket."""
+    """Whether ``selected``, the server's subprotocol (None: no header), is one of ``offered``, and not the ticket."""
     return selected is not None and selected in _KNOWN and selected in tuple(offered)

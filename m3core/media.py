@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, final
 
 from attrs import field, frozen
 
-from m3core.errors import LocalProtocolError, MediaError
+from m3core.errors import LocalProtocolError, MissingExtra
 from m3core.limits import (
     KEYFRAME_INTERVAL,
     MAX_AUDIO_BUFFER,
@@ -80,19 +80,19 @@ class VideoFrame:
         return cls(width, height, time, RgbPixels(data))
 
     def to_ndarray(self) -> NDArray[uint8]:
-        """A height x width x 3 array of uint8, RGB. Raises `MediaError` without numpy."""
+        """A height x width x 3 array of uint8, RGB. Raises `MissingExtra` without numpy."""
         try:
             import numpy as np
-        except ImportError:
-            raise _missing("numpy", "media") from None
+        except ImportError as error:
+            raise MissingExtra.of("to_ndarray", "media", error) from None
         return np.frombuffer(self.pixels.rgb(), dtype=np.uint8).reshape(self.height, self.width, 3)
 
     def to_image(self) -> Image:
-        """A Pillow image, RGB. Raises `MediaError` without Pillow."""
+        """A Pillow image, RGB. Raises `MissingExtra` without Pillow."""
         try:
             from PIL import Image
-        except ImportError:
-            raise _missing("Pillow", "cli") from None
+        except ImportError as error:
+            raise MissingExtra.of("to_image", "cli", error) from None
         return Image.frombytes("RGB", (self.width, self.height), self.pixels.rgb())
 
 
@@ -129,16 +129,12 @@ class AudioFrame:
         return audio_level(self.samples)
 
     def to_ndarray(self) -> NDArray[int16]:
-        """A samples x channels array of int16. Raises `MediaError` without numpy."""
+        """A samples x channels array of int16. Raises `MissingExtra` without numpy."""
         try:
             import numpy as np
-        except ImportError:
-            raise _missing("numpy", "media") from None
+        except ImportError as error:
+            raise MissingExtra.of("to_ndarray", "media", error) from None
         return np.frombuffer(self.samples, dtype=np.int16).reshape(-1, self.channels)
-
-
-def _missing(library: str, extra: str) -> MediaError:
-    return MediaError(f"{library} is not installed: pip install 'm3-conference[{extra}]'")
 
 
 def audio_level(samples: bytes) -> float:

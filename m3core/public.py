@@ -1,489 +1,228 @@
-"""The public names that all adapters share, and where they are.
+"""The public names that `m3asyncio` and `m3trio` share. This is the one list: a line adds a name, typed and completed.
 
-They are imported when they are first named, so that a missing extra is one clear error, signalling alone needs neither
-av nor numpy, and the command `m3` starts at once. Adding one takes a line in each of the three lists.
+Public is every type that a user gets or passes: `Conference` and `Account`, what their methods take and give, the
+events, all that `ConferenceState` leads to, and every error. Some of these types are parts of messages, too. Of the
+commands (`m3core.messages`) that `Conference.send` takes, and the endpoints (`m3core.rest`) that `Account.ask` takes,
+only the base classes are public here. Ports that an adapter fills (`m3core.client.loop`) are not.
+
+Each name is listed at the module that defines it. ``X as X`` tells type checkers that the name is meant to be imported
+from here (https://typing.python.org/en/latest/spec/distributing.html#library-interface-public-and-private-symbols).
+Nothing of this needs an extra.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from m3core.account import (
-        Tokens,
-    )
-    from m3core.client.account import (
-        Meeting,
-    )
-    from m3core.client.conference import (
-        AUDIO,
-        VIDEO,
-        Conference,
-        Receive,
-    )
-    from m3core.client.joining import (
-        Joining,
-    )
-    from m3core.client.publication import (
-        Publication,
-        Subscription,
-    )
-    from m3core.client.streams import (
-        EventStream,
-        FrameStream,
-    )
-    from m3core.conference.events import (
-        AssetReady,
-        AutomodStarted,
-        AutomodStopped,
-        BreakoutRoomJoined,
-        BreakoutRoomLeft,
-        BreakoutStarted,
-        BreakoutStopped,
-        ChatCleared,
-        ChatMessage,
-        ChatSwitched,
-        ConferenceEvent,
-        ConferenceJoined,
-        ConnectionLost,
-        ConnectionSlow,
-        DebriefingStarted,
-        DisplayNameChanged,
-        Ended,
-        FocusChanged,
-        ForceMuteChanged,
-        HandLowered,
-        HandRaised,
-        HandsReset,
-        LegalVoteCast,
-        LegalVoteEnded,
-        LegalVoteIssueReported,
-        LegalVoteNotCounted,
-        LegalVoteStarted,
-        LegalVoteUpdated,
-        MinutesReadable,
-        MinutesWritable,
-        MuteRequested,
-        ParticipantChanged,
-        ParticipantJoined,
-        ParticipantLeft,
-        PeerMisbehaved,
-        PollDone,
-        PollStarted,
-        PollUpdated,
-        PresenterChanged,
-        PublicationStarted,
-        PublicationStopped,
-        RaiseHandsSwitched,
-        ReceivingChanged,
-        RecorderFailed,
-        RecordingStarted,
-        RecordingStopped,
-        RemainingSpeakersChanged,
-        Resumed,
-        RoleChanged,
-        RoomChanged,
-        ServerRefused,
-        SharedFolderChanged,
-        SpeakerChanged,
-        SpeakerDrawn,
-        SpeakerSelected,
-        StreamChanged,
-        StreamingChanged,
-        StreamsPauseRequested,
-        StreamsStartRequested,
-        StreamsStopRequested,
-        StreamStarted,
-        StreamStopped,
-        SubscriptionStopped,
-        TimerReadyChanged,
-        TimerStarted,
-        TimerStopped,
-        UnknownMessage,
-        WaitingRoomEntered,
-        WaitingRoomJoined,
-        WaitingRoomLeft,
-        WaitingRoomSwitched,
-        WhiteboardOpened,
-    )
-    from m3core.conference.modules.automod import (
-        Automod,
-    )
-    from m3core.conference.modules.ballots import (
-        LegalVote,
-    )
-    from m3core.conference.modules.conversations import (
-        Conversation,
-    )
-    from m3core.conference.modules.polls import (
-        Poll,
-        PollChoice,
-    )
-    from m3core.conference.modules.shared_folder import (
-        SharedFolder,
-    )
-    from m3core.conference.modules.timer import (
-        Timer,
-    )
-    from m3core.conference.state import (
-        ConferenceState,
-        EndReason,
-        Participant,
-        Stream,
-    )
-    from m3core.errors import (
-        ApiError,
-        AuthError,
-        CallCancelled,
-        CallError,
-        CallRefused,
-        CallTimedOut,
-        ConferenceEnded,
-        EventsOverflow,
-        FieldError,
-        LinkError,
-        LocalProtocolError,
-        M3Error,
-        MediaError,
-        RemoteProtocolError,
-        TransportError,
-        UnsupportedServer,
-    )
-    from m3core.media import (
-        AudioFrame,
-        VideoFrame,
-    )
-    from m3core.messages.automod import (
-        SelectHow,
-        SelectionStrategy,
-    )
-    from m3core.messages.breakout import (
-        BreakoutRoom,
-    )
-    from m3core.messages.legal_vote import (
-        IssueKind,
-        VoteKind,
-        VoteOption,
-    )
-    from m3core.messages.moderation import (
-        KickScope,
-    )
-    from m3core.messages.recording import (
-        StreamStatus,
-    )
-    from m3core.serving import (
-        Server,
-    )
-    from m3core.values import (
-        BreakoutRoomId,
-        MediaKind,
-        MediaSessionType,
-        ParticipantId,
-        Role,
-        Secret,
-    )
-
-_HOMES: Final[dict[str, tuple[str, ...]]] = {
-    "m3core.account": ("Tokens",),
-    "m3core.client.account": ("Meeting",),
-    "m3core.client.conference": (
-        "AUDIO",
-        "Conference",
-        "Receive",
-        "VIDEO",
-    ),
-    "m3core.client.joining": ("Joining",),
-    "m3core.client.publication": (
-        "Publication",
-        "Subscription",
-    ),
-    "m3core.client.streams": (
-        "EventStream",
-        "FrameStream",
-    ),
-    "m3core.conference.events": (
-        "AssetReady",
-        "AutomodStarted",
-        "AutomodStopped",
-        "BreakoutRoomJoined",
-        "BreakoutRoomLeft",
-        "BreakoutStarted",
-        "BreakoutStopped",
-        "ChatCleared",
-        "ChatMessage",
-        "ChatSwitched",
-        "ConferenceEvent",
-        "ConferenceJoined",
-        "ConnectionLost",
-        "ConnectionSlow",
-        "DebriefingStarted",
-        "DisplayNameChanged",
-        "Ended",
-        "FocusChanged",
-        "ForceMuteChanged",
-        "HandLowered",
-        "HandRaised",
-        "HandsReset",
-        "LegalVoteCast",
-        "LegalVoteEnded",
-        "LegalVoteIssueReported",
-        "LegalVoteNotCounted",
-        "LegalVoteStarted",
-        "LegalVoteUpdated",
-        "MinutesReadable",
-        "MinutesWritable",
-        "MuteRequested",
-        "ParticipantChanged",
-        "ParticipantJoined",
-        "ParticipantLeft",
-        "PeerMisbehaved",
-        "PollDone",
-        "PollStarted",
-        "PollUpdated",
-        "PresenterChanged",
-        "PublicationStarted",
-        "PublicationStopped",
-        "RaiseHandsSwitched",
-        "ReceivingChanged",
-        "RecorderFailed",
-        "RecordingStarted",
-        "RecordingStopped",
-        "RemainingSpeakersChanged",
-        "Resumed",
-        "RoleChanged",
-        "RoomChanged",
-        "ServerRefused",
-        "SharedFolderChanged",
-        "SpeakerChanged",
-        "SpeakerDrawn",
-        "SpeakerSelected",
-        "StreamChanged",
-        "StreamStarted",
-        "StreamStopped",
-        "StreamingChanged",
-        "StreamsPauseRequested",
-        "StreamsStartRequested",
-        "StreamsStopRequested",
-        "SubscriptionStopped",
-        "TimerReadyChanged",
-        "TimerStarted",
-        "TimerStopped",
-        "UnknownMessage",
-        "WaitingRoomEntered",
-        "WaitingRoomJoined",
-        "WaitingRoomLeft",
-        "WaitingRoomSwitched",
-        "WhiteboardOpened",
-    ),
-    "m3core.conference.modules.automod": ("Automod",),
-    "m3core.conference.modules.ballots": ("LegalVote",),
-    "m3core.conference.modules.conversations": ("Conversation",),
-    "m3core.conference.modules.polls": (
-        "Poll",
-        "PollChoice",
-    ),
-    "m3core.conference.modules.shared_folder": ("SharedFolder",),
-    "m3core.conference.modules.timer": ("Timer",),
-    "m3core.conference.state": (
-        "ConferenceState",
-        "EndReason",
-        "Participant",
-        "Stream",
-    ),
-    "m3core.errors": (
-        "ApiError",
-        "AuthError",
-        "CallCancelled",
-        "CallError",
-        "CallRefused",
-        "CallTimedOut",
-        "ConferenceEnded",
-        "EventsOverflow",
-        "FieldError",
-        "LinkError",
-        "LocalProtocolError",
-        "M3Error",
-        "MediaError",
-        "RemoteProtocolError",
-        "TransportError",
-        "UnsupportedServer",
-    ),
-    "m3core.media": (
-        "AudioFrame",
-        "VideoFrame",
-    ),
-    "m3core.messages.automod": (
-        "SelectHow",
-        "SelectionStrategy",
-    ),
-    "m3core.messages.breakout": ("BreakoutRoom",),
-    "m3core.messages.legal_vote": (
-        "IssueKind",
-        "VoteKind",
-        "VoteOption",
-    ),
-    "m3core.messages.moderation": ("KickScope",),
-    "m3core.messages.recording": ("StreamStatus",),
-    "m3core.serving": ("Server",),
-    "m3core.values": (
-        "BreakoutRoomId",
-        "MediaKind",
-        "MediaSessionType",
-        "ParticipantId",
-        "Role",
-        "Secret",
-    ),
-}
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def find(name: str, package: str, own: dict[str, str]) -> object:
-    """The public ``name`` of an adapter, imported now; ``own`` says where those are that it does not share.
-
-    A value is `module` or `extra: module`. Raises `AttributeError` for a name that there is not, and
-    `LocalProtocolError`, which names the extra, if that is not installed.
-    """
-    extra, _, home = own.get(name, "").rpartition(":")
-    home = home or _HOME_OF.get(name, "")
-    if not home:
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
-    try:
-        module = importlib.import_module(home)
-    except ModuleNotFoundError as error:
-        from m3core.errors import LocalProtocolError
-
-        extra = extra or ("controller" if home == "m3core.serving" else package.removeprefix("m3"))
-        raise LocalProtocolError(f"{package}.{name} needs m3-conference[{extra}] (no module {error.name})") from None
-    return getattr(module, name, module)
-
-
-__all__ = [
-    "AUDIO",
-    "VIDEO",
-    "ApiError",
-    "AssetReady",
-    "AudioFrame",
-    "AuthError",
-    "Automod",
-    "AutomodStarted",
-    "AutomodStopped",
-    "BreakoutRoom",
-    "BreakoutRoomId",
-    "BreakoutRoomJoined",
-    "BreakoutRoomLeft",
-    "BreakoutStarted",
-    "BreakoutStopped",
-    "CallCancelled",
-    "CallError",
-    "CallRefused",
-    "CallTimedOut",
-    "ChatCleared",
-    "ChatMessage",
-    "ChatSwitched",
-    "Conference",
-    "ConferenceEnded",
-    "ConferenceEvent",
-    "ConferenceJoined",
-    "ConferenceState",
-    "ConnectionLost",
-    "ConnectionSlow",
-    "Conversation",
-    "DebriefingStarted",
-    "DisplayNameChanged",
-    "EndReason",
-    "Ended",
-    "EventStream",
-    "EventsOverflow",
-    "FieldError",
-    "FocusChanged",
-    "ForceMuteChanged",
-    "FrameStream",
-    "HandLowered",
-    "HandRaised",
-    "HandsReset",
-    "IssueKind",
-    "Joining",
-    "KickScope",
-    "LegalVote",
-    "LegalVoteCast",
-    "LegalVoteEnded",
-    "LegalVoteIssueReported",
-    "LegalVoteNotCounted",
-    "LegalVoteStarted",
-    "LegalVoteUpdated",
-    "LinkError",
-    "LocalProtocolError",
-    "M3Error",
-    "MediaError",
-    "MediaKind",
-    "MediaSessionType",
-    "Meeting",
-    "MinutesReadable",
-    "MinutesWritable",
-    "MuteRequested",
-    "Participant",
-    "ParticipantChanged",
-    "ParticipantId",
-    "ParticipantJoined",
-    "ParticipantLeft",
-    "PeerMisbehaved",
-    "Poll",
-    "PollChoice",
-    "PollDone",
-    "PollStarted",
-    "PollUpdated",
-    "PresenterChanged",
-    "Publication",
-    "PublicationStarted",
-    "PublicationStopped",
-    "RaiseHandsSwitched",
-    "Receive",
-    "ReceivingChanged",
-    "RecorderFailed",
-    "RecordingStarted",
-    "RecordingStopped",
-    "RemainingSpeakersChanged",
-    "RemoteProtocolError",
-    "Resumed",
-    "Role",
-    "RoleChanged",
-    "RoomChanged",
-    "Secret",
-    "SelectHow",
-    "SelectionStrategy",
-    "Server",
-    "ServerRefused",
-    "SharedFolder",
-    "SharedFolderChanged",
-    "SpeakerChanged",
-    "SpeakerDrawn",
-    "SpeakerSelected",
-    "Stream",
-    "StreamChanged",
-    "StreamStarted",
-    "StreamStatus",
-    "StreamStopped",
-    "StreamingChanged",
-    "StreamsPauseRequested",
-    "StreamsStartRequested",
-    "StreamsStopRequested",
-    "Subscription",
-    "SubscriptionStopped",
-    "Timer",
-    "TimerReadyChanged",
-    "TimerStarted",
-    "TimerStopped",
-    "Tokens",
-    "TransportError",
-    "UnknownMessage",
-    "UnsupportedServer",
-    "VideoFrame",
-    "VoteKind",
-    "VoteOption",
-    "WaitingRoomEntered",
-    "WaitingRoomJoined",
-    "WaitingRoomLeft",
-    "WaitingRoomSwitched",
-    "WhiteboardOpened",
-]
+from m3core.account import Tokens as Tokens
+from m3core.client.account import Meeting as Meeting
+from m3core.client.conference import AUDIO as AUDIO
+from m3core.client.conference import VIDEO as VIDEO
+from m3core.client.conference import Conference as Conference
+from m3core.client.conference import Receive as Receive
+from m3core.client.joining import Joining as Joining
+from m3core.client.media import Source as Source
+from m3core.client.publication import Publication as Publication
+from m3core.client.publication import Subscription as Subscription
+from m3core.client.streams import EventStream as EventStream
+from m3core.client.streams import FrameStream as FrameStream
+from m3core.client.transports import HttpTransport as HttpTransport
+from m3core.client.transports import WebSocket as WebSocket
+from m3core.client.transports import WebSocketConnect as WebSocketConnect
+from m3core.client.transports import WebSocketRefused as WebSocketRefused
+from m3core.client.watching import FrameDirection as FrameDirection
+from m3core.client.watching import WatchFrames as WatchFrames
+from m3core.conference.common import EndReason as EndReason
+from m3core.conference.common import Participant as Participant
+from m3core.conference.common import Phase as Phase
+from m3core.conference.common import Stream as Stream
+from m3core.conference.events import ConferenceEvent as ConferenceEvent
+from m3core.conference.events import ConferenceJoined as ConferenceJoined
+from m3core.conference.events import ConnectionLost as ConnectionLost
+from m3core.conference.events import Ended as Ended
+from m3core.conference.events import HandLowered as HandLowered
+from m3core.conference.events import HandRaised as HandRaised
+from m3core.conference.events import ParticipantChanged as ParticipantChanged
+from m3core.conference.events import ParticipantJoined as ParticipantJoined
+from m3core.conference.events import ParticipantLeft as ParticipantLeft
+from m3core.conference.events import PeerMisbehaved as PeerMisbehaved
+from m3core.conference.events import Resumed as Resumed
+from m3core.conference.events import RoleChanged as RoleChanged
+from m3core.conference.events import RoomChanged as RoomChanged
+from m3core.conference.events import ServerRefused as ServerRefused
+from m3core.conference.events import UnknownMessage as UnknownMessage
+from m3core.conference.media_events import ConnectionSlow as ConnectionSlow
+from m3core.conference.media_events import FocusChanged as FocusChanged
+from m3core.conference.media_events import ForceMuteChanged as ForceMuteChanged
+from m3core.conference.media_events import MuteRequested as MuteRequested
+from m3core.conference.media_events import PresenterChanged as PresenterChanged
+from m3core.conference.media_events import PublicationStarted as PublicationStarted
+from m3core.conference.media_events import PublicationStopped as PublicationStopped
+from m3core.conference.media_events import ReceivingChanged as ReceivingChanged
+from m3core.conference.media_events import SpeakerChanged as SpeakerChanged
+from m3core.conference.media_events import StreamChanged as StreamChanged
+from m3core.conference.media_events import StreamStarted as StreamStarted
+from m3core.conference.media_events import StreamStopped as StreamStopped
+from m3core.conference.media_events import SubscriptionStopped as SubscriptionStopped
+from m3core.conference.modules.assets import AssetReady as AssetReady
+from m3core.conference.modules.automod import Automod as Automod
+from m3core.conference.modules.automod import AutomodStarted as AutomodStarted
+from m3core.conference.modules.automod import AutomodStopped as AutomodStopped
+from m3core.conference.modules.automod import RemainingSpeakersChanged as RemainingSpeakersChanged
+from m3core.conference.modules.automod import SpeakerDrawn as SpeakerDrawn
+from m3core.conference.modules.automod import SpeakerSelected as SpeakerSelected
+from m3core.conference.modules.ballots import LegalVote as LegalVote
+from m3core.conference.modules.ballots import Tally as Tally
+from m3core.conference.modules.breakout import BreakoutMember as BreakoutMember
+from m3core.conference.modules.breakout import BreakoutRoomJoined as BreakoutRoomJoined
+from m3core.conference.modules.breakout import BreakoutRoomLeft as BreakoutRoomLeft
+from m3core.conference.modules.breakout import BreakoutStarted as BreakoutStarted
+from m3core.conference.modules.breakout import BreakoutState as BreakoutState
+from m3core.conference.modules.breakout import BreakoutStopped as BreakoutStopped
+from m3core.conference.modules.chat import ChatCleared as ChatCleared
+from m3core.conference.modules.chat import ChatState as ChatState
+from m3core.conference.modules.chat import ChatSwitched as ChatSwitched
+from m3core.conference.modules.control import ControlState as ControlState
+from m3core.conference.modules.conversations import ChatMessage as ChatMessage
+from m3core.conference.modules.conversations import Conversation as Conversation
+from m3core.conference.modules.legal_vote import LegalVoteCast as LegalVoteCast
+from m3core.conference.modules.legal_vote import LegalVoteEnded as LegalVoteEnded
+from m3core.conference.modules.legal_vote import LegalVoteIssueReported as LegalVoteIssueReported
+from m3core.conference.modules.legal_vote import LegalVoteNotCounted as LegalVoteNotCounted
+from m3core.conference.modules.legal_vote import LegalVoteStarted as LegalVoteStarted
+from m3core.conference.modules.legal_vote import LegalVoteState as LegalVoteState
+from m3core.conference.modules.legal_vote import LegalVoteUpdated as LegalVoteUpdated
+from m3core.conference.modules.media import MediaState as MediaState
+from m3core.conference.modules.minutes import MinutesReadable as MinutesReadable
+from m3core.conference.modules.minutes import MinutesState as MinutesState
+from m3core.conference.modules.minutes import MinutesWritable as MinutesWritable
+from m3core.conference.modules.moderation import DebriefingStarted as DebriefingStarted
+from m3core.conference.modules.moderation import DisplayNameChanged as DisplayNameChanged
+from m3core.conference.modules.moderation import HandsReset as HandsReset
+from m3core.conference.modules.moderation import ModerationState as ModerationState
+from m3core.conference.modules.moderation import RaiseHandsSwitched as RaiseHandsSwitched
+from m3core.conference.modules.moderation import WaitingRoomEntered as WaitingRoomEntered
+from m3core.conference.modules.moderation import WaitingRoomJoined as WaitingRoomJoined
+from m3core.conference.modules.moderation import WaitingRoomLeft as WaitingRoomLeft
+from m3core.conference.modules.moderation import WaitingRoomSwitched as WaitingRoomSwitched
+from m3core.conference.modules.polls import Poll as Poll
+from m3core.conference.modules.polls import PollChoice as PollChoice
+from m3core.conference.modules.polls import PollDone as PollDone
+from m3core.conference.modules.polls import PollsState as PollsState
+from m3core.conference.modules.polls import PollStarted as PollStarted
+from m3core.conference.modules.polls import PollUpdated as PollUpdated
+from m3core.conference.modules.recording import RecorderFailed as RecorderFailed
+from m3core.conference.modules.recording import RecordingStarted as RecordingStarted
+from m3core.conference.modules.recording import RecordingState as RecordingState
+from m3core.conference.modules.recording import RecordingStopped as RecordingStopped
+from m3core.conference.modules.recording import StreamingChanged as StreamingChanged
+from m3core.conference.modules.recording_service import RecordingServiceState as RecordingServiceState
+from m3core.conference.modules.recording_service import StreamsPauseRequested as StreamsPauseRequested
+from m3core.conference.modules.recording_service import StreamsStartRequested as StreamsStartRequested
+from m3core.conference.modules.recording_service import StreamsStopRequested as StreamsStopRequested
+from m3core.conference.modules.shared_folder import SharedFolder as SharedFolder
+from m3core.conference.modules.shared_folder import SharedFolderChanged as SharedFolderChanged
+from m3core.conference.modules.timer import Timer as Timer
+from m3core.conference.modules.timer import TimerReadyChanged as TimerReadyChanged
+from m3core.conference.modules.timer import TimerStarted as TimerStarted
+from m3core.conference.modules.timer import TimerStopped as TimerStopped
+from m3core.conference.modules.whiteboard import WhiteboardOpened as WhiteboardOpened
+from m3core.conference.modules.whiteboard import WhiteboardState as WhiteboardState
+from m3core.conference.state import ConferenceState as ConferenceState
+from m3core.conference.state import PublicationState as PublicationState
+from m3core.conference.state import SubscriptionState as SubscriptionState
+from m3core.controller.config import ControllerConfig as ControllerConfig
+from m3core.controller.config import Pads as Pads
+from m3core.controller.config import User as User
+from m3core.controller.features import Feature as Feature
+from m3core.controller.features import FeatureLevel as FeatureLevel
+from m3core.errors import ApiError as ApiError
+from m3core.errors import AuthError as AuthError
+from m3core.errors import CallCancelled as CallCancelled
+from m3core.errors import CallError as CallError
+from m3core.errors import CallRefused as CallRefused
+from m3core.errors import CallTimedOut as CallTimedOut
+from m3core.errors import ConferenceEnded as ConferenceEnded
+from m3core.errors import EventsOverflow as EventsOverflow
+from m3core.errors import FieldError as FieldError
+from m3core.errors import GlareError as GlareError
+from m3core.errors import LimitExceeded as LimitExceeded
+from m3core.errors import LinkError as LinkError
+from m3core.errors import LocalProtocolError as LocalProtocolError
+from m3core.errors import M3Error as M3Error
+from m3core.errors import MalformedMessage as MalformedMessage
+from m3core.errors import MediaError as MediaError
+from m3core.errors import MissingExtra as MissingExtra
+from m3core.errors import RemoteProtocolError as RemoteProtocolError
+from m3core.errors import SdpError as SdpError
+from m3core.errors import StaleNegotiation as StaleNegotiation
+from m3core.errors import TransportError as TransportError
+from m3core.errors import UnexpectedMessage as UnexpectedMessage
+from m3core.errors import UnsupportedServer as UnsupportedServer
+from m3core.io import Authorization as Authorization
+from m3core.io import HttpRequest as HttpRequest
+from m3core.io import HttpResponse as HttpResponse
+from m3core.io import RequestId as RequestId
+from m3core.media import AudioFrame as AudioFrame
+from m3core.media import KindStats as KindStats
+from m3core.media import PeerStats as PeerStats
+from m3core.media import Pixels as Pixels
+from m3core.media import VideoFrame as VideoFrame
+from m3core.messages.automod import SelectHow as SelectHow
+from m3core.messages.automod import SelectionStrategy as SelectionStrategy
+from m3core.messages.automod import StopReason as StopReason
+from m3core.messages.base import Command as Command
+from m3core.messages.base import Event as Event
+from m3core.messages.breakout import BreakoutRoom as BreakoutRoom
+from m3core.messages.chat import ChatScope as ChatScope
+from m3core.messages.legal_vote import IssueKind as IssueKind
+from m3core.messages.legal_vote import StopKind as StopKind
+from m3core.messages.legal_vote import SummaryReason as SummaryReason
+from m3core.messages.legal_vote import VoteFailedReason as VoteFailedReason
+from m3core.messages.legal_vote import VoteKind as VoteKind
+from m3core.messages.legal_vote import VoteOption as VoteOption
+from m3core.messages.legal_vote import VoteState as VoteState
+from m3core.messages.moderation import KickScope as KickScope
+from m3core.messages.recording import RecorderErrorCode as RecorderErrorCode
+from m3core.messages.recording import RecordingStatus as RecordingStatus
+from m3core.messages.recording import StreamErrorReason as StreamErrorReason
+from m3core.messages.recording import StreamingKind as StreamingKind
+from m3core.messages.recording import StreamingTarget as StreamingTarget
+from m3core.messages.recording import StreamStatus as StreamStatus
+from m3core.messages.recording_service import ServiceStream as ServiceStream
+from m3core.messages.recording_service import StreamKind as StreamKind
+from m3core.messages.room import CallIn as CallIn
+from m3core.messages.room import EventInfo as EventInfo
+from m3core.messages.room import MeetingDetails as MeetingDetails
+from m3core.messages.room import RoomInfo as RoomInfo
+from m3core.messages.room import RoomOwner as RoomOwner
+from m3core.messages.room import Speaker as Speaker
+from m3core.messages.room import StreamingLink as StreamingLink
+from m3core.messages.room import Tariff as Tariff
+from m3core.messages.room import TariffModule as TariffModule
+from m3core.messages.shared_folder import FolderAccess as FolderAccess
+from m3core.messages.timer import TimerKind as TimerKind
+from m3core.messages.timer import TimerStopKind as TimerStopKind
+from m3core.messages.unknown import UnknownCommand as UnknownCommand
+from m3core.messages.unknown import UnknownEvent as UnknownEvent
+from m3core.messages.whiteboard import WhiteboardStatus as WhiteboardStatus
+from m3core.rest.body import UnixSeconds as UnixSeconds
+from m3core.rest.endpoint import Endpoint as Endpoint
+from m3core.rest.turn import TurnServer as TurnServer
+from m3core.rest.users import PrivateUser as PrivateUser
+from m3core.rest.users import PublicUser as PublicUser
+from m3core.values import AssetId as AssetId
+from m3core.values import BreakoutRoomId as BreakoutRoomId
+from m3core.values import EventId as EventId
+from m3core.values import InviteCode as InviteCode
+from m3core.values import LegalVoteId as LegalVoteId
+from m3core.values import MediaKind as MediaKind
+from m3core.values import MediaSessionType as MediaSessionType
+from m3core.values import MessageId as MessageId
+from m3core.values import ParticipantId as ParticipantId
+from m3core.values import ParticipationKind as ParticipationKind
+from m3core.values import PollId as PollId
+from m3core.values import Role as Role
+from m3core.values import RoomId as RoomId
+from m3core.values import Secret as Secret
+from m3core.values import SlowDirection as SlowDirection
+from m3core.values import StreamingTargetId as StreamingTargetId
+from m3core.values import TimerId as TimerId
+from m3core.values import Timestamp as Timestamp
+from m3core.values import UserId as UserId

@@ -8,37 +8,47 @@
         async for event in conference.events(m3.ParticipantJoined):
             print(event.participant.display_name)
 
-Signalling and HTTP are native trio, media runs in a thread of its own. Everything is imported when it is first named.
+Signaling and HTTP are native trio; media runs in a thread of its own. Each name is imported when it is first named.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from m3asyncio import sources as sources
-    from m3asyncio.audio_output import AudioOutput
-    from m3core import public
-    from m3core.public import *  # noqa: F403 - the same list for both adapters
-    from m3trio.client import Account, HttpPool, join, run
-    from m3trio.server import serve
+    from m3asyncio.audio_output import AudioOutput as AudioOutput
+    from m3core.public import *  # noqa: F403 - the names that both adapters share
+    from m3core.serving import Server as Server
 
-    __all__ = ["Account", "AudioOutput", "HttpPool", "join", "run", "serve", "sources"]
-    __all__ += public.__all__
+    __all__: list[str]
+    from m3trio.client import Account as Account
+    from m3trio.client import HttpPool as HttpPool
+    from m3trio.client import join as join
+    from m3trio.client import run as run
+    from m3trio.server import serve as serve
 
 _OWN = {
-    "Account": "trio:m3trio.client",
-    "AudioOutput": "media:m3asyncio.audio_output",
-    "HttpPool": "trio:m3trio.client",
-    "join": "trio:m3trio.client",
-    "run": "trio:m3trio.client",
-    "serve": "controller:m3trio.server",
-    "sources": "media:m3asyncio.sources",
+    "Account": ("m3trio.client", "trio"),
+    "AudioOutput": ("m3asyncio.audio_output", "media"),
+    "HttpPool": ("m3trio.client", "trio"),
+    "Server": ("m3core.serving", "controller"),
+    "join": ("m3trio.client", "trio"),
+    "run": ("m3trio.client", "trio"),
+    "serve": ("m3trio.server", "trio,controller"),
+    "sources": ("m3asyncio.sources", "media"),
 }
 
 
 def __getattr__(name: str) -> object:
     """Import what is named for the first time."""
-    from m3core import public
+    from m3core import lazy  # not above: the command `m3` handles Ctrl-C before it imports anything slow
 
-    value: object = [*_OWN, *public.__all__] if name == "__all__" else public.find(name, __name__, _OWN)
+    value: object = lazy.names(_OWN) if name == "__all__" else lazy.find(name, __name__, _OWN)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion and `help`."""
+    from m3core import lazy
+
+    return sorted({*globals(), *lazy.names(_OWN)})

@@ -1,4 +1,4 @@
-"""What is bound to trio of the names that users import; all others are in `m3core.client`."""
+"""The public names that are bound to trio. All others are the same for every event loop (`m3core.public`)."""
 
 from __future__ import annotations
 

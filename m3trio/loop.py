@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class TrioTasks:
-    """Tasks in a nursery, each in a shielded scope of its own: a cancelled conference must still be able to leave."""
+    """Tasks in a nursery. Each has a shielded scope of its own, because a cancelled conference must still leave."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self._nursery = nursery
@@ -31,20 +31,20 @@ class TrioTasks:
         self._gone = trio.Event()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> trio.CancelScope:
-        """Begin ``work``."""
+        """Start ``work``; the scope cancels it."""
         scope = trio.CancelScope(shield=True)
         self._running.add(scope)
         self._nursery.start_soon(self._run, scope, work)
         return scope
 
     async def connect(self, url: str, subprotocols: tuple[str, ...]) -> TrioWebSocket:
-        """Open a WebSocket of trio-websocket."""
+        """Open a WebSocket whose task is one of these."""
         return await connector(self.spawn)(url, subprotocols)
 
     async def _run(self, scope: trio.CancelScope, work: Coroutine[Any, Any, None]) -> None:
         try:
             if scope.cancel_called:
-                work.close()
+                work.close()  # Python warns of coroutines that were never awaited
             with scope:
                 if not scope.cancel_called:
                     await work
@@ -54,8 +54,8 @@ class TrioTasks:
                 self._gone.set()
 
     async def close(self) -> None:
-        """Cancel all, and wait for their ends."""
-        while self._running:
+        """Cancel all tasks and wait until they have ended."""
+        while self._running:  # a task that ends may have started another
             self._gone = trio.Event()
             for scope in self._running:
                 scope.cancel()
@@ -63,7 +63,7 @@ class TrioTasks:
 
 
 class _Place:
-    """A nursery whose groups of errors nobody sees: what the block raised leaves it as it is."""
+    """A nursery that raises no exception groups: what its block raises leaves it unchanged."""
 
     async def __aenter__(self) -> TrioTasks:
         self._manager = trio.open_nursery()
@@ -76,27 +76,29 @@ class _Place:
     ) -> bool:
         with trio.CancelScope(shield=True):
             await self._tasks.close()
-        if not self._nursery.cancel_scope.cancel_called:  # no task had a bug, and a nursery rebuilds groups it is given
+        # If it is not cancelled, no task had a bug. Then the nursery does not get the error of the block, because it
+        # would rebuild an exception group.
+        if not self._nursery.cancel_scope.cancel_called:
             await self._manager.__aexit__(None, None, None)
             return False
         try:
             return bool(await self._manager.__aexit__(kind, error, traceback))
         except BaseExceptionGroup as group:
             if error is None or error not in group.exceptions:
-                raise group.exceptions[0] from None
-            error.__context__ = group
+                raise group.exceptions[0] from None  # a task failed; users do not know of the nursery
+            error.__context__ = group  # the block failed as well: its error is raised, and this one is seen beside it
             return False
 
 
 class TrioBackend(Backend):
-    """trio, httpx, trio-websocket."""
+    """The port to trio, with httpx and trio-websocket."""
 
     def now(self) -> float:
-        """The clock of the run."""
+        """trio's clock, which tests may replace."""
         return trio.current_time()
 
     def utc_now(self) -> dt.datetime:
-        """The system's calendar."""
+        """The system's date and time."""
         return dt.datetime.now(dt.UTC)
 
     def entropy(self, size: int) -> bytes:
@@ -104,52 +106,52 @@ class TrioBackend(Backend):
         return secrets.token_bytes(size)
 
     def event(self) -> Event:
-        """trio's own."""
+        """A `trio.Event`."""
         return trio.Event()
 
     @contextlib.asynccontextmanager
     async def timeout(self, seconds: float | None) -> AsyncIterator[trio.CancelScope]:
-        """A cancel scope that tells of its end by `TimeoutError`."""
+        """A cancel scope that raises `TimeoutError` when its time is over."""
         with trio.CancelScope(deadline=math.inf if seconds is None else trio.current_time() + seconds) as scope:
             yield scope
         if scope.cancelled_caught:
             raise TimeoutError
 
     async def checkpoint(self) -> None:
-        """trio's own."""
+        """A checkpoint of trio."""
         await trio.lowlevel.checkpoint()
 
     async def shielded(self, work: Awaitable[T]) -> T:
-        """In a shielded scope; who was cancelled meanwhile is told at the next checkpoint."""
+        """Await ``work`` in a shielded scope. A cancellation from outside is raised at the next checkpoint after it."""
         done: list[T] = []
         with trio.CancelScope(shield=True):
             done.append(await work)
         return done[0]
 
     async def in_thread(self, function: Callable[[], T]) -> T:
-        """In a thread of trio's."""
+        """Call ``function`` in a worker thread of trio."""
         return await trio.to_thread.run_sync(function)
 
     def portal(self) -> Portal:
-        """`run_sync_soon` of this run."""
+        """Calls functions in this run of trio from any thread, by `run_sync_soon`."""
         token = trio.lowlevel.current_trio_token()
 
         def call(function: Callable[[], object]) -> None:
-            with contextlib.suppress(trio.RunFinishedError):  # nobody is left to hear it
+            with contextlib.suppress(trio.RunFinishedError):  # the run is over, and its conferences with it
                 token.run_sync_soon(function)
 
         return call
 
     def tasks(self) -> _Place:
-        """A nursery."""
+        """A nursery that raises no groups."""
         return _Place()
 
     def http(self, *, local: bool) -> HttpTransport:
-        """httpx."""
+        """A transport of httpx, which works on trio."""
         return HttpxTransport(self, local=local)
 
     def media_factory(self) -> MediaFactory:
-        """aiortc, in a thread of its own with a loop of its own."""
+        """aiortc, in a thread with an asyncio loop of its own."""
         return media_factory()
 
 

@@ -1,4 +1,4 @@
-"""The embedded controller on trio sockets: bytes in and out of `m3core.serving`, and nothing else."""
+"""The embedded controller on trio: sockets for `m3core.serving`, which has everything else."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from m3trio.loop import BACKEND
 
 _RECEIVE = 1 << 16
 _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
-"""The system has no room for another connection now."""
+"""Errors of `accept` that pass: the system has no resources for another connection now."""
 _PAUSE = 0.1
-"""Seconds until it is asked again."""
+"""Seconds until the next `accept` after such an error."""
 
 
 class _Peer:
-    """One TCP connection."""
+    """One TCP connection, a `m3core.serving.Peer`."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
@@ -36,29 +36,29 @@ class _Peer:
     # -- for the server ---
     @property
     def waiting(self) -> int:
-        """Bytes that wait to be sent."""
+        """Bytes that trio has not sent yet."""
         return len(self._waiting) + self._sending
 
     def write(self, data: bytes) -> None:
-        """Send."""
+        """Send ``data``, in order; after `close` or `abort` it is ignored."""
         if not self._is_closing:
             self._waiting += data
             self._changed.set()
 
     def close(self) -> None:
-        """Close when all is sent."""
+        """Close when all is sent, or after `CLOSE_TIMEOUT` if the client does not read."""
         self._is_closing = True
         self._scope.deadline = trio.current_time() + CLOSE_TIMEOUT
         self._changed.set()
 
     def abort(self) -> None:
-        """Close now."""
+        """Close at once; bytes that wait are lost."""
         self._is_closing = True
         self._scope.cancel()
 
     # -- its tasks ---
     async def run(self, server: Server, connection: ConnectionId) -> None:
-        """Read and write until it is closed, by whomever."""
+        """Read and write until either side closes the connection."""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -76,7 +76,7 @@ class _Peer:
         except trio.BrokenResourceError:
             self._scope.cancel()
         else:
-            server.received(connection, b"")  # the front decides when to close
+            server.received(connection, b"")  # the client has closed its side; the front decides when we close ours
 
     async def _write(self) -> None:
         with suppress(trio.BrokenResourceError):
@@ -93,7 +93,7 @@ class _Peer:
 
 
 class _Listener:
-    """Listening sockets."""
+    """The listening sockets of one server: a host name may have several addresses."""
 
     def __init__(self, tasks: Tasks, listeners: list[trio.SocketListener]) -> None:
         self._tasks = tasks
@@ -101,18 +101,18 @@ class _Listener:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where the first is bound."""
+        """Address and port of the first socket."""
         address, port, *_ = self._listeners[0].socket.getsockname()
         return str(address), int(port)
 
     async def start(self, server: Server) -> None:
-        """Take connections."""
+        """Accept connections, in a task for each socket."""
         for listener in self._listeners:
             self._tasks.spawn(self._accept(listener, server))
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()  # as every async function of trio does
 
     def close(self) -> None:
-        """Take no more."""
+        """Close the listening sockets; open connections are not affected."""
         for listener in self._listeners:
             listener.socket.close()
 
@@ -125,7 +125,7 @@ class _Listener:
             except OSError as error:
                 if error.errno not in _FULL:
                     raise
-                await trio.sleep(_PAUSE)
+                await trio.sleep(_PAUSE)  # the next try would fail at once, and the loop would use all of a processor
                 continue
             self._tasks.spawn(peer.run(server, server.opened(peer)))
 

@@ -1,7 +1,7 @@
 """WebSockets by trio-websocket (see `m3core.client.transports`).
 
-What that library leaves to its users, and is done here: nobody is left waiting when the peer dies during the handshake
-or before a pong; the socket is closed whoever ended the conversation; a refusal is raised where one connects.
+This module adds what the library leaves to its users. A wait for the handshake or for a pong ends when the peer dies.
+The socket is closed, whichever side ended the conversation. A refused handshake is raised by the call that connects.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PING = b"\x89"
 
 
 class _Line(trio.abc.Stream):
-    """The stream below a WebSocket, which tells when the peer is gone, and of pings."""
+    """The byte stream of a WebSocket. It calls ``on_end`` when the peer is gone and ``on_ping`` for pings."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
@@ -46,7 +46,9 @@ class _Line(trio.abc.Stream):
         finally:
             if not data:
                 self.on_end()
-        if data[:1] == _PING:  # the library keeps pings to itself; behind something else they tell nothing new
+        # trio-websocket answers pings and does not report them. A ping behind other data in the same piece is missed,
+        # but then the other data has already shown that the connection works.
+        if data[:1] == _PING:
             self.on_ping()
         return data
 
@@ -56,29 +58,30 @@ class _Line(trio.abc.Stream):
 
 
 class TrioWebSocket:
-    """One connection. Its task runs in the place that was given to `connector`."""
+    """One connection. Its task, `run`, is started by the ``spawn`` that was given to `connector`."""
 
     def __init__(self) -> None:
         self._connection: WebSocketConnection | None = None
         self._error: TransportError = TransportError("the WebSocket could not be opened")
         self._opened = trio.Event()
-        """It is open, or never will be."""
+        """Set when the handshake is over, whether it succeeded or failed."""
         self._over = trio.Event()
-        self._scope = trio.CancelScope(shield=True)
+        self._scope = trio.CancelScope(shield=True)  # a cancelled conference still closes it properly
         self._pings: set[trio.CancelScope] = set()
         self._is_closing = False
         self.on_ping: Callable[[], None] | None = None
 
     async def run(self, stream: trio.abc.Stream, host: str, target: str, subprotocols: tuple[str, ...]) -> None:
-        """The handshake, then the library's reader, until `close`."""
+        """Do the handshake, then run the reader of trio-websocket until `close` or until the peer is gone."""
         line = _Line(stream)
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    line.on_end = nursery.cancel_scope.cancel  # during the handshake; the library would wait for ever
+                    # When the peer closes during the handshake, the library would wait for ever.
+                    line.on_end = nursery.cancel_scope.cancel
                     self._connection = await wrap_client_stream(
                         nursery,
-                        cast(trio.SocketStream, line),  # any stream will do
+                        cast(trio.SocketStream, line),  # the annotation is too narrow: any stream works
                         host,
                         target,
                         subprotocols=subprotocols,
@@ -91,7 +94,7 @@ class TrioWebSocket:
             error = group.exceptions[0]
             if isinstance(error, ConnectionRejected):
                 self._error = WebSocketRefused(error.status_code, error.body or b"")
-        except* Exception as group:  # noqa: BLE001 - whatever it was, the connection is over, and that is told
+        except* Exception as group:  # noqa: BLE001 - any error ends the connection, and `opened` raises it
             self._error = TransportError(f"the WebSocket could not be opened ({type(group.exceptions[0]).__name__})")
         finally:
             self._opened.set()
@@ -101,17 +104,17 @@ class TrioWebSocket:
             self._over.set()
 
     async def opened(self) -> None:
-        """Wait for the end of the handshake; raises `WebSocketRefused` or `TransportError`."""
+        """Wait for the end of the handshake. Raises `WebSocketRefused` or `TransportError` if it failed."""
         await self._opened.wait()
         if self._connection is None:
             raise self._error
 
     @property
     def close_code(self) -> int | None:
-        """The code of the server's close frame.
+        """The code of the server's close frame; None if there was none.
 
-        The library gives the code of a close frame of ours as well, which went to a server that broke the protocol or
-        sent too much; only the state of the handshake tells them apart.
+        The library also reports the code of our own close frame, which it sends to a server that breaks the protocol or
+        sends too much. Only the state of the closing handshake tells the two apart.
         """
         connection = self._connection
         if connection is None or connection.closed is None:
@@ -120,39 +123,41 @@ class TrioWebSocket:
         return int(connection.closed.code) if has_closed else None
 
     async def send(self, data: bytes) -> None:
-        """Send one text message."""
+        """Send one text message. Raises `TransportError` if the connection is closed."""
         try:
             await self._open().send_message(data.decode())
         except ConnectionClosed:
-            raise TransportError("the connection is closed") from None
+            raise TransportError("the message was not sent: the WebSocket is closed") from None
 
     async def ping(self, payload: bytes) -> None:
-        """Send a ping and wait for its pong."""
+        """Send a ping and wait for its pong. Raises `TransportError` if the connection ends before."""
         connection = self._open()
         with trio.CancelScope() as scope:
             self._pings.add(scope)
             try:
                 await connection.ping(payload)
-            except (ConnectionClosed, ValueError):  # closed, or one with that payload is under way
-                raise TransportError("the connection is closed, or a ping like that is under way") from None
+            except ConnectionClosed:
+                raise TransportError("no pong will come: the WebSocket is closed") from None
+            except ValueError:  # the library tells pings apart by their payload
+                raise TransportError("another ping with the same payload waits for its pong") from None
             finally:
                 self._pings.discard(scope)
-        if scope.cancelled_caught:
-            raise TransportError("the connection is closed")
+        if scope.cancelled_caught:  # by `_end_pings`: the library itself would wait for ever
+            raise TransportError("no pong will come: the WebSocket is closed")
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """The messages that come in, until the connection is closed."""
+        """The messages that arrive, as UTF-8, until the connection is closed."""
         connection = self._open()
         try:
             while True:
                 message = await connection.get_message()
                 yield message.encode() if isinstance(message, str) else message
         except ConnectionClosed:
-            if self._is_closing:  # by us: it is closed when the peer has answered
+            if self._is_closing:  # we sent the close frame: the end is when the peer has answered it
                 await self._over.wait()
 
     async def close(self, code: int | None) -> None:
-        """Close with ``code``; ``None`` aborts. Returns when the socket is closed, in bounded time."""
+        """Close with ``code``, or abort if it is None. Returns when the socket is closed, in bounded time."""
         self._is_closing = True
         try:
             if code is not None:
@@ -163,12 +168,12 @@ class TrioWebSocket:
         await self._over.wait()
 
     def abort(self) -> None:
-        """Close at once; do not wait."""
+        """Close the socket without a close frame, and do not wait for it."""
         self._scope.cancel()
 
     def _open(self) -> WebSocketConnection:
         if self._connection is None or self._over.is_set():
-            raise TransportError("the connection is closed")
+            raise TransportError("the WebSocket is closed")
         return self._connection
 
     def _pinged(self) -> None:
@@ -183,10 +188,10 @@ class TrioWebSocket:
 def connector(
     spawn: Callable[[Coroutine[Any, Any, None]], object],
 ) -> Callable[[str, tuple[str, ...]], Awaitable[TrioWebSocket]]:
-    """A `WebSocketConnect` whose connections run where ``spawn`` puts them: ``nursery`` of yours, or a conference's."""
+    """A `WebSocketConnect`. ``spawn`` starts the task of each connection: in a nursery of yours, or a conference's."""
 
     async def connect(url: str, subprotocols: tuple[str, ...]) -> TrioWebSocket:
-        """Open a WebSocket. No proxy is asked; the ticket follows no redirect, and is written to no log."""
+        """Open a WebSocket. It uses no proxy, follows no redirect, and writes the ticket to no log."""
         socket = TrioWebSocket()
         with trio.move_on_after(CONNECT_TIMEOUT):
             parts = urlsplit(url)
@@ -197,7 +202,7 @@ def connector(
                 await socket.opened()
             except BaseException:
                 socket.abort()
-                await trio.aclose_forcefully(stream)  # its task may never have begun
+                await trio.aclose_forcefully(stream)  # if the task has not started yet, it will not close the stream
                 raise
             return socket
         raise TransportError("the WebSocket could not be opened (TimeoutError)")
@@ -206,7 +211,7 @@ def connector(
 
 
 async def _stream(host: str, port: int | None, *, tls: bool) -> trio.abc.Stream:
-    """A connection. Raises `TransportError`, with the reason if TLS is what fails."""
+    """A TCP connection, with TLS on top if ``tls``. Raises `TransportError`, with the reason if TLS fails."""
     context = await shared_context(trio.to_thread.run_sync) if tls else None
     try:
         stream: trio.SocketStream = await trio.open_tcp_stream(host, port or (443 if tls else 80))
@@ -214,6 +219,7 @@ async def _stream(host: str, port: int | None, *, tls: bool) -> trio.abc.Stream:
         raise trouble("the WebSocket could not be opened", error) from None
     if context is None:
         return stream
+    # https_compatible: a server that closes the socket without the closing message of TLS is no error.
     secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
     try:
         await secure.do_handshake()

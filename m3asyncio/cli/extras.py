@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Final
 
 MODULES: Final = {
-    "asyncio": ("anyio", "httpx", "websockets"),
-    "cli": ("rich", "PIL"),
+    "asyncio": ("httpx", "websockets"),
+    "cli": ("anyio", "rich", "PIL"),
     "controller": ("h11", "wsproto"),
-    "media": ("aiortc", "av", "numpy"),
-    "trio": ("anyio", "httpx", "trio", "trio_websocket"),
+    "media": ("aioice", "aiortc", "av", "numpy"),
+    "trio": ("httpx", "trio", "trio_websocket", "wsproto"),
 }
 """The modules of each extra of the distribution that the commands use."""
 

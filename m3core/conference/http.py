@@ -7,7 +7,6 @@ Bytes in, answers and events out. It knows neither sockets nor clocks nor what t
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from typing import Final, TypeAlias
 
@@ -16,12 +15,11 @@ from attrs import frozen
 
 from m3core import handshake
 from m3core.errors import TransportError
-from m3core.frames import NEED_DATA, Closed, FrameEvent, Frames, Masking, NeedData
+from m3core.frames import NEED_DATA, Closed, FrameEvent, Frames, Masking, NeedData, accept_token
 from m3core.io import Connect, Headers, HttpRequest, HttpResponse
 from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD
 
 _URL: Final = re.compile(r"(http|ws)(s?)://((\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?)(/[!-~]*)?", re.ASCII)
-_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _SWITCHING: Final = 101
 _MAX_TRIES: Final = 20
 """Informational responses before the answer."""
@@ -136,16 +134,15 @@ class WebSocketExchange:
     """
 
     def __init__(self, wanted: Connect, entropy: Masking) -> None:
-        key = base64.b64encode(entropy(16))
-        digest = hashlib.sha1(key + _GUID, usedforsecurity=False).digest()
-        self._accept = base64.b64encode(digest).decode()
+        key = base64.b64encode(entropy(16)).decode()
+        self._accept = accept_token(key)
         self._offered = wanted.subprotocols
         self._entropy = entropy
         headers = (
             ("upgrade", "websocket"),
             ("connection", "Upgrade"),
             ("sec-websocket-version", "13"),
-            ("sec-websocket-key", key.decode()),
+            ("sec-websocket-key", key),
             ("sec-websocket-protocol", ", ".join(wanted.subprotocols)),
         )
         self._exchange = HttpExchange("GET", wanted.url, headers)

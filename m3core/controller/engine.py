@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TypeAlias
 
 from m3core import handshake
@@ -118,6 +119,22 @@ class Controller:
     def invite_url(self, code: InviteCode) -> str:
         """The link for a guest."""
         return self._api.invite_url(code)
+
+    # -- for operators and tests ---
+    @property
+    def sessions(self) -> Mapping[ConnectionId, Session]:
+        """The open WebSocket connections: a view, which changes as they come and go."""
+        return MappingProxyType(self._sessions)
+
+    @property
+    def entries(self) -> Entries:
+        """What a participant would be told if it joined now."""
+        return self._entries
+
+    @property
+    def tickets(self) -> Tickets:
+        """The tickets that wait for their use. More can be issued here for those whom the caller has identified."""
+        return self._tickets
 
     # -- inputs ---
     def http_request(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from collections import deque
 from enum import Enum
 from typing import Final, TypeAlias
@@ -20,15 +19,13 @@ from attrs import field, frozen
 from m3core.errors import LocalProtocolError
 from m3core.frames import NEED_DATA as NEED_DATA
 from m3core.frames import Closed as Closed
-from m3core.frames import FrameEvent, Frames, FrameState, NeedData
+from m3core.frames import FrameEvent, Frames, FrameState, NeedData, accept_token
 from m3core.frames import PongReceived as PongReceived
 from m3core.frames import TextReceived as TextReceived
 from m3core.frames import frame_text as frame_text
 from m3core.io import Headers, HttpResponse
 from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD
 from m3core.rest.errors import PAYLOAD_OVERFLOW, Problem
-
-_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Phase(Enum):
@@ -262,11 +259,10 @@ class HttpConnection:
         """Complete the WebSocket handshake with ``subprotocol``."""
         if self.phase is not Phase.ANSWERING or not self._key:
             return
-        digest = hashlib.sha1(self._key.encode() + _GUID, usedforsecurity=False).digest()
         headers = [
             ("upgrade", "websocket"),
             ("connection", "Upgrade"),
-            ("sec-websocket-accept", base64.b64encode(digest).decode()),
+            ("sec-websocket-accept", accept_token(self._key)),
             ("sec-websocket-protocol", subprotocol),
         ]
         self._send(h11.InformationalResponse(status_code=101, headers=headers, reason=b"Switching Protocols"))

@@ -184,3 +184,9 @@ class PollsModule(Module):
 
     def _refuse(self, sender: Participant, code: PollsErrorCode) -> None:
         self._around.tell(sender.session, polls.Error(error=code, timestamp=self._around.direct()))
+
+
+def vote_of(participant: Participant) -> frozenset[int]:
+    """The choices for which ``participant`` voted in the poll that runs in its room; empty without poll or vote."""
+    poll, ballot = participant.room.states.find(_Poll), participant.states.of(_Ballot)
+    return ballot.choices if poll is not None and ballot.poll == poll.told.id else frozenset()

@@ -13,7 +13,7 @@ from m3core.controller.module import Module, Occasion
 from m3core.controller.participant import Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import recording
-from m3core.messages.recording import RecordingErrorCode, RecordingState
+from m3core.messages.recording import RecordingErrorCode, RecordingStatus
 
 
 @define
@@ -76,8 +76,8 @@ class RecordingModule(Consents):
             return None
         state = joiner.room.states.of(_Recording)
         if state.recorder is not None:
-            return recording.JoinData(state=RecordingState.RECORDING, recording_id=state.recorder.id)
-        return recording.JoinData(state=RecordingState.INITIALIZING if state.is_initializing else None)
+            return recording.JoinData(state=RecordingStatus.RECORDING, recording_id=state.recorder.id)
+        return recording.JoinData(state=RecordingStatus.INITIALIZING if state.is_initializing else None)
 
     def entered(self, participant: Participant) -> None:
         """A recorder came, asked for or not. A second one records for itself."""

@@ -45,6 +45,10 @@ class Tickets:
         self._entropy = entropy
         self._out: dict[bytes, Admission] = {}
 
+    def __len__(self) -> int:
+        """How many are not used yet; expired ones count until the next ticket is issued."""
+        return len(self._out)
+
     def issue(
         self,
         room: StoredRoom,

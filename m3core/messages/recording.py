@@ -28,7 +28,7 @@ class RecorderErrorCode(Enum):
     TIMEOUT = "timeout"
 
 
-class RecordingState(Enum):
+class RecordingStatus(Enum):
     """Whether the recorder is on its way or records (R)."""
 
     INITIALIZING = "initializing"
@@ -79,8 +79,8 @@ class JoinData(Value):
     once it records. L 0.14: ``targets`` by their `StreamingTargetId`.
     """
 
-    state: RecordingState | None = None
-    status: RecordingState | None = None
+    state: RecordingStatus | None = None
+    status: RecordingStatus | None = None
     recording_id: ParticipantId | None = None
     targets: Mapping[str, StreamingTarget] | None = None
 

@@ -319,7 +319,7 @@ async def test_leaving_is_bounded_when_the_server_says_nothing_any_more(monkeypa
         for protocol in here.server._peers.values():
             if isinstance(protocol, _Protocol) and protocol.transport is not None:
                 protocol.transport.resume_reading()
-        while here.server._controller._sessions:
+        while here.server._controller.sessions:
             await asyncio.sleep(0)
 
 

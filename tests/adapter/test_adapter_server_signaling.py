@@ -142,7 +142,7 @@ async def test_heartbeats_are_pings_with_that_payload(monkeypatch: pytest.Monkey
 async def test_an_answered_heartbeat_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("m3core.controller.engine.HEARTBEAT_INTERVAL", 0.01)
     async with house() as here, websocket(here) as raw:
-        (session,) = here.server._controller._sessions.values()
+        (session,) = here.server._controller.sessions.values()
         begun = session.last_pong
         await raw.pong(b"other")
         await join(raw)

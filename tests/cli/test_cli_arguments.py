@@ -141,7 +141,7 @@ for name in sys.argv[1].split():
 from m3asyncio.cli.main import main
 raise SystemExit(main(sys.argv[2:]))
 """
-ALL = "rich PIL httpx websockets anyio h11 wsproto aiortc av numpy trio trio_websocket joserfc"
+ALL = "rich PIL httpx websockets anyio h11 wsproto aioice aiortc av numpy trio trio_websocket"
 
 
 @pytest.mark.parametrize(

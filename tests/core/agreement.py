@@ -1,20 +1,23 @@
-"""What clients and their controller must agree on once nothing is under way, module by module."""
+"""What clients and their controller must agree on once nothing is under way, module by module.
+
+The controller's side is what it would tell a participant that joins now, and its public view of rooms and people.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
 
 from worlds import link
 
 from m3core.conference.events import ConnectionLost
 from m3core.conference.state import ConferenceState, Phase
 from m3core.conference.state import Participant as Seen
-from m3core.controller.breakout import _active
-from m3core.controller.chat import _Said, _Switch
 from m3core.controller.features import FeatureLevel
 from m3core.controller.participant import Participant
-from m3core.controller.polls import _Ballot, _Poll
-from m3core.controller.recording import _Consent
-from m3core.controller.timer import _Ready, _Running
+from m3core.controller.polls import vote_of
 from m3core.messages.media import Speaker
+from m3core.messages.participants import ParticipantEntry
 from m3core.testing.pair import Client, World
 
 LATE = FeatureLevel.V0_16
@@ -27,26 +30,34 @@ def all_agree(world: World) -> None:
     inside = [client for client in world.clients if client.conference.phase is Phase.JOINED]
     assert {client.id for client in inside} == set(present)
     waiting = [client for client in world.clients if client.conference.phase is Phase.WAITING]
-    at_the_door = [link(world, client)[0] for client in waiting]
-    assert set(at_the_door) == {one.session.connection for meeting in meetings for one in meeting.waiting.values()}
+    waiting_for_it = [link(world, client)[0] for client in waiting]
+    assert set(waiting_for_it) == {one.session.connection for meeting in meetings for one in meeting.waiting.values()}
     assert not any(one.is_accepted for meeting in meetings for one in meeting.waiting.values())
     for client in inside:
         me, state = present[client.id], client.conference.state
         assert link(world, client)[0] == me.session.connection
-        _roster(me, state)
+        told = world.controller.entries.join_data(me)
+        _roster(world, me, state)
         _streams(world, me, state)
         _moderation(world, me, state)
-        _chat(world, me, state)
-        _poll(client, me, state)
-        _timer(me, state)
-        _breakout(me, state)
+        _chat(world, told, me, state)
+        _poll(client, told, me, state)
+        _timer(world, told, me, state)
+        _breakout(told, me, state)
 
 
-def _roster(me: Participant, state: ConferenceState) -> None:
+def _entries(world: World, viewers: list[Participant]) -> Iterator[ParticipantEntry]:
+    """What those who join would be told of each other."""
+    for viewer in viewers:
+        yield from (entry for entry in world.controller.entries.others(viewer) if entry.id in viewer.room.present)
+
+
+def _roster(world: World, me: Participant, state: ConferenceState) -> None:
     seen = {one.id: one for one in state.participants.values() if one.is_here}
     assert set(seen) == set(me.room.present) - {me.id}
+    entries = {entry.id: entry for entry in _entries(world, [me])}
     for identity, one in seen.items():
-        assert _looks(one) == _really(me.room.present[identity])
+        assert _looks(one) == _really(me.room.present[identity], entries[identity])
     own = state.own
     assert own is not None
     assert (own.display_name, own.role, own.hand_is_up) == (me.display_name, me.role, me.hand_is_up)
@@ -57,10 +68,9 @@ def _looks(one: Seen) -> tuple[object, ...]:
     return (one.display_name, one.role, one.hand_is_up, one.is_presenter, one.consents_recording, streams)
 
 
-def _really(one: Participant) -> tuple[object, ...]:
+def _really(one: Participant, entry: ParticipantEntry) -> tuple[object, ...]:
     streams = {kind: (stream.audio, stream.video) for kind, stream in one.announced.items()}
-    consent = one.states.find(_Consent)
-    consents = None if consent is None else consent.is_given
+    consents = None if entry.recording is None else entry.recording.consents_recording
     return (one.display_name, one.role, one.hand_is_up, one.is_presenter, consents, streams)
 
 
@@ -94,17 +104,15 @@ def _moderation(world: World, me: Participant, state: ConferenceState) -> None:
         assert set(told.waiting) <= set(meeting.waiting)
 
 
-def _chat(world: World, me: Participant, state: ConferenceState) -> None:
-    """A switch is told in the room of whoever uses it alone (signaling.md § 7)."""
-    said = me.room.states.of(_Said)
+def _chat(world: World, told: dict[str, Any], me: Participant, state: ConferenceState) -> None:
+    """The switch is one of the whole meeting, but only the room in which it is used hears of it (signaling.md § 7)."""
+    chat = told["chat"]
     if me.room.meeting.breakouts is None and len(me.room.meeting.rooms) == 1 and not _was_split(world):
-        assert state.chat.enabled == me.room.meeting.states.of(_Switch).is_on
-    assert [one.id for one in state.chat.room.messages] == [one.id for one, _ in said.to_all._messages]
-    for pair, history in said.in_private:
-        if me.id in pair:
-            (other,) = pair - {me.id}
-            known = {one.id for one in state.chat.private[other].messages}
-            assert {one.id for one, _ in history._messages} <= known
+        assert state.chat.enabled == chat.enabled
+    assert [one.id for one in state.chat.room.messages] == [one.id for one in reversed(chat.room_history)]
+    for history in chat.private_history or ():  # None: a controller that does not tell it to joiners
+        known = {one.id for one in state.chat.private[history.correspondent].messages}
+        assert {one.id for one in history.history} <= known
 
 
 def _was_split(world: World) -> bool:
@@ -112,37 +120,40 @@ def _was_split(world: World) -> bool:
     return any(b'"namespace":"breakout"' in data for client in world.clients for data in client.sent)
 
 
-def _poll(client: Client, me: Participant, state: ConferenceState) -> None:
-    poll, seen = me.room.states.find(_Poll), state.polls.running
-    assert (None if poll is None else poll.told.id) == (None if seen is None else seen.id)
+def _poll(client: Client, told: dict[str, Any], me: Participant, state: ConferenceState) -> None:
+    poll, seen = told.get("polls"), state.polls.running
+    assert (None if poll is None else poll.id) == (None if seen is None else seen.id)
     if poll is None or seen is None:
         return
-    assert [choice.content for choice in seen.choices] == [choice.content for choice in poll.told.choices]
-    ballot = me.states.of(_Ballot)
+    assert [choice.content for choice in seen.choices] == [choice.content for choice in poll.choices]
     if client.of(ConnectionLost):  # then nobody knows whether a vote arrived
         return
-    assert seen.own_choices == (ballot.choices if ballot.poll == poll.told.id else frozenset())
+    assert seen.own_choices == vote_of(me)
 
 
-def _timer(me: Participant, state: ConferenceState) -> None:
-    running, seen = me.room.states.find(_Running), state.timer
-    assert (None if running is None else running.told.timer_id) == (None if seen is None else seen.id)
+def _timer(world: World, told: dict[str, Any], me: Participant, state: ConferenceState) -> None:
+    running, seen = told.get("timer"), state.timer
+    assert (None if running is None else running.timer_id) == (None if seen is None else seen.id)
     if running is None or seen is None:
         return
-    said = ((one.id, one.states.find(_Ready)) for one in me.room.present.values())
-    ready = {who: one.status for who, one in said if one is not None and one.timer_id == seen.id}
-    assert seen.ready == ready
-    assert seen.own_ready == ready.get(me.id)
+    everybody = list(me.room.present.values())
+    ready = {one.id: one.timer.ready_status for one in _entries(world, everybody) if one.timer is not None}
+    if len(everybody) == 1:  # there is nobody who would be told of us
+        assert set(seen.ready) <= {me.id}
+    else:
+        assert seen.ready == ready
+        assert seen.own_ready == ready.get(me.id)
 
 
-def _breakout(me: Participant, state: ConferenceState) -> None:
-    active, seen = _active(me.room.meeting), state.breakout
-    assert {room.id: room.name for room in seen.rooms} == ({} if active is None else dict(active.names))
+def _breakout(told: dict[str, Any], me: Participant, state: ConferenceState) -> None:
+    active, seen = told.get("breakout"), state.breakout
+    names = {} if active is None else {room.id: room.name for room in active.rooms}
+    assert {room.id: room.name for room in seen.rooms} == names
     assert seen.current == me.room.breakout
     if active is not None:
         elsewhere = {one.id: one.room.breakout for one in me.room.meeting.elsewhere(me.room)}
-        told = {who: one.room_id for who, one in seen.elsewhere.items()}
-        if all(one.room.breakout in {None, *active.names} for one in me.room.meeting.joined()):
-            assert told == elsewhere
+        known = {who: one.room_id for who, one in seen.elsewhere.items()}
+        if all(one.room.breakout in {None, *names} for one in me.room.meeting.joined()):
+            assert known == elsewhere
         else:  # nobody tells who is still in a room of before
-            assert told.items() <= elsewhere.items()
+            assert known.items() <= elsewhere.items()

@@ -12,10 +12,8 @@ from worlds import hear_raw, link, published, say_raw, settle, subscribed
 from m3core.conference.state import Phase
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
-from m3core.controller.tickets import digest
 from m3core.io import Accept, ConnectionId, Reject
 from m3core.testing.pair import BASE_URL, Client, World
-from m3core.values import Secret
 
 _CAPTURED = ControllerConfig(web_url=BASE_URL, feature_level=FeatureLevel.CAPTURE)
 _VECTORS = Path(__file__).parents[1] / "vectors"
@@ -110,13 +108,12 @@ def test_handshakes(vector: dict[str, Any]) -> None:
     """Through the controller: status, selected protocol and code exactly; a ticket that was offered is used up."""
     world = World()
     offered = vector["headers"].get("Sec-WebSocket-Protocol", "")
-    tickets = [Secret(entry.strip().partition("#")[2]) for entry in offered.split(",") if "ticket#" in entry]
-    issued = world.controller._tickets.issue(world.controller.store.rooms[world.room_id], None, 0.0)
-    admission = world.controller._tickets._out.pop(digest(issued.ticket))
+    tickets = [entry.strip().partition("#")[2] for entry in offered.split(",") if "ticket#" in entry]
+    issued = world.controller.tickets.issue(world.controller.store.rooms[world.room_id], None, 0.0)
     expected = vector["expect"]
-    for ticket in tickets if expected["status"] == 101 else ():
-        world.controller._tickets._out[digest(ticket)] = admission
     headers = tuple((name.lower(), value) for name, value in vector["headers"].items())
+    for ticket in tickets if expected["status"] == 101 else ():
+        headers = tuple((name, value.replace(ticket, issued.ticket.reveal())) for name, value in headers)
     world.controller.websocket_requested(ConnectionId(900), "/signaling", headers, 0.0)
     (answer,) = world.controller.outputs()
     if expected["status"] == 101:

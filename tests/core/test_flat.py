@@ -45,7 +45,7 @@ class _Door:
             controller.pong(self.ada.connection, b"heartbeat", self.now)
             controller.advance(self.now)
             self._drain()
-        ticket = controller._tickets.issue(self.stored, None, self.now).ticket.reveal()
+        ticket = controller.tickets.issue(self.stored, None, self.now).ticket.reveal()
         connection = ConnectionId(self.last)
         headers = (("sec-websocket-protocol", f"ticket#{ticket}, {K3K}"),)
         controller.websocket_requested(connection, "/signaling", headers, self.now)
@@ -71,7 +71,7 @@ def test_a_controller_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(CYCLES - WARM):
         door.cycle()
     after = sizes(door.controller)
-    assert len(door.controller._sessions) == 1
+    assert len(door.controller.sessions) == 1
     assert {path: by for path, by in growth(before, after).items() if by > SLACK} == {}
     assert blocks() - memory < BLOCKS
 

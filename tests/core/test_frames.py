@@ -1,13 +1,15 @@
-"""A WebSocket of both ends: what the one sends the other gets, masked one way; more is in test_http."""
+"""A client's and a server's `Frames` beside each other; tests of malformed frames are in controller/test_http.py."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from m3core.errors import LocalProtocolError
-from m3core.frames import NEED_DATA, Closed, Frames, FrameState, PingReceived, PongReceived, TextReceived
+from m3core.frames import NEED_DATA, Closed, Frames, FrameState, PingReceived, PongReceived, TextReceived, accept_token
 from m3core.testing import seeded_entropy
 
 
@@ -49,7 +51,7 @@ def test_pings_and_closes_of_both_ends() -> None:
     assert server.next_event() is NEED_DATA
     client.receive_data(server.data_to_send())
     assert client.next_event() == PongReceived(b"there?")
-    with pytest.raises(LocalProtocolError):
+    with pytest.raises(LocalProtocolError, match="has 126 bytes; at most 125"):
         client.ping(b"x" * 126)
     server.ping(b"heartbeat")
     client.receive_data(server.data_to_send())
@@ -74,3 +76,15 @@ def test_each_end_refuses_the_frames_of_its_own_kind() -> None:
         sender.send_text(b"x")
         receiver.receive_data(sender.data_to_send())
         assert receiver.next_event() == Closed(None)
+
+
+def test_the_accept_token_of_the_standard() -> None:
+    """The example of RFC 6455 s.1.3."""
+    assert accept_token("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+def test_no_other_module_computes_it() -> None:
+    folders = [Path(__file__).parents[2] / name for name in ("m3core", "m3asyncio", "m3trio")]
+    texts = {path.name: path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py")}
+    assert [name for name, text in texts.items() if "258EAFA5" in text.upper()] == []
+    assert [name for name, text in texts.items() if "generate_accept_token" in text] == ["frames.py"]

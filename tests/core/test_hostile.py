@@ -56,7 +56,7 @@ class Stage:
         self.started: list[str] = []
 
     def ids(self) -> list[str]:
-        sessions = self.room.controller._sessions.values()
+        sessions = self.room.controller.sessions.values()
         return [NOWHERE, *(session.admission.participant_id for session in sessions), *self.started[-6:]]
 
     def say(self, who: str, command: Command | UnknownCommand, seed: int) -> None:
@@ -67,7 +67,7 @@ class Stage:
         random = Random(seed)
         message = self._localised(json.loads(encode(command)), random)
         before = {one: len(one.messages) for one in self.lines.values()}
-        session = self.room.controller._sessions[line.connection]
+        session = self.room.controller.sessions[line.connection]
         standing = self._standing(session.admission.participant_id)
         line.send(json.dumps(message).encode())
         me = session.admission.participant_id

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m3core import limits, media
-from m3core.errors import LocalProtocolError, MediaError
+from m3core.errors import LocalProtocolError, MissingExtra
 from m3core.media import (
     AUDIO_FRAME_SAMPLES,
     ArrivalMonitor,
@@ -74,7 +74,7 @@ def test_a_missing_library_names_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     assert callable(ask)
-    with pytest.raises(MediaError, match=rf"m3-conference\[{extra}\]"):
+    with pytest.raises(MissingExtra, match=rf"m3-conference\[{extra}\]"):
         ask()
 
 

@@ -85,7 +85,7 @@ class Cast:
         return self._id(self.lines[word[1:]])
 
     def _id(self, line: Line) -> str:
-        return str(self.room.controller._sessions[line.connection].admission.participant_id)
+        return str(self.room.controller.sessions[line.connection].admission.participant_id)
 
     def told(self, outcome: table.Outcome, role: str, name: str) -> tuple[str, ...]:
         """What somebody must hear, by the table."""

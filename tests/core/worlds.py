@@ -162,7 +162,7 @@ def settle(world: World) -> None:
         assert not client.conference.state.publications
         assert not client.conference.state.subscriptions
     assert world.sfu.peers == {}
-    assert world.controller._sessions == {}
+    assert world.controller.sessions == {}
     assert world.controller.rooms.live == {}
     assert world.controller.streams.peers == {}
     assert world.controller.deadline is None

@@ -1,4 +1,4 @@
-"""The documents are true: diagrams, the reference and code. `test_pages` looks at links and tables."""
+"""The documents fit the code: diagrams, the reference, code and names. `test_pages` looks at links and tables."""
 
 from __future__ import annotations
 

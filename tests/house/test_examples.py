@@ -1,4 +1,4 @@
-"""The examples run, against the real controller where they need one."""
+"""The examples run; those that need a controller run with the embedded one, over sockets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def serve(level: FeatureLevel) -> AbstractAsyncContextManager[m3.Server]:
-    """A controller that behaves like ``level``."""
+    """A controller that behaves like the server version ``level``."""
     return m3.serve(config=ControllerConfig(web_url="", feature_level=level))
 
 
@@ -46,7 +46,10 @@ async def run(*arguments: str, program: str = sys.executable) -> tuple[int | Non
 
 
 async def until_kicked(meeting: m3.Meeting, program: Path, *arguments: str) -> tuple[str, tuple[int | None, str]]:
-    """Run a program in whose conference Eve publishes; kick it once it prints. Its first line, status, the rest."""
+    """Run a program that joins a conference where Eve publishes, and kick it after its first line.
+
+    Returns that line, the exit status and the other output.
+    """
     async with meeting.start(display_name="Eve") as eve:
         await eve.publish(video=m3.sources.pattern("Eve", 320, 240))
         process = await asyncio.create_subprocess_exec(
@@ -92,7 +95,7 @@ FIRST = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
 @pytest.mark.parametrize("level", cases(reversed(FeatureLevel), part=1))
 @pytest.mark.parametrize("adapter", ["m3asyncio", "m3trio"])
 def test_the_first_program_of_the_readme_runs_on_both_loops(adapter: str, level: FeatureLevel, tmp_path: Path) -> None:
-    """One import is all that changes. The program goes on until it is stopped: its conference ends here."""
+    """Only the import differs. The program runs until its conference ends, so it is kicked."""
 
     async def main() -> tuple[str, tuple[int | None, str]]:
         async with serve(level) as server, server.account() as account:

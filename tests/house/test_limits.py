@@ -1,4 +1,4 @@
-"""docs/limits.md knows every limit and its default; the parsers that we trust are recent."""
+"""docs/limits.md has every limit with its default, and the parsers of other projects are recent enough."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_every_limit_is_in_the_table() -> None:
     assert told == kept
 
 
-def test_every_limit_is_kept_by_something() -> None:
-    """A limit that no module reads is none."""
+def test_every_limit_is_used() -> None:
+    """A limit that no module reads limits nothing."""
     code = "\n".join(
         path.read_text("utf-8")
         for folder in ("m3core", "m3asyncio")
@@ -33,7 +33,7 @@ def test_every_limit_is_kept_by_something() -> None:
 
 
 def test_the_parsers_of_others_are_not_too_old() -> None:
-    """h11 before 0.16 can be talked into request smuggling (GHSA-vqfr-h8mv-ghfj)."""
+    """h11 before 0.16 allows request smuggling (GHSA-vqfr-h8mv-ghfj)."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
     floors = dict(requirement.split(">=") for extra in extras.values() for requirement in extra if ">=" in requirement)
     assert tuple(map(int, floors["h11"].split("."))) >= (0, 16)

@@ -1,4 +1,8 @@
-"""No `while` gathers: since Python 3.12 `gather` of finished tasks gives no turn, and no callback ends the loop."""
+"""No `while` loop awaits `gather`.
+
+Since Python 3.12 `gather` of tasks that are finished does not yield to the event loop, so the callbacks that would end
+such a loop never run.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ MODULES = sorted(path for name in ("m3core", "m3asyncio", "m3trio") for path in 
 
 
 def gathering(tree: ast.AST) -> list[int]:
-    """The lines of such loops."""
+    """The lines of `while` loops that call `gather`."""
     return [
         loop.lineno
         for loop in ast.walk(tree)

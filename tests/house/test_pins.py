@@ -1,7 +1,7 @@
-"""constraints.txt is closed: nothing that it installs needs, on this Python, what it does not name.
+"""constraints.txt is complete: on this Python, no package in it needs a package that is not in it.
 
-`make venv` installs it without resolving, so a package that it forgets is missing on every day, and not from the day on
-when a release appears that it did not know.
+`make venv` installs it without resolving. So a package that is forgotten is missing from the first day, and not only
+when a release appears that needs it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PIN = re.compile(r"^([a-z0-9][^ \n]*==[^\\\n]*?) *\\\n((?: +--hash=sha256:[0-9a
 
 
 def pins() -> dict[NormalizedName, str]:
-    """The versions that are meant for this Python and this system."""
+    """The versions for this Python and this system."""
     every = [Requirement(pin) for pin, _hashes in _PIN.findall(TEXT)]
     here = [one for one in every if one.marker is None or one.marker.evaluate()]
     found = {canonicalize_name(one.name): str(one.specifier).removeprefix("==") for one in here}
@@ -31,7 +31,7 @@ def test_every_line_is_a_pin_with_hashes_and_names_no_index() -> None:
     assert "".join(f"{pin} \\\n{hashes}" for pin, hashes in _PIN.findall(TEXT)) == TEXT
 
 
-def test_the_list_is_closed_and_has_nothing_too_many() -> None:
+def test_the_list_is_complete_and_has_nothing_unused() -> None:
     pinned = pins()
     wanted: set[tuple[str, str]] = set()
     pending = [Requirement("m3-conference[dev]")]

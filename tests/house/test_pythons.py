@@ -1,4 +1,4 @@
-"""tests/pythons.py, which `make test-all` and CI go by."""
+"""tests/pythons.py, which tells `make test-all` and CI where the supported Pythons are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def program(file: Path, text: str) -> Path:
 @pytest.mark.skipif(os.name != "posix", reason="stand-ins are shell scripts")
 @pytest.mark.parametrize("place", ["PATH", "pyenv"])
 def test_it_finds_those_that_work(tmp_path: Path, place: str) -> None:
-    """A stand-in on PATH that refuses to run is passed over; so is one of another version."""
+    """It skips programs on PATH that refuse to run, as those of pyenv may, and Pythons of another version."""
     stand_in, another = tmp_path / "shims" / f"python{HERE}", tmp_path / "pyenv" / "versions" / f"{HERE}.0" / "bin"
     program(stand_in, f'#!/bin/sh\nexec {REAL} "$@"\n' if place == "PATH" else "#!/bin/sh\nexit 127\n")
     program(another / "python", "#!/bin/sh\necho 2.7\n")

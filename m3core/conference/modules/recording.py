@@ -20,12 +20,12 @@ from m3core.messages import Command, Event, recording
 from m3core.messages.control import JoinSuccess
 from m3core.messages.recording import (
     RecorderErrorCode,
+    RecordingStatus,
     StreamErrorReason,
     StreamingKind,
     StreamingTarget,
     StreamStatus,
 )
-from m3core.messages.recording import RecordingState as RecordingStatus
 from m3core.values import ParticipantId, StreamingTargetId
 
 if TYPE_CHECKING:

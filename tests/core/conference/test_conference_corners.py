@@ -228,13 +228,13 @@ class Witness:
             client_side(client, output)
 
         def from_server(output: Any) -> None:
-            self.see(output, *world.controller._sessions.values(), *world.controller.rooms.live.values())
-            self.see(world.controller.store, world.controller._tickets, world.controller.config)
+            self.see(output, *world.controller.sessions.values(), *world.controller.rooms.live.values())
+            self.see(world.controller.store, world.controller.tickets, world.controller.config)
             server_side(output)
 
         world._perform_client = from_client  # type: ignore[method-assign]
         world._perform_server = from_server  # type: ignore[method-assign]
-        issue = world.controller._tickets.issue
+        issue = world.controller.tickets.issue
 
         def issued(*args: Any, **more: Any) -> Any:
             answer = issue(*args, **more)
@@ -242,7 +242,7 @@ class Witness:
             self.see(answer)
             return answer
 
-        world.controller._tickets.issue = issued  # type: ignore[method-assign]
+        world.controller.tickets.issue = issued  # type: ignore[method-assign]
 
     def see(self, *things: object) -> None:
         self.texts += [repr(thing) + str(thing) for thing in things]

@@ -21,8 +21,7 @@ from m3core.conference.events import (
 )
 from m3core.conference.modules.recording import RecordingState
 from m3core.errors import LocalProtocolError
-from m3core.messages.recording import RecorderErrorCode, StreamErrorReason, StreamStatus
-from m3core.messages.recording import RecordingState as RecordingStatus
+from m3core.messages.recording import RecorderErrorCode, RecordingStatus, StreamErrorReason, StreamStatus
 from m3core.values import ParticipantId, StreamingTargetId
 
 RECORDER = "af4334b9-baf1-4a39-81fd-ccb0ecf80d69"

@@ -467,6 +467,6 @@ def test_small_talk_of_the_media_server() -> None:
     fields = {"target": ada.id, "media_session_type": "video"}
     offer = SessionDescription.parse(make_offer(["audio"], 1)).without_candidates().serialize()
     say(world, ada, "media", "publish", sdp=offer, **fields)
-    world.controller._reports.take(Receiving(server_peer(world, ada), MediaKind.AUDIO, receiving=True))
+    world.controller.sfu_report(Receiving(server_peer(world, ada), MediaKind.AUDIO, receiving=True), world.now)
     assert list(world.controller.outputs()) == []  # not before webrtc_up (media.md § 10 row 5)
     settle(world)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable
 
@@ -17,7 +15,7 @@ from m3core.conference.state import EndReason, Phase
 from m3core.conference.wire import Open, Shut, SocketId, Wire, WireOutput, Write
 from m3core.controller import front
 from m3core.errors import LocalProtocolError, TransportError
-from m3core.frames import NEED_DATA, frame_text
+from m3core.frames import NEED_DATA, accept_token, frame_text
 from m3core.io import Authorization, CallDone, Connect, ConnectionId, HttpRequest, MediaCommand, Notify
 from m3core.limits import CLOSE_TIMEOUT, MAX_HTTP_BODY, MAX_MESSAGE, REQUEST_TIMEOUT
 from m3core.testing import World, seeded_entropy
@@ -27,7 +25,6 @@ from m3core.values import InviteCode, MediaSessionType, RoomId
 INVITE = InviteCode("9b1c8d8e-6a3e-4d5a-9c77-0d8e5a6a1f10")
 ROOM = "1f9c0d2e-8f5b-4a53-8d3c-6f3d9f2b7c11"
 TICKET = "t" * 64
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 PROTOCOL = "k3k-signaling-json-v1.0"
 
 
@@ -91,7 +88,7 @@ def switching(request: bytes, **changes: str) -> bytes:
     headers = {
         "upgrade": "websocket",
         "connection": "Upgrade",
-        "sec-websocket-accept": base64.b64encode(hashlib.sha1(key + GUID).digest()).decode(),
+        "sec-websocket-accept": accept_token(key.decode()),
         "sec-websocket-protocol": PROTOCOL,
     }
     headers |= {name.replace("_", "-"): value for name, value in changes.items()}

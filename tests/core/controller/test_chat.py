@@ -44,7 +44,7 @@ def member(stage: Stage, who: str, *groups: str) -> dict[str, Any]:
         groups=groups,
     )
     room = stage.controller.store.rooms[RoomId(stage.room)]
-    answer = stage.controller._tickets.issue(room, user, stage.now)
+    answer = stage.controller.tickets.issue(room, user, stage.now)
     assert stage.knock(who, answer.ticket.reveal()) == 101
     success = stage.say(who, "control", "join", display_name=who.title())[0]
     stage.ids[who] = success["id"]

@@ -32,7 +32,7 @@ ROOM = StoredRoom(
 
 def ticket(world: World) -> StartResponse:
     room = world.controller.store.rooms[world.room_id]
-    return world.controller._tickets.issue(room, None, world.now)
+    return world.controller.tickets.issue(room, None, world.now)
 
 
 def knock(world: World, *values: str, target: str = "/signaling") -> Accept | Reject:
@@ -84,9 +84,9 @@ def test_tickets() -> None:
     tickets.issue(ROOM, None, 40.0)
     tickets.issue(ROOM, None, 50.0)
     tickets.forget_expired(75.0)
-    assert len(tickets._out) == 1
+    assert len(tickets) == 1
     tickets.forget_expired(80.0)
-    assert tickets._out == {}
+    assert len(tickets) == 0
 
 
 def test_tickets_take_what_random_bytes_are_fit() -> None:
@@ -124,7 +124,7 @@ def test_heartbeats() -> None:
     world.controller.advance(30.0)  # one unanswered ping is fatal 15 s later
     assert list(world.controller.outputs()) == [Close(server, None)]
     assert deadline(world.controller) is None
-    assert world.controller._sessions == {}
+    assert not world.controller.sessions
 
 
 def test_a_connection_that_answers_lives() -> None:
@@ -162,7 +162,6 @@ def test_heartbeats_of_those_who_left_wake_nobody() -> None:
     assert list(world.controller.outputs()) == [Ping(link(world, carol)[0], HEARTBEAT)]
     world.cut(carol)
     assert deadline(world.controller) is None
-    assert world.controller._heartbeats == {}
 
 
 def test_a_second_input_before_the_drain_is_an_error() -> None:
@@ -275,7 +274,7 @@ def test_comings_and_goings_leave_nothing() -> None:
     room = world.controller.store.rooms[world.room_id]
     for number in range(200):
         connection = ConnectionId(10_000 + number)
-        admitted = world.controller._tickets.issue(room, None, 0.0).ticket.reveal()
+        admitted = world.controller.tickets.issue(room, None, 0.0).ticket.reveal()
         header = ("sec-websocket-protocol", f"ticket#{admitted}, k3k-signaling-json-v1.0")
         world.controller.websocket_requested(connection, "/signaling", (header,), 0.0)
         list(world.controller.outputs())
@@ -285,12 +284,11 @@ def test_comings_and_goings_leave_nothing() -> None:
         list(world.controller.outputs())
         world.controller.connection_lost(connection, 0.0)
         list(world.controller.outputs())
-    assert len(world.controller._sessions) == 1
-    assert world.controller._tickets._out == {}
+    assert len(world.controller.sessions) == 1
+    assert len(world.controller.tickets) == 0
     assert world.controller.streams.peers == {}
     world.controller.advance(HEARTBEAT_INTERVAL)
-    list(world.controller.outputs())
-    assert len(world.controller._heartbeats) == 1
+    assert [type(output) for output in world.controller.outputs()] == [Ping]
 
 
 def test_users_with_an_account_who_do_not_own_the_room() -> None:
@@ -301,7 +299,7 @@ def test_users_with_an_account_who_do_not_own_the_room() -> None:
         id=UserId("2c1b3d9a-6a05-4bb5-9a5e-54c4ef2f2a31"), email="e@x", display_name="Eve", avatar_url="https://a/"
     )
     room = world.controller.store.rooms[world.room_id]
-    admitted = world.controller._tickets.issue(room, eve, 0.0).ticket.reveal()
+    admitted = world.controller.tickets.issue(room, eve, 0.0).ticket.reveal()
     connection = ConnectionId(77)
     header = ("sec-websocket-protocol", f"ticket#{admitted}, k3k-signaling-json-v1.0")
     world.controller.websocket_requested(connection, "/signaling", (header,), 0.0)

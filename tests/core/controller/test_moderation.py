@@ -177,7 +177,7 @@ def test_a_ban_meets_every_session_of_the_user() -> None:
     first_connection = stage.connections["ada"]
     stage.join("ada")  # a second tab
     stage.say("ada", "moderation", "ban", target=first)
-    assert first_connection not in stage.controller._sessions
+    assert first_connection not in stage.controller.sessions
     assert stage.closed == {"ada": 1000}
     assert set(stage.connections) == {"bob"}
 

@@ -309,7 +309,7 @@ def test_modules_are_kept_raw_null_included() -> None:
     [
         ({}, None),
         ({"recording": None}, recording.JoinData()),
-        ({"recording": {"state": "initializing"}}, recording.JoinData(state=recording.RecordingState.INITIALIZING)),
+        ({"recording": {"state": "initializing"}}, recording.JoinData(state=recording.RecordingStatus.INITIALIZING)),
     ],
 )
 @pytest.mark.parametrize("later", [{}, {"later_field": 1}, {"later_field": 1, "tariff": None, "tariff ": None}])
