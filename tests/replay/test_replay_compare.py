@@ -1,4 +1,4 @@
-"""The comparison sees what it is for, and nothing else."""
+"""The comparison finds each kind of difference, and reports nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _scenario(name: str) -> dict[str, Any]:
 
 
 def _recorded(name: str) -> tuple[dict[str, Any], Played]:
-    """A scenario, and the same as if it had happened here, to be changed."""
+    """A scenario and an equal result, which a test may change."""
     scenario = _scenario(name)
     return scenario, Played(copy.deepcopy(scenario["received"]), copy.deepcopy(scenario["closed"]))
 
@@ -42,7 +42,7 @@ def test_a_changed_a_missing_and_an_extra_field(with_steps: bool) -> None:
     joined["control"]["role"] = "guest"
     del joined["control"]["left_at"]
     joined["control"]["colour"] = "red"
-    joined["media"]["is_presenter"] = 1  # in Python, that is True
+    joined["media"]["is_presenter"] = 1  # in Python, 1 equals True
     assert _shown("join/owner twice", played, with_steps=with_steps) == [
         'field extra at owner: control.joined payload.control.colour = "red"',
         "field missing at owner: control.joined payload.control.left_at",
@@ -58,7 +58,7 @@ def test_a_missing_and_an_extra_message(with_steps: bool) -> None:
     played.received["guest"].append(told)
     assert _shown("join/owner twice", played, with_steps=with_steps) == [
         "missing at owner: control.left",
-        # the guest was told once: twice is once too often
+        # the recording has the message once for the guest
         "extra at guest: control.left",
     ]
 
@@ -112,7 +112,7 @@ def _names() -> Names:
         ("control", {"message": "joined", "id": _TWO, "control": {"display_name": "Bob B"}}),
         ("polls", {"message": "started", "id": _THREE}),
     ):
-        names.heard("owner", {"namespace": namespace, "payload": payload})
+        names.received("owner", {"namespace": namespace, "payload": payload})
     return names
 
 
