@@ -22,7 +22,7 @@ def connect(origin: Origin, timeout: float) -> socket.socket:
 
 
 class Duplex:
-    """A connection that one thread may read while another writes. TLS sessions alone cannot do that, so it has a lock.
+    """A connection that one thread may read while another writes. TLS sessions do not allow that, so it has a lock.
 
     Both calls block. They raise `OSError`, also after ``patience`` seconds in which the socket was not ready.
     """

@@ -25,6 +25,7 @@ AT_ONCE: Final = 40
 _FENCES: Final = 3
 """Fences after a step. The first waits for the answers, the second for what the server sends to others, the third for
 what reaches the server by way of its event loop: the reset of a connection, reports of the media server."""
+# SO_LINGER with a time of 0: the kernel sends RST instead of FIN when the socket is closed.
 _RESET: Final = struct.pack("ii", 1, 0)
 
 

@@ -116,6 +116,7 @@ class Socket:
         """Reset the TCP connection."""
         with suppress(OSError):
             plain = self._writer.get_extra_info("socket")
+            # SO_LINGER with a time of 0: the kernel sends RST instead of FIN.
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self._writer.transport.abort()
         if self._person is not None:

@@ -84,6 +84,7 @@ class Wire:
         """Connect, and offer ``protocol`` beside the ticket; return the sub-protocol that the server selected."""
         offered = [Subprotocol(protocol), Subprotocol(f"ticket#{ticket}")]
         url = base_url.replace("http", "ws", 1) + path
+        # Browsers send no pings (signaling.md § 2), and the tests have their own time-outs.
         self._socket = await connect(url, subprotocols=offered, ping_interval=None, proxy=None, open_timeout=None)
         self._reading = asyncio.create_task(self._read(self._socket))
         return self._socket.subprotocol

@@ -106,6 +106,7 @@ def test_an_answer_before_the_body(is_early: bool) -> None:
             assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
             next_one = asyncio.create_task(http.get("/v1/auth/login", timeout=None))
             if is_early:
+                # "Never" cannot be waited for: a server that answers needs less than this.
                 _, pending = await asyncio.wait([next_one], timeout=0.2)
                 assert pending
                 next_one.cancel()

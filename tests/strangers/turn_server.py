@@ -26,7 +26,7 @@ SECRET: Final = "the-secret-of-the-relays"
 PASSWORD: Final = turn_password(Secret(SECRET), USER).reveal()
 _REALM: Final = "relay.test"
 _NONCE: Final = b"a-nonce-of-the-test"
-_CHANNEL: Final = 0x40
+_CHANNEL: Final = 0x40  # the first two bits tell ChannelData from STUN messages (RFC 8656 s.12)
 
 Address: TypeAlias = tuple[str, int]
 Send: TypeAlias = Callable[[bytes], None]
@@ -199,6 +199,7 @@ class TurnRelay:
 
             def _send(self, data: bytes) -> None:
                 if not self._transport.is_closing():
+                    # Over TCP ChannelData is padded to a multiple of 4 bytes (RFC 8656 s.12.5); STUN messages always are.
                     self._transport.write(data + bytes(-len(data) % 4))
 
         udp, tcp = _one_port()
@@ -217,7 +218,7 @@ class TurnRelay:
         for client in self._clients:
             client.abort()
         self._udp = self._tcp = None
-        await asyncio.sleep(0)  # they close in the next turn
+        await asyncio.sleep(0)  # transports close their sockets in the next turn of the loop
         await asyncio.sleep(0)
 
     # -- in its thread ---
@@ -262,7 +263,7 @@ class TurnRelay:
         elif message.message_method == stun.Method.ALLOCATE:
             self._loop.create_task(self._allocate(message, client, send, unless_dead))
         elif relayed is None:
-            send(bytes(self._refusal(message, 437)))
+            send(bytes(self._refusal(message, 437)))  # Allocation Mismatch (RFC 8656 s.5)
         else:
             send(bytes(self._change(message, relayed, client)))
 
