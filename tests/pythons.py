@@ -46,7 +46,7 @@ def main() -> None:
         for version in supported()
     }
     if not any(found.values()):
-        sys.exit(f"found no Python {', '.join(found)} on PATH or below pyenv; install one of them")
+        sys.exit(f"no Python of {', '.join(found)} on PATH or below pyenv; install one of them")
     for version, python in found.items():
         if python is not None:
             print(version, python)

@@ -54,7 +54,7 @@ class Room:
         self.hear("control", "join_success", **{**own, "media": {"is_presenter": True}, **joined})
 
     def resume(self, **joined: Any) -> list[object]:
-        """Let the modules enter the room again, as after a lost connection; the events that they say were missed."""
+        """Let the modules enter the room again, as after a lost connection; return the events that were missed."""
         payload: dict[str, Any] = {
             "message": "join_success",
             "id": OWN,

@@ -116,7 +116,7 @@ def _names() -> Names:
     return names
 
 
-def test_what_is_heard_gets_the_form_of_the_recordings() -> None:
+def test_received_messages_get_the_form_of_the_recordings() -> None:
     normal = _names().normal
     assert normal([_ONE, _TWO, _THREE, UNKNOWN]) == ["<owner>", "<guest>", "<poll1>", "<unknown>"]
     assert normal({_TWO: "x", "avatar_url": "y", "sdp": "z"}) == {
@@ -128,7 +128,7 @@ def test_what_is_heard_gets_the_form_of_the_recordings() -> None:
     assert normal(["1970-01-01T00:00:00Z", "ä" * 250, "ä" * 251]) == ["1970-01-01T00:00:00Z", "ä" * 250, "<502 bytes>"]
 
 
-def test_what_a_recording_says_is_sent_with_ids() -> None:
+def test_messages_of_a_recording_are_sent_with_ids() -> None:
     real = _names().real
     assert real({"target": "<guest>", "who": ["<unknown>", "<guest9>"], "text": "<b>bold</b>"}) == {
         "target": _TWO,

@@ -83,7 +83,7 @@ def test_a_breakout_room_that_is_over_leads_back(loop: str) -> None:
 
 
 @each_loop
-def test_rooms_expire_without_a_word(loop: str) -> None:
+def test_breakout_rooms_that_expire_silently_are_closed(loop: str) -> None:
     async def scenario(there: Controller) -> None:
         async with DOORS[loop].join(there.link, display_name="Ada") as ada:
             there.open_breakouts("Red", seconds=0.1)
@@ -95,7 +95,7 @@ def test_rooms_expire_without_a_word(loop: str) -> None:
 
 
 @each_loop
-def test_who_waits_is_nobody_in_the_room(loop: str) -> None:
+def test_who_is_in_the_waiting_room_is_not_in_the_list(loop: str) -> None:
     """`update` comes for somebody in the waiting room, and for somebody who never joined."""
 
     async def wait(there: Controller) -> None:
@@ -144,7 +144,7 @@ def test_hands_and_roles_while_waiting(loop: str) -> None:
 
 
 @each_loop
-def test_words_to_oneself_are_told_once(loop: str) -> None:
+def test_a_private_message_to_oneself_is_one_event(loop: str) -> None:
     async def scenario(there: Controller) -> None:
         told: list[Any] = []
         async with DOORS[loop].join(there.link, display_name="Ada", observe=told.append) as ada:

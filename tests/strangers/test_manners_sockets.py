@@ -79,7 +79,7 @@ def test_a_kick_is_noticed_where_tcp_stays_open(loop: str, trusted: Path | None)
 
 @pytest.mark.usefixtures("endless", "soon")
 @each_loop
-def test_what_is_no_websocket_ends_it_where_tcp_stays_open(loop: str) -> None:
+def test_an_invalid_frame_ends_the_connection_though_tcp_is_open(loop: str) -> None:
     m3 = ADAPTERS[loop]
 
     async def scenario(there: Controller) -> None:
@@ -196,7 +196,7 @@ def test_the_frames_of_an_owner(loop: str) -> None:
 
 
 @each_loop
-def test_a_function_that_fails_is_told_of_at_the_end(loop: str) -> None:
+def test_an_error_of_the_wire_function_is_raised_at_the_end(loop: str) -> None:
     """The conference goes on without the function. If the block raises an error, that one is raised instead."""
     m3 = ADAPTERS[loop]
     calls: list[str] = []

@@ -149,7 +149,7 @@ def test_pictures_go_on_where_a_media_server_restarts(loop: str) -> None:
 
 @pytest.mark.usefixtures("at_once")
 @each_loop
-def test_who_subscribes_at_each_announcement_reads_on(loop: str) -> None:
+def test_a_second_subscription_takes_the_stream_over(loop: str) -> None:
     """A second subscription takes the stream over, and the reader of the first one ends."""
 
     async def scenario(there: Controller) -> None:
@@ -264,7 +264,7 @@ def test_a_crashed_controller_is_entered_as_somebody_new(loop: str, monkeypatch:
 # -- the end of the conference ---
 @pytest.mark.parametrize(("message", "reason"), [("kicked", EndReason.KICKED), ("banned", EndReason.BANNED)])
 @each_loop
-def test_the_end_is_told_though_the_server_never_closes(loop: str, message: str, reason: EndReason) -> None:
+def test_a_conference_ends_though_the_server_never_closes(loop: str, message: str, reason: EndReason) -> None:
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada") as ((ada,), _), ada.events(events.Ended) as ended:
             there.say("Ada", "moderation", {"message": message})

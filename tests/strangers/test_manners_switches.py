@@ -136,7 +136,7 @@ def test_an_answer_before_the_body(is_early: bool) -> None:
         (Down.AFTER_UP, ["sdp_answer", "webrtc_up", "webrtc_down"]),
     ],
 )
-def test_when_the_end_of_a_stream_is_told(down: Down, order: list[str]) -> None:
+def test_the_moment_of_webrtc_down(down: Down, order: list[str]) -> None:
     async def scenario(there: Controller) -> None:
         async with guest(there) as ada:
             source = {"target": await ada.enter("Ada"), "media_session_type": "video"}
@@ -155,7 +155,7 @@ def test_when_the_end_of_a_stream_is_told(down: Down, order: list[str]) -> None:
     run(Manners(webrtc_down=down), scenario)
 
 
-def test_a_session_that_runs() -> None:
+def test_session_running() -> None:
     """After a cut the session is resumed. After a crash of the controller it is not, and the old entry remains."""
     clock = [0.0]
 
@@ -199,7 +199,7 @@ def test_pings_only() -> None:
     run(Manners(pings_only=True, ping_interval=None), scenario)
 
 
-def test_who_waits() -> None:
+def test_updates_about_the_waiting_room() -> None:
     async def scenario(there: Controller) -> None:
         async with guest(there) as ada, guest(there) as bob:
             await ada.join("Ada")

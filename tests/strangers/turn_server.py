@@ -199,7 +199,7 @@ class TurnRelay:
 
             def _send(self, data: bytes) -> None:
                 if not self._transport.is_closing():
-                    # Over TCP ChannelData is padded to a multiple of 4 bytes (RFC 8656 s.12.5); STUN messages always are.
+                    # Over TCP ChannelData is padded to a multiple of 4 bytes (RFC 8656 s.12.5); STUN always is.
                     self._transport.write(data + bytes(-len(data) % 4))
 
         udp, tcp = _one_port()
