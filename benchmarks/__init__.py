@@ -1,1 +1,1 @@
-"""Benchmarks: the `run()` of each module measures ratios, side by side in one process. ``python -m benchmarks``."""
+"""Benchmarks (``python -m benchmarks``): the `run()` of each module measures ours and a peer's side by side."""

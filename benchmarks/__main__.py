@@ -1,7 +1,7 @@
 """All benchmarks in one run: ``make bench``. Exits with 1 when a ratio falls short of what the README promises.
 
-``--json`` prints them for programs. Every ratio is measured side by side in this process; how long a start takes, in
-processes of its own.
+``--json`` prints the figures for programs. Both sides of a ratio are measured in this process in turns; the time of a
+start is that of separate processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.timing import Comparison, Delay
 
 
 def table(figures: Iterable[Comparison | Delay]) -> str:
-    """What, against what, how many times as fast or how much later, what is promised, and whether that is kept."""
+    """A text with a line for each figure: its name, its peer, what was measured and promised, and `ok` or `SHORT`."""
     rows = [("what", "against", "ratio", "promised", "")]
     for each in figures:
         verdict = "" if not each.promised else "ok" if each.ok else "SHORT"
@@ -30,7 +30,7 @@ def table(figures: Iterable[Comparison | Delay]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run them one after the other, and print them."""
+    """Run all benchmarks and print their figures; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure all ratios that the README promises."
     )

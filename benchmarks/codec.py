@@ -1,4 +1,4 @@
-"""Decoding and encoding of a mixed corpus, against json and pydantic.
+"""Decoding and encoding of a mixed corpus, compared with json and pydantic.
 
 The corpus is made of the vectors of `control` and `media`, in numbers like those of a busy meeting, with ids and
 timestamps varied. Pydantic's models stand in `pydantic_models.py`.

@@ -1,6 +1,6 @@
-"""Fan-out of one message to N receivers through the controller's front: encoded and framed once, or for each.
+"""Fan-out of one message to N receivers through the controller's front: encoded and framed once, or for each receiver.
 
-CPU of the front alone, no sockets.
+It measures only the CPU time of the front; there are no sockets.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _UPDATE: Final = {
 
 
 class _Controller:
-    """Accepts every WebSocket, and puts out what it is told to."""
+    """Accepts every WebSocket, and has the outputs that the benchmark puts into ``queue``."""
 
     deadline: float | None = None
 
@@ -71,12 +71,12 @@ class _Controller:
 
 
 def _written(outputs: list[FrontOutput]) -> list[tuple[ConnectionId, bytes]]:
-    """What each connection is to write."""
+    """The bytes for each connection."""
     return [(each, output.data) for output in outputs if isinstance(output, Write) for each in output.connections]
 
 
 def run(rounds: int = 31) -> tuple[Comparison, ...]:
-    """All comparisons; checks before that every receiver gets the same bytes both ways."""
+    """All comparisons. It first checks that every receiver gets the same bytes both ways."""
     controller = _Controller()
     front = Front(controller)
     receivers = tuple(ConnectionId(number) for number in range(RECEIVERS))

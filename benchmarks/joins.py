@@ -1,6 +1,6 @@
-"""Joining and leaving over HTTP and WebSocket on this machine, against a TLS context for each conference.
+"""Joining and leaving over HTTP and WebSocket at 127.0.0.1, compared with a TLS context for each conference.
 
-CPU and sockets of both ends, in one event loop.
+Client and server run in one event loop, so the figures include both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from m3core.client.transports import HttpTransport
 
 
 class _Separate(HttpxTransport):
-    """HTTP as httpx does it: each client reads the certificates of all authorities."""
+    """HTTP as httpx does it by default: each client reads the certificates of all authorities."""
 
     def __init__(self) -> None:
         super().__init__(BACKEND, local=True)
@@ -37,7 +37,7 @@ async def _separately(link: str) -> None:
 
 
 async def _begin(stack: AsyncExitStack) -> tuple[str, m3.HttpPool]:
-    """A server: an invitation; and a pool of connections to it."""
+    """Start a server; return an invitation link and a pool of connections to it."""
     server = await stack.enter_async_context(m3.serve())
     async with server.account() as account:
         link = await (await account.create_meeting(title="Benchmark")).invite()
@@ -45,7 +45,7 @@ async def _begin(stack: AsyncExitStack) -> tuple[str, m3.HttpPool]:
 
 
 def run(rounds: int = 31) -> tuple[Comparison, ...]:
-    """All comparisons; who does not get in raises."""
+    """All comparisons. A client that cannot join raises."""
     stack = AsyncExitStack()
     with asyncio.Runner() as runner:
         link, pool = runner.run(_begin(stack))

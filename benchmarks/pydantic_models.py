@@ -1,7 +1,7 @@
-"""The kinds of the benchmark's corpus as pydantic models, as its manual advises for speed.
+"""The messages of the benchmark's corpus as pydantic models, written as pydantic's manual advises for speed.
 
-Strict, `TypeAdapter`s made once, discriminated unions, no wrapping validators. Ids are checked as ours are (the shape
-of a UUID, kept as text), timestamps stay text as ours do.
+They are strict, have `TypeAdapter`s that are made once, discriminated unions, and no wrapping validators. As in ours,
+ids are checked for the shape of a UUID, and ids and timestamps are kept as text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Session descriptions against `aiortc.sdp`: ours checks the grammar, keeps every byte, parses the rest on demand."""
+"""Session descriptions, compared with `aiortc.sdp`. Ours checks the grammar, keeps every byte, parses on demand."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ CASES: Final[tuple[tuple[str, Callable[[str], object], Callable[[str], object], 
 
 
 def run(rounds: int = 31) -> tuple[Comparison, ...]:
-    """All comparisons; checks before that every recorded description comes back byte for byte."""
+    """All comparisons. It first checks that every recorded description is serialised byte for byte as it was parsed."""
     texts = [path.read_bytes().decode() for path in sorted(VECTORS.glob("*.sdp"))]
     if len(texts) != 8 or [_round_trip(text) for text in texts] != texts:
         raise AssertionError("not eight descriptions that come back byte for byte")

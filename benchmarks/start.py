@@ -1,4 +1,4 @@
-"""How long `m3 --help` takes, beside a Python that does nothing: both are processes of their own."""
+"""How much longer `m3 --help` takes than a Python that does nothing. Both are separate processes."""
 
 from __future__ import annotations
 

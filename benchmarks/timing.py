@@ -1,4 +1,4 @@
-"""Two ways to do the same, measured in turns, so that noise hits both; what is told is their ratio or difference."""
+"""Measures two ways to do the same in turns, so that noise hits both; the result is their ratio or their difference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 SHORTEST = 0.005
-"""Seconds that each measured piece of work takes at least: it is repeated, since shorter ones measure the clock."""
+"""Seconds. Work that takes less is repeated until it takes so long, since shorter runs measure the clock."""
 
 
 @frozen
@@ -29,18 +29,18 @@ class Comparison:
 
     @property
     def measured(self) -> str:
-        """The figure."""
+        """The figure as text."""
         return f"{self.ratio:.2f}"
 
     @property
     def promised(self) -> str:
-        """The promise; empty for none."""
+        """The promise as text; empty if there is none."""
         return "" if self.target is None else f"{self.target:.1f}"
 
 
 @frozen
 class Delay:
-    """``name`` takes ``milliseconds`` longer than ``peer``; no more than ``target`` are promised."""
+    """``name`` takes ``milliseconds`` longer than ``peer``; the README promises no more than ``target``."""
 
     name: str
     peer: str
@@ -54,12 +54,12 @@ class Delay:
 
     @property
     def measured(self) -> str:
-        """The figure."""
+        """The figure as text."""
         return f"+{self.milliseconds:.0f} ms"
 
     @property
     def promised(self) -> str:
-        """The promise."""
+        """The promise as text."""
         return f"+{self.target:.0f} ms"
 
 
@@ -79,9 +79,9 @@ def compare(
     rounds: int,
     target: float | None = None,
 ) -> Comparison:
-    """The median of the ratios of ``rounds`` pairs, each measured one after the other, in alternating order.
+    """The median ratio of ``rounds`` pairs. The two of a pair are measured one after the other, in alternating order.
 
-    Both are called twice before, so that nothing is measured that happens once.
+    Both are called twice before, so that work that happens only once is not measured.
     """
     _seconds(ours, 1), _seconds(theirs, 1)
     gc.collect()
@@ -102,9 +102,9 @@ def compare(
 def delay(
     name: str, ours: Callable[[], object], peer: str, theirs: Callable[[], object], *, rounds: int, target: float
 ) -> Delay:
-    """The median of the differences of ``rounds`` pairs; ``target`` in milliseconds.
+    """The median difference of ``rounds`` pairs; ``target`` is in milliseconds.
 
-    Both are called twice before, so that files are in the cache of the system.
+    Both are called twice before, so that their files are in the cache of the system.
     """
     for _ in range(2):
         ours(), theirs()

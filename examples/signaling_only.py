@@ -1,4 +1,4 @@
-"""The core alone: two ends of a signalling conversation, without a network, an event loop or media.
+"""Only the core: two ends of a signaling conversation, without a network, an event loop or media.
 
 Run: python examples/signaling_only.py
 """
@@ -11,7 +11,7 @@ from m3core.values import ParticipantId, Role, Timestamp
 
 
 def main() -> None:
-    """A client asks to join, a server lets it in, and a broken message harms nobody."""
+    """A client asks to join, the server accepts, and a malformed message becomes an error event."""
     client = m3core.SignalingConnection(m3core.CLIENT)
     server = m3core.SignalingConnection(m3core.SERVER)
 

@@ -19,7 +19,7 @@ async def watch(conference: m3.Conference, event: m3.StreamStarted) -> None:
 
 
 async def main(link: str, seconds: float | None) -> None:
-    """Be there, for ``seconds`` or until the conference ends."""
+    """Remain in the conference for ``seconds``, or until it ends."""
     async with m3.join(link, display_name="Watcher") as conference, asyncio.timeout(seconds):
         await conference.publish(video=m3.sources.pattern("Watcher"), audio=m3.sources.tone())
         async with asyncio.TaskGroup() as tasks:

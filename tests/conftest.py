@@ -1,4 +1,4 @@
-"""What every test shares: how Hypothesis draws, and fixtures of several folders."""
+"""The profiles of Hypothesis, and fixtures that several folders use."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from aiortc import RTCPeerConnection
 from hypothesis import HealthCheck, settings
 from patience import PATIENCE
 
-# A slow machine is no fault of ours (no deadline, no complaint about slow draws), and a test that fails, fails again.
+# A slow machine must not fail a test (no deadline, no check of slow draws), and a test that fails must fail again.
 settings.register_profile("test", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-# `make soak`: see tests/extent.py.
+# For `make soak`, see tests/extent.py.
 settings.register_profile("soak", settings.get_profile("test"), max_examples=2_000)
 settings.load_profile("test")
 
-# A shell ignores Ctrl-C for what it starts in the background (`make test &` in a script), and nohup the end of a
-# terminal. Children inherit that, but not handlers: the commands of the tests are to hear both.
+# A shell lets programs that it starts in the background (`make test &` in a script) ignore SIGINT, and nohup lets them
+# ignore SIGHUP. Child processes inherit that, but not handlers. The tests send both signals to child processes.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
 
 _POOLS = ("asyncio_", "Trio thread", "AnyIO worker thread")
-"""Idle threads of the loops' own pools end by themselves."""
+"""Names of idle threads of the loops' own pools, which end by themselves."""
 
 
 def pytest_collection_finish() -> None:
-    """What thousands of tests are made of stays: to look at it anew costs a second for each that asks what is left."""
+    """Exclude what exists now from the garbage collector: each `gc.collect` of a test would take a second otherwise."""
     gc.collect()
     gc.freeze()
 
@@ -47,12 +47,12 @@ def _threads() -> set[threading.Thread]:
 
 @pytest.fixture
 def nothing_is_left(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
-    """Whatever the test does, it leaves no thread, socket, peer connection or warning."""
+    """Fail a test that leaves a thread, socket, peer connection or warning."""
     gc.collect()
     threads, sockets = _threads(), _sockets()
     yield
-    gc.collect()  # what was dropped without being closed complains here
-    deadline = time.monotonic() + PATIENCE  # for the server, which hears of it over its sockets
+    gc.collect()  # objects that were dropped without being closed warn here
+    deadline = time.monotonic() + PATIENCE  # a server closes only when its sockets tell it that clients have closed
     while (_threads() - threads or _sockets() - sockets) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert _threads() <= threads
@@ -64,11 +64,11 @@ def nothing_is_left(recwarn: pytest.WarningsRecorder) -> Iterator[None]:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who was cut off comes back as soon as they may."""
+    """Clients that lost the connection come back after the shortest wait."""
     monkeypatch.setattr("m3core.client.joining.Joining._random", lambda _: 0.0)
 
 
 @pytest.fixture
 def mended_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream that breaks is begun anew at once."""
+    """A stream that breaks is begun anew after 0.01 seconds."""
     monkeypatch.setattr("m3core.conference.mending.STREAM_RENEWAL_DELAY", 0.01)

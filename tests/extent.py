@@ -1,4 +1,4 @@
-"""How far long tests go: a part of the way in `make test`, which people wait for, all of it in `make soak`.
+"""How much of a long test runs: a part in `make test`, for which people wait, and all of it in `make soak`.
 
 `make soak` runs what is marked ``soak``, and all properties, with Hypothesis' profile ``soak``.
 """
@@ -15,10 +15,10 @@ WHOLE: Final = settings.get_current_profile_name() == "soak"
 
 
 def extent(*, whole: int, part: int) -> int:
-    """How much of something to do in this run."""
+    """How many times to do something: ``whole`` in `make soak`, ``part`` in `make test`."""
     return whole if WHOLE else part
 
 
 def cases(all_of_them: Iterable[T], *, part: int) -> tuple[T, ...]:
-    """Which cases to run, for `parametrize`: the first ones here, where each is a program of its own, or all."""
+    """Cases for `parametrize`: all of them in `make soak`, and the first ``part`` in `make test`."""
     return tuple(all_of_them)[: None if WHOLE else part]

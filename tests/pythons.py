@@ -1,6 +1,6 @@
-"""Print every supported Python that this machine has, the oldest first: its version and its path, a line each.
+"""Print version and path of every supported Python on this machine, one a line, the oldest first.
 
-Supported are those that pyproject.toml names; looked for on PATH and below pyenv. One of each version is enough.
+The supported versions are those in pyproject.toml. It looks on PATH and below pyenv, and prints one for each version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PROBE = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2])"
 
 
 def supported() -> list[str]:
-    """Versions such as 3.11."""
+    """The versions in pyproject.toml, such as 3.11."""
     named = re.findall(r"Programming Language :: Python :: (\d+\.\d+)", (ROOT / "pyproject.toml").read_text("utf-8"))
     return sorted(named, key=lambda version: [int(part) for part in version.split(".")])
 
@@ -32,7 +32,7 @@ def candidates(version: str) -> Iterator[str]:
 
 
 def works(python: str, version: str) -> bool:
-    """Whether it is what its name says (pyenv's stand-in may not be), and can make environments (Debian's may not)."""
+    """Whether it has that version (the shim of pyenv may not), and can make environments (Debian's may not)."""
     try:
         run = subprocess.run([python, "-c", _PROBE], capture_output=True, text=True, check=False)
     except OSError:
@@ -46,7 +46,7 @@ def main() -> None:
         for version in supported()
     }
     if not any(found.values()):
-        sys.exit(f"no Python of {', '.join(found)} on PATH or below pyenv")
+        sys.exit(f"no Python of {', '.join(found)} on PATH or below pyenv; install one of them")
     for version, python in found.items():
         if python is not None:
             print(version, python)

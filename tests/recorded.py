@@ -23,7 +23,7 @@ def scenarios() -> list[dict[str, Any]]:
 
 @cache
 def answers() -> list[dict[str, Any]]:
-    """The recorded REST requests with their answers, and the steps between them."""
+    """The recorded REST requests with their answers, in order. A line with `step` says what happened between two."""
     return [json.loads(line) for line in _text("rest.jsonl").split("\n") if line]
 
 

@@ -9,11 +9,11 @@ from threading import Lock
 from m3core.conference.http import Origin
 
 not_now = suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""``with not_now:`` do what goes without waiting, on a non-blocking socket."""
+"""``with not_now:`` ignores the errors by which a non-blocking socket says that it would have to wait."""
 
 
 def connect(origin: Origin, timeout: float) -> socket.socket:
-    """Open a connection, which blocks; afterwards its timeout is ``timeout``. Raises `OSError`."""
+    """Open a connection and block until it is open. Later calls wait for ``timeout`` seconds. Raises `OSError`."""
     tcp = socket.create_connection((origin.host, origin.port), timeout=10.0)
     if origin.tls:
         tcp = ssl.create_default_context().wrap_socket(tcp, server_hostname=origin.host)
@@ -22,16 +22,16 @@ def connect(origin: Origin, timeout: float) -> socket.socket:
 
 
 class Duplex:
-    """A connection that one thread may read while another writes: a TLS session by itself is for one at a time.
+    """A connection that one thread may read while another writes. TLS sessions do not allow that, so it has a lock.
 
-    Both block, and raise `OSError`, also when nothing goes for ``patience`` seconds.
+    Both calls block. They raise `OSError`, also after ``patience`` seconds in which the socket was not ready.
     """
 
     def __init__(self, origin: Origin, patience: float) -> None:
         self.tcp, self.patience, self.lock = connect(origin, timeout=0.0), patience, Lock()
 
     def recv(self) -> bytes:
-        """What comes next; b"" at the end."""
+        """The next bytes; b"" when the server has closed its side."""
         while True:
             if not select([self.tcp], [], [], self.patience)[0]:
                 raise TimeoutError
@@ -39,7 +39,7 @@ class Duplex:
                 return self.tcp.recv(1 << 16)
 
     def sendall(self, data: bytes) -> None:
-        """Write all of it."""
+        """Write all of ``data``."""
         while data:
             if not select([], [self.tcp], [], self.patience)[1]:
                 raise TimeoutError

@@ -1,4 +1,4 @@
-"""A conference in a loop around `selectors`, as a server may have one already: one thread, non-blocking sockets.
+"""A conference in a loop around `selectors`, as many servers have one: one thread, non-blocking sockets.
 
 Run: python examples/embedding/selectors_loop.py INVITATION_URL [SECONDS]"""
 
@@ -15,7 +15,7 @@ from m3core.conference.wire import Open, Shut, SocketId, Write
 
 
 class Loop:
-    """`feed` is one input and its outputs, performing which only notes what to do; `run` does it, and sleeps."""
+    """`feed` gives one input and notes what its outputs ask for; `run` does that, and sleeps."""
 
     def __init__(self, visitor: Visitor) -> None:
         self.visitor, self.wire, self.selector, self.is_busy = visitor, visitor.wire, DefaultSelector(), True
@@ -38,7 +38,7 @@ class Loop:
             self.is_busy = True
 
     def run(self) -> int:
-        """Sleep, but no longer than to the deadline, and not while there is something to do. Do what goes at once."""
+        """Sleep until a socket is ready or the deadline has come; then transfer what is possible without waiting."""
         self.feed(self.visitor.conference.start)
         while self.to_write or not self.wire.is_over:
             self.selector.select(0.0 if self.is_busy else self.visitor.timeout(time.monotonic()))
@@ -53,7 +53,7 @@ class Loop:
         return self.visitor.exit_code
 
     def transfer(self, number: SocketId) -> None:
-        if number in self.opening:  # this blocks: a server has a thread for it
+        if number in self.opening:  # `connect` blocks: a real server does this in a thread
             self.sockets[number] = connect(self.opening.pop(number).origin, timeout=0.0)
             self.selector.register(self.sockets[number], EVENT_READ)
         tcp = self.sockets[number]

@@ -1,4 +1,4 @@
-"""A conference on blocking sockets: each has a thread that reads and one that writes; the main thread is the loop.
+"""A conference on blocking sockets. Each socket has a thread that reads and one that writes; the main one is the loop.
 
 Run: python examples/embedding/threads.py INVITATION_URL [SECONDS]"""
 
@@ -16,7 +16,7 @@ from m3core.conference.wire import Open, Shut, SocketId, Wire, Write
 
 
 class Connection:
-    """One TCP connection. What its threads find out is put among the inputs."""
+    """One TCP connection. Its threads put everything that happens into the queue of inputs."""
 
     def __init__(self, wire: Wire, wanted: Open, inputs: queue.SimpleQueue[Input]) -> None:
         self.inputs, self.wire, self.number, self.origin = inputs, wire, wanted.socket, wanted.origin
@@ -26,9 +26,9 @@ class Connection:
         self.writer.start()
 
     def write(self) -> None:
-        """Open it, and write until there is b"" to write."""
+        """Open the connection, and write what is in the queue until b"" comes."""
         with suppress(OSError):
-            self.tcp = Duplex(self.origin, patience=60.0)  # the server pings every 15 s
+            self.tcp = Duplex(self.origin, patience=60.0)  # the server pings every 15 s (signaling.md § 2)
             Thread(target=self.read, args=(self.tcp,), daemon=True).start()
             while data := self.to_write.get():
                 self.tcp.sendall(data)
@@ -42,14 +42,14 @@ class Connection:
         self.inputs.put(partial(self.wire.data_received, self.number, b""))
 
     def hang_up(self) -> None:
-        """End both threads, whatever they wait for."""
+        """End both threads."""
         self.to_write.put(b"")
         if self.tcp is not None:
             self.tcp.shutdown()
 
 
 def main(visitor: Visitor) -> int:
-    """One input, then its outputs, then sleep until the next input or the deadline."""
+    """Give one input, perform its outputs, sleep until the next input or the deadline, and so on."""
     connections, inputs = dict[SocketId, Connection](), queue.SimpleQueue[Input]()
     inputs.put(visitor.conference.start)
     while not visitor.wire.is_over:

@@ -1,7 +1,7 @@
-"""The visitor of these examples: says hello, prints who is there and what they say, answers questions, and leaves.
+"""The visitor of these examples: says hello, prints participants and what they write, answers questions, and leaves.
 
-It knows no loop. A loop gives ``conference.start`` as the first input, and drains ``wire.outputs()`` after every input:
-what concerns sockets it does itself, the rest it gives to `tell`; and it gives `advance` when `timeout` is over.
+It knows no loop. A loop gives ``conference.start`` as the first input, and drains ``wire.outputs()`` after every input.
+It performs outputs for sockets itself, and gives all others to `tell`. When `timeout` has passed, it gives `advance`.
 """
 
 import math
@@ -28,7 +28,7 @@ class Visitor:
         entrance = GuestEntrance(base_url=base_url, invite_code=invitation.invite_code)
         self.conference = Conference(entrance, display_name=name, jitter=random.random)
         self.wire = Wire(self.conference, entropy=os.urandom)
-        self.stay, self.leave_at = float(seconds), math.inf
+        self.seconds, self.leave_at = float(seconds), math.inf
         self.to_say: list[str] = []
         self.exit_code = 1
 
@@ -40,10 +40,10 @@ class Visitor:
         return min(max(deadline - now, 0.0), 3600.0)
 
     def advance(self, now: float) -> None:
-        """One input: what we wanted to say, or that we leave, or that time passed."""
+        """Give one input: a line that waits to be said, or the leave, or the passing of time."""
         if self.to_say:
             line = self.to_say.pop(0)
-            self.leave_at = min(self.leave_at, now + self.stay)
+            self.leave_at = min(self.leave_at, now + self.seconds)
             if self.conference.is_inside:
                 self.conference.commands(now).chat(line)
         elif self.leave_at <= now:
@@ -53,7 +53,7 @@ class Visitor:
             self.wire.advance(now)
 
     def tell(self, output: object) -> None:
-        """An output that does not concern sockets. What others wrote is printed as a literal: it may hold anything."""
+        """Handle an output that is not for sockets. Texts of others are printed as literals: they may hold anything."""
         match output:
             case Notify(ConferenceJoined()):
                 self.to_say.append("hello")

@@ -14,14 +14,14 @@ from m3core.conference.wire import Open, Shut, SocketId, Write
 
 
 class Loop:
-    """`feed` is one input and its outputs; `run` sleeps until something is due; a task for each connection reads."""
+    """`feed` gives one input and performs its outputs; `run` sleeps until the deadline; connections have tasks."""
 
     def __init__(self, visitor: Visitor) -> None:
         self.visitor, self.wire = visitor, visitor.wire
         self.connections = dict[SocketId, Connection]()
 
     def feed(self, give: Input) -> None:
-        """No await in here: nothing may come between an input and its outputs."""
+        """There must be no `await` in here: nothing may come between an input and its outputs."""
         give(anyio.current_time())
         for output in self.wire.outputs():
             match output:
@@ -50,7 +50,7 @@ class Loop:
 
 
 class Connection:
-    """One TCP connection. It ends with what waits to be written, or with ``scope``."""
+    """One TCP connection. It ends when ``to_write`` is closed and written, or when ``scope`` is cancelled."""
 
     def __init__(self, loop: Loop, wanted: Open) -> None:
         self.loop, self.number, self.origin, self.scope = loop, wanted.socket, wanted.origin, anyio.CancelScope()

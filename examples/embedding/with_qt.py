@@ -12,11 +12,11 @@ from visitor import Input, Visitor
 
 from m3core.conference.wire import Open, Shut, SocketId, Write
 
-QUEUED = Qt.ConnectionType.QueuedConnection  # what a call of ours signals waits until the outputs are drained
+QUEUED = Qt.ConnectionType.QueuedConnection  # signals that our own calls cause come after the outputs are drained
 
 
 class Loop:
-    """`feed` is one input and its outputs; the timer then waits until something is due."""
+    """`feed` gives one input, performs its outputs, and sets the timer to the deadline."""
 
     def __init__(self, visitor: Visitor) -> None:
         self.visitor, self.wire = visitor, visitor.wire
@@ -28,11 +28,11 @@ class Loop:
         self.timer.timeout.connect(lambda: self.feed(visitor.advance))
 
     def now(self) -> float:
-        """Seconds, never going back."""
+        """Monotonic seconds."""
         return self.clock.nsecsElapsed() / 1e9
 
     def feed(self, give: Input) -> None:
-        """The only way in."""
+        """Give one input and perform its outputs. All signals end here."""
         give(self.now())
         for output in self.wire.outputs():
             match output:
@@ -51,7 +51,7 @@ class Loop:
             QCoreApplication.exit(self.visitor.exit_code)
 
     def open(self, wanted: Open) -> None:
-        """Begin to open a socket. What is written before it is open waits in it."""
+        """Begin to open a socket, which keeps what is written before it is open."""
         self.sockets[wanted.socket] = socket = QSslSocket()
         socket.readyRead.connect(partial(self.read, wanted.socket), QUEUED)
         socket.errorOccurred.connect(partial(self.lost, wanted.socket), QUEUED)
@@ -65,7 +65,7 @@ class Loop:
             self.feed(partial(self.wire.data_received, number, data))
 
     def lost(self, number: SocketId, error: QAbstractSocket.SocketError) -> None:
-        """It could not be opened, the server hung up, or something broke."""
+        """The socket could not be opened, the server closed it, or it broke."""
         self.read(number)
         self.sockets[number].abort()
         hung_up = error is QAbstractSocket.SocketError.RemoteHostClosedError

@@ -1,4 +1,4 @@
-"""How much an engine holds: the length of every container that can be reached from it."""
+"""How much memory an engine holds, as the lengths of all containers that can be reached from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ATOMS = (str, bytes, int, float, complex, type, ModuleType, BuiltinFunctionType
 
 
 def sizes(root: object) -> Counter[str]:
-    """The lengths of containers, added up by path: attributes by name, elements as ``[]``."""
+    """The lengths of containers, added up by path. A path has attributes by name, and elements as ``[]``."""
     found: Counter[str] = Counter()
     seen: dict[int, object] = {}
     pending: deque[tuple[Any, str]] = deque([(root, type(root).__name__)])
@@ -35,7 +35,7 @@ def sizes(root: object) -> Counter[str]:
 
 
 def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    """The attributes of an object; what a function has closed over."""
+    """The attributes of an object, or the closure of a function."""
     if isinstance(value, FunctionType):
         yield from (("<cell>", cell) for cell in value.__closure__ or ())
     elif isinstance(value, CellType):
@@ -52,12 +52,12 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def blocks() -> int:
-    """How many blocks of memory the interpreter has given out."""
-    KNOWN_IDS.clear()  # it empties itself, but later than most tests look
+    """How many blocks of memory the interpreter has allocated."""
+    KNOWN_IDS.clear()  # this cache has a bound, but most tests look before it is reached
     gc.collect()
     return sys.getallocatedblocks()
 
 
 def growth(before: Counter[str], after: Counter[str]) -> dict[str, int]:
-    """By how much containers have grown."""
+    """By how much each path has grown; those that have not are left out."""
     return {path: after[path] - before[path] for path in after if after[path] > before[path]}

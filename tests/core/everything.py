@@ -1,4 +1,4 @@
-"""A conference, of raw lines, in which the controller says everything that it can say at a level, over both planes."""
+"""A conference in which the controller sends everything that it can send at a feature level, on signaling and REST."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ TURN: Final = (
 
 
 Answer: TypeAlias = tuple[str, str, Any]
-"""Method, path and body of what a request was answered."""
+"""Method and path of a request, and the body of its answer."""
 
 
 class Watched(Stage):
-    """A stage that keeps all that the controller says, over both planes."""
+    """A stage that keeps all messages and REST answers of the controller."""
 
     def __init__(self, level: FeatureLevel, **config: Any) -> None:
         self.said: list[dict[str, Any]] = []
@@ -76,7 +76,7 @@ class Watched(Stage):
 
 
 def _enter(stage: Watched, name: str, **body: object) -> Line:
-    """Ada is the owner, Cyd and Eve are users, others guests; in the room."""
+    """Let somebody join. Ada is the owner, Cyd and Eve are users, all others are guests."""
     guest = {} if name in {"Ada", CYD.display_name, EVE.display_name} else {"password": "s3cret"}
     line = stage.enter(name, **guest, **body)
     assert "join_success" in [payload["message"] for payload in line.payloads]
@@ -84,13 +84,13 @@ def _enter(stage: Watched, name: str, **body: object) -> Line:
 
 
 def _last(line: Line, kind: str) -> dict[str, Any]:
-    """The newest message of a kind that somebody heard."""
+    """The newest message of ``kind`` that a line received."""
     found: list[dict[str, Any]] = [one["payload"] for one in line.messages if kind_of(one) == kind]
     return found[-1]
 
 
 def _rest(stage: Watched) -> None:
-    """Every endpoint, and the event of everything becomes the room of the stage."""
+    """Ask every REST endpoint. The event that has every field becomes the room of the stage."""
     event = stage.ask("POST", "/events", EVENT)[1]
     stage.room = event["room"]["id"]
     for path in (f"/events/{event['id']}", f"/rooms/{stage.room}", "/users/me", "/auth/login", "/turn"):
@@ -102,7 +102,7 @@ def _rest(stage: Watched) -> None:
 
 
 def _talk(ada: Line, bob: Line, eve: Line) -> None:
-    """Chat, hands, roles."""
+    """Use chat, hands and roles."""
     for scope in ({"scope": "global"}, {"scope": "private", "target": ada.id}):
         bob.say("chat", "send_message", content="hello", **scope)
     eve.say("chat", "send_message", content="we", scope="group", target="team")
@@ -126,7 +126,7 @@ def _talk(ada: Line, bob: Line, eve: Line) -> None:
 
 
 def _ask(stage: Watched, ada: Line, bob: Line, level: FeatureLevel) -> None:
-    """Polls, timers, minutes; somebody joins while they run."""
+    """Use polls, timers and minutes; somebody joins while they run."""
     question = {"topic": "Lunch?", "choices": ["Soup", "Salad"], "duration": 60}
     bob.say("polls", "start", live=True, **question)
     for multiple in (False, True):
@@ -154,7 +154,7 @@ def _ask(stage: Watched, ada: Line, bob: Line, level: FeatureLevel) -> None:
 
 
 def _show(stage: Watched, ada: Line, bob: Line) -> None:
-    """Media: streams, who speaks, muting, presenters."""
+    """Use streams, muting and presenters, and let somebody speak."""
     own = {"target": bob.id, "media_session_type": "video"}
     state = {"media_session_type": "video", "media_session_state": {"audio": True, "video": True, "video_settings": 2}}
     candidate = {"candidate": "candidate:7 1 udp 2113937151 192.0.2.7 50007 typ host", "sdpMLineIndex": 0}
@@ -181,7 +181,7 @@ def _show(stage: Watched, ada: Line, bob: Line) -> None:
 
 
 def _record(stage: Watched, ada: Line, bob: Line, level: FeatureLevel) -> None:
-    """Consent, and a recorder that comes, is asked, tells and goes."""
+    """Give consent, and let a recorder join, obey commands, report and leave."""
     bob.say("recording", "set_consent", consent=True)
     _enter(stage, "Rec").leave()
     if not level.has(Feature.STREAMING_TARGETS):
@@ -212,7 +212,7 @@ def _record(stage: Watched, ada: Line, bob: Line, level: FeatureLevel) -> None:
 
 
 def _part(stage: Watched, ada: Line, eve: Line) -> None:
-    """Breakout rooms: with people in them, stopped, and at their end."""
+    """Use breakout rooms: with participants in them, stopped, and when their time is up."""
     eve.say("breakout", "stop")
     for duration in (None, 60):
         ada.say("breakout", "start", rooms=[{"name": "Red", "assignments": [eve.id]}], duration=duration)
@@ -229,7 +229,7 @@ def _part(stage: Watched, ada: Line, eve: Line) -> None:
 
 
 def _moderate(stage: Watched, ada: Line, bob: Line, cyd: Line) -> None:
-    """The waiting room, names, and who is sent away."""
+    """Use the waiting room, rename participants, and remove them."""
     ada.say("moderation", "change_display_name", target=bob.id, new_name="Bobby")
     ada.say("moderation", "change_display_name", target=bob.id, new_name=" ")
     ada.say("moderation", "change_display_name", target=cyd.id, new_name="C")
@@ -256,7 +256,7 @@ def _moderate(stage: Watched, ada: Line, bob: Line, cyd: Line) -> None:
 
 @cache
 def played(level: FeatureLevel) -> tuple[list[dict[str, Any]], list[Answer]]:
-    """A conference with everything that the controller can say: its messages, and its answers over REST."""
+    """Hold the conference at ``level``: the messages of the controller, and its REST answers."""
     stage = Watched(level)
     _rest(stage)
     ada, bob, cyd, eve = (_enter(stage, name) for name in ("Ada", "Bob", CYD.display_name, EVE.display_name))

@@ -1,7 +1,7 @@
-"""Whether a message or a REST body is what a release of the reference controller has, by its types.
+"""Compares a message or a REST body with the types of a release of the reference controller.
 
-Each function gives the faults that it finds: a required key that is missing, a key or a message that the release does
-not have, in the parts of a message as well. The types are in tests/recordings; `recorded` reads them.
+Each function returns the faults that it finds: a required key that is missing, a key or a message that the release does
+not have, also in the parts of a message. The types are in tests/recordings; `recorded` reads them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _BESIDE: Final[Mapping[str, frozenset[str]]] = {
     "part/TimerStatus": frozenset({"kind", "ends_at"}),
     "body/RoomStreamingTarget": frozenset({"name", "kind", "streaming_endpoint", "streaming_key", "public_url"}),
 }
-"""Which keys may stand beside the fields of the types where these leave it open ("more", "with")."""
+"""Further keys that are allowed beside the fields of a type that leaves them open ("more", "with")."""
 
 _PEER: Final = {
     "control": "ControlState",
@@ -101,10 +101,10 @@ _PARTS: Final[Mapping[str, Mapping[str, str]]] = {
     "body/InviteResource": {"created_by": "PublicUserProfile", "updated_by": "PublicUserProfile"},
     "body/RoomResource": {"created_by": "PublicUserProfile"},
 }
-"""What the keys of a message, part or body hold, alone or each in a list: parts, or bodies for bodies."""
+"""The type of the value of a key, or of each element if the value is a list: a part, or a body within a body."""
 
 _UNTYPED: Final = {("part/RecordingState", release) for release in ("0.9", "0.11", "0.12", "0.13")}
-"""Parts of a release whose keys the types do not say."""
+"""Parts that a release has, but whose keys its types do not list."""
 
 
 def _fields(kind: str, release: str) -> Mapping[str, Any] | None:
@@ -115,7 +115,7 @@ def _fields(kind: str, release: str) -> Mapping[str, Any] | None:
 
 
 def faults(kind: str, value: Mapping[str, Any], release: str) -> list[str]:
-    """What is wrong with the fields of ``value`` as ``kind``, such as ``event/control.left`` or ``part/Item``."""
+    """The faults in the fields of ``value`` as ``kind``, such as ``event/control.left`` or ``part/Item``."""
     if (kind, release) in _UNTYPED:
         return []
     fields = _fields(kind, release)
@@ -141,13 +141,13 @@ def _beside(kind: str, fields: Mapping[str, Any]) -> frozenset[str]:
 
 
 def kind_of(message: Mapping[str, Any]) -> str:
-    """Of a whole message of either side: its namespace and its name."""
+    """Namespace and name of a whole message, such as ``control.left``."""
     payload = message["payload"]
     return f"{message['namespace']}.{payload.get('message', payload.get('action'))}"
 
 
 def faults_of(message: Mapping[str, Any], release: str, *, from_server: bool) -> list[str]:
-    """What is wrong with a whole message; the two ends of `recording_service` speak with each other's keys."""
+    """The faults in a whole message. In `recording_service` the server sends commands and the recorder sends events."""
     is_event = from_server is not (message["namespace"] == "recording_service")
     sort, key = ("event", "message") if is_event else ("command", "action")
     if key not in message["payload"]:
@@ -157,9 +157,9 @@ def faults_of(message: Mapping[str, Any], release: str, *, from_server: bool) ->
 
 
 def as_released(message: Mapping[str, Any]) -> dict[str, Any]:
-    """``message`` with the one name that differs at 0.16 with intent.
+    """``message`` with the one name that differs from the types of 0.16 on purpose.
 
-    The minutes are `meeting_notes` there, where the server had `protocol` still: the web client of that time knows the
-    new name alone.
+    Our server calls the minutes `meeting_notes` there, and the types `protocol`: the web client of that time knows only
+    the new name.
     """
     return cast("dict[str, Any]", json.loads(json.dumps(message).replace("meeting_notes", "protocol")))

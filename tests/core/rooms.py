@@ -1,4 +1,4 @@
-"""One client engine in a room whose server is the test: `join_success` as it likes, then raw messages both ways."""
+"""One client engine in a room. The test is the server: it writes `join_success` and all later messages itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STARTED = "2024-03-05T09:30:00Z"
 
 
 def entry(participant_id: str = BOB, name: str = "Bob", **more: Any) -> dict[str, Any]:
-    """A participant entry; ``control`` in ``more`` is merged."""
+    """A participant entry; ``control`` in ``more`` is merged with the defaults."""
     control = {
         "display_name": name,
         "role": "guest",
@@ -37,14 +37,14 @@ def entry(participant_id: str = BOB, name: str = "Bob", **more: Any) -> dict[str
 
 
 class Room:
-    """Ada is in the room, with Bob; ``joined`` are further keys of `join_success`."""
+    """A room with Ada, whose engine it is, and Bob. ``joined`` are further keys of `join_success`."""
 
     def __init__(self, **joined: Any) -> None:
         self.world = World()
         self.client = self.world.guest("Ada")
         while self.client.conference.phase is not Phase.JOINING:
             self.world.deliver(0)
-        self.world.channels["up", 0].clear()  # the controller never hears of us
+        self.world.channels["up", 0].clear()  # the controller of the world receives nothing: the test is the server
         self.world.run()
         self.join(**joined)
 
@@ -54,7 +54,7 @@ class Room:
         self.hear("control", "join_success", **{**own, "media": {"is_presenter": True}, **joined})
 
     def resume(self, **joined: Any) -> list[object]:
-        """The modules enter the same room again, as after a lost connection; what they say was missed."""
+        """Let the modules enter the room again, as after a lost connection; return the events that were missed."""
         payload: dict[str, Any] = {
             "message": "join_success",
             "id": OWN,
@@ -73,17 +73,17 @@ class Room:
         return [missed for module in modules for missed in module.missed_events()]
 
     def state(self) -> ConferenceState:
-        """The snapshot; a call, so that no type checker believes that it stays the same."""
+        """`Conference.state` as a property, so that type checkers do not narrow it between two reads."""
         return self.client.conference.state
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        """The payloads that the client sent, with their namespaces."""
+        """The payloads that the client sent, each with its namespace."""
         messages = [json.loads(data) for data in self.client.sent]
         return [{"namespace": one["namespace"], **one["payload"]} for one in messages]
 
     def own(self) -> Participant:
-        """Ourselves."""
+        """The participant whose engine it is."""
         own = self.state().own
         assert own is not None
         return own
@@ -96,42 +96,42 @@ class Room:
         hear_raw(self.world, self.client, json.dumps(envelope).encode())
 
     def do(self, command: Callable[[Commands[CallId]], CallId]) -> CallId:
-        """Give a command; nobody hears it."""
+        """Give a command. The message is only noted in ``sent``: no server receives it."""
         call = self.client.do(lambda conference, now: command(conference.commands(now)))
         self.world.channels["up", 0].clear()
         return call
 
     def end(self, call: CallId) -> CallDone | None:
-        """How a call ended, or None."""
+        """The `CallDone` of a call, or None if it is open."""
         return self.client.done.get(call)
 
     def result(self, call: CallId) -> object:
-        """What a call was done with, without any waiting."""
+        """The result of a call that must be done already."""
         done = self.client.done[call]
         assert done.error is None, done.error
         return done.result
 
     def refused(self, call: CallId, namespace: str, slug: str) -> None:
-        """The server refuses a call: it ends so at once."""
+        """Let the server refuse a call, and check that it ends with that error at once."""
         self.hear(namespace, "error", error=slug)
         error = self.client.done[call].error
         assert isinstance(error, CallRefused)
         assert error.code == slug
 
     def done_by_silence(self, call: CallId) -> None:
-        """Nothing comes, and that means done."""
+        """Let no answer come, and check that the call is done after `SILENCE_MEANS_DONE`."""
         assert self.end(call) is None
         self.world.sleep(0.3)
         assert self.result(call) is None
 
     def last(self, kind: type[EventT]) -> EventT:
-        """The newest event, which is of ``kind``."""
+        """The newest event, which must be of ``kind``."""
         event = self.client.events[-1]
         assert isinstance(event, kind), event
         return event
 
     def quietly(self, what: Callable[[], None]) -> None:
-        """``what`` tells the user nothing."""
+        """Check that ``what`` gives the user no event."""
         before = list(self.client.events)
         what()
         assert self.client.events == before

@@ -1,7 +1,7 @@
-"""A controller and raw connections: JSON in, JSON out, no client engine between. For tests of what the server says.
+"""A controller and plain connections without client engines, for tests of what the server sends: JSON in, JSON out.
 
-Connections are spoken of by name (`Stage.join`, `Stage.say`, `Stage.heard`), or each by its `Line` (`Stage.guest`,
-`Stage.enter`), where several have one name or a test is about the moment between a ticket and the join.
+A test names a connection (`Stage.join`, `Stage.say`, `Stage.heard`), or holds its `Line` (`Stage.guest`, `Stage.enter`)
+if several connections have one name, or if it is about the moment between the ticket and the join.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Pads:
 
 
 class Line:
-    """One connection. ``name``: what it is called in the log; ``who``: in the inbox, where no two lines are one."""
+    """One connection. ``name``: its name in the log; ``who``: its key in the inbox, which no other line has."""
 
     def __init__(self, stage: Stage, who: str, name: str, connection: ConnectionId) -> None:
         self.stage = stage
@@ -52,7 +52,7 @@ class Line:
 
     @property
     def id(self) -> str:
-        """The participant id that `join_success` told."""
+        """The participant id of `join_success`."""
         return self.stage.ids[self.who]
 
     @property
@@ -61,7 +61,7 @@ class Line:
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """Whole messages, with their envelopes, that came and are not forgotten."""
+        """The messages in the inbox, with their envelopes."""
         return self.stage.inbox[self.who]
 
     @property
@@ -74,11 +74,11 @@ class Line:
 
     @property
     def closed(self) -> list[int | None]:
-        """The code by which the controller closed it, if it did (it does so once, see `Stage.drain`)."""
+        """The close code of the controller, if it closed the line (it must do so only once, see `Stage.drain`)."""
         return [self.stage.closed[self.who]] if self.who in self.stage.closed else []
 
     def say(self, namespace: str, action: str, **fields: object) -> None:
-        """Send one command; what comes of it stays in the inbox."""
+        """Send one command. The messages that it causes are in the inbox afterwards."""
         self.say_payload(namespace, {"action": action, **fields})
 
     def say_payload(self, namespace: str, payload: object) -> None:
@@ -91,21 +91,21 @@ class Line:
         self.stage.drain()
 
     def join(self) -> dict[str, Any]:
-        """Join, and be in the room: the payload of `join_success`."""
+        """Join the room; return the payload of `join_success`."""
         self.say("control", "join", display_name=self.name)
         success = self.payloads[0]
         assert success["message"] == "join_success"
         return success
 
     def leave(self) -> None:
-        """The connection is closed by the client."""
+        """Close the connection, as a client does."""
         self.stage.lines.pop(self.connection, None)
         self.stage.connections.pop(self.who, None)
         self.stage.controller.connection_lost(self.connection, self.stage.now, 1000)
         self.stage.drain()
 
     def heard(self, namespace: str | None = None) -> list[dict[str, Any]]:
-        """The payloads that came since the last time, perhaps of one namespace, and forget them all."""
+        """Empty the inbox: all payloads in it, or those of one namespace."""
         messages = self.stage.inbox.pop(self.who, [])
         return [one["payload"] for one in messages if namespace in (None, one["namespace"])]
 
@@ -113,7 +113,7 @@ class Line:
 class Stage:
     """One room, its owner Ada, an invitation, and connections by name.
 
-    ``users``: who has an account beside her. ``log``: (name, kind) of all that was sent, in order.
+    ``users``: those who have an account, besides Ada. ``log``: (name, kind) of all that the controller sent, in order.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Stage:
         self.ids: dict[str, str] = {}
         self.resumption: dict[str, str] = {}
         self.lines: dict[ConnectionId, Line] = {}
-        """Those that are open."""
+        """The open lines."""
         self._opened: list[Line] = []
         self._last = 0
         self._replies: list[HttpResponse] = []
@@ -154,7 +154,7 @@ class Stage:
 
     # -- REST ---
     def ask(self, method: str, path: str, body: object, token: str | None = OWNER_TOKEN.reveal()) -> tuple[int, Any]:
-        """A request as the owner, with another token, or as nobody: status and body."""
+        """Make a request as the owner, with another token, or without one; return status and body."""
         headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
         if token is not None:
             headers = (*headers, ("authorization", f"Bearer {token}"))
@@ -164,23 +164,26 @@ class Stage:
         return response.status, json.loads(response.body or b"null")
 
     def start(self, who: str, **body: object) -> tuple[int, Any]:
-        """`start` for ada, who owns the room, and for users; `start_invited` for everybody else."""
+        """Ask for a ticket: by `start` for Ada and for users, by `start_invited` for everybody else."""
         if (token := self._tokens.get(who.lower())) is not None:
             return self.ask("POST", f"/rooms/{self.room}/start", {"breakout_room": None, **body}, token)
         return self.start_invited(**body)
 
     def start_invited(self, **body: object) -> tuple[int, Any]:
-        """`start_invited` of nobody in particular."""
+        """Ask for a ticket by `start_invited`."""
         body = {"invite_code": self.invite, **body}
         return self.ask("POST", f"/rooms/{self.room}/start_invited", body, None)
 
     def start_recorder(self, **body: object) -> tuple[int, Any]:
-        """A ticket for a recorder."""
+        """Ask for a ticket for a recorder."""
         return self.ask("POST", "/services/recording/start", {"room_id": self.room, **body}, RECORDER)
 
     # -- WebSocket ---
     def knock(self, who: str, ticket: str, protocol: str = f"{K3K}, {OPENTALK}") -> int:
-        """Open a connection with ``ticket``: 101, or the status of the refusal. Mustang's client offers K3K alone."""
+        """Open a connection with ``ticket``; return 101, or the status of the refusal.
+
+        It offers both names of the sub-protocol. Mustang's client offers only K3K.
+        """
         self._last += 1
         connection = ConnectionId(self._last)
         header = ("sec-websocket-protocol", f"ticket#{ticket}, {protocol}")
@@ -195,16 +198,16 @@ class Stage:
         return 101
 
     def connect(self, who: str, **body: object) -> None:
-        """Start and open a connection."""
+        """Get a ticket and open a connection."""
         self._open(who, self.start(who, **body))
 
     def join(self, who: str, name: str | None = None, **body: object) -> list[dict[str, Any]]:
-        """Start, connect and join; what ``who`` hears."""
+        """Get a ticket, connect and join; return what ``who`` receives."""
         self.connect(who, **body)
         return self.say(who, "control", "join", display_name=name or who.title())
 
     def joined(self, *names: str) -> list[Line]:
-        """Everybody in, nothing in the inboxes."""
+        """Let all join, and empty the inboxes."""
         lines = [self._line(name, self.start(name)) for name in names]
         for line in lines:
             self.say(line.who, "control", "join", display_name=line.name.title())
@@ -214,25 +217,25 @@ class Stage:
 
     # -- lines ---
     def owner(self, name: str = "Ada", **body: object) -> Line:
-        """The owner of the room, connected."""
+        """Connect the owner of the room."""
         return self._line(name, self.start("ada", **body))
 
     def guest(self, name: str, **body: object) -> Line:
-        """A guest, connected."""
+        """Connect a guest."""
         return self._line(name, self.start_invited(**body))
 
     def recorder(self, **body: object) -> Line:
-        """A recorder, connected."""
+        """Connect a recorder."""
         return self._line("Recorder", self.start_recorder(**body))
 
     def enter(self, name: str, **body: object) -> Line:
-        """Whoever has the name, connected, and it has asked to join."""
+        """Connect the person of this name, and send `join`."""
         line = self._line(name, self.start(name, **body))
         line.say("control", "join", display_name=name)
         return line
 
     def _line(self, name: str, started: tuple[int, Any]) -> Line:
-        """A line with an inbox of its own, also where another had the name before."""
+        """Open a line with an inbox of its own, even if another line had the name before."""
         before = sum(line.name == name for line in self._opened)
         return self._open(f"{name}#{before}" if before else name, started)
 
@@ -243,45 +246,45 @@ class Stage:
         assert self.knock(who, answer["ticket"]) == 101
         return self._opened[-1]
 
-    # -- words ---
+    # -- messages ---
     def say(self, who: str, namespace: str, action: str, **fields: object) -> list[dict[str, Any]]:
-        """Let ``who`` say something; what it hears."""
+        """Let ``who`` send a command; return what it receives."""
         message = {"namespace": namespace, "payload": {"action": action, **fields}}
         self.controller.receive_text(self.connections[who], json.dumps(message).encode(), self.now)
         self.drain()
         return self.heard(who)
 
     def heard(self, who: str) -> list[dict[str, Any]]:
-        """The payloads that ``who`` got since the last time."""
+        """Empty the inbox of ``who``; return its payloads."""
         return [message["payload"] for message in self.inbox.pop(who, [])]
 
     def names(self, who: str) -> list[str]:
-        """The same, only which messages."""
+        """As `heard`, but only the names of the messages."""
         return [payload["message"] for payload in self.heard(who)]
 
     def forget(self) -> None:
-        """Forget what was heard until now."""
+        """Empty all inboxes and the log."""
         self.log.clear()
         self.inbox.clear()
 
     def lose(self, who: str) -> None:
-        """The connection breaks."""
+        """Break the connection of ``who``."""
         connection = self.connections.pop(who)
         del self.lines[connection]
         self.controller.connection_lost(connection, self.now)
         self.drain()
 
     def settle(self) -> None:
-        """Everybody leaves; nothing may remain."""
+        """Let everybody leave, and check that nothing remains."""
         for line in self._opened:
             line.leave()
         assert self.controller.rooms.live == {}
         assert self.controller.streams.peers == {}
         assert self.controller.deadline is None
 
-    # -- time and delivery ---
+    # -- time, and outputs ---
     def sleep(self, seconds: float) -> None:
-        """Let time pass, answering heartbeats."""
+        """Let time pass; all lines answer heartbeats."""
         end = self.now + seconds
         while (deadline := self.controller.deadline) is not None and deadline <= end:
             self.now = max(self.now, deadline)
@@ -290,9 +293,9 @@ class Stage:
         self.now = end
 
     def drain(self) -> None:
-        """Perform what the controller says, and what its media server answers.
+        """Perform the outputs of the controller, and give it the reports of its media server.
 
-        To a connection that is closed it must say nothing: a KeyError here.
+        An output for a connection that is closed is a fault of the controller, and a KeyError here.
         """
         pending = deque(self.controller.outputs())
         while pending:
@@ -325,6 +328,6 @@ class Stage:
 
 
 def furnished(level: FeatureLevel = FeatureLevel.CAPTURE, **config: Any) -> Stage:
-    """A stage with all that a configuration can offer, and with two users who may enter: Cyd and Eve."""
+    """A stage with everything that a configuration can offer, and with two users who may enter: Cyd and Eve."""
     settings: dict[str, Any] = {"open_rooms": True, "recorder_token": Secret(RECORDER), "pads": Pads(), **config}
     return Stage(level, users=(CYD, EVE), **settings)

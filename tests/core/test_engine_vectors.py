@@ -1,4 +1,4 @@
-"""Bad input against the controller, and every message of every server against a conference in the room."""
+"""Malformed messages to the controller, and every message of every server to a conference."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SIGNALING = sorted(path for path in _VECTORS.glob("signaling-*.json") if "malfo
 
 
 def stranger(world: World) -> Client:
-    """Connected, not joined."""
+    """A client that is connected and has not joined."""
     bob = world.guest("Bob")
     while not any(owner is bob for owner, _ in world._links.values()):
         world.deliver(0)
-    bob.conference.outbox.connection = None  # its engine hears nothing: the connection is ours alone
+    bob.conference.outbox.connection = None  # its engine receives nothing: only the test uses the connection
     world.run()
     return bob
 
@@ -39,11 +39,11 @@ def test_malformed_input(vector: dict[str, Any]) -> None:
     answers = say_raw(world, sender, vector["raw"].encode())
     expected = vector["expect"]
     assert answers == ([] if expected is None else [expected["payload"]])
-    assert link(world, sender)  # the connection stays
+    assert link(world, sender)  # the connection is still open
     if expected is not None:
         envelope = json.loads(sender.received[-1])
         assert envelope["namespace"] == expected.get("namespace", "control")
-        assert len(envelope["timestamp"]) == 30  # direct: nanoseconds
+        assert len(envelope["timestamp"]) == 30  # direct answers have nanoseconds (signaling.md § 20)
 
 
 def _events() -> list[Any]:
@@ -61,7 +61,7 @@ def test_there_are_vectors_of_every_namespace() -> None:
 
 
 def test_a_conference_survives_every_message_of_every_server() -> None:
-    """All in one conference, one after the other: also what they leave behind does no harm."""
+    """One conference receives all messages, so that the state that each one leaves is tested, too."""
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, ada)
@@ -75,7 +75,7 @@ def test_a_conference_survives_every_message_of_every_server() -> None:
                 hear_raw(world, bob, data.encode())
                 assert bob.conference.phase in {Phase.JOINED, Phase.WAITING}
                 assert bob.conference.state is bob.conference.state
-                if bob.conference.phase is Phase.WAITING:  # back in, for the next one
+                if bob.conference.phase is Phase.WAITING:  # let it join again for the next message
                     hear_raw(world, bob, b'{"namespace":"moderation","payload":{"message":"accepted"}}')
                     hear_raw(world, bob, _join_success(bob))
                 assert bob.conference.phase is Phase.JOINED
@@ -89,8 +89,8 @@ def _join_success(client: Client) -> bytes:
 
 
 @pytest.mark.parametrize("entry", _events())
-def test_a_conference_survives_each_message_alone(entry: dict[str, Any]) -> None:
-    """Before the room, where almost everything is illegal."""
+def test_a_conference_survives_each_message_as_the_first(entry: dict[str, Any]) -> None:
+    """Before `join_success`, when almost every message is illegal."""
     world = World()
     bob = world.guest("Bob")
     while bob.conference.phase is not Phase.JOINING:
@@ -105,7 +105,7 @@ _HANDSHAKES: list[dict[str, Any]] = json.loads((_VECTORS / "handshake.json").rea
 
 @pytest.mark.parametrize("vector", _HANDSHAKES, ids=[str(number) for number in range(len(_HANDSHAKES))])
 def test_handshakes(vector: dict[str, Any]) -> None:
-    """Through the controller: status, selected protocol and code exactly; a ticket that was offered is used up."""
+    """The controller gives the status, selected protocol and code of the vector; an offered ticket is used up."""
     world = World()
     offered = vector["headers"].get("Sec-WebSocket-Protocol", "")
     tickets = [entry.strip().partition("#")[2] for entry in offered.split(",") if "ticket#" in entry]

@@ -1,4 +1,4 @@
-"""Comings and goings (100,000 in `make soak`) leave containers and memory as they were."""
+"""Participants who join and leave (100,000 in `make soak`) leave containers and memory as they were."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from m3core.values import ParticipantId, RoomId
 
 WARM, CYCLES = extent(whole=10_000, part=1_000), extent(whole=100_000, part=7_000)
 SLACK = 100
-"""What containers may differ by: cancelled alarms lie about for a while."""
+"""Elements by which a container may grow: cancelled alarms are kept until they are due."""
 BLOCKS = 2_000
-"""The same for memory; one block that is lost in each cycle would be 6,000 or more."""
+"""Blocks of memory that may be added; if each cycle lost one block, there would be 6,000 or more."""
 KEPT = 2
-"""So many who left are remembered here, so that a cycle does not send hundreds of them."""
+"""How many leavers the controller remembers here; by default each `join_success` would list hundreds of them."""
 JOIN = b'{"namespace":"control","payload":{"action":"join","display_name":"Bob"}}'
 
 
-class _Door:
-    """One room where somebody stays, and others come and go by raw inputs."""
+class _Traffic:
+    """A room with Ada, where others join and leave, one after the other."""
 
     def __init__(self) -> None:
         self.room = furnished()
@@ -38,7 +38,7 @@ class _Door:
         self.now, self.last = 0.0, 10_000
 
     def cycle(self) -> None:
-        """Ticket, handshake, join, leave."""
+        """One participant: ticket, handshake, join, leave."""
         controller, self.last = self.controller, self.last + 1
         self.now += 0.1
         if controller.deadline is not None and controller.deadline <= self.now:
@@ -61,23 +61,23 @@ class _Door:
 
 
 @pytest.mark.soak
-def test_a_controller_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_controller_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room_module, "MAX_LEAVERS", KEPT)
     monkeypatch.setattr(resumptions_module, "MAX_LEAVERS", KEPT)
-    door = _Door()
+    traffic = _Traffic()
     for _ in range(WARM):
-        door.cycle()
-    before, memory = sizes(door.controller), blocks()
+        traffic.cycle()
+    before, memory = sizes(traffic.controller), blocks()
     for _ in range(CYCLES - WARM):
-        door.cycle()
-    after = sizes(door.controller)
-    assert len(door.controller.sessions) == 1
+        traffic.cycle()
+    after = sizes(traffic.controller)
+    assert len(traffic.controller.sessions) == 1
     assert {path: by for path, by in growth(before, after).items() if by > SLACK} == {}
     assert blocks() - memory < BLOCKS
 
 
 @pytest.mark.soak
-def test_a_conference_stays_flat(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conference_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster_module, "MAX_PARTICIPANTS", KEPT)
     world = World()
     (ada,) = world.joined("Ada")

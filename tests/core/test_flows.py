@@ -1,7 +1,8 @@
-"""Captured conversations, replayed against each engine on its own: what the other side says comes from the files.
+"""Captured conversations, replayed to each engine by itself: the messages of the other side come from the files.
 
-The controller gets what the clients sent, and a media server that says what the flow needs; a conference gets what the
-server sent, and a media engine that makes the flow's descriptions. Ids and timestamps are mapped, the rest is exact.
+The controller gets what the clients sent, and a media server that reports what the flow needs. A conference gets what
+the server sent, and a media engine that makes the descriptions of the flow. Ids and timestamps are mapped; all else is
+compared exactly.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ OWNER = User(
     display_name="Ada Lovell",
     avatar_url="https://seccdn.libravatar.org/avatar/5bfcf2d8e394674550332640d72db509",
 )
-# What a server of this library may do otherwise than the flow, and why
+# Messages that our server may send in other places than the flow has them, and why
 MORE_MESSAGES = {
     "webrtc_down",  # "may come late, twice or not at all" (media.md § 3); ours always comes
-    "focus_update",  # each flow lists it for one listener; all others hear it, too
+    "focus_update",  # a flow lists it for one receiver, and the server sends it to all
 }
 
 
@@ -65,7 +66,7 @@ def load(name: str) -> list[dict[str, Any]]:
 
 
 def shape(value: Any, ids: dict[str, str]) -> Any:
-    """``value`` with ids mapped, and timestamps replaced by the number of their fraction's digits."""
+    """``value`` with ids mapped, and each timestamp replaced by the number of digits of its fraction."""
     if isinstance(value, dict):
         return {key: shape(item, ids) for key, item in value.items()}
     if isinstance(value, list):
@@ -77,7 +78,7 @@ def shape(value: Any, ids: dict[str, str]) -> Any:
 
 
 class ServerStage:
-    """A controller, two connections, and a media server that speaks when the flow waits for it."""
+    """A controller, two connections, and a media server that reports when the flow waits for it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -107,7 +108,7 @@ class ServerStage:
         self.enter("ada", "Ada Lovell", ADA)
 
     def enter(self, who: str, name: str, flow_id: str) -> None:
-        """Somebody who is in the room before the flow begins."""
+        """Let somebody join before the flow begins."""
         self.say(who, {"namespace": "control", "payload": {"action": "join", "display_name": name}})
         self.ids[self.inbox[who].popleft()["payload"]["id"]] = flow_id
         for inbox in self.inbox.values():
@@ -146,7 +147,7 @@ class ServerStage:
         self.drain()
 
     def prompt(self, who: str, entry: dict[str, Any]) -> None:
-        """Let the media server say what leads to ``entry``."""
+        """Let the media server report what makes the controller send ``entry``."""
         payload = entry["json"]["payload"]
         peer = self.peers.get((who, payload.get("source", ""), payload.get("media_session_type", "")), PeerId(0))
         match entry["type"]:
@@ -216,7 +217,7 @@ def test_the_controller_lets_guests_wait() -> None:
 
 
 class ClientStage:
-    """A conference, whose server is the flow, and whose media engine makes the flow's descriptions."""
+    """A conference. Its server is the flow, and its media engine makes the descriptions of the flow."""
 
     def __init__(self, who: str) -> None:
         self.who = who
@@ -237,11 +238,11 @@ class ClientStage:
         self.drain()
         self.conference.connected(self.connection, 0.0)
         self.drain()
-        if who == "ada":  # the flows begin when she is in the room
+        if who == "ada":  # flows begin when Ada is in the room
             self.out.popleft()
             payload = {"message": "join_success", "id": ADA, "display_name": name, "role": "moderator"}
             joined = {**payload, "media": {"is_presenter": True}, "participants": []}
-            self.hear({"namespace": "control", "payload": joined})
+            self.receive({"namespace": "control", "payload": joined})
 
     def drain(self) -> None:
         for output in list(self.conference.outputs()):
@@ -269,12 +270,12 @@ class ClientStage:
         self.conference.http_response(request.id, response, self.now)
         self.drain()
 
-    def hear(self, message: object) -> None:
+    def receive(self, message: object) -> None:
         self.conference.receive_text(self.connection, json.dumps(message).encode(), self.now)
         self.drain()
 
     def act(self, entry: dict[str, Any], rest: list[dict[str, Any]]) -> None:
-        """The user's doing, or the media engine's, that leads to ``entry``."""
+        """Do what the user or the media engine does to make the client send ``entry``."""
         payload = entry["json"]["payload"]
         kind = MediaSessionType(payload["media_session_type"])
         other = ParticipantId(payload.get("target", ADA))
@@ -301,7 +302,7 @@ class ClientStage:
         self.drain()
 
     def describe(self, sdp: str, rest: list[dict[str, Any]], of: type) -> None:
-        """The media engine made ``sdp``, with the candidates that the flow trickles next inside."""
+        """Let the media engine report ``sdp``, with the candidates in it that the flow trickles next."""
         self.drain()
         command = self.media.pop()
         assert isinstance(command.operation, of)
@@ -321,7 +322,7 @@ class ClientStage:
         mine = [entry for entry in load(name) if entry["who"] == self.who]
         for index, entry in enumerate(mine):
             if entry["direction"] == "to_client":
-                self.hear(entry["json"])
+                self.receive(entry["json"])
                 continue
             if not self.out:
                 self.act(entry, [one for one in mine[index + 1 :] if one["direction"] == "to_server"])

@@ -1,4 +1,4 @@
-"""A client that ignores all rules: the controller acts for nobody else, raises nothing and keeps its bounds."""
+"""Clients that ignore all rules: none acts for another, and the controller raises nothing and keeps its limits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ABOUT_ONE = frozenset(
     {"control.joined", "control.update", "control.left", "breakout.joined", "breakout.left",
      "moderation.joined_waiting_room", "moderation.left_waiting_room"}
 )  # fmt: skip
-"""What others hear of somebody: from no moderator's command but about the sender."""
+"""Messages about one participant. Unless a moderator causes them, they must be about the sender."""
 _AUTHORS = {
     "chat.message_sent": "source",
     "timer.updated_ready_status": "participant_id",
@@ -43,7 +43,7 @@ _AUTHORS = {
 
 
 class Stage:
-    """A room with everybody, who say whatever they like."""
+    """A room with all roles, in which everybody may send anything."""
 
     def __init__(self, level: FeatureLevel) -> None:
         self.room = furnished(level)
@@ -60,7 +60,7 @@ class Stage:
         return [NOWHERE, *(session.admission.participant_id for session in sessions), *self.started[-6:]]
 
     def say(self, who: str, command: Command | UnknownCommand, seed: int) -> None:
-        """Send a command, with words of this room in it, and look at what everybody hears."""
+        """Send a command with ids of this room, and check the messages that everybody receives."""
         line = self.lines[who]
         if not line.is_open:
             self.lines[who] = line = self._back(who)
@@ -73,8 +73,8 @@ class Stage:
         me = session.admission.participant_id
         moderates = session.participant is not None and session.participant.is_moderator
         for other, since in before.items():
-            for heard in other.messages[since:]:
-                self._check(heard, me, is_mine=other is line, moderates=moderates)
+            for message in other.messages[since:]:
+                self._check(message, me, is_mine=other is line, moderates=moderates)
         if not moderates and who not in {"owner", "moderator"}:
             assert self._standing(me) == standing
 
@@ -86,7 +86,7 @@ class Stage:
         return self.room.enter(name) if status == 200 else self.room.enter(who)
 
     def _standing(self, me: str) -> object:
-        """What nobody but the participant or a moderator may change, of all others."""
+        """The state of all participants but ``me`` that only they or a moderator may change."""
         meeting = self.room.controller.rooms.live.get(RoomId(self.room.room))
         return meeting and [
             (one.id, one.display_name, one.role, one.hand_is_up, one.is_presenter, one.is_waiting, one.is_accepted,
@@ -110,7 +110,7 @@ class Stage:
             assert payload.get("source", me) == me, message
 
     def _localised(self, value: Any, random: Random) -> Any:
-        """Ids of this room, descriptions and numbers that make sense: most, not all."""
+        """The value with most (not all) ids, descriptions and numbers replaced by ones that make sense in this room."""
         if isinstance(value, dict):
             return {key: self._field(key, one, random) for key, one in value.items()}
         if isinstance(value, list):
@@ -161,11 +161,11 @@ def test_nobody_acts_for_another(level: FeatureLevel, steps: list[tuple[str, Com
 
 
 _UNDOES = frozenset({"moderation.debrief", "chat.disable_chat", "chat.clear_history", "moderation.disable_raise_hands"})
-"""Commands that would make room, or end everything."""
+"""Commands that would free memory, or end the conference."""
 
 
 def _flood(ids: Iterator[str], sender: str, peer: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every command that the table knows for the owner, with other ids and words each time."""
+    """Every command of the owner in the table of permissions, each time with new ids and texts."""
 
     def filled(value: Any, others: Mapping[str, str]) -> Any:
         if isinstance(value, dict):
@@ -190,7 +190,7 @@ def _flood(ids: Iterator[str], sender: str, peer: str) -> Iterator[tuple[str, di
 @pytest.mark.soak
 @pytest.mark.parametrize("level", ["capture", "0.16"])
 def test_whatever_is_said_again_and_again_is_bounded(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has been remembered does not grow once all limits are reached; slow senders, so that no rate stops them."""
+    """When all limits are reached, the controller remembers no more. The senders are slower than the rate limit."""
     if not WHOLE:
         for limit in ("chat_history.MAX_CHAT_HISTORY", "chat_history.MAX_CHAT_HISTORIES", "chat.MAX_LAST_SEEN"):
             monkeypatch.setattr(f"m3core.controller.{limit}", 20)
@@ -214,11 +214,11 @@ def test_whatever_is_said_again_and_again_is_bounded(level: str, monkeypatch: py
     rounds(extent(whole=120, part=60))
     assert (ada.is_open, cyd.is_open) == (True, True)
     assert {path: by for path, by in growth(before, sizes(room.controller)).items() if by > 50} == {}
-    assert sum(before.values()) > extent(whole=1_000, part=100)  # something is remembered
+    assert sum(before.values()) > extent(whole=1_000, part=100)  # the commands were remembered at all
 
 
-def test_who_talks_too_much_is_put_out() -> None:
-    """A burst, then a rate; bytes that mean nothing count as well."""
+def test_who_sends_too_much_is_disconnected() -> None:
+    """The limit is a burst, then a rate; messages that cannot be decoded count, too."""
     room = furnished()
     ada, bob = room.enter("Ada"), room.enter("Bob")
     for _ in range(MESSAGE_BURST - 1):

@@ -1,4 +1,4 @@
-"""Any legal sequence of what people do, with messages that cross: the engines agree in the end, and nothing remains."""
+"""Any legal sequence of actions, with messages that cross: in the end the engines agree, and hold nothing more."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from m3core.values import MediaSessionType, UserId
 
 BOB = User(id=UserId("2c1b3d9a-6a05-4bb5-9a5e-54c4ef2f2a31"), email="bob@example.org", display_name="Bob")
 PEOPLE = 4
-"""The owner of the room, a user, and guests."""
+"""How many: the owner of the room, a user, and guests."""
 WHO = st.integers(0, PEOPLE - 1)
 BOSS = st.sampled_from([0, 0, 0, 0, *range(PEOPLE)])
-"""Mostly the owner: others may do little of what moderators do."""
+"""Who tries what only moderators may do: mostly the owner."""
 KIND = st.sampled_from([VIDEO, SCREEN])
 BOOL = st.booleans()
 RESET = 6
-"""Which act of a moderator lowers all hands."""
+"""The number of the action in `moderate` that lowers all hands."""
 LONG_ENOUGH = 200.0
 """Seconds after which every call has ended: the longest deadline is that of a negotiation, 60 s."""
 
 
 class Meeting(RuleBasedStateMachine):
-    """An owner, a user and guests, who come, go, and do as they like."""
+    """An owner, a user and guests join, leave, and do what they may do."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,16 +86,16 @@ class Meeting(RuleBasedStateMachine):
             client.publish()
 
     def command(self, who: int, what: Callable[[Commands[CallId]], CallId]) -> None:
-        """Give a command, if one may."""
+        """Give a command, if ``who`` is in the room."""
         if (client := self.joined(who)) is not None:
             client.do(lambda conference, now: what(conference.commands(now)))
 
     def settle(self, settled: bool) -> None:
-        """Let everything arrive first, or not: where all crosses, little comes of anything."""
+        """Sometimes let everything arrive first: if all messages cross, few commands have an effect."""
         if settled:
             self.world.run()
 
-    # what people do
+    # actions of participants
     @rule(who=WHO)
     def come_back(self, who: int) -> None:
         if self.people[who].conference.phase is Phase.ENDED:
@@ -130,7 +130,7 @@ class Meeting(RuleBasedStateMachine):
         try:
             call = client.subscribe(other.id, kind)
         except LocalProtocolError:
-            return  # not there, not published, or subscribed to already
+            return  # the other is not in the room, does not publish, or is subscribed to already
         if then_cancel:
             client.tell(lambda c, now: c.cancel(call, now))
 
@@ -196,11 +196,11 @@ class Meeting(RuleBasedStateMachine):
     def leave(self, who: int) -> None:
         self.people[who].do(lambda c, now: c.leave(now))
 
-    # what moderators do
+    # actions of moderators
     @rule(who=BOSS, which=st.integers(0, 9), scope=st.sampled_from(KickScope))
     def moderate(self, who: int, which: int, scope: KickScope) -> None:
         resets = which == RESET and self.world.controller.config.feature_level is not LATE
-        if resets:  # nobody tells whether a hand went up before or after: then they may not cross
+        if resets:  # no message says whether a hand was raised before or after the reset, so these must not cross
             self.world.run()
         self.command(
             who,
@@ -266,7 +266,7 @@ class Meeting(RuleBasedStateMachine):
             if (to := rooms[which % len(rooms)]) != state.current:
                 client.do(lambda c, now: c.switch_room(to, now))
 
-    # what goes wrong
+    # faults
     @rule(whom=st.sets(WHO, min_size=1))
     def cut(self, whom: set[int]) -> None:
         for who in sorted(whom):
@@ -274,7 +274,7 @@ class Meeting(RuleBasedStateMachine):
 
     @rule(who=WHO)
     def blackhole(self, who: int) -> None:
-        """Nobody is told, and both ends have to notice."""
+        """The network drops everything silently, so that both ends have to notice."""
         self.world.blackhole(self.people[who])
         self.world.sleep(100.0)
 
@@ -300,7 +300,7 @@ class Meeting(RuleBasedStateMachine):
     def a_media_engine_refuses(self, who: int) -> None:
         self.people[who].media.refuse_next = "no"
 
-    # what the network does
+    # the network
     @rule(which=st.integers(0, 9), times=st.integers(1, 12))
     def deliver(self, which: int, times: int) -> None:
         for step in range(times):
@@ -314,10 +314,10 @@ class Meeting(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.world.sleep(seconds)
 
-    # what must be so at any time
+    # what must always be true
     @invariant()
     def nobody_misbehaves(self) -> None:
-        """What crossed may be stale, or the answer to an offer of before; nothing else is wrong."""
+        """A message that crossed may be stale, or answer an older offer. There is no other error event."""
         for client in self.world.clients:
             for event in client.of(PeerMisbehaved):
                 may_be_of_before = isinstance(event.error, SdpError) and any(
@@ -347,7 +347,7 @@ class Meeting(RuleBasedStateMachine):
     @precondition(lambda self: self.people)
     @rule()
     def all_agree(self) -> None:
-        """Once nothing is under way, everybody in the room sees what the controller sees."""
+        """When no message is on its way, the clients in the room have the same state as the controller."""
         self.world.run()
         all_agree(self.world)
 
@@ -358,7 +358,7 @@ class Meeting(RuleBasedStateMachine):
         self.world.sleep(LONG_ENOUGH)
         all_agree(self.world)
         for client in self.world.clients:
-            if client.conference.phase is not Phase.WAITING:  # who waits for a moderator may do so for ever
+            if client.conference.phase is not Phase.WAITING:  # a client may wait for a moderator for ever
                 assert set(client.conference.calls._open) == set()
         settle(self.world)
         for client in self.world.clients:

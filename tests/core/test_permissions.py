@@ -1,4 +1,4 @@
-"""Every permission and every error slug of the controller, against the hand-written table of `tables.permissions`."""
+"""Every permission and every error slug of the controller, compared with the hand-written `tables.permissions`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def kind(message: dict[str, Any]) -> str:
 
 
 class Cast:
-    """The room of the table with everybody in it."""
+    """A room with the cast of the table."""
 
     def __init__(self, row: table.Row) -> None:
         level = FeatureLevel(row.level)
@@ -52,7 +52,7 @@ class Cast:
         self.lines["recorder"] = room.recorder()
 
     def act(self, who: str, command: str, fields: Any, me: str = "owner") -> None:
-        """``who`` sends a command, with its words put in; ``me``: whom the row is about."""
+        """Let ``who`` send a command, with ids in place of `$` words; ``me`` is the sender of the row."""
         namespace, _, action = command.partition(".")
         line = self.lines[who]
         key = "message" if namespace == "recording_service" else "action"
@@ -88,7 +88,7 @@ class Cast:
         return str(self.room.controller.sessions[line.connection].admission.participant_id)
 
     def told(self, outcome: table.Outcome, role: str, name: str) -> tuple[str, ...]:
-        """What somebody must hear, by the table."""
+        """The messages that the participant ``name`` must receive, by the table."""
         if name == role:
             kinds = outcome.get("self", "")
         else:
@@ -96,7 +96,7 @@ class Cast:
         return tuple(kinds.split())
 
     def state(self) -> str:
-        """All that a refused command must not change."""
+        """The state that a refused command must not change, as text."""
         (meeting,) = self.room.controller.rooms.live.values()
         people = [
             (one.id, one.display_name, one.role, one.hand_is_up, one.is_presenter, one.is_accepted, one.is_waiting,
@@ -109,7 +109,7 @@ class Cast:
 
 
 def _looks(states: Any) -> str:
-    """What modules remember, but for what is as nobody had ever asked for it."""
+    """What modules remember, without entries that are equal to the default."""
     found = {kind: repr(_plain(value)) for kind, value in states._by_kind.items()}
     return repr(sorted((kind.__name__, text) for kind, text in found.items() if text != _fresh(kind)))
 
@@ -142,11 +142,11 @@ def test_the_table(row: table.Row, role: str) -> None:
     cast.room.sfu.refuse_next = "no" if row.refused_by_sfu else None
     cast.act(role, row.command, row.fields, role)
     for name, line in cast.lines.items():
-        heard = [kind(message) for message in line.messages[before[name] :]]
-        if name in row.closes:  # those who are put out together see each other go
-            heard = [one for one in heard if one != "control.left"]
+        received = [kind(message) for message in line.messages[before[name] :]]
+        if name in row.closes:  # of those who are removed together, some still receive that others left
+            received = [one for one in received if one != "control.left"]
         told = list(cast.told(outcome, role, name))
-        assert heard == told or (row.any_order and sorted(heard) == sorted(told)), name
+        assert received == told or (row.any_order and sorted(received) == sorted(told)), name
         assert line.is_open is (name not in row.closes), name
         assert line.is_open or line.closed == [row.closes[name]]
     if _is_refusal(outcome) and not row.refused_by_sfu:
@@ -198,7 +198,7 @@ def test_what_is_not_offered_is_in_the_table() -> None:
 
 
 def test_who_is_banned_does_not_come_back() -> None:
-    """signaling.md § 6: not the user, by any door of an account; the ban ends with the room (§ 5.4)."""
+    """signaling.md § 6: a banned user cannot join by any endpoint for accounts; the ban ends with the room (§ 5.4)."""
     room = furnished()
     ada, eve = room.enter("Ada"), room.enter(EVE.display_name)
     again = room.enter(EVE.display_name)
@@ -211,7 +211,7 @@ def test_who_is_banned_does_not_come_back() -> None:
 
 
 def test_errors_say_when_and_to_whom() -> None:
-    """Direct answers carry nanoseconds (signaling.md § 20), and media's name the stream (media.md § 3)."""
+    """Direct answers have nanoseconds (signaling.md § 20), and those of media name the stream (media.md § 3)."""
     room = furnished()
     ada = room.enter("Ada")
     ada.say("media", "subscribe", target=ada.id, media_session_type="video")

@@ -1,4 +1,4 @@
-"""What holds our messages against the types of the releases (`releases`) finds what is wrong with them."""
+"""`releases`, which compares our messages with the types of the releases, finds each kind of fault."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m3core.controller.features import FeatureLevel
 
 
 def join_success() -> dict[str, Any]:
-    """A good one, of 0.16, with somebody else in it."""
+    """A correct `join_success` of 0.16, with another participant in it."""
     said, _ = played(FeatureLevel.V0_16)
     found = [one for one in said if kind_of(one) == "control.join_success" and len(one["payload"]["participants"]) > 3]
     message = copy.deepcopy(found[0])
@@ -37,7 +37,7 @@ def test_a_key_that_is_missing(path: tuple[str | int, ...], told: str) -> None:
         inner = inner[step]
     value = inner.pop(path[-1])
     assert faults_of(message, "0.16", from_server=True) == [told]
-    inner[path[-1]] = None  # a reader takes null for it no more than nothing
+    inner[path[-1]] = None  # a required key must not be null either
     assert faults_of(message, "0.16", from_server=True) == [told]
     inner[path[-1]] = value
     assert faults_of(message, "0.16", from_server=True) == []

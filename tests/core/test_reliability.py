@@ -1,6 +1,6 @@
-"""Promises of the core that no room's own tests make: time and memory in proportion, secrets, tickets, determinism.
+"""Promises that concern several rooms of the core: proportional time and memory, secrets, tickets, determinism.
 
-`tables.reliability` says which test keeps which promise.
+`tables.reliability` has all promises of reliability by number, with the tests that keep them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ADA = "6350421b-2930-4731-ba17-a0faa5243422"
 
 
 def test_every_promise_has_a_test() -> None:
-    """The tests that the checklist names exist; what is no test is a sentence in docs/limits.md, at most five."""
+    """The tests in the table exist. At most five promises have none, and docs/limits.md mentions these."""
     for number, names in PROMISES.items():
         assert names, number
         for name in names:
@@ -47,9 +47,9 @@ def test_every_promise_has_a_test() -> None:
     assert set(PROMISES) | set(SENTENCES) == {*range(1, 24), *range(33, 45)}
 
 
-# -- row 2: twice the input, at most two and a half times the work ---
+# -- promise 2: twice the input causes at most two and a half times the work ---
 def _calls(work: Callable[[], object]) -> int:
-    """How many functions are called, those written in C included."""
+    """How many function calls ``work`` makes, those to functions in C included."""
     count = 0
 
     def profile(frame: object, event: str, argument: object) -> None:
@@ -128,7 +128,7 @@ GROWING: dict[str, tuple[Callable[[int], Any], Callable[[Any], object], int]] = 
 
 
 @pytest.mark.parametrize("name", GROWING)
-def test_work_and_memory_grow_with_the_input_alone(name: str) -> None:
+def test_work_and_memory_are_proportional_to_the_input(name: str) -> None:
     make, read, size = GROWING[name]
     once, twice = make(size), make(2 * size)
     for warm in (once, twice):
@@ -138,8 +138,8 @@ def test_work_and_memory_grow_with_the_input_alone(name: str) -> None:
     assert _peak(lambda: read(twice)) <= 60 * len(twice) + 100_000
 
 
-# -- row 20: the same inputs, the same outputs ---
-def test_the_same_inputs_give_the_same_words() -> None:
+# -- promise 20: the same inputs give the same outputs ---
+def test_the_same_inputs_give_the_same_outputs() -> None:
     def played() -> list[dict[str, Any]]:
         room = furnished()
         ada, bob = room.enter("Ada"), room.enter("Bob")
@@ -156,7 +156,7 @@ def test_the_same_inputs_give_the_same_words() -> None:
     assert played() == played()
 
 
-# -- row 37: secrets ---
+# -- promise 37: secrets ---
 HIDDEN: dict[str, tuple[str, ...]] = {
     "media.publish": ("sdp",),
     "media.sdp_answer": ("sdp",),
@@ -183,17 +183,17 @@ HIDDEN: dict[str, tuple[str, ...]] = {
         "recording_service",
     ),
 }
-"""The fields of messages that hold what nobody may read in a log: passwords, keys, addresses, words of people."""
+"""The fields of messages that must not be readable in a log: passwords, keys, addresses, texts of people."""
 
 
 @given(message=commands() | events())
 def test_no_message_prints_its_secrets(message: Command | Event) -> None:
-    """Secrets are drawn from letters that nothing else is drawn from, so that one of them says enough."""
+    """Hypothesis makes secrets of letters that no other text has, so one such letter in the output is a leak."""
     assert not set(SECRET_LETTERS) & set(repr(message) + str(message))
 
 
-def test_the_fields_that_hide_something_are_these() -> None:
-    """By hand; whoever adds such a message adds it here, and whoever shows such a field hears of it."""
+def test_the_secret_fields_of_messages_are_hidden() -> None:
+    """`HIDDEN` was written by hand: add the secret fields of each new message."""
     for kind, names in HIDDEN.items():
         namespace, _, name = kind.partition(".")
         found = [classes(namespace, base).get(name) for base in (Command, Event)]
@@ -211,7 +211,7 @@ def _hides(cls: type, name: str) -> bool:
 
 
 def _canaries() -> list[bytes]:
-    """Broken messages of every kind, with a secret in every field that is one text too many."""
+    """Malformed messages of every kind, with a secret in each field."""
     spoilt = []
     for namespace in NAMESPACES:
         for base, key in ((Command, "action"), (Event, "message")):
@@ -238,7 +238,7 @@ def test_no_error_repeats_what_a_peer_sent() -> None:
 
 
 def test_nothing_that_a_controller_keeps_prints_a_secret() -> None:
-    """Tickets, tokens and passwords, in whatever is reachable from a controller with people in it."""
+    """No object that can be reached from a controller with participants has a ticket, token or password in its repr."""
     room = furnished()
     status, answer = room.start("Ada", resumption=CANARY)
     assert status == 200
@@ -265,9 +265,9 @@ def test_nothing_that_a_controller_keeps_prints_a_secret() -> None:
     assert sizes(room.controller)
 
 
-# -- row 38: tickets and resumption ---
+# -- promise 38: tickets and resumption ---
 def test_a_ticket_is_what_it_was_issued_for() -> None:
-    """It says who comes; nothing that is said later changes that."""
+    """The ticket decides the role. Nothing in `join` changes that."""
     room = furnished()
     ada, cyd, bob = room.enter("Ada"), room.enter(CYD.display_name), room.guest("Ada")
     bob.join()
@@ -302,11 +302,11 @@ def test_a_token_of_another_identity_gives_a_new_id_and_is_not_used_up() -> None
     status, answer = room.start(CYD.display_name, resumption=back.resumption)
     assert (status, answer["code"]) == (400, "session_running")
     again = room.enter(CYD.display_name, resumption=token)
-    assert again.id != identity  # a replay
+    assert again.id != identity  # the token was used before
 
 
 def test_messages_that_are_encoded_are_those_that_were_decoded() -> None:
-    """What a controller relays is made anew: nothing that a client smuggles into a command comes out again."""
+    """The controller encodes what it relays anew: unknown fields of a command do not reach other clients."""
     smuggled = {"action": "raise_hand", "timestamp": "x", CANARY: CANARY}
     command = decode_command(json.dumps({"namespace": "control", "payload": smuggled, CANARY: 1}))
     assert isinstance(command, Command)

@@ -1,4 +1,4 @@
-"""What the tests of both engines share: raw words between a client and the controller of a `World`."""
+"""What tests of both engines share: raw messages between a client and the controller of a `World`."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def hear(world: World, client: Client, namespace: str, message: str, **fields: A
 
 
 def hear_raw(world: World, client: Client, data: bytes) -> None:
-    """The same, any bytes."""
+    """As `hear`, with any bytes."""
     connection = link(world, client)[1]
     client.tell(lambda c, now: c.receive_text(connection, data, now))
 
 
 def say(world: World, client: Client, namespace: str, action: str, **fields: Any) -> list[dict[str, Any]]:
-    """Let the controller receive a message that the engine of ``client`` did not send; what ``client`` is answered."""
+    """Let the controller receive a message from ``client``; return the payloads that ``client`` then receives."""
     return say_raw(
         world, client, json.dumps({"namespace": namespace, "payload": {"action": action, **fields}}).encode()
     )
 
 
 def say_raw(world: World, client: Client, data: bytes) -> list[dict[str, Any]]:
-    """The same, any bytes. The answers are the payloads, delivered to the engine as well."""
+    """As `say`, with any bytes. The engine of ``client`` receives the answers, too."""
     before = len(client.received)
     world.controller.receive_text(link(world, client)[0], data, world.now)
     world.drain_server()
@@ -56,20 +56,20 @@ def errors(payloads: list[dict[str, Any]]) -> list[str]:
 
 
 def report(world: World, of: MediaReport) -> None:
-    """The media server says ``of``."""
+    """Give the controller a report of its media server."""
     world.controller.sfu_report(of, world.now)
     world.drain_server()
     world.run()
 
 
 def close(world: World, client: Client, code: int | None) -> None:
-    """The controller closes the connection of ``client``."""
+    """Let the controller close the connection of ``client``."""
     world._perform_server(Close(link(world, client)[0], code))
     world.run()
 
 
 def done(world: World, client: Client, command: Callable[[Conference, float], CallId]) -> object:
-    """Give a command and wait for its end: its result, or its error."""
+    """Give a command and wait for its end; return its result, or its error."""
     call = client.do(command)
     world.sleep(0.3)
     end = client.done[call]
@@ -87,21 +87,21 @@ def heard(client: Client, since: int = 0) -> list[dict[str, Any]]:
 
 
 def published(world: World, client: Client, kind: MediaSessionType = VIDEO) -> None:
-    """``client`` publishes, and it works."""
+    """Let ``client`` publish, and check that this works."""
     call = client.publish(kind)
     world.run()
     assert client.done[call].error is None
 
 
 def subscribed(world: World, client: Client, to: Client, kind: MediaSessionType = VIDEO) -> None:
-    """``client`` subscribes, and it works."""
+    """Let ``client`` subscribe, and check that this works."""
     call = client.subscribe(to.id, kind)
     world.run()
     assert client.done[call].error is None
 
 
 def seeing_each_other(world: World) -> tuple[Client, Client]:
-    """Ada and Bob, who publish and receive all that the other publishes; Bob shares a screen, too."""
+    """Ada and Bob, who publish and subscribe to all streams of the other; Bob shares a screen, too."""
     ada, bob = world.joined("Ada", "Bob")
     published(world, ada)
     published(world, bob)
@@ -113,22 +113,22 @@ def seeing_each_other(world: World) -> tuple[Client, Client]:
 
 
 def deadline(engine: Conference | Controller) -> float | None:
-    """Its deadline, as a call, so that no type checker believes that it stays the same."""
+    """The deadline of an engine. It is a function, so that type checkers do not narrow it between two reads."""
     return engine.deadline
 
 
 def phase(client: Client) -> Phase:
-    """The same for the phase of a conference."""
+    """The phase of a conference; a function for the same reason as `deadline`."""
     return client.conference.phase
 
 
 def focus(client: Client) -> ParticipantId | None:
-    """The same for who is heard."""
+    """The participant in focus; a function for the same reason as `deadline`."""
     return client.conference.state.focus
 
 
 def server_peer(world: World, client: Client, kind: MediaSessionType = VIDEO, of: Client | None = None) -> PeerId:
-    """The media server's peer of a publication of ``client``, or of its subscription to ``of``."""
+    """The peer of the media server for a publication of ``client``, or for its subscription to ``of``."""
     for peer, (participant, stream) in world.controller.streams.peers.items():
         owner = client if of is None else of
         if participant.id == client.id and (stream.key.participant_id, stream.key.media_session_type) == (
@@ -140,18 +140,18 @@ def server_peer(world: World, client: Client, kind: MediaSessionType = VIDEO, of
 
 
 def flows(client: Client) -> list[bool]:
-    """Which of the publications and subscriptions of ``client`` are live."""
+    """For each publication and subscription of ``client``: whether it is live."""
     state = client.conference.state
     return [one.is_live for one in state.publications] + [one.is_live for one in state.subscriptions]
 
 
 def client_peer(client: Client) -> PeerId:
-    """The newest peer of a client's media engine."""
+    """The newest peer of the media engine of ``client``."""
     return list(client.media.peers)[-1]
 
 
 def settle(world: World) -> None:
-    """Everybody leaves; nothing may remain anywhere."""
+    """Let everybody leave, and check that no engine holds anything more."""
     for client in world.clients:
         client.do(lambda conference, now: conference.leave(now))
     world.run()

@@ -1,4 +1,4 @@
-"""The examples of docs/embedding.md, each in a process of its own, against the real controller."""
+"""The examples of docs/embedding.md, each in a process of its own, with our controller over sockets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ each_loop = pytest.mark.parametrize(("name", "command"), [(row[0], row[1:]) for 
 
 @asynccontextmanager
 async def visitor(*command: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """An example that runs, and is killed if it has not ended afterwards."""
+    """Run an example; kill it at the end if it has not ended by itself."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         EXAMPLES / command[0],
@@ -56,13 +56,13 @@ async def visitor(*command: str, **environment: str) -> AsyncIterator[asyncio.su
 
 
 async def end_of(process: asyncio.subprocess.Process) -> tuple[int | None, list[str]]:
-    """Exit code and lines."""
+    """Wait until it ends; its exit code and the lines that it printed."""
     output, _ = await process.communicate()
     return process.returncode, output.decode().splitlines()
 
 
 async def comes(events: EventStream[m3.ConferenceEvent], name: str) -> m3.Participant:
-    """The visitor is seen, and says hello."""
+    """Wait until the visitor has joined and said hello."""
     joined = await anext(events)
     assert isinstance(joined, m3.ParticipantJoined)
     assert joined.participant.display_name == name
@@ -71,7 +71,7 @@ async def comes(events: EventStream[m3.ConferenceEvent], name: str) -> m3.Partic
 
 
 async def said(events: EventStream[m3.ConferenceEvent]) -> str:
-    """The next chat line of somebody else."""
+    """The text of the next chat message that is not our own."""
     async for event in events:
         if isinstance(event, ChatMessage) and not event.is_own:
             return event.content
@@ -130,7 +130,7 @@ def test_a_visitor_that_finds_nobody_says_so(name: str, command: tuple[str, ...]
 
 
 def make_certificate(folder: Path) -> Path:
-    """A certificate for `localhost` that signs itself, in one file with its key."""
+    """A self-signed certificate for `localhost`, in one file with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     today = dt.datetime.now(dt.UTC)
@@ -150,7 +150,7 @@ def make_certificate(folder: Path) -> Path:
 
 @asynccontextmanager
 async def tls_in_front(host: str, port: int, certificate: Path) -> AsyncIterator[int]:
-    """TLS for a controller that has none; the port."""
+    """Accept TLS and pass the bytes to a controller without TLS; yields the port."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     tasks = set[asyncio.Task[None]]()
@@ -178,7 +178,7 @@ async def tls_in_front(host: str, port: int, certificate: Path) -> AsyncIterator
 
 @each_loop
 def test_tls_is_checked(name: str, command: tuple[str, ...], tmp_path: Path) -> None:
-    """A certificate that nobody vouches for ends it; one that is known is good (Qt has a store of its own)."""
+    """A certificate that is not trusted ends the example; a trusted one works (Qt reads no SSL_CERT_FILE)."""
 
     async def main() -> None:
         certificate = make_certificate(tmp_path)

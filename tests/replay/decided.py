@@ -1,7 +1,7 @@
-"""Where our controller differs from the recorded one on purpose, scenario by scenario, under the reason for it.
+"""Where our controller differs from the recorded one on purpose: by reason, and for each scenario.
 
-A reason is the name of a section of docs/differences.md. A scenario passes if it shows what stands here, no less and no
-more: a line is a `Difference.line`.
+A reason is the title of a section of docs/differences.md. A scenario passes if its differences are exactly those that
+are listed here; each line is a `Difference.line`.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 
 
 def complaints(name: str, found: Iterable[Difference]) -> list[str]:
-    """What the scenario of this name shows that is not decided, and what is decided that it does not show."""
+    """Differences of a scenario that are not decided, and decided ones that it does not show."""
     found = tuple(found)
     shown = Counter(difference.line for difference in found)
     decided = Counter(line for scenarios in DECIDED.values() for line in scenarios.get(name, ()))

@@ -1,4 +1,4 @@
-"""Where what happened differs from what was recorded."""
+"""Compares what our controller did in a scenario with the recording."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from replay_names import UNORDERED, place
 from replay_player import Played
 
 _CONFIGURED: Final = {"id", "name", "quotas", "enabled_modules"}
-"""Of a tariff: what each installation sets up for itself."""
+"""Keys of a tariff that each installation sets up for itself."""
 
 
 class Kind(Enum):
-    """How something differs."""
+    """The kind of a difference."""
 
     MISSING = "missing"
     EXTRA = "extra"
@@ -31,7 +31,7 @@ class Kind(Enum):
 
 @frozen
 class Difference:
-    """One difference. ``message`` such as `control.joined`, ``path`` within it such as `payload.control.role`."""
+    """One difference. ``message`` is such as `control.joined`, ``path`` in it such as `payload.control.role`."""
 
     kind: Kind
     socket: str
@@ -43,7 +43,7 @@ class Difference:
 
     @property
     def line(self) -> str:
-        """What identifies it, and what there is instead: without the step."""
+        """The text by which `decided` lists it. The step is left out."""
         where = f"{self.kind.value} at {self.socket}: {self.message} {self.path}".rstrip()
         match self.kind, self.here:
             case Kind.CLOSED, {"code": code}:
@@ -57,7 +57,7 @@ class Difference:
 
 
 def differences(scenario: dict[str, Any], played: Played, *, with_steps: bool = True) -> list[Difference]:
-    """All of them, socket by socket: first the order within the socket, then the step (if ``with_steps``)."""
+    """All differences, socket by socket: in the order of messages, and (``with_steps``) in the step of each."""
     found: list[Difference] = []
     for socket in scenario["sockets"]:
         recorded = [(step, _comparable(what)) for step, what in scenario["received"].get(socket, [])]
@@ -72,7 +72,7 @@ def differences(scenario: dict[str, Any], played: Played, *, with_steps: bool = 
 
 
 def label(what: Any) -> str:
-    """What a message is called: `control.joined`, `polls.error(invalid_choices)`, or an entry such as `<open>`."""
+    """The name of a message, such as `control.joined` and `polls.error(invalid_choices)`, or of an entry: `<open>`."""
     payload = what.get("payload")
     if not isinstance(payload, dict):
         return str(next(iter(what), "?"))
@@ -112,7 +112,7 @@ def _of_socket(socket: str, recorded: list[_Told], here: list[_Told], *, with_st
 
 
 def _mate(step: int, what: Any, others: list[_Told], *, with_steps: bool) -> _Told | None:
-    """The message here that stands for the recorded one: the same, or one of that name, at the same step."""
+    """The message of ours to compare with a recorded one: an equal one, or one of that name, at the same step."""
     named = [told for told in others if (told[0] == step or not with_steps) and label(told[1]) == label(what)]
     return next((told for told in named if told[1] == what), named[0] if named else None)
 
@@ -135,12 +135,12 @@ def _fields(recorded: Any, here: Any, path: str) -> Iterator[tuple[Kind, str, An
 
 
 def _key(value: Any) -> str:
-    """Equal for equal JSON alone: True is not 1."""
+    """A text that is equal only for equal JSON (in Python, True equals 1)."""
     return json.dumps(value, sort_keys=True)
 
 
 def _comparable(value: Any, key: str | None = None) -> Any:
-    """Without what every installation sets up for itself; sorted where the order is arbitrary."""
+    """The value without what every installation sets up for itself, and sorted where the order is arbitrary."""
     match value:
         case dict():
             left_out = _CONFIGURED if key == "tariff" else ()

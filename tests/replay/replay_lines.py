@@ -1,4 +1,4 @@
-"""TCP connections as a client of a recording has them, and one HTTP request on one, as bytes: h11, nothing of ours."""
+"""TCP connections of the clients in a recording, and HTTP requests on them. It uses h11, and none of our packages."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ import h11
 
 
 class Line(Protocol):
-    """One TCP connection, seen from its client."""
+    """The client's end of one TCP connection."""
 
     def received(self, data: bytes) -> None:
-        """Bytes came."""
+        """``data`` came from the server."""
         ...
 
     def lost(self) -> None:
-        """It is over, or nothing more comes. Told once."""
+        """The connection ended, or the server closed its side. Called once."""
         ...
 
 
 class Network(Protocol):
-    """Where connections are made. ``host``: of the server."""
+    """What opens connections. ``host`` is that of the server."""
 
     host: str
 
     def connect(self, line: Line) -> None:
-        """Open a connection for ``line``; what it writes may wait until it is open."""
+        """Open a connection for ``line``, which may write before it is open."""
         ...
 
     def write(self, line: Line, data: bytes) -> None:
-        """Send; ignored when the connection is gone."""
+        """Send ``data``; does nothing when the connection has ended."""
         ...
 
     def close(self, line: Line) -> None:
-        """Send no more."""
+        """Close our side of the connection."""
         ...
 
     def abort(self, line: Line) -> None:
-        """End it at once; `lost` does not follow."""
+        """Reset the connection; `lost` is not called."""
         ...
 
 
 class Request(Line):
-    """One HTTP request, on a connection of its own."""
+    """One HTTP request on a connection of its own."""
 
     def __init__(self, network: Network, method: str, path: str, token: str | None, body: Any) -> None:
         self.is_answered = False
@@ -85,12 +85,12 @@ class Request(Line):
 
     @property
     def answer(self) -> Any:
-        """The JSON of the answer; None if it has none."""
+        """The JSON of the answer; None if there is none."""
         return json_or_none(self._body)
 
 
 def json_or_none(body: bytes | bytearray | None) -> Any:
-    """What it says, if it is JSON."""
+    """The parsed body; None if it is no JSON."""
     try:
         return json.loads(bytes(body or b""))
     except ValueError:

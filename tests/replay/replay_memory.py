@@ -1,4 +1,4 @@
-"""Scenarios in memory: the controller's front, a virtual clock, and a media server to which no packets come."""
+"""Scenarios in memory: the controller's front, a virtual clock, and a media server that receives no packets."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ USERS: Final = {
     )
     for number, (token, name) in enumerate(((OWNER_TOKEN, "Ada"), (USER_TOKEN, "Dora")), 1)
 }
-"""The two accounts of the recordings: of one group, each with a picture."""
+"""The two accounts of the recordings. Both are in the same group, and both have a picture."""
 _BEGAN: Final = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
 
 
 class SilentSfu(FakeSfu):
-    """Answers who publishes; but no path to any client is ever found."""
+    """A media server that answers offers, but never finds a path to a client."""
 
     def perform(self, command: SfuCommand) -> list[MediaReport]:
         return [report for report in super().perform(command) if not isinstance(report, Up | Receiving)]
 
 
 class Memory:
-    """A network of one controller. Nothing happens by itself: `deliver` and `sleep` let it."""
+    """A network with one controller. Bytes and time move only in `deliver` and `sleep`."""
 
     host = "controller.invalid"
 
@@ -59,7 +59,7 @@ class Memory:
         self._lines: dict[ConnectionId, Line] = {}
         self._inputs: deque[Callable[[], None]] = deque()
 
-    # -- for lines ---
+    # -- a `Network` ---
     def connect(self, line: Line) -> None:
         number = ConnectionId(next(self._numbers))
         self._ids[line] = number
@@ -78,15 +78,15 @@ class Memory:
         self._lines.pop(number, None)
         self._inputs.append(lambda: self._front.connection_lost(number, self._now))
 
-    # -- for whoever plays ---
+    # -- for `play_in_memory` ---
     def deliver(self) -> None:
-        """All that was written arrives, and so do the answers."""
+        """Deliver all that was written, and all answers."""
         while self._inputs:
             self._inputs.popleft()()
             self._perform()
 
     def sleep(self, seconds: float) -> None:
-        """Time passes, and all that is due in it happens when it is due."""
+        """Let time pass; everything that is due meanwhile happens at its time."""
         end = self._now + seconds
         self.deliver()
         while (deadline := self._front.deadline) is not None and deadline <= end:
@@ -116,14 +116,14 @@ class Memory:
 
 
 def play_in_memory(scenario: dict[str, Any]) -> Played:
-    """What our controller does in a scenario."""
+    """Play a scenario to our controller in memory."""
     network = Memory()
     player = Player(scenario, network)
     for wait in player.play():
         match wait:
             case Until(happened):
                 network.deliver()
-                assert happened(), "nothing answers"
+                assert happened(), "the controller did not answer, and nothing more is on the way"
             case Pause(seconds) | Settle(seconds):
                 network.sleep(seconds)
     return player.result()

@@ -1,6 +1,6 @@
-"""From the wire to a recording and back: ids by what they belong to, times by their form (tests/recordings/README.md).
+"""From the wire to the form of a recording and back. It has names for ids, and forms for times (tests/recordings).
 
-Nothing here is of this project's own packages: the two normal forms must not share our mistakes.
+Nothing here imports our packages, so that both sides of the comparison cannot share our mistakes.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from collections import Counter
 from typing import Any, Final
 
 UNKNOWN: Final = "00000000-0000-4000-8000-00000000abcd"
-"""An id that nobody has."""
+"""A valid id that belongs to nothing."""
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME: Final = re.compile(r"(\d{4})-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _NOW: Final = 2025
-"""Times of earlier years were chosen by the scenario."""
+"""Times of earlier years come from the scenario and are kept as they are; later ones are those of the server."""
 _LONG: Final = 250
-"""Characters beyond which a string is recorded by its length."""
+"""A string with more characters is recorded by its length."""
 UNORDERED: Final = {
     "participants", "waiting_room_participants", "results", "rooms", "enabled_modules", "groups_history"
 }  # fmt: skip
-"""Lists whose order is arbitrary."""
+"""Keys of lists whose order is arbitrary."""
 _BY_KEY: Final = {"avatar_url": "<avatar>", "ticket": "<ticket>", "resumption": "<resumption>", "sdp": "<sdp>"}
 
 _TRANSPORT: Final = (
@@ -51,7 +51,7 @@ _DESCRIPTIONS: Final = {
 
 
 class Names:
-    """Which ids belong to whom. ``names``: what is known from the start."""
+    """The names of ids. ``names``: those that are known from the start."""
 
     def __init__(self, names: dict[str, str]) -> None:
         self._of: dict[str, str] = dict(names)
@@ -59,13 +59,13 @@ class Names:
         self._display_names: dict[str, str] = {}
 
     def said(self, socket: str, frame: Any) -> None:
-        """``socket`` sends: by the name that it joins with, others know it before it is told its id."""
+        """``socket`` sends ``frame``. Others see its display name before `join_success` tells its id: note the name."""
         match frame:
             case {"namespace": "control", "payload": {"action": "join", "display_name": str(name)}}:
                 self._display_names[socket] = " ".join(name.split())
 
-    def heard(self, socket: str, frame: Any) -> None:
-        """``socket`` hears: what is told for the first time gets its name."""
+    def received(self, socket: str, frame: Any) -> None:
+        """``socket`` receives ``frame``: name the ids that appear in it for the first time."""
         match frame:
             case {"namespace": "control", "payload": {"message": "join_success"} as payload}:
                 self._name(payload.get("id"), f"<{socket}>")
@@ -105,13 +105,13 @@ class Names:
 
     # -- from a recording to the wire ---
     def real_text(self, text: str) -> str:
-        """A text with ids in the place of their names."""
+        """The text with ids in place of their names."""
         for value, name in self._of.items():
             text = text.replace(name, value)
         return text
 
     def real(self, value: Any) -> Any:
-        """What a scenario says, with ids in the place of their names, and large things written out."""
+        """What a scenario sends, with ids in place of their names, and long values written out."""
         match value:
             case {"$repeat": [str(text), int(times)]}:
                 return text * times
@@ -142,7 +142,7 @@ class Names:
 
     # -- from the wire to a recording ---
     def normal(self, value: Any, key: str | None = None) -> Any:
-        """What was heard, in the form of the recordings."""
+        """What was received, in the form of the recordings."""
         match value:
             case dict():
                 return {self.normal(inner): self.normal(value[inner], inner) for inner in value}
@@ -168,6 +168,6 @@ class Names:
 
 
 def place(value: Any) -> tuple[str, str]:
-    """What a list without an order is sorted by: ids, and what else is in an entry where two have one id."""
+    """The sort key for lists without an order: the id, and then the rest of the entry, since an id may occur twice."""
     name = value.get("id", value.get("name")) if isinstance(value, dict) else value
     return json.dumps(name), json.dumps(value, sort_keys=True)

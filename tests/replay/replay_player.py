@@ -1,7 +1,7 @@
 """Plays one recorded scenario: what its sockets do, step by step, and what each of them receives.
 
-A `Player` knows neither sockets nor clocks: `play` yields when something has to happen first (`Until`, `Pause`,
-`Settle`), and whoever drives it sees to that, in memory (replay_memory.py) or over sockets (replay_sockets.py).
+A `Player` knows neither sockets nor clocks: `play` yields what has to happen before it goes on (`Until`, `Pause`,
+`Settle`). The caller makes it happen, in memory (replay_memory.py) or over sockets (replay_sockets.py).
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from replay_websocket import Socket
 OWNER_TOKEN: Final = "the-token-of-the-owner"
 USER_TOKEN: Final = "the-token-of-the-user"
 _TOKENS: Final = {"owner": OWNER_TOKEN, "user": USER_TOKEN}
-# Who offers the first name alone is told of streams one at a time (media.md § 10): nothing that was recorded.
+# A client that offers only the first name is told of one stream at a time (media.md § 10). No recording has that.
 _BOTH: Final = "ticket#<ticket>, k3k-signaling-json-v1.0, opentalk-signaling-json-v1.0"
 _FENCE: Final = b"fence "
-"""Begins the payload of pings of our own, of which recordings know nothing."""
+"""The payloads of pings of `send_fence` begin with this; recordings have no such pings."""
 _NO_TICKET: Final = "x" * 64
 QUIET: Final = 0.3
-"""Seconds without a word after which a recording went on."""
+"""Seconds without a message after which the recording went on to the next step."""
 
 
 @frozen
 class Until:
-    """Go on when ``happened``."""
+    """Go on as soon as ``happened`` returns True."""
 
     happened: Callable[[], bool]
 
 
 @frozen
 class Pause:
-    """Go on so many seconds later."""
+    """Go on after ``seconds``."""
 
     seconds: float
 
 
 @frozen
 class Settle:
-    """Go on when all that was done has had its effects, and nothing came for so many seconds."""
+    """Go on when all effects of the step have come, and nothing more came for ``quiet`` seconds."""
 
     quiet: float
 
@@ -54,14 +54,14 @@ Waiting: TypeAlias = Generator[Wait, None, None]
 
 @frozen
 class Played:
-    """What happened, in the form of a recording."""
+    """What each socket received and how it was closed, in the form of a recording."""
 
     received: dict[str, list[list[Any]]]
     closed: dict[str, dict[str, Any]]
 
 
 def role_of(socket: str) -> str:
-    """`owner`, `user` or `guest`."""
+    """`owner`, `user` or `guest`: the name of the socket without its number."""
     return socket.rstrip("0123456789")
 
 
@@ -83,7 +83,7 @@ class Player:
         self._step = 0
 
     def play(self) -> Waiting:
-        """Play it; take `result` when this ends."""
+        """Play the scenario; `result` is complete when this ends."""
         yield from self._begin()
         for number, step in enumerate(self.scenario["steps"]):
             self._step = number
@@ -101,13 +101,13 @@ class Player:
         )
 
     def end(self) -> None:
-        """Whoever is still connected is gone; that belongs to no recording."""
+        """Reset the connections that are left. Recordings end before that."""
         for socket in self._sockets.values():
             socket.abort()
 
-    # -- a fence, for networks on which nobody sees when all has come ---
+    # -- a fence, for networks that cannot tell when everything has arrived ---
     def send_fence(self, number: int) -> Callable[[], bool]:
-        """Ping through all open sockets; whether the pongs, and so all that was sent before them, have come."""
+        """Send a ping on all open sockets. The result tells whether all pongs have come, and so all messages before."""
         payload = _FENCE + b"%d" % number
         sockets = [socket for socket in self._sockets.values() if socket.is_open]
         for socket in sockets:
@@ -203,7 +203,7 @@ class Player:
             answers_pings=not how.get("no_pong"),
             opened=lambda selected: self._opened(name, socket, selected),
             rejected=lambda status, answer: self._rejected(name, status, answer),
-            message=lambda data, is_text: self._heard(name, data, is_text=is_text),
+            message=lambda data, is_text: self._message(name, data, is_text=is_text),
             pinged=lambda data: self._note(name, {"<ping>": data.decode()}) if tells_pings else None,
             ended=lambda code: self._ended(name, socket, code),
         )
@@ -219,7 +219,7 @@ class Player:
             return (yield from self._ask("POST", f"{path}_invited", None, {**body, "invite_code": self._invite_code}))
         return (yield from self._ask("POST", path, _TOKENS[role_of(name)], body))
 
-    # -- what sockets tell ---
+    # -- what sockets report ---
     def _opened(self, name: str, socket: Socket, selected: str | None) -> None:
         self._sockets[name] = socket
         self._closed.pop(name, None)
@@ -230,14 +230,14 @@ class Player:
         code = answer.get("code") if isinstance(answer, dict) else None
         self._note(name, {"<rejected>": {"status": status, "code": code}})
 
-    def _heard(self, name: str, data: bytes, *, is_text: bool) -> None:
+    def _message(self, name: str, data: bytes, *, is_text: bool) -> None:
         try:
             frame = json.loads(data)
         except ValueError:
             frame = {"<not JSON>": data.decode(errors="replace")}
         if not is_text:
             frame = {"<binary>": frame}
-        self._names.heard(name, frame)
+        self._names.received(name, frame)
         self._note(name, frame)
 
     def _ended(self, name: str, socket: Socket, code: int | None) -> None:

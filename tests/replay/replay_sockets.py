@@ -1,7 +1,7 @@
-"""Scenarios over real sockets, many at once in one thread: a selector, and a clock only where a scenario waits.
+"""Scenarios over real sockets, many at once in one thread. A clock is used only where a scenario has a pause.
 
-That all has come which a step set off is no matter of time: the server answers pings in order, so that a pong on each
-open socket of the scenario follows whatever was sent there before (`Player.send_fence`).
+Whether all effects of a step have come is not a question of time: the server answers messages and pings in order, so
+that the pong on a socket comes after everything that the server sent there before (`Player.send_fence`).
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from replay_lines import Line
 from replay_player import Pause, Played, Player, Settle, Until, Waiting
 
 AT_ONCE: Final = 40
-"""Scenarios. Most of their time those with pauses do nothing."""
+"""How many scenarios are played at the same time. Those with pauses do nothing for most of their time."""
 _FENCES: Final = 3
-"""The first follows what was sent, the second what it made the server send to others, the third what comes there by
-way of the event loop: the end of a connection that was aborted, reports of the media server."""
+"""Fences after a step. The first waits for the answers, the second for what the server sends to others, the third for
+what reaches the server by way of its event loop: the reset of a connection, reports of the media server."""
+# SO_LINGER with a time of 0: the kernel sends RST instead of FIN when the socket is closed.
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Sockets:
-    """A network of real sockets. `poll` lets something happen."""
+    """A network of real sockets. Bytes move only in `poll`."""
 
     def __init__(self, host: str) -> None:
         self.host = host
@@ -38,7 +39,7 @@ class Sockets:
         self._outgoing: dict[Line, bytearray] = {}
         self._half_closed: set[Line] = set()
 
-    # -- for lines ---
+    # -- a `Network` ---
     def connect(self, line: Line) -> None:
         address, _, port = self.host.partition(":")
         connection = socket.create_connection((address, int(port)), timeout=PATIENCE)
@@ -62,9 +63,9 @@ class Sockets:
             self._sockets[line].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self._drop(line)
 
-    # -- for whoever plays ---
+    # -- for `play_over_sockets` ---
     def poll(self, seconds: float) -> None:
-        """Wait until something happens, but no longer than so."""
+        """Wait until a socket is ready, but no longer than ``seconds``."""
         for key, events in self._selector.select(seconds):
             line: Line = key.data
             if events & selectors.EVENT_WRITE:
@@ -73,7 +74,7 @@ class Sockets:
                 self._receive(line)
 
     def end(self) -> None:
-        """Close what is open."""
+        """Close all sockets."""
         for line in tuple(self._sockets):
             self.abort(line)
         self._selector.close()
@@ -85,10 +86,10 @@ class Sockets:
                 del waiting[: connection.send(waiting)]
         except BlockingIOError:
             pass
-        except OSError:  # reading tells the end, after what came before it
+        except OSError:  # `_receive` notices the end, after the data that came before it
             waiting.clear()
         if not waiting and line in self._half_closed:
-            with suppress(OSError):  # it may be gone already
+            with suppress(OSError):  # the server may have closed already
                 connection.shutdown(socket.SHUT_WR)
             self._half_closed.discard(line)
         events = selectors.EVENT_READ | (selectors.EVENT_WRITE if waiting else 0)
@@ -115,8 +116,8 @@ class Sockets:
         self._half_closed.discard(line)
 
 
-class _Show:
-    """One scenario while it is played."""
+class _Performance:
+    """A scenario that is being played."""
 
     def __init__(self, player: Player) -> None:
         self.player = player
@@ -125,7 +126,7 @@ class _Show:
         self._wait: Callable[[], bool] = lambda: True
 
     def go_on(self) -> Played | None:
-        """Do what can be done now; what happened, if that was the end."""
+        """Play as far as possible now; returns what happened if that was the end."""
         while self._wait():
             try:
                 self._wait = next(self._playing)
@@ -137,7 +138,7 @@ class _Show:
 
     @property
     def due(self) -> float | None:
-        """When to look again, whatever happens; None: when something does."""
+        """When to call `go_on` even if no data comes; None if it waits only for data."""
         return None if self._is_due() else self._due
 
     def _is_due(self) -> bool:
@@ -158,25 +159,28 @@ class _Show:
 
 
 def play_over_sockets(scenarios: Iterable[dict[str, Any]], host: str) -> dict[str, Played]:
-    """What the controller at ``host`` does in each of them, by their names. Blocks."""
+    """Play the scenarios to the controller at ``host``; the results by name of the scenario. Blocks."""
     network = Sockets(host)
     waiting = deque(scenarios)
-    shows: list[_Show] = []
+    performances: list[_Performance] = []
     played: dict[str, Played] = {}
     last = time.monotonic()
     try:
-        while waiting or shows:
-            while waiting and len(shows) < AT_ONCE:
-                shows.append(_Show(Player(waiting.popleft(), network)))
-            for show in tuple(shows):
-                if (result := show.go_on()) is not None:
-                    shows.remove(show)
-                    played[show.player.scenario["name"]] = result
+        while waiting or performances:
+            while waiting and len(performances) < AT_ONCE:
+                performances.append(_Performance(Player(waiting.popleft(), network)))
+            for performance in tuple(performances):
+                if (result := performance.go_on()) is not None:
+                    performances.remove(performance)
+                    played[performance.player.scenario["name"]] = result
                     last = time.monotonic()
             if time.monotonic() - last > PATIENCE:
-                raise TimeoutError([show.player.scenario["name"] for show in shows])
-            due = min((show.due for show in shows if show.due is not None), default=last + PATIENCE)
-            if shows:
+                raise TimeoutError([performance.player.scenario["name"] for performance in performances])
+            due = min(
+                (performance.due for performance in performances if performance.due is not None),
+                default=last + PATIENCE,
+            )
+            if performances:
                 network.poll(max(0.0, due - time.monotonic()))
     finally:
         network.end()

@@ -1,4 +1,4 @@
-"""A WebSocket of a client of a recording, as bytes: `websockets`, nothing of ours."""
+"""WebSockets of the clients in a recording, by the sans-IO part of `websockets`; none of our packages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from websockets.uri import parse_uri
 
 
 class _Client(ClientProtocol):
-    """Takes any sub-protocol, since the scenario wrote the header, and can leave pings unanswered."""
+    """Accepts any sub-protocol, since the scenario has its own header, and can leave pings unanswered."""
 
     answers_pings = True
 
@@ -28,7 +28,7 @@ class _Client(ClientProtocol):
 
 
 class Socket(Line):
-    """One WebSocket. ``ended`` is told once: at the close frame, or the end without one (None)."""
+    """One WebSocket. ``ended`` is called once: with the code of the close frame, or None if there was none."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Socket(Line):
         ended: Callable[[int | None], None],
     ) -> None:
         self.answered = False
-        """The handshake is over."""
+        """Whether the handshake is over."""
         self.pongs: list[bytes] = []
         self._opened, self._rejected, self._message, self._pinged = opened, rejected, message, pinged
         self._ended = ended
@@ -63,12 +63,12 @@ class Socket(Line):
 
     @property
     def is_open(self) -> bool:
-        """Whether it can send."""
+        """Whether messages can be sent."""
         return self._client.state is State.OPEN and not self._is_over
 
     # -- what the client does ---
     def send_text(self, text: str, pieces_of: int | None = None) -> None:
-        """A text message, if wanted in fragments."""
+        """Send a text message, in fragments of ``pieces_of`` characters if given."""
         data = text.encode()
         if pieces_of is None:
             self._client.send_text(data)
@@ -80,28 +80,28 @@ class Socket(Line):
         self._flush()
 
     def send_binary(self, data: bytes) -> None:
-        """A binary message."""
+        """Send a binary message."""
         self._client.send_binary(data)
         self._flush()
 
     def ping(self, payload: bytes) -> None:
-        """Ask for a pong."""
+        """Send a ping."""
         self._client.send_ping(payload)
         self._flush()
 
     def close(self, code: int) -> None:
-        """Begin the close handshake."""
+        """Send a close frame."""
         if self.is_open:
             self._client.send_close(code)
             self._flush()
 
     def abort(self) -> None:
-        """End the TCP connection."""
+        """Reset the TCP connection."""
         if not self._is_over:
             self._network.abort(self)
             self._end(None)
 
-    # -- what happens to it ---
+    # -- a `Line` ---
     def received(self, data: bytes) -> None:
         self._client.receive_data(data)
         self._take()

@@ -1,4 +1,4 @@
-"""What the recorded controller said, our client knows: nothing is unknown, refused, or lost on the way."""
+"""Our client decodes every message of the recorded controller: none is unknown or refused, and no field is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STAND_INS: Final = {
 
 
 def _as_sent(value: Any) -> Any:
-    """With an id, a time, ... where a recording names one."""
+    """The value with real ids and times where the recording has names."""
     if isinstance(value, dict):
         return {_as_sent(key): _as_sent(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The comparison sees what it is for, and nothing else."""
+"""The comparison finds each kind of difference, and reports nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _scenario(name: str) -> dict[str, Any]:
 
 
 def _recorded(name: str) -> tuple[dict[str, Any], Played]:
-    """A scenario, and the same as if it had happened here, to be changed."""
+    """A scenario and an equal result, which a test may change."""
     scenario = _scenario(name)
     return scenario, Played(copy.deepcopy(scenario["received"]), copy.deepcopy(scenario["closed"]))
 
@@ -42,7 +42,7 @@ def test_a_changed_a_missing_and_an_extra_field(with_steps: bool) -> None:
     joined["control"]["role"] = "guest"
     del joined["control"]["left_at"]
     joined["control"]["colour"] = "red"
-    joined["media"]["is_presenter"] = 1  # in Python, that is True
+    joined["media"]["is_presenter"] = 1  # in Python, 1 equals True
     assert _shown("join/owner twice", played, with_steps=with_steps) == [
         'field extra at owner: control.joined payload.control.colour = "red"',
         "field missing at owner: control.joined payload.control.left_at",
@@ -58,7 +58,7 @@ def test_a_missing_and_an_extra_message(with_steps: bool) -> None:
     played.received["guest"].append(told)
     assert _shown("join/owner twice", played, with_steps=with_steps) == [
         "missing at owner: control.left",
-        # the guest was told once: twice is once too often
+        # the recording has the message once for the guest
         "extra at guest: control.left",
     ]
 
@@ -112,11 +112,11 @@ def _names() -> Names:
         ("control", {"message": "joined", "id": _TWO, "control": {"display_name": "Bob B"}}),
         ("polls", {"message": "started", "id": _THREE}),
     ):
-        names.heard("owner", {"namespace": namespace, "payload": payload})
+        names.received("owner", {"namespace": namespace, "payload": payload})
     return names
 
 
-def test_what_is_heard_gets_the_form_of_the_recordings() -> None:
+def test_received_messages_get_the_form_of_the_recordings() -> None:
     normal = _names().normal
     assert normal([_ONE, _TWO, _THREE, UNKNOWN]) == ["<owner>", "<guest>", "<poll1>", "<unknown>"]
     assert normal({_TWO: "x", "avatar_url": "y", "sdp": "z"}) == {
@@ -128,7 +128,7 @@ def test_what_is_heard_gets_the_form_of_the_recordings() -> None:
     assert normal(["1970-01-01T00:00:00Z", "ä" * 250, "ä" * 251]) == ["1970-01-01T00:00:00Z", "ä" * 250, "<502 bytes>"]
 
 
-def test_what_a_recording_says_is_sent_with_ids() -> None:
+def test_messages_of_a_recording_are_sent_with_ids() -> None:
     real = _names().real
     assert real({"target": "<guest>", "who": ["<unknown>", "<guest9>"], "text": "<b>bold</b>"}) == {
         "target": _TWO,

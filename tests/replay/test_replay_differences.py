@@ -1,4 +1,4 @@
-"""docs/differences.md says what is decided, and how often it shows."""
+"""docs/differences.md has a section for each reason in `decided`, with the right count of scenarios."""
 
 from __future__ import annotations
 

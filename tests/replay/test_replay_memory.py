@@ -1,4 +1,4 @@
-"""Our controller beside the recorded one, in memory: equal, or different as decided (decided.py)."""
+"""Our controller does in memory what the recorded one did, or differs as decided (decided.py)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from replay_memory import play_in_memory
 
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda scenario: scenario["name"])
 def test_it_is_equal_or_decided(scenario: dict[str, Any]) -> None:
-    # where two recordings differ, the step does not count
+    # the step of a message is not compared where two recordings of one scenario differ in it
     found = differences(scenario, play_in_memory(scenario), with_steps=not scenario.get("unsteady"))
     told = complaints(scenario["name"], found)
     assert not told, "\n".join(["", *told])

@@ -1,4 +1,4 @@
-"""What our controller does in the recorded scenarios over real sockets is what it does in memory, on both loops."""
+"""Over real sockets, on both loops, our controller does in the scenarios what it does in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from replay_sockets import play_over_sockets
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
 @pytest.mark.usefixtures("nothing_is_left")
 def test_sockets_change_nothing(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The steps may differ: pauses alone take time here, and so what is due comes at another step."""
+    """Steps may differ: only pauses take real time here, so that what a timer sends may come at another step."""
     chosen = [scenario for scenario in scenarios() if not scenario.get("slow")][:: extent(whole=1, part=16)]
 
     async def play() -> dict[str, Played]:

@@ -1,7 +1,7 @@
 """Tokens, tickets, passwords and ICE passwords appear in no log, output, warning, repr or traceback.
 
-A whole conference with real media runs under the loudest logging there is, third parties included, while wrappers
-around the transports note every secret that passes; then everything that anybody could read is searched for them.
+A whole conference with real media runs with all loggers at DEBUG, those of third parties included. Wrappers around the
+transports note every secret that passes. Then the test looks for these secrets in everything that a person could read.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ICE_PASSWORD = re.compile(r"a=ice-pwd:([^\s\\]+)")
 
 
 class Witness:
-    """Notes every secret that passes, and all that people may read."""
+    """Notes every secret that passes, and every text that a person could read."""
 
     def __init__(self) -> None:
         self.secrets: dict[str, str] = {TOKEN: "token", PASSWORD: "password"}
@@ -57,7 +57,7 @@ class Witness:
         self.readable.append((where, text))
 
     def leaks(self) -> list[str]:
-        """What was leaked where, without the secret itself."""
+        """Which kind of secret was leaked where, without the secret itself."""
         return [
             f"{kind} in {where}"
             for where, text in self.readable
@@ -70,7 +70,7 @@ class Witness:
 
 
 class Transport(HttpxTransport):
-    """HTTP that tells the witness."""
+    """HTTP that reports to the witness."""
 
     def __init__(self, witness: Witness) -> None:
         super().__init__(BACKEND, local=True)
@@ -84,7 +84,7 @@ class Transport(HttpxTransport):
 
 
 class Socket(WrappedWebSocket):
-    """A WebSocket that tells the witness. ``spoil`` breaks the descriptions that come in."""
+    """A WebSocket that reports to the witness. With ``spoil`` it breaks the descriptions that it receives."""
 
     def __init__(self, inner: LibraryWebSocket, witness: Witness, *, spoil: bool) -> None:
         super().__init__(inner)
@@ -107,7 +107,7 @@ class Socket(WrappedWebSocket):
 
 
 class Connector:
-    """Opens such WebSockets."""
+    """Opens WebSockets that report to the witness."""
 
     def __init__(self, witness: Witness, *, spoil: bool = False) -> None:
         self.witness = witness
@@ -122,7 +122,7 @@ class Connector:
 
 @contextmanager
 def loud(witness: Witness) -> Iterator[None]:
-    """Every logger of this process, those that come later too, at DEBUG; all that they say goes to the witness."""
+    """Set every logger of this process to DEBUG, later ones included; what they write goes to the witness."""
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s %(args)r"))
@@ -150,7 +150,7 @@ def _loggers() -> list[logging.Logger]:
 
 
 async def _conference(witness: Witness) -> None:
-    """Login, meeting, two people, a stream from one to the other, a refusal of each kind."""
+    """Login, a meeting, two participants, a stream from one to the other, and a refusal of each kind."""
     async with (
         m3.serve(owner_token=TOKEN) as server,
         m3.Account(server.base_url, server.owner, http=Transport(witness)) as account,
@@ -203,7 +203,7 @@ async def _conference(witness: Witness) -> None:
 
 
 async def _close(account: m3.Account, *joins: m3.Joining) -> None:
-    """Transports of the user's are the user's to close."""
+    """Close the transports: the library leaves that to the user who passed them."""
     for http in (account._http, *(joining._http for joining in joins)):
         assert http is not None
         await http.aclose()
@@ -260,7 +260,7 @@ def test_no_secret_is_ever_readable(capfd: pytest.CaptureFixture[str]) -> None:
         warnings.simplefilter("always")
 
         async def main() -> None:
-            asyncio.get_running_loop().slow_callback_duration = 0.0  # every callback is worth a line
+            asyncio.get_running_loop().slow_callback_duration = 0.0  # asyncio logs every callback as slow
             async with asyncio.timeout(PATIENCE):
                 await _conference(witness)
 

@@ -1,4 +1,4 @@
-"""coturn, a TURN server that others wrote, on loopback."""
+"""coturn, a TURN server that is not ours, at 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from turn_server import HOST, SECRET, refusing_port
 
 
 def need_coturn() -> str:
-    """Where it is; skips the test (in CI: fails) where it is not installed."""
+    """The path of its program. Where it is not installed, the test is skipped, but fails in CI."""
     path = shutil.which("turnserver")
     if path is None:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("coturn is not installed")
@@ -27,7 +27,7 @@ def need_coturn() -> str:
 
 @contextmanager
 def coturn() -> Iterator[int]:
-    """The port of one that serves, UDP and TCP, the user of `turn_server`."""
+    """Run coturn for the user of `turn_server`; its port, for UDP and TCP."""
     path, port = need_coturn(), refusing_port()
     with tempfile.TemporaryDirectory() as folder:
         options = {

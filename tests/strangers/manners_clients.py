@@ -1,4 +1,4 @@
-"""Our clients of both loops, for tests with the controller of `manners`."""
+"""Our clients on both loops, for tests with the controller of `manners`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 of the controller of the tests, on bare streams: a request at a time, and upgrades to WebSockets."""
+"""HTTP/1.1 of the test controller, on plain streams: one request after the other, and upgrades to WebSockets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from manners_switches import Manners
 
 @dataclass
 class Request:
-    """One head, and the body once it was read."""
+    """The head of a request; the body is filled in once it was read."""
 
     method: str
     path: str
@@ -26,12 +26,12 @@ class Request:
 
     @property
     def length(self) -> int:
-        """Of the body."""
+        """Bytes of the body, as the head says."""
         return int(self.headers.get("content-length", "0"))
 
 
 def parse(head: bytes) -> Request:
-    """A head that ends with an empty line."""
+    """Parse a head, which ends with an empty line."""
     first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
     method, path, _ = first.split(" ")
     headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -39,7 +39,7 @@ def parse(head: bytes) -> Request:
 
 
 def render(answer: Answer) -> bytes:
-    """An answer that says how long it is."""
+    """An answer with `content-length`."""
     lines = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in answer.headers.items()]
     lines += [f"content-length: {len(answer.body)}"] if answer.status != HTTPStatus.NO_CONTENT else []
@@ -47,7 +47,7 @@ def render(answer: Answer) -> bytes:
 
 
 def in_chunks(answer: bytes) -> bytes:
-    """The same, without saying how long it is."""
+    """The same answer with chunks in place of `content-length` (RFC 9112 s.7.1)."""
     head, _, body = answer.partition(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if not line.startswith(b"content-length:")]
     parts = (body, b"") if body else (b"",)
@@ -56,22 +56,22 @@ def in_chunks(answer: bytes) -> bytes:
 
 
 class Server:
-    """Its TCP connections."""
+    """The TCP connections of the controller."""
 
     def __init__(self, manners: Manners, room: Room) -> None:
         self.rest = Rest(room)
         self.requests: list[tuple[int, str, str]] = []
         self.count = 0
-        """Connections so far."""
+        """Connections that were accepted so far."""
         self.faults: list[Exception] = []
-        """Of ours, or of what a client has said."""
+        """Exceptions: faults of this controller, or of what a client has sent."""
         self._manners = manners
         self._room = room
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, tls: ssl.SSLContext | None) -> int:
-        """The port."""
+        """Listen at a free port of 127.0.0.1, and return it."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
@@ -92,9 +92,9 @@ class Server:
         self._tasks.add(task)
         self.count += 1
         try:
-            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):  # it ends either way
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):  # the client's end, or ours
                 await self._talk(self.count, reader, writer)
-        except Exception as fault:  # noqa: BLE001 - raised when all is over
+        except Exception as fault:  # noqa: BLE001 - `Controller.stop` raises it
             self.faults.append(fault)
         finally:
             self._tasks.discard(task)
@@ -114,7 +114,7 @@ class Server:
                 refusal = render(answer)
                 writer.write(in_chunks(refusal) if self._manners.answers_in_chunks else refusal)
                 while await reader.read(1 << 16):
-                    pass  # whatever it says, it is not heard
+                    pass  # the client may send more, and gets no answer
                 return
             request.body = await reader.readexactly(request.length)
             writer.write(render(answer or self.rest.answer(request)))

@@ -1,4 +1,4 @@
-"""The media namespace of the controller of the tests (media.md): who publishes, who subscribes, and what ends when."""
+"""The media namespace of the test controller (media.md): who publishes, who subscribes, and what ends when."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
     from manners_room import Room
 
 Key: TypeAlias = tuple[str, str]
-"""Whose stream, and which."""
+"""The id of the publisher, and the `media_session_type`."""
 Pair: TypeAlias = tuple[str, Key]
-"""Somebody's end of a stream: one's own, or a subscription."""
+"""One peer connection: the id of the client, and the stream, which is its own (published) or another's (subscribed)."""
 
 
 class Answering(Protocol):
-    """Who answers offers, and makes them. ``up`` is called when the way is there, and never at once; ``over`` when it
-    is no more."""
+    """A media server. It calls ``up`` when a peer connection is connected, but never before the method returns; and
+    ``over`` when the peer connection ended."""
 
     async def publish(self, pair: Pair, offer: str, up: Callable[[], None], over: Callable[[], None]) -> str:
-        """The answer."""
+        """Take the offer of a publisher; return the answer."""
         ...
 
     async def subscribe(self, pair: Pair, up: Callable[[], None], over: Callable[[], None]) -> str:
-        """The offer."""
+        """Return an offer for a subscriber."""
         ...
 
     async def answered(self, pair: Pair, answer: str) -> None:
-        """To the offer."""
+        """Take the answer of a subscriber."""
         ...
 
     async def candidate(self, pair: Pair, candidate: Json) -> None:
-        """Of the client."""
+        """Take a trickled candidate of a client."""
         ...
 
     async def close(self, pair: Pair, *, silently: bool = False) -> None:
-        """End a way; nothing if there is none. ``silently``: as a process dies, without a word on it."""
+        """Close a peer connection, if there is one. ``silently``: as when the process dies, without a DTLS alert."""
         ...
 
 
@@ -50,7 +50,7 @@ class Media:
     def __init__(self, sfu: Sfu, down: Down, room: Room) -> None:
         self.published: set[Key] = set()
         self.pairs: set[Pair] = set()
-        """The ends that are there, or coming."""
+        """Peer connections that are open, or are being made."""
 
         self._down = down
         self._held: list[tuple[Person, Key]] = []
@@ -60,7 +60,7 @@ class Media:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def aclose(self) -> None:
-        """End all."""
+        """Close all peer connections."""
         for pair in list(self.pairs):
             await self._close(pair)
         await asyncio.gather(*self._tasks)
@@ -68,7 +68,7 @@ class Media:
     def _sfu_side(self) -> Answering:
         if self._answering is None:
             if self._sfu is Sfu.RELAY:
-                from manners_sfu import Relay  # aiortc takes a moment
+                from manners_sfu import Relay  # here, since the import of aiortc takes a moment
 
                 self._answering = Relay()
             else:
@@ -78,7 +78,7 @@ class Media:
         return self._answering
 
     async def take(self, person: Person, payload: Json) -> None:
-        """A command."""
+        """Obey one command of the namespace."""
         kind = payload.get("media_session_type", "")
         key = (payload.get("target", person.id), kind)
         pair = (person.id, key)
@@ -131,14 +131,14 @@ class Media:
             self._say(self._room.people[pair[0]], key, "webrtc_down")
 
     def _end(self, person: Person, key: Key) -> None:
-        """`webrtc_down` of the own stream, when manners have it."""
+        """Send `webrtc_down` to the publisher of a stream that ended, at the moment that the `Down` switch names."""
         if self._down is not Down.NEVER:
             self._held.append((person, key))
         if self._down is Down.AT_ONCE:
             self.release_downs()
 
     def release_downs(self) -> None:
-        """Say those that are held."""
+        """Send each `webrtc_down` that is held back."""
         held, self._held = self._held, []
         for person, key in held:
             self._say(person, key, "webrtc_down")
@@ -162,7 +162,7 @@ class Media:
 
     # -- ends ---
     def _over(self, pair: Pair) -> None:
-        """A way ended by itself."""
+        """A peer connection ended without a command: tell the client, and the others if it was a publisher."""
         if pair in self.pairs:
             self.pairs.discard(pair)
             who, key = pair
@@ -173,7 +173,7 @@ class Media:
                 self._room.tell_others(self._room.people[who])
 
     def forget(self, person: Person) -> None:
-        """Somebody is gone: their streams, and what they received."""
+        """A participant left: end their streams and their subscriptions."""
         for key in [key for key in self.published if key[0] == person.id]:
             self.published.discard(key)
             for pair in self._subscriptions(key):
@@ -184,13 +184,13 @@ class Media:
         person.streams.clear()
 
     def forget_all(self) -> None:
-        """The controller died: nobody can subscribe to what was."""
+        """The controller crashed: nobody can subscribe to the old streams."""
         self.published.clear()
         for pair in list(self.pairs):
             self._drop(pair)
 
     async def restart(self) -> None:
-        """The SFU dies, and another one runs."""
+        """The media server dies, and a new one takes its place."""
         pairs, self.pairs = self.pairs, set()
         self.published.clear()
         self._held.clear()

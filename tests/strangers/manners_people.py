@@ -1,4 +1,4 @@
-"""Participants of the controller of the tests, and how they look to others (signaling.md § 5.2)."""
+"""Participants of the test controller, and their entries in messages (signaling.md § 5.2)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def now(seconds: float = 0.0) -> str:
-    """The time of day, or so many seconds later."""
+    """The present time plus ``seconds``, as a timestamp of the wire."""
     return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
 @dataclass(eq=False)
 class Person:
-    """One participant, for as long as its token is good."""
+    """One participant. A client that comes back with its resumption token is the same one."""
 
     is_guest: bool
     room: str = ""
-    """The breakout room; empty: the main room."""
+    """The id of the breakout room; empty for the main room."""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     name: str = ""
     joined_at: str = field(default_factory=now)
@@ -33,28 +33,28 @@ class Person:
     waits: bool = False
     accepted: bool = False
     is_in: bool = False
-    """In the room, as the others see it."""
+    """Whether the others are told that this participant is in the room."""
     is_ghost: bool = False
     lost_at: float | None = None
-    """When its connection broke, by the clock of the tests."""
+    """When the connection broke, by the clock of the tests."""
     hand: bool = False
     streams: dict[str, Json] = field(default_factory=dict)
     """The state of each completed stream, by `media_session_type`."""
     heard: list[tuple[str, Json]] = field(default_factory=list)
-    """What its client has said."""
+    """Namespace and payload of all messages that the client has sent."""
 
     def wire(self) -> Socket:
-        """Its connection."""
+        """The open connection; fails if there is none."""
         assert self.socket is not None, "not connected"
         return self.socket
 
     def say(self, namespace: str, payload: Json) -> None:
-        """Tell it something; nothing if it is not connected."""
+        """Send a message to the client, if it is connected."""
         if self.socket is not None:
             self.socket.say({"namespace": namespace, "timestamp": now(), "payload": payload})
 
     def control(self) -> Json:
-        """The part `control` of its entry."""
+        """The part `control` of the entry."""
         return {
             "display_name": self.name,
             "role": "guest" if self.is_guest else "moderator",
@@ -66,10 +66,10 @@ class Person:
         }
 
     def entry(self) -> Json:
-        """It, as others are told of it."""
+        """The entry that the others receive."""
         return {"id": self.id, "control": self.control(), "media": {"is_presenter": True, **self.streams}}
 
 
 def token(make: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
-    """64 characters."""
+    """A ticket or token: 64 characters (signaling.md § 1)."""
     return make().hex + make().hex

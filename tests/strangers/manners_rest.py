@@ -1,7 +1,7 @@
-"""REST of the controller of the tests, as far as our clients ask (rest.md § 4), by a table.
+"""REST of the test controller: the endpoints that our clients call (rest.md § 4), as a table.
 
-Any bearer is a user's access token, all of the same user, unless it has `expired` and its user has not logged in since
-with another one.
+Any bearer is an access token of one and the same user, unless it has `expired` and the user has not logged in since
+with another token.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from manners_http import Request
 
 OPEN: Final = ("/.well-known/", "/v1/auth/login", "/v1/invite/verify", "/v1/turn")
-"""What needs no access token; so does `start_invited`."""
+"""Paths that need no access token. `start_invited` needs none either."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Of HTTP."""
+    """An HTTP answer."""
 
     status: int
     body: bytes = b""
@@ -32,17 +32,17 @@ class Answer:
 
 
 def says(body: object, status: int = 200, **headers: str) -> Answer:
-    """JSON."""
+    """An answer with a JSON body."""
     return Answer(status, json.dumps(body).encode(), {"content-type": "application/json", **headers})
 
 
 def refusal(status: int, code: str, **headers: str) -> Answer:
-    """As handlers refuse: with a code."""
+    """A refusal with a code (rest.md § 1)."""
     return says({"code": code, "message": code.replace("_", " ")}, status, **headers)
 
 
 class Rest:
-    """``servers`` is what `GET /turn` answers; ``more`` are answers to other calls, by method and path."""
+    """The table. ``servers`` is the answer to `GET /turn`; ``more`` has answers to other calls, by method and path."""
 
     def __init__(self, room: Room) -> None:
         self.base_url = ""
@@ -50,7 +50,7 @@ class Rest:
         self.servers: list[Json] = []
         self.more: dict[tuple[str, str], Answer] = {}
         self.bodies: list[tuple[str, Json]] = []
-        """Path and body of each call that had one."""
+        """Path and body of each call that had a body."""
         self._room = room
         self._calls: list[tuple[str, str, Callable[[Json], Answer]]] = [
             ("GET", r"/v1/auth/login", lambda _: says({"oidc": {"name": "none", "url": ""}})),
@@ -68,7 +68,7 @@ class Rest:
         ]
 
     def refuse(self, request: Request) -> Answer | None:
-        """What needs no body: the token, access, the type of the content, in this order."""
+        """A refusal that needs no body, or None. It looks at token, access and content type, in this order."""
         path = request.path.partition("?")[0]
         if not path.startswith(OPEN) and not path.endswith("/start_invited"):
             scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -84,7 +84,7 @@ class Rest:
         return None
 
     def answer(self, request: Request) -> Answer:
-        """Once the body was read."""
+        """The answer to a request whose body was read."""
         path = request.path.partition("?")[0]
         body: Json = {}
         if request.body:

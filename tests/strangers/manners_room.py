@@ -1,4 +1,4 @@
-"""The one room of the controller of the tests, and its breakout rooms, at level 0.3 (signaling.md)."""
+"""The one room of the test controller, and its breakout rooms, at feature level 0.3 (signaling.md)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MODULES: Final = ("breakout", "chat", "media", "moderation", "polls", "timer")
 
 
 class Refusal(Exception):
-    """A call of REST is refused."""
+    """A REST request is refused."""
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(code)
@@ -39,7 +39,7 @@ class Refusal(Exception):
 
 
 class Room:
-    """Who is there, and what is said to whom."""
+    """The participants, and which messages they receive."""
 
     def __init__(self, manners: Manners, clock: Callable[[], float], ring: Callable[[], None]) -> None:
         self.id = str(uuid.uuid4())
@@ -47,7 +47,7 @@ class Room:
         self.tickets: dict[str, Person] = {}
         self.tokens: dict[str, Person] = {}
         self.people: dict[str, Person] = {}
-        """All who ever had a ticket, by id."""
+        """Everybody who ever got a ticket, by id."""
         self.breakouts: dict[str, str] = {}
         self.ring = ring
         self.media = Media(manners.sfu, manners.webrtc_down, self)
@@ -57,18 +57,18 @@ class Room:
         self._alarm: asyncio.TimerHandle | None = None
 
     async def aclose(self) -> None:
-        """The end of its media, and of its time."""
+        """End all media and the timer."""
         if self._alarm is not None:
             self._alarm.cancel()
         await self.media.aclose()
 
     def person(self, name: str) -> Person:
-        """The latest of that name."""
+        """The participant who came last under that name."""
         return next(one for one in reversed(self.people.values()) if one.name == name)
 
     # -- REST ---
     def event(self, body: Json) -> Json:
-        """The one event, whatever is asked for."""
+        """The one event of the controller, with title and description of ``body``."""
         public = {key: OWNER[key] for key in list(OWNER)[:7]}
         return {
             "id": str(uuid.uuid4()),
@@ -90,15 +90,15 @@ class Room:
         }
 
     def resource(self) -> Json:
-        """The room."""
+        """The room as REST shows it."""
         return {"id": self.id, "created_by": {}, "waiting_room": self._manners.waiting_room, "password": None}
 
     def invitation(self) -> Json:
-        """The one guest link."""
+        """The one invitation for guests as REST shows it."""
         return {"invite_code": self.invite, "room_id": self.id, "active": True, "expiration": None}
 
     def start(self, breakout: str | None, resumption: str | None, *, guest: bool) -> Json:
-        """A ticket, and another token."""
+        """A ticket, and a new resumption token."""
         if breakout is not None and breakout not in self.breakouts:
             raise Refusal(400, "invalid_breakout_room_id" if self.breakouts else "no_breakout_rooms")
         person = self._resume(resumption or "") or Person(guest)
@@ -124,11 +124,11 @@ class Room:
 
     # -- the way in and out ---
     async def take(self, person: Person, namespace: str, payload: Json) -> None:
-        """A client says something."""
+        """Handle one message of a client."""
         person.heard.append((namespace, payload))
         action = payload.get("action")
-        is_deaf = self._manners.pings_only and person.is_in
-        if is_deaf:
+        is_ignored = self._manners.pings_only and person.is_in
+        if is_ignored:
             return
         if namespace == "echo":
             person.say("echo", payload)
@@ -153,7 +153,7 @@ class Room:
             self.tell_all("control", {"message": "update", **person.entry()})
 
     def accept(self, person: Person) -> None:
-        """A moderator lets somebody in."""
+        """Accept somebody from the waiting room, as a moderator does."""
         person.accepted = True
         person.say("moderation", {"message": "accepted"})
 
@@ -164,7 +164,7 @@ class Room:
         others = self.others(person)
         is_over = person.room and self._manners.breakouts_are_over
         if is_over:
-            self.breakouts = {}  # they are not told of any more, to anybody
+            self.breakouts = {}  # no `join_success` mentions them any more
         person.is_in = True
         person.say("control", self._welcome(person, others))
         if is_over:
@@ -205,7 +205,7 @@ class Room:
         return welcome
 
     def lost(self, person: Person, socket: Socket, *, closed: bool) -> None:
-        """The connection is over, by the close frames or not."""
+        """A connection ended. ``closed``: with close frames."""
         if person.socket is not socket:
             return
         person.socket = None
@@ -219,7 +219,7 @@ class Room:
         self.ring()
 
     def crash(self) -> None:
-        """All connections break, and nobody is tidied away."""
+        """Break all connections, and forget to remove the participants."""
         for person in list(self.people.values()):
             person.is_ghost = person.is_in
             if person.socket is not None:
@@ -237,27 +237,27 @@ class Room:
 
     # -- in the room ---
     def others(self, person: Person) -> list[Person]:
-        """Who is in the same room."""
+        """The other participants in the same room."""
         return [one for one in self.people.values() if one.is_in and one is not person and one.room == person.room]
 
     def tell(self, person: Person, namespace: str, payload: Json) -> None:
-        """Say something to somebody in the room, who may hear pings alone."""
+        """Send a message to a participant in the room, unless `Manners.pings_only`."""
         if not self._manners.pings_only:
             person.say(namespace, payload)
 
     def tell_all(self, namespace: str, payload: Json) -> None:
-        """To everybody in any room of the meeting."""
+        """Send a message to everybody in the main room and in breakout rooms."""
         for person in self.people.values():
             if person.is_in:
                 self.tell(person, namespace, payload)
 
     def tell_others(self, person: Person) -> None:
-        """`update`."""
+        """Send the others an `update` about a participant."""
         for other in self.others(person):
             self.tell(other, "control", {"message": "update", **person.entry()})
 
     def kick(self, person: Person) -> None:
-        """As a moderator does."""
+        """Remove a participant, as a moderator does."""
         person.say("moderation", {"message": "kicked"})
         person.wire().close(1000)
 
@@ -279,7 +279,7 @@ class Room:
 
     # -- breakout rooms ---
     def open_breakouts(self, names: Iterable[str], seconds: float | None) -> list[str]:
-        """As a moderator does."""
+        """Start breakout rooms, as a moderator does; return their ids."""
         self.breakouts = {str(uuid.uuid4()): name for name in names}
         self._expires = None if seconds is None else now(seconds)
         if seconds is not None and not self._manners.breakouts_expire_silently:

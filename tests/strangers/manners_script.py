@@ -1,4 +1,4 @@
-"""Descriptions with nobody behind them, for clients without media of their own."""
+"""A media server that is only a script: descriptions without a peer behind them, for clients without media."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from m3core.testing.descriptions import make_answer, make_offer
 
 
 class Script:
-    """Answers all at once, and says that the way is there in the next turn of the loop."""
+    """Answers each description at once, and says in the next turn of the loop that media is connected."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -20,26 +20,26 @@ class Script:
         self._subscribing: dict[Pair, Callable[[], None]] = {}
 
     async def publish(self, pair: Pair, offer: str, up: Callable[[], None], _over: Callable[[], None]) -> str:
-        """The answer that takes all."""
+        """An answer that accepts everything."""
         self._number += 1
         self._kinds[pair[1]] = tuple(kind for kind in ("audio", "video") if f"m={kind} " in offer)
         asyncio.get_running_loop().call_soon(up)
         return make_answer(offer, self._number)
 
     async def subscribe(self, pair: Pair, up: Callable[[], None], _over: Callable[[], None]) -> str:
-        """An offer of what is published."""
+        """An offer with the kinds that are published."""
         self._number += 1
         self._subscribing[pair] = up
         return make_offer(self._kinds[pair[1]], self._number)
 
     async def answered(self, pair: Pair, _answer: str) -> None:
-        """Whatever it is."""
+        """Accept any answer."""
         if (up := self._subscribing.pop(pair, None)) is not None:
             asyncio.get_running_loop().call_soon(up)
 
     async def candidate(self, _pair: Pair, _candidate: Json) -> None:
-        """It leads nowhere."""
+        """Ignore it."""
 
     async def close(self, pair: Pair, *, silently: bool = False) -> None:
-        """There is nothing to close."""
+        """Forget a subscriber; there is no connection to close."""
         self._subscribing.pop(pair, None)

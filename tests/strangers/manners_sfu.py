@@ -1,4 +1,4 @@
-"""A small SFU of bare aiortc: what comes in is decoded, and encoded again for each who subscribes."""
+"""A small SFU made of aiortc: it decodes each stream, and encodes it again for each subscriber."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from manners_switches import Json
 
 
 class Relay:
-    """Its peer connections, by whose end of which stream they are."""
+    """The peer connections, by client and stream."""
 
     def __init__(self) -> None:
         self._relay = MediaRelay()
@@ -22,7 +22,7 @@ class Relay:
         self._sinks: dict[Key, MediaBlackhole] = {}
 
     async def publish(self, pair: Pair, offer: str, up: Callable[[], None], over: Callable[[], None]) -> str:
-        """The answer, with candidates inside."""
+        """The answer, with all candidates in it."""
         await self.close(pair)
         peer, key = self._open(pair, up, over), pair[1]
         tracks = self._tracks[key] = []
@@ -39,7 +39,7 @@ class Relay:
         return str(peer.localDescription.sdp)
 
     async def subscribe(self, pair: Pair, up: Callable[[], None], over: Callable[[], None]) -> str:
-        """An offer, with candidates inside."""
+        """An offer, with all candidates in it."""
         peer = self._open(pair, up, over)
         for track in self._tracks[pair[1]]:
             peer.addTransceiver(self._relay.subscribe(track), direction="sendonly")
@@ -47,19 +47,19 @@ class Relay:
         return str(peer.localDescription.sdp)
 
     async def answered(self, pair: Pair, answer: str) -> None:
-        """From now on there is a way."""
+        """Apply the answer: the peer connection begins to connect."""
         if pair in self._peers:
             await self._peers[pair].setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     async def candidate(self, pair: Pair, candidate: Json) -> None:
-        """A trickled one."""
+        """Add a trickled candidate."""
         if pair in self._peers and candidate["candidate"]:
             found = candidate_from_sdp(candidate["candidate"].removeprefix("candidate:"))
             found.sdpMLineIndex = candidate["sdpMLineIndex"]
             await self._peers[pair].addIceCandidate(found)
 
     async def close(self, pair: Pair, *, silently: bool = False) -> None:
-        """End a peer connection; ``silently``: by its path first, so that no DTLS alert is heard."""
+        """Close a peer connection. ``silently``: ICE first, so that no DTLS alert reaches the client."""
         peer, (who, key) = self._peers.pop(pair, None), pair
         if who == key[0] and key in self._sinks:
             await self._sinks.pop(key).stop()

@@ -1,4 +1,4 @@
-"""A WebSocket of the controller of the tests: the library's protocol without its manners, on bare streams."""
+"""A WebSocket of the test controller: the sans-IO part of `websockets`, on plain streams, so that it may misbehave."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROTOCOL: Final = "k3k-signaling-json-v1.0"
 
 
 class Socket:
-    """One connection, of one participant."""
+    """One WebSocket connection, of one participant."""
 
     def __init__(
         self, manners: Manners, room: Room, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -38,7 +38,7 @@ class Socket:
         self._beat: asyncio.Task[None] | None = None
 
     async def run(self, head: bytes) -> None:
-        """From the request to the end of TCP."""
+        """Serve the connection from the upgrade request ``head`` to the end of TCP."""
         self._protocol.receive_data(head)
         for event in self._protocol.events_received():
             assert isinstance(event, Request)
@@ -89,33 +89,34 @@ class Socket:
             await asyncio.sleep(interval)
             self.ping()
 
-    # -- what it says ---
+    # -- what it sends ---
     def say(self, message: Json) -> None:
-        """One text; nothing once the end has begun."""
+        """Send one text message, unless the connection is closing."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_text(json.dumps(message).encode())
             self._flush()
 
     def ping(self) -> None:
-        """As the real one does."""
+        """Send a ping with the payload of the real controller."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_ping(b"heartbeat")
             self._flush()
 
     def babble(self) -> None:
-        """What is no frame."""
+        """Send bytes that are no WebSocket frame."""
         self._writer.write(b"\xff" * 8)
 
     def close(self, code: int) -> None:
-        """The close frame."""
+        """Send a close frame."""
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code)
             self._flush()
 
     def abort(self) -> None:
-        """A reset."""
+        """Reset the TCP connection."""
         with suppress(OSError):
             plain = self._writer.get_extra_info("socket")
+            # SO_LINGER with a time of 0: the kernel sends RST instead of FIN.
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self._writer.transport.abort()
         if self._person is not None:

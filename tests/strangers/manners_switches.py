@@ -1,4 +1,4 @@
-"""How a controller of the tests (`manners`) behaves."""
+"""The switches of the test controller (`manners`)."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ Json = dict[str, Any]
 
 
 class Down(Enum):
-    """When `webrtc_down` of a stream that was unpublished is said."""
+    """When the controller sends `webrtc_down` for a stream that was unpublished."""
 
     AT_ONCE = "at once"
     NEVER = "never"
-    HELD = "by release_downs: before the next offer, or whenever it is called"
+    HELD = "when the test calls release_downs"
     BEFORE_ANSWER = "when the next offer has come, before its answer"
     AFTER_ANSWER = "between the next answer and webrtc_up"
     AFTER_UP = "after the next webrtc_up"
 
 
 class Sfu(Enum):
-    """Who answers offers."""
+    """Which media server answers offers."""
 
-    SCRIPT = "descriptions without anybody behind them; webrtc_up is said all the same"
-    RELAY = "aiortc at 127.0.0.1, which decodes and encodes again"
+    SCRIPT = "descriptions without a peer behind them; webrtc_up follows all the same"
+    RELAY = "aiortc at 127.0.0.1, which decodes each stream and encodes it again"
 
 
 @dataclass(frozen=True)
 class Manners:
-    """Each a way to behave that a client has to live with."""
+    """Each field is a kind of behaviour that clients have to cope with."""
 
     leaves_tcp_open: bool = False
-    """After the close frames of a WebSocket nothing happens on TCP, until the client closes it."""
+    """After the close frames the controller leaves the TCP connection open until the client closes it."""
     answers_before_body: bool = False
-    """A 4xx that needs no body (401, 403 without access, 400 `invalid_content_type`) is said as soon as the head is
-    there; then that connection hears nothing more, and stays open."""
+    """A refusal that needs no body (401, 403 without access, 400 `invalid_content_type`) is sent when only the head was
+    read. The controller then reads nothing more on that connection, and leaves it open."""
     answers_in_chunks: bool = False
-    """A refusal does not say how long it is (RFC 9112 s.7.1)."""
+    """A refusal has chunks instead of `content-length` (RFC 9112 s.7.1)."""
     webrtc_down: Down = Down.AT_ONCE
     session_running: float = 0.0
-    """So many seconds after a connection broke, a start with its token is answered `session_running`, and its owner
-    stays listed. Then the token is good, unless the controller has crashed: then its bearer becomes somebody new."""
+    """For so many seconds after a connection broke, `start` with its token is refused with `session_running`, and
+    the participant remains listed. Then the token is good. After a crash its bearer becomes a new participant."""
     pings_only: bool = False
-    """Who is in the room hears nothing any more: no answer to echo, no message; pings alone."""
+    """The controller sends only pings to who is in the room: no answer to echo, no message."""
     ping_interval: float | None = 15.0
-    """Seconds between pings with the payload `heartbeat`; None: by `Controller.ping` alone."""
+    """Seconds between pings with the payload `heartbeat`; None: only `Controller.ping` sends pings."""
     breakouts_are_over: bool = False
-    """Who joins a breakout room gets `join_success`, and close code 1011."""
+    """A client that joins a breakout room receives `join_success`, and then the close code 1011."""
     breakouts_expire_silently: bool = False
-    """Their time goes by without `expired`."""
+    """When the time of breakout rooms is up, the controller sends no `expired`."""
     waiting_room: bool = False
-    """Guests wait until `Controller.accept`."""
+    """Guests are in the waiting room until `Controller.accept`."""
     updates_of_who_waits: bool = False
-    """Those in the room get `update` about who waits, besides `joined_waiting_room`."""
+    """Participants receive an `update` about who is in the waiting room, besides `joined_waiting_room`."""
     sfu: Sfu = Sfu.SCRIPT

@@ -1,6 +1,6 @@
-"""A client that behaves as Mustang's does, with all that it takes for granted (media.md § 10 by row).
+"""A client that behaves as Mustang's client does, with all that it relies on (the rows of media.md § 10).
 
-Where the real one would wait for ever for something that has gone by, this one raises `Failure` at once, so that a
+Where the real one would wait for ever for a message that came already, this one raises `Failure` at once, so that a
 test need not wait for it. Its streams are in `mustang_media`.
 """
 
@@ -15,18 +15,18 @@ from stranger_wire import Bell, Failure, Json, Rest, Wire
 
 PROTOCOL: Final = "k3k-signaling-json-v1.0"
 E_MAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*\.[A-Za-z]{2,}")
-"""Row 18: what the real one's validator takes for an address."""
+"""Row 18: what the real client accepts as an e-mail address."""
 
 
 class MustangClient:
-    """One user's program. It has no time-outs on signalling; three seconds for each REST call is the real number."""
+    """The client of one user. It has no time-outs on signaling; the real one waits three seconds for a REST answer."""
 
     def __init__(self, base_url: str, name: str, *, rest_timeout: float = 3.0) -> None:
         self.name = name
         self.welcome: Json = {}
         """`join_success`."""
         self.people: dict[str, Json] = {}
-        """Who is there, by id: `name`, and `hand`."""
+        """The participants in the room by id: `name` and `hand`."""
         self.complaints: list[str] = []
         """Internal assertions that failed (row 8)."""
         self.bell = Bell()
@@ -45,12 +45,12 @@ class MustangClient:
 
     @property
     def id(self) -> str:
-        """The own participant id."""
+        """The participant id of this client."""
         return str(self.welcome["id"])
 
     # -- REST (rest.md § 4 and 5) ---
     async def join_as_guest(self, invite: str) -> None:
-        """From the link into the room."""
+        """Join by an invite code."""
         servers = await self.rest.ask("POST", "/turn", {})
         if not isinstance(servers, list):
             raise Failure("POST /turn is not answered with an array")
@@ -61,7 +61,7 @@ class MustangClient:
         await self._enter(start["ticket"], "/signalling")
 
     async def join_as_owner(self, token: str) -> str:
-        """From the login into a room of one's own; the code of an invitation."""
+        """Log in, make a meeting and join it; return an invite code."""
         await self.rest.ask("POST", "/auth/login", {"id_token": token})
         profile = await self.rest.ask("GET", "/users/me", bearer=token)
         if not E_MAIL.fullmatch(profile["email"]):
@@ -84,7 +84,7 @@ class MustangClient:
 
     # -- the way in (rows 2 and 3) ---
     async def _enter(self, ticket: str, path: str) -> None:
-        """Join at once; it is in when all streams that it was told of are there."""
+        """Open the WebSocket and join. Joining ends when all streams in `join_success` are subscribed."""
         selected = await self.wire.open(self._base_url, path, PROTOCOL, ticket)
         if selected != PROTOCOL:
             raise Failure(f"the server has selected {selected}")
@@ -110,7 +110,7 @@ class MustangClient:
 
     # -- in the room ---
     def _take(self, namespace: str, payload: Json) -> None:
-        """Row 1: two namespaces, and no `error`."""
+        """Row 1: it knows two namespaces, and no `error`."""
         if namespace == "media":
             self.media.take(payload)
         elif namespace == "control":
@@ -129,25 +129,25 @@ class MustangClient:
                     self.media.forget(who)
 
     async def person(self, name: str) -> str:
-        """The id of who is called so, as soon as they are there."""
+        """Wait for a participant of this name; return the id."""
         return await self.wire.find(
             lambda: next((id_ for id_, one in self.people.items() if one["name"] == name), None)
         )
 
     async def hand(self, who: str, *, up: bool) -> None:
-        """Wait until somebody's hand is up, or not."""
+        """Wait until the hand of a participant is up, or down."""
         await self.wire.find(lambda: True if self.people[who]["hand"] is up else None)
 
-    async def alone(self) -> None:
+    async def others_left(self) -> None:
         """Wait until all others have left."""
         await self.wire.find(lambda: True if not self.people else None)
 
     async def raise_hand(self, *, up: bool = True) -> None:
-        """Or lower it (row 14)."""
+        """Raise or lower the hand (row 14)."""
         await self.wire.send("control", {"action": "raise_hand" if up else "lower_hand"})
 
     async def hang_up(self) -> None:
-        """Leave, as row 13 has it."""
+        """Leave, as in row 13."""
         self.media.stop()
         if self.wire.end is None and self.welcome:
             await self.media.unpublish()

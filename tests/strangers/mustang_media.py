@@ -1,6 +1,6 @@
-"""The streams of `mustang_client.MustangClient`, and its way to wait: each wait ends at the first message of a name.
+"""The streams of `mustang_client.MustangClient`, which waits for names: the first message of the name ends the wait.
 
-If that is about another stream, the real client waits for ever (media.md § 10 row 4); this one raises `Failure`.
+If it is about another stream, the real client waits for ever (media.md § 10 row 4), and this one raises `Failure`.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from stranger_wire import Bell, Failure, Json, Wire
 
 AWAITED: Final = ("sdp_offer", "sdp_answer", "webrtc_up", "media_status")
 Key = tuple[str, str]
-"""Whose stream, and which."""
+"""The id of the publisher, and the `media_session_type`."""
 
 
 class MustangMedia:
-    """Publishes, and subscribes to whatever is on."""
+    """Publishes, and subscribes to every stream that has sound or video on."""
 
     def __init__(self, wire: Wire, bell: Bell) -> None:
         self.own_id = ""
         self.subscribers: dict[Key, Peer | None] = {}
-        """Those that are there; None until the offer has come."""
+        """The subscriptions; None until the offer has come."""
         self._publishers: dict[str, Peer] = {}
         self._wire = wire
         self._bell = bell
         self._waiting: dict[str, list[tuple[Key, asyncio.Future[Json]]]] = {}
         """The "once" listeners of each message name."""
         self._missed: set[tuple[str, Key]] = set()
-        """What nobody listened to."""
+        """Messages that came when no listener waited for them."""
         self._tasks: list[asyncio.Task[None]] = []
         self._all: list[Peer] = []
         self._failure: Failure | None = None
 
     # -- waiting (row 4) ---
     def take(self, payload: Json) -> None:
-        """A message of the namespace: it ends all waits for its name, for whichever stream they were meant."""
+        """Handle a message. It ends all waits for its name, whichever stream they are about."""
         name = payload["message"]
         key = (payload["source"], payload["media_session_type"]) if "source" in payload else ("", "")
-        if name == "webrtc_down" and self.subscribers.get(key) is not None:  # row 9; one that closed may still say so
+        if name == "webrtc_down" and self.subscribers.get(key) is not None:  # row 9; it may be closed already
             self._close(key)
         if name not in AWAITED:
             return
@@ -56,7 +56,7 @@ class MustangMedia:
                 future.set_exception(Failure(f"waits for ever for the {name} of a stream: that of another came first"))
 
     def _once(self, name: str, key: Key) -> asyncio.Future[Json]:
-        """Listen once to a name."""
+        """Wait for the next message of this name."""
         if (name, key) in self._missed:
             raise Failure(f"waits for ever for {name}: it came before anybody listened")
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
@@ -68,7 +68,7 @@ class MustangMedia:
 
     # -- publishing (rows 5, 6, 7) ---
     async def publish(self, grey: int, kind: str = "video") -> None:
-        """The camera with a microphone, or the screen; until the others are told."""
+        """Publish the camera with a microphone, or the screen; return when the others are told."""
         key, peer = (self.own_id, kind), self._peer()
         self._publishers[kind] = peer
         self._begin(key)
@@ -85,7 +85,7 @@ class MustangMedia:
         await self._set_state("publish_complete", kind, audio=is_camera, video=True)
 
     async def mute(self, *, audio: bool, video: bool) -> None:
-        """What of camera and microphone is on from now on (row 14)."""
+        """Switch camera and microphone on or off (row 14)."""
         await self._set_state("update_media_session", "video", audio=audio, video=video)
 
     async def _set_state(self, action: str, kind: str, *, audio: bool, video: bool) -> None:
@@ -93,14 +93,14 @@ class MustangMedia:
         await self._wire.send("media", {"action": action, "media_session_type": kind, "media_session_state": state})
 
     async def unpublish(self) -> None:
-        """All, each under the name of the other (row 13)."""
+        """Unpublish both streams; the client confuses their types (row 13)."""
         for kind in self._publishers:
             other = "screen" if kind == "video" else "video"
             await self._wire.send("media", {"action": "unpublish", "media_session_type": other})
 
     # -- subscribing (rows 9, 10, 11, 12) ---
     def announced(self, who: str, media: Json | None) -> None:
-        """Somebody's streams are these."""
+        """``media`` are the streams of a participant now."""
         if media is None:
             return
         if "video" in media:
@@ -135,11 +135,11 @@ class MustangMedia:
         await self._say("configure", key, configuration={"video": True})
 
     async def subscribed(self) -> None:
-        """Wait until all subscriptions that were begun are through."""
+        """Wait until all subscriptions that were begun are done."""
         await self._find(lambda: True if all(task.done() for task in self._tasks) else None)
 
     async def received(self, who: str, grey: int, *, sound: bool = True, kind: str = "video") -> None:
-        """Wait for a picture and a tone of somebody who sends them, from now on."""
+        """Wait until a new picture of this grey, and a new piece of the tone, come from a participant."""
         peer = await self._find(lambda: self.subscribers.get((who, kind)))
         received = peer.received
         pictures, chunks = len(received.greys), len(received.loudness)
@@ -148,16 +148,16 @@ class MustangMedia:
         )
 
     async def closed(self, who: str, kind: str = "video") -> None:
-        """Wait until there is nothing of somebody's stream any more."""
+        """Wait until the subscription to a stream is closed."""
         await self._find(lambda: True if (who, kind) not in self.subscribers else None)
 
     def forget(self, who: str) -> None:
-        """Somebody has left."""
+        """A participant left."""
         for kind in ("video", "screen"):
             self._close((who, kind))
 
     def _close(self, key: Key) -> None:
-        """Close a subscriber without telling the server (row 10)."""
+        """Close a subscription; the server is not told (row 10)."""
         peer = self.subscribers.pop(key, None)
         if peer is not None:
             self._tasks.append(asyncio.create_task(peer.close()))
@@ -169,7 +169,7 @@ class MustangMedia:
         return peer
 
     async def _find(self, find: Any) -> Any:
-        """As `Wire.find`; raises also what made a subscription fail."""
+        """As `Wire.find`, but also raises what made a subscription fail."""
 
         def look() -> Any:
             if self._failure is not None:
@@ -182,16 +182,16 @@ class MustangMedia:
         await self._wire.send("media", {"action": action, "target": key[0], "media_session_type": key[1], **more})
 
     async def _trickle(self, key: Key, candidates: Iterable[Json]) -> None:
-        """No end of candidates: it says that only for an empty one, which does not come (row 15)."""
+        """No end of candidates follows: this client sends that only for an empty candidate, and none comes (row 15)."""
         for candidate in candidates:
             await self._say("sdp_candidate", key, candidate=candidate)
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Begin no more subscriptions."""
         for task in self._tasks:
             task.cancel()
 
     async def close(self) -> None:
-        """End all."""
+        """Close all peer connections."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(peer.close() for peer in self._all))

@@ -1,6 +1,6 @@
-"""A client that behaves as OpenTalk's web client does: its heart, its REST calls in their order, its waiting room.
+"""A client that behaves as OpenTalk's web client does: its heartbeat, the order of its REST calls, its waiting room.
 
-Its streams are in `opentalk_media`. Sections are those of the protocol notes.
+Its streams are in `opentalk_media`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ENTRANCE: Final = ("join_success", "join_blocked", "in_waiting_room", "accepted"
 
 
 class OpenTalkClient:
-    """One tab of a browser. The defaults are the real client's numbers, in seconds."""
+    """One tab of a browser. The defaults are the numbers of the real client, in seconds."""
 
     def __init__(
         self,
@@ -32,13 +32,13 @@ class OpenTalkClient:
     ) -> None:
         self.name = name
         self.failures: list[str] = []
-        """Reasons for which the real one would have thrown its user out."""
+        """Why the real client would have ended the conference."""
         self.beats = 0
         """Heartbeats that were answered."""
         self.welcome: Json = {}
         """`join_success`."""
         self.people: dict[str, Json] = {}
-        """The entries of who is there, by id."""
+        """The entries of the participants in the room, by id."""
         self.bell = Bell()
         self.rest = Rest(base_url, rest_timeout)
         self.wire = Wire(self.bell, self._take)
@@ -58,12 +58,12 @@ class OpenTalkClient:
 
     @property
     def id(self) -> str:
-        """The own participant id."""
+        """The participant id of this client."""
         return str(self.welcome["id"])
 
     # -- REST (rest.md § 5) ---
     async def log_in(self, token: str) -> Json:
-        """The owner's login; the own profile."""
+        """Log in as the owner; return the profile."""
         provider = await self.rest.ask("GET", "/auth/login")
         assert isinstance(provider["oidc"]["url"], str)
         registered = await self.rest.ask("POST", "/auth/login", {"id_token": token})
@@ -73,7 +73,7 @@ class OpenTalkClient:
         return profile
 
     async def make_meeting(self, token: str, **more: Any) -> tuple[str, str]:
-        """A new meeting; its room and the code of an invitation."""
+        """Make a meeting; return the id of its room, and an invite code."""
         body = {"title": "Stand-up", "description": "", "is_time_independent": True, "is_adhoc": False, **more}
         event = await self.rest.ask("POST", "/events", body, bearer=token)
         room = event["room"]["id"]
@@ -81,12 +81,12 @@ class OpenTalkClient:
         return room, invite["invite_code"]
 
     async def connect_as_owner(self, token: str, room: str) -> None:
-        """From the lobby to an open WebSocket."""
+        """Get a ticket as the owner and open the WebSocket."""
         start = await self.rest.ask("POST", f"/rooms/{room}/start", {"breakout_room": None}, bearer=token)
         await self._connect(start["ticket"], token)
 
     async def connect_as_guest(self, invite: str) -> None:
-        """From the link to an open WebSocket."""
+        """Get a ticket by the invite code and open the WebSocket."""
         await self.rest.ask("GET", "/auth/login")
         verified = await self.rest.ask("POST", "/invite/verify", {"invite_code": invite})
         assert verified["password_required"] is False
@@ -102,9 +102,9 @@ class OpenTalkClient:
             raise Failure(f"the server has selected {selected}")
         self._heart = asyncio.create_task(self._beat())
 
-    # -- the heart (signaling.md § 2) ---
+    # -- the heartbeat (signaling.md § 2) ---
     async def _beat(self) -> None:
-        with suppress(Failure):  # the connection is closed, which is the reader's business
+        with suppress(Failure):  # the connection is closed: `Wire` reports that
             while True:
                 before = self.beats
                 await self.wire.send("echo", {"action": "ping"})
@@ -119,12 +119,12 @@ class OpenTalkClient:
                 await asyncio.sleep(self._interval)
 
     async def beaten(self, times: int) -> None:
-        """Wait for so many answers in all."""
+        """Wait until so many heartbeats were answered in all."""
         await self.wire.find(lambda: True if self.beats >= times else None)
 
     # -- the way in (signaling.md § 5, 6) ---
     async def join(self) -> None:
-        """Into the room, however long it takes: through the waiting room, and again and again while it is full."""
+        """Join the room, through the waiting room if there is one; try again while the room is full."""
         await self._ask_in()
         while True:
             answer = await self._entrance.get()
@@ -146,7 +146,7 @@ class OpenTalkClient:
         await self.wire.send("control", {"action": "join", "display_name": self.name})
 
     def _check(self, welcome: Json) -> None:
-        """What the real client's reader refuses the whole message without."""
+        """The real client refuses the whole message if one of these is missing."""
         tariff, media = welcome.get("tariff") or {}, welcome.get("media") or {}
         if not isinstance(tariff.get("quotas"), dict):
             raise Failure("join_success without tariff.quotas")
@@ -185,13 +185,13 @@ class OpenTalkClient:
                 self.media.forget_all(payload["id"])
 
     def _note(self, entry: Json) -> None:
-        """Merge what is told of somebody: a key that is there replaces (signaling.md § 5.2)."""
+        """Merge an entry with what is known: keys that it has replace older ones (signaling.md § 5.2)."""
         known = self.people.setdefault(entry["id"], {})
         known.update(entry)
         self.media.announced(entry["id"], known["media"])
 
     async def person(self, name: str) -> str:
-        """The id of who is called so, as soon as they are there."""
+        """Wait for a participant of this name; return the id."""
 
         def find() -> str | None:
             return next((who for who, one in self.people.items() if one["control"]["display_name"] == name), None)
@@ -199,27 +199,27 @@ class OpenTalkClient:
         return await self.wire.find(find)
 
     async def flags(self, who: str, *, audio: bool, video: bool) -> None:
-        """Wait until somebody's microphone and camera are said to be so."""
+        """Wait until the entry of a participant has these states of microphone and camera."""
         wanted = {"audio": audio, "video": video}
         await self.wire.find(lambda: True if self.people[who]["media"].get("video") == wanted else None)
 
     async def hand(self, who: str, *, up: bool) -> None:
-        """Wait until somebody's hand is up, or not."""
+        """Wait until the hand of a participant is up, or down."""
         await self.wire.find(lambda: True if self.people[who]["control"]["hand_is_up"] is up else None)
 
     async def raise_hand(self, *, up: bool = True) -> None:
-        """Or lower it; the server acknowledges that from 0.9 on."""
+        """Raise or lower the hand; the server acknowledges that from 0.9 on."""
         since = len(self.wire.log)
         await self.wire.send("control", {"action": "raise_hand" if up else "lower_hand"})
         await self.wire.heard("control", "hand_raised" if up else "hand_lowered", since)
 
     async def chat(self, text: str) -> None:
-        """Tell all; the own message comes back."""
+        """Write to all, and wait until the message comes back."""
         await self.wire.send("chat", {"action": "send_message", "scope": "global", "content": text})
         await self.wire.heard("chat", "message_sent", source=self.id, content=text)
 
     async def leave(self) -> None:
-        """Close the tab."""
+        """Leave, as when the tab of the browser is closed."""
         if self._heart is not None:
             self._heart.cancel()
             await asyncio.gather(self._heart, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""The streams of `opentalk_client`: answers are told apart by whose stream they are of (media.md § 1)."""
+"""The streams of `opentalk_client`. It finds the stream of an answer by source and type (media.md § 1)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from stranger_wire import Bell, Json, Wire
 HIGH: Final = 2
 """The best layer (media.md § 5)."""
 Key = tuple[str, str]
-"""Whose stream, and which."""
+"""The id of the publisher, and the `media_session_type`."""
 
 
 class OpenTalkMedia:
-    """Publishes, and subscribes to whatever is announced as soon as it is."""
+    """Publishes, and subscribes to each stream as soon as it is announced."""
 
     def __init__(self, wire: Wire, bell: Bell) -> None:
         self.own_id = ""
@@ -29,7 +29,7 @@ class OpenTalkMedia:
 
     # -- publishing (media.md § 4.1) ---
     async def publish(self, grey: int, *, audio: bool = True) -> None:
-        """Camera and microphone, until the others are told."""
+        """Publish camera and microphone; return when the others are told."""
         peer = self._publisher = Peer(self._bell)
         since = len(self._wire.log)
         source = {"source": self.own_id, "media_session_type": "video"}
@@ -42,14 +42,14 @@ class OpenTalkMedia:
         await self._set_state("publish_complete", audio=audio, video=True)
 
     async def unpublish(self) -> None:
-        """Camera and microphone are no more."""
+        """End camera and microphone."""
         await self._wire.send("media", {"action": "unpublish", "media_session_type": "video"})
         if self._publisher is not None:
             self._closing.append(self._publisher)
             self._publisher = None
 
     async def mute(self, *, audio: bool, video: bool) -> None:
-        """What of camera and microphone is on from now on."""
+        """Switch camera and microphone on or off."""
         await self._set_state("update_media_session", audio=audio, video=video)
 
     async def _set_state(self, action: str, *, audio: bool, video: bool) -> None:
@@ -59,7 +59,7 @@ class OpenTalkMedia:
 
     # -- subscribing (media.md § 4.4) ---
     def announced(self, who: str, media: Json) -> None:
-        """Somebody's streams are these."""
+        """``media`` are the streams of a participant now: subscribe to new ones, close those that are missing."""
         for kind in ("video", "screen"):
             if kind not in media:
                 self.forget(who, kind)
@@ -81,7 +81,7 @@ class OpenTalkMedia:
         await self._say("configure", key, configuration={"video": True, "substream": HIGH})
 
     async def received(self, who: str, grey: int, kind: str = "video") -> None:
-        """Wait for a picture and a tone of somebody who sends them, from now on."""
+        """Wait until a new picture of this grey, and a new piece of the tone, come from a participant."""
         peer = await self._wire.find(lambda: self.subscribers.get((who, kind)))
         pictures, chunks = len(peer.received.greys), len(peer.received.loudness)
         await self._wire.find(
@@ -89,25 +89,25 @@ class OpenTalkMedia:
         )
 
     async def sees(self, who: str, grey: int) -> None:
-        """Wait for a picture of somebody who may be silent, from now on."""
+        """Wait until a new picture of this grey comes from a participant, with or without sound."""
         peer = await self._wire.find(lambda: self.subscribers.get((who, "video")))
         pictures = len(peer.received.greys)
         await self._wire.find(lambda: True if peer.received.shows(grey, pictures) else None)
 
     def forget(self, who: str, kind: str) -> None:
-        """A stream is gone."""
+        """A stream ended: close its peer connection later."""
         peer = self.subscribers.pop((who, kind), None)
         if peer is not None:
             self._closing.append(peer)
             self._bell.ring()
 
     def forget_all(self, who: str) -> None:
-        """Somebody is gone."""
+        """A participant left."""
         for kind in ("video", "screen"):
             self.forget(who, kind)
 
     async def gone(self, who: str, kind: str = "video") -> None:
-        """Wait until somebody's stream has ended."""
+        """Wait until a stream of a participant ended."""
         await self._wire.find(lambda: True if (who, kind) not in self.subscribers else None)
 
     # -- both ---
@@ -120,12 +120,12 @@ class OpenTalkMedia:
         await self._say("sdp_end_of_candidates", key)
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Begin no more subscriptions."""
         for task in self._tasks:
             task.cancel()
 
     async def close(self) -> None:
-        """End all."""
+        """Close all peer connections; raise what went wrong in a subscription."""
         failed = [one for one in await asyncio.gather(*self._tasks, return_exceptions=True) if one is not None]
         peers = [*self._closing, *self.subscribers.values(), *([self._publisher] if self._publisher else [])]
         await asyncio.gather(*(peer.close() for peer in peers))

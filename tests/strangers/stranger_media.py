@@ -1,4 +1,4 @@
-"""Cameras, microphones and peer connections of strangers' programs: bare aiortc, on 127.0.0.1."""
+"""Cameras, microphones and peer connections of the foreign clients: aiortc without our code, at 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from stranger_wire import Bell, Json
 
 SIZE: Final = (64, 48)
 PICTURES: Final = 10
-"""A second."""
+"""Pictures in a second."""
 RATE: Final = 48_000
 CHUNK: Final = RATE // 50
 TOLERANCE: Final = 12.0
-"""What a codec may do to a grey."""
+"""By how much a codec may change a grey."""
 
 
 @contextmanager
 def loopback() -> Iterator[None]:
-    """Candidates of this machine alone: aioice would never offer 127.0.0.1."""
+    """Let aioice offer 127.0.0.1 as its only candidate; by default it never offers that address."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: ["127.0.0.1"])
         yield
 
 
 class Camera(MediaStreamTrack):
-    """Pictures of one grey, by which whoever receives them knows whose they are."""
+    """Pictures of one grey. Each sender has its own, so that a test can tell whose picture it received."""
 
     kind = "video"
 
@@ -59,7 +59,7 @@ class Camera(MediaStreamTrack):
 
 
 class Microphone(MediaStreamTrack):
-    """A tone."""
+    """A tone of 500 Hz."""
 
     kind = "audio"
 
@@ -78,17 +78,17 @@ class Microphone(MediaStreamTrack):
 
 
 class Received:
-    """What has come of one stream, decoded."""
+    """What was received of one stream, decoded."""
 
     def __init__(self, bell: Bell) -> None:
         self._bell = bell
         self.greys: list[float] = []
-        """Of the pictures."""
+        """The mean grey of each picture."""
         self.loudness: list[int] = []
         """The largest sample of each chunk of sound."""
 
     async def watch(self, track: MediaStreamTrack) -> None:
-        """Receive until it ends."""
+        """Receive until the track ends."""
         while True:
             try:
                 frame = await track.recv()
@@ -101,7 +101,7 @@ class Received:
             self._bell.ring()
 
     def shows(self, grey: int, since: int = 0) -> bool:
-        """Whether a picture of this grey came after the first ``since``."""
+        """Whether a picture of this grey came after the first ``since`` pictures."""
         return any(abs(one - grey) < TOLERANCE for one in self.greys[since:])
 
     def sounds(self, since: int = 0) -> bool:
@@ -110,7 +110,7 @@ class Received:
 
 
 class Peer:
-    """One peer connection to the media server, which trickles its candidates as browsers do."""
+    """One peer connection to the media server. It trickles its candidates, as browsers do."""
 
     def __init__(self, bell: Bell) -> None:
         self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
@@ -122,27 +122,27 @@ class Peer:
         self._watching.append(asyncio.create_task(self.received.watch(track)))
 
     async def offer(self, *tracks: MediaStreamTrack) -> tuple[str, list[Json]]:
-        """An offer to publish: the description without candidates, and these."""
+        """An offer to publish: the description without candidates, and the candidates."""
         for track in tracks:
             self.pc.addTransceiver(track, direction="sendonly")
         await self.pc.setLocalDescription(await self.pc.createOffer())
         return split(self.pc.localDescription.sdp)
 
     async def take_answer(self, sdp: str) -> None:
-        """The server's answer."""
+        """Apply the answer of the server."""
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
 
     async def take_offer(self, sdp: str) -> None:
-        """The server's offer."""
+        """Apply the offer of the server."""
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
 
     async def answer(self) -> tuple[str, list[Json]]:
-        """The answer to what the server has offered: the description without candidates, and these."""
+        """The answer to the server's offer: the description without candidates, and the candidates."""
         await self.pc.setLocalDescription(await self.pc.createAnswer())
         return split(self.pc.localDescription.sdp)
 
     async def close(self) -> None:
-        """Close without a word to anybody but the media server."""
+        """Close the peer connection; signaling does not learn of it."""
         await self.pc.close()
         for watching in self._watching:
             watching.cancel()
@@ -150,7 +150,7 @@ class Peer:
 
 
 def split(sdp: str) -> tuple[str, list[Json]]:
-    """A description without its candidates, and the candidates as browsers show them."""
+    """A description without its candidates, and the candidates as objects of JavaScript (RTCIceCandidateInit)."""
     kept: list[str] = []
     candidates: list[Json] = []
     index, mid = -1, ""

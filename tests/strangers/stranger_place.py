@@ -1,4 +1,4 @@
-"""`m3 serve` as it comes, in a process of its own, for programs that know nothing of this project."""
+"""`m3 serve` in a process of its own, for clients that share no code with this project."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ LOOPS: Final = ("asyncio", "trio")
 TOKEN: Final = "the-token-of-the-owner"
 
 GREYS: Final = {"Ada": 60, "Bob": 120, "Cyd": 180, "Dan": 230}
-"""What the cameras of people show."""
+"""The grey that each camera shows."""
 
 
 class Place:
-    """Where a controller serves: ``invite`` is the code of the meeting that it has begun with."""
+    """A running controller. ``invite`` is the invite code of the meeting that it made when it started."""
 
     def __init__(self, base_url: str, invitation: str, stderr: Path) -> None:
         self.base_url = base_url
@@ -39,7 +39,7 @@ class Place:
         self._read = 0
 
     def complaints(self) -> str:
-        """What it has told its operator since this was asked last; there should be nothing."""
+        """What it printed for its operator since the last call; tests expect nothing."""
         said = self._stderr.read_text().partition("Ctrl-C ends it.")[2]
         new, self._read = said[self._read :], len(said)
         return new.strip()
@@ -47,7 +47,7 @@ class Place:
 
 @contextmanager
 def serving(loop: str, *options: str) -> Iterator[Place]:
-    """A running `m3 serve --loop LOOP`, which must end well."""
+    """Run `m3 serve --loop LOOP`; fails unless it ends with 0 and without complaints."""
     with tempfile.NamedTemporaryFile() as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "m3asyncio", "serve", "--json", "--loop", loop, *options],
@@ -59,7 +59,7 @@ def serving(loop: str, *options: str) -> Iterator[Place]:
         )
         try:
             assert process.stdout is not None
-            watchdog = threading.Timer(PATIENCE, process.kill)  # reading the line has no time-out of its own
+            watchdog = threading.Timer(PATIENCE, process.kill)  # `readline` has no time-out
             watchdog.start()
             line = process.stdout.readline()
             watchdog.cancel()
@@ -78,21 +78,21 @@ def serving(loop: str, *options: str) -> Iterator[Place]:
 
 
 def opentalk(place: Place, name: str, *, interval: float = 0.05) -> OpenTalkClient:
-    """With a faster heart than the real one's, no clock but the tests', and no patience with a full room."""
+    """OpenTalk's client with a faster heartbeat, with the time-outs of the tests, and no wait while a room is full."""
     return OpenTalkClient(place.base_url, name, interval=interval, patience=PATIENCE, retry=0.05, rest_timeout=PATIENCE)
 
 
 def mustang(place: Place, name: str) -> MustangClient:
-    """With no clock but the tests'."""
+    """Mustang's client with the time-outs of the tests."""
     return MustangClient(place.base_url, name, rest_timeout=PATIENCE)
 
 
 def run(conference: Coroutine[Any, Any, None]) -> None:
-    """Hold a conference in an event loop of its own; what its tasks forgot to tell fails it."""
+    """Run a conference in an event loop of its own. Fails if a task raised something that nobody awaited."""
     complaints: list[dict[str, Any]] = []
 
     def complain(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        # aiortc forgets what it was doing for a peer connection that is closed while it connects: its fault, not ours.
+        # aiortc does not await its own task when a peer connection is closed while it connects: not our fault.
         if not isinstance(context.get("exception"), InvalidStateError):
             complaints.append(context)
 

@@ -1,4 +1,4 @@
-"""The controller of the tests by itself: our clients hold a conference with it, polite as it is, on both loops."""
+"""The test controller with default switches: our clients hold a conference with it, on both loops."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_two_meet_and_talk(loop: str) -> None:
             meeting = await account.create_meeting(title="Manners")
             assert await meeting.invite() == there.link
             async with meeting.start(display_name="Olga") as olga, m3.join(there.link, display_name="Ada") as ada:
-                async with ada.events(m3.ChatMessage) as heard:
+                async with ada.events(m3.ChatMessage) as messages:
                     await olga.chat("hello")
-                    assert (await anext(heard)).content == "hello"
+                    assert (await anext(messages)).content == "hello"
                 await ada.raise_hand()
                 await there.seen(lambda: True if there.room.person("Ada").hand else None)
                 assert there.people() == ["Olga", "Ada"]

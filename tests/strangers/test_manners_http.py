@@ -1,4 +1,4 @@
-"""Our HTTP beside a server that answers before it has read the body, and is deaf on that connection from then on."""
+"""Our HTTP client and a server that refuses before it has read the body, and then reads nothing on that connection."""
 
 from __future__ import annotations
 
@@ -22,19 +22,17 @@ pytestmark = pytest.mark.usefixtures("nothing_is_left")
 JSON = ("content-type", "application/json")
 NEW = ("authorization", "Bearer new")
 OLD = ("authorization", "Bearer old")
-
-
 BODY = b'{"title":"","description":""}'
 
 
 @pytest.fixture(autouse=True)
 def endless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for the answer to a request that was not heard waits for ever."""
+    """Without a time-out: a client that sends a request where the server does not read waits for ever."""
     monkeypatch.setattr("m3asyncio.http.REQUEST_TIMEOUT", 1e6)
 
 
 class Caller:
-    """Requests of one transport to one controller."""
+    """Sends requests over one transport to one controller."""
 
     def __init__(self, http: HttpTransport, there: Controller) -> None:
         self._http = http
@@ -57,7 +55,7 @@ async def calling(loop: str, there: Controller) -> AsyncIterator[Caller]:
 @pytest.mark.parametrize("tls", [False, True])
 @each_loop
 def test_a_login_after_a_token_expired(loop: str, tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The 401 of a request with a body, then the login on the same client: another connection."""
+    """A request with a body is answered with 401; the login that follows uses another connection."""
     m3 = ADAPTERS[loop]
     path = certificate(tmp_path) if tls else None
     if path is not None:
@@ -90,7 +88,7 @@ def test_a_login_after_a_token_expired(loop: str, tls: bool, tmp_path: Path, mon
 @pytest.mark.parametrize("chunks", [False, True])
 @each_loop
 def test_refusals_with_and_without_a_body(loop: str, chunks: bool) -> None:
-    """401, an empty 403, and 400 `invalid_content_type`."""
+    """401, 403 without a body, and 400 `invalid_content_type`."""
 
     async def scenario(there: Controller) -> None:
         there.expire("old")
@@ -108,7 +106,7 @@ def test_refusals_with_and_without_a_body(loop: str, chunks: bool) -> None:
 
 @each_loop
 def test_other_answers_keep_the_connection(loop: str) -> None:
-    """What is good, and what is refused without a body that nobody has read."""
+    """Successes, and refusals of requests that have no body."""
 
     async def scenario(there: Controller) -> None:
         there.expire("old")

@@ -1,4 +1,4 @@
-"""Who is there, beside a controller with the manners of a real one: over sockets, on both loops."""
+"""Our list of participants beside a controller that behaves as a real one: over sockets, on both loops."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def play(loop: str, manners: Manners, scenario: Callable[[Controller], Awaitable
 
 @asynccontextmanager
 async def owner(loop: str, there: Controller, told: list[Any]) -> AsyncIterator[Conference]:
-    """Olga, a moderator; ``told`` are her events."""
+    """Olga, the owner of the room; her events go to ``told``."""
     async with ADAPTERS[loop].Account(there.base_url, "a-token") as account:
         meeting = await account.create_meeting(title="Manners")
         async with meeting.start(display_name="Olga", observe=told.append) as olga:
@@ -51,7 +51,7 @@ async def owner(loop: str, there: Controller, told: list[Any]) -> AsyncIterator[
 
 
 async def caught_up(conference: Conference) -> None:
-    """All that was said to it before has been heard."""
+    """Wait until the conference received all that the controller sent before."""
     await conference.chat("anything else?")
 
 
@@ -61,7 +61,7 @@ def kinds(events: list[Any]) -> set[type]:
 
 @each_loop
 def test_a_breakout_room_that_is_over_leads_back(loop: str) -> None:
-    """`join_success`, and close code 1011."""
+    """The server sends `join_success`, and then the close code 1011."""
 
     async def scenario(there: Controller) -> None:
         told: list[Any] = []
@@ -83,7 +83,7 @@ def test_a_breakout_room_that_is_over_leads_back(loop: str) -> None:
 
 
 @each_loop
-def test_rooms_expire_without_a_word(loop: str) -> None:
+def test_breakout_rooms_that_expire_silently_are_closed(loop: str) -> None:
     async def scenario(there: Controller) -> None:
         async with DOORS[loop].join(there.link, display_name="Ada") as ada:
             there.open_breakouts("Red", seconds=0.1)
@@ -95,8 +95,8 @@ def test_rooms_expire_without_a_word(loop: str) -> None:
 
 
 @each_loop
-def test_who_waits_is_nobody_in_the_room(loop: str) -> None:
-    """`update` tells of who waits, and of somebody who was never told of."""
+def test_who_is_in_the_waiting_room_is_not_in_the_list(loop: str) -> None:
+    """`update` comes for somebody in the waiting room, and for somebody who never joined."""
 
     async def wait(there: Controller) -> None:
         async with DOORS[loop].join(there.link, display_name="Ada"):
@@ -144,7 +144,7 @@ def test_hands_and_roles_while_waiting(loop: str) -> None:
 
 
 @each_loop
-def test_words_to_oneself_are_told_once(loop: str) -> None:
+def test_a_private_message_to_oneself_is_one_event(loop: str) -> None:
     async def scenario(there: Controller) -> None:
         told: list[Any] = []
         async with DOORS[loop].join(there.link, display_name="Ada", observe=told.append) as ada:

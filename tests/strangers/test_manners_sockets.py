@@ -1,4 +1,4 @@
-"""Our WebSockets beside a server that leaves TCP open, or says nothing but pings; and what goes over them."""
+"""Our WebSockets and a server that leaves TCP open, or sends only pings; and `join(wire=...)`, which shows frames."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from m3core.conference.state import EndReason
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 LONG = 1e6
-"""Seconds that no test waits."""
+"""Seconds; longer than any test takes."""
 
 
 @pytest.fixture(params=["http", "https"])
 def trusted(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path | None:
-    """The certificate of the controller, if it has one, trusted by our clients."""
+    """The certificate of the controller, if it has one; our clients trust it."""
     if request.param == "http":
         return None
     path = certificate(tmp_path)
@@ -33,14 +33,14 @@ def trusted(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for the end of TCP, or for a sign of life, waits for ever."""
+    """Without time-outs: a client that waits for the end of TCP, or for a sign of life, waits for ever."""
     monkeypatch.setattr("m3core.conference.life.LEAVE_TIMEOUT", LONG)
     monkeypatch.setattr("m3core.conference.keepalive.KEEPALIVE_INTERVAL", LONG)
     for module in ("m3asyncio", "m3trio"):
         monkeypatch.setattr(f"{module}.websocket.CLOSE_TIMEOUT", LONG)
 
 
-# -- the end of a WebSocket is that of the conversation ---
+# -- a connection ends with the close frames, not with TCP ---
 @pytest.mark.usefixtures("endless")
 @each_loop
 def test_leaving_and_moving_where_tcp_stays_open(loop: str, trusted: Path | None) -> None:
@@ -79,7 +79,7 @@ def test_a_kick_is_noticed_where_tcp_stays_open(loop: str, trusted: Path | None)
 
 @pytest.mark.usefixtures("endless", "soon")
 @each_loop
-def test_what_is_no_websocket_ends_it_where_tcp_stays_open(loop: str) -> None:
+def test_an_invalid_frame_ends_the_connection_though_tcp_is_open(loop: str) -> None:
     m3 = ADAPTERS[loop]
 
     async def scenario(there: Controller) -> None:
@@ -97,7 +97,7 @@ def test_what_is_no_websocket_ends_it_where_tcp_stays_open(loop: str) -> None:
 @pytest.mark.usefixtures("soon")
 @each_loop
 def test_a_server_that_only_pings_is_alive(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It answers no question; each ping puts the question off. Without them it is dead."""
+    """The server answers no echo. Each ping puts the next echo off; without pings the connection counts as lost."""
     m3 = ADAPTERS[loop]
 
     async def scenario(there: Controller) -> None:
@@ -144,7 +144,7 @@ def test_a_wrapped_websocket_passes_pings_on(loop: str) -> None:
         run(loop, lambda: scenario(there))
 
 
-# -- all that goes over a wire ---
+# -- join(wire=...) ---
 @pytest.mark.usefixtures("soon")
 @each_loop
 def test_frames_are_shown_in_order(loop: str) -> None:
@@ -196,8 +196,8 @@ def test_the_frames_of_an_owner(loop: str) -> None:
 
 
 @each_loop
-def test_a_function_that_fails_is_told_of_at_the_end(loop: str) -> None:
-    """The conference goes on without it; an error of the block itself is told instead."""
+def test_an_error_of_the_wire_function_is_raised_at_the_end(loop: str) -> None:
+    """The conference goes on without the function. If the block raises an error, that one is raised instead."""
     m3 = ADAPTERS[loop]
     calls: list[str] = []
 

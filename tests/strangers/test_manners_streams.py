@@ -1,4 +1,4 @@
-"""Streams beside a server that speaks late of them, loses them, or crashes; on sockets, with both loops."""
+"""Streams and a server that sends `webrtc_down` late, loses streams, or crashes; over sockets, on both loops."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OURS = (events.PublicationStopped, events.SubscriptionStopped, events.PeerMisbeh
 
 @asynccontextmanager
 async def staged(loop: str, there: Controller, *names: str) -> AsyncIterator[tuple[list[Any], list[object]]]:
-    """Conferences without media, and whatever is told of them that should not be."""
+    """Conferences without media, and the events of theirs that no test expects."""
     told: list[object] = []
 
     def note(event: object) -> None:
@@ -46,16 +46,16 @@ async def staged(loop: str, there: Controller, *names: str) -> AsyncIterator[tup
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What broke is begun anew without much ado."""
+    """A stream that broke is begun anew almost at once."""
     monkeypatch.setattr("m3core.conference.mending.STREAM_RENEWAL_DELAY", 0.01)
 
 
-# -- the end of the last one ---
+# -- stop and publish again ---
 @pytest.mark.soak
 @pytest.mark.parametrize("down", Down)
 @each_loop
 def test_stop_and_publish(loop: str, down: Down) -> None:
-    """Whenever `webrtc_down` of the old one is said, the new one lives."""
+    """The new stream lives, whenever `webrtc_down` of the old one comes."""
 
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada") as ((ada,), told):
@@ -66,7 +66,7 @@ def test_stop_and_publish(loop: str, down: Down) -> None:
                     there.release_downs()
             publication = await ada.publish(video=object())
             there.release_downs()
-            await ada.chat("all that was said before this has been heard")
+            await ada.chat("all messages before this one have come")
             assert [one.is_live for one in ada.state.publications] == [True]
             assert [one for one in told if not (isinstance(one, events.PublicationStopped) and not one.reason)] == []
 
@@ -78,7 +78,7 @@ def test_stop_and_publish(loop: str, down: Down) -> None:
 @pytest.mark.usefixtures("at_once")
 @each_loop
 def test_a_media_server_that_restarts(loop: str) -> None:
-    """Without media: who publishes and who receives go on, and are told nothing but that it is live again."""
+    """Without media: the publisher and the subscriber go on, and learn only that the stream is live again."""
 
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada", "Bob") as ((ada, bob), told):
@@ -89,7 +89,7 @@ def test_a_media_server_that_restarts(loop: str) -> None:
                 ada.events(events.PublicationStarted) as live,
                 bob.events(events.StreamStopped, events.StreamStarted) as seen,
             ):
-                await anext(seen)  # there already
+                await anext(seen)  # the stream that runs already
                 there.restart_sfu()
                 await anext(live)
                 assert isinstance(await anext(seen), events.StreamStopped)
@@ -97,7 +97,7 @@ def test_a_media_server_that_restarts(loop: str) -> None:
                 while not [one for one in bob.state.subscriptions if one.is_live]:
                     await anyio.sleep(0.001)
                 assert told == []
-                there.restart_sfu()  # a second time within a minute
+                there.restart_sfu()  # a second break within a minute ends streams
                 while len(told) < 2:
                     await anyio.sleep(0.001)
             reasons = {type(one): one.reason for one in told}  # type: ignore[attr-defined]
@@ -111,7 +111,7 @@ def test_a_media_server_that_restarts(loop: str) -> None:
 
 
 async def frames(stream: AsyncIterator[VideoFrame], count: int) -> None:
-    """Wait for so many pictures."""
+    """Receive so many pictures."""
     for _ in range(count):
         await anext(stream)
 
@@ -137,7 +137,7 @@ def test_pictures_go_on_where_a_media_server_restarts(loop: str) -> None:
                 await anext(live)
                 while not [one for one in bob.state.subscriptions if one.is_live]:
                     await anyio.sleep(0.001)
-                await frames(reader, 12)  # more than those that waited
+                await frames(reader, 12)  # more than may be in the queue
                 await publication.stop()
                 assert (await anext(stopped)).reason == "the publisher stopped the stream"
                 async for _ in reader:
@@ -149,8 +149,8 @@ def test_pictures_go_on_where_a_media_server_restarts(loop: str) -> None:
 
 @pytest.mark.usefixtures("at_once")
 @each_loop
-def test_who_subscribes_at_each_announcement_reads_on(loop: str) -> None:
-    """The reader of before ends, and leaves the stream to the new one."""
+def test_a_second_subscription_takes_the_stream_over(loop: str) -> None:
+    """A second subscription takes the stream over, and the reader of the first one ends."""
 
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada", "Bob") as ((ada, bob), told), anyio.create_task_group() as tasks:
@@ -182,9 +182,9 @@ def test_who_subscribes_at_each_announcement_reads_on(loop: str) -> None:
         run(loop, lambda: scenario(there))
 
 
-# -- losses ---
+# -- connections that are lost ---
 def cut(there: Controller, *names: str) -> None:
-    """At once: neither hears of the other's loss."""
+    """Cut connections at the same time: none of them receives that another one was lost."""
     wires = [there.room.person(name).wire() for name in names]
     for wire in wires:
         wire._writer.transport.abort()
@@ -196,7 +196,7 @@ def cut(there: Controller, *names: str) -> None:
 @pytest.mark.parametrize("order", [("Ada", "Bob"), ("Bob", "Ada")])
 @each_loop
 def test_a_loss_that_hits_both(loop: str, order: tuple[str, str]) -> None:
-    """Who is back first keeps his readers; so does the other."""
+    """Both keep their subscriptions, in whichever order they come back."""
 
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada", "Bob") as ((ada, bob), told):
@@ -223,7 +223,7 @@ def test_a_loss_that_hits_both(loop: str, order: tuple[str, str]) -> None:
 @pytest.mark.usefixtures("soon")
 @each_loop
 def test_a_crashed_controller_is_entered_as_somebody_new(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our streams are those of the new one; what we received of a ghost ends, and is not asked for for ever."""
+    """The client publishes as a new participant. Subscriptions to the old one, whom nobody removes, end."""
     monkeypatch.setattr("m3core.conference.backoff.SESSION_RUNNING_PATIENCE", 0.5)
     monkeypatch.setattr("m3core.conference.backoff.RECONNECT_MIN", 0.05)
 
@@ -261,10 +261,10 @@ def test_a_crashed_controller_is_entered_as_somebody_new(loop: str, monkeypatch:
         run(loop, lambda: scenario(there))
 
 
-# -- the end ---
+# -- the end of the conference ---
 @pytest.mark.parametrize(("message", "reason"), [("kicked", EndReason.KICKED), ("banned", EndReason.BANNED)])
 @each_loop
-def test_the_end_is_told_though_the_server_never_closes(loop: str, message: str, reason: EndReason) -> None:
+def test_a_conference_ends_though_the_server_never_closes(loop: str, message: str, reason: EndReason) -> None:
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada") as ((ada,), _), ada.events(events.Ended) as ended:
             there.say("Ada", "moderation", {"message": message})

@@ -1,4 +1,4 @@
-"""What each switch of the controller of the tests does, as a stranger's program sees it."""
+"""What each switch of the test controller does, as a client sees it that shares no code with us."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROTOCOL = "k3k-signaling-json-v1.0"
 
 
 class Guest:
-    """A program that says what it is told to."""
+    """A client that only sends what the test tells it to."""
 
     def __init__(self, there: Controller) -> None:
         self.rest = Rest(there.base_url, PATIENCE)
@@ -36,22 +36,22 @@ class Guest:
         return str(start["ticket"])
 
     async def join(self, name: str, **more: Any) -> None:
-        """As far as the WebSocket and `join`."""
+        """Get a ticket, open the WebSocket and send `join`."""
         await self.wire.open(self._there.base_url, "/signaling", PROTOCOL, await self.start(**more))
         await self.wire.send("control", {"action": "join", "display_name": name})
 
     async def enter(self, name: str, **more: Any) -> str:
-        """Into the room; the own id."""
+        """Join and wait for `join_success`; return the participant id."""
         await self.join(name, **more)
         return str((await self.wire.heard("control", "join_success"))["id"])
 
     async def leave(self) -> None:
-        """For good."""
+        """Close both connections."""
         await self.wire.close()
         await self.rest.close()
 
     def messages(self) -> list[str]:
-        """The names of all messages but `join_success`."""
+        """The names of all messages that were received, except for `join_success`."""
         return [payload["message"] for _, payload in self.wire.log if payload.get("message") != "join_success"]
 
 
@@ -95,7 +95,7 @@ def test_tcp_stays_open_after_the_close_frames() -> None:
 
 @pytest.mark.parametrize("is_early", [False, True])
 def test_an_answer_before_the_body(is_early: bool) -> None:
-    """The next request on that connection is answered, or never is."""
+    """With the switch, the next request on that connection is never answered."""
 
     async def scenario(there: Controller) -> None:
         there.expire("old")
@@ -106,6 +106,7 @@ def test_an_answer_before_the_body(is_early: bool) -> None:
             assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
             next_one = asyncio.create_task(http.get("/v1/auth/login", timeout=None))
             if is_early:
+                # "Never" cannot be waited for: a server that answers needs less than this.
                 _, pending = await asyncio.wait([next_one], timeout=0.2)
                 assert pending
                 next_one.cancel()
@@ -135,7 +136,7 @@ def test_an_answer_before_the_body(is_early: bool) -> None:
         (Down.AFTER_UP, ["sdp_answer", "webrtc_up", "webrtc_down"]),
     ],
 )
-def test_when_the_end_of_a_stream_is_told(down: Down, order: list[str]) -> None:
+def test_the_moment_of_webrtc_down(down: Down, order: list[str]) -> None:
     async def scenario(there: Controller) -> None:
         async with guest(there) as ada:
             source = {"target": await ada.enter("Ada"), "media_session_type": "video"}
@@ -154,8 +155,8 @@ def test_when_the_end_of_a_stream_is_told(down: Down, order: list[str]) -> None:
     run(Manners(webrtc_down=down), scenario)
 
 
-def test_a_session_that_runs() -> None:
-    """After a cut it is resumed, after a crash of the controller it is not, and a ghost stays."""
+def test_session_running() -> None:
+    """After a cut the session is resumed. After a crash of the controller it is not, and the old entry remains."""
     clock = [0.0]
 
     async def scenario(there: Controller) -> None:
@@ -198,7 +199,7 @@ def test_pings_only() -> None:
     run(Manners(pings_only=True, ping_interval=None), scenario)
 
 
-def test_who_waits() -> None:
+def test_updates_about_the_waiting_room() -> None:
     async def scenario(there: Controller) -> None:
         async with guest(there) as ada, guest(there) as bob:
             await ada.join("Ada")

@@ -1,4 +1,4 @@
-"""Several who publish, and Mustang's client among them, whose waits lose all but one of several answers."""
+"""Several publishers, with Mustang's client among them, which misses answers if several come at once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytest_plugins = ["stranger_fixtures"]
 
 @asynccontextmanager
 async def present(place: Place, *guests: str) -> AsyncIterator[tuple[str, list[OpenTalkClient]]]:
-    """A meeting with Ada and guests, on OpenTalk's client all of them; the code of its invitation, and they."""
+    """A meeting of Ada and guests, all with OpenTalk's client. Yields an invite code, and the clients."""
     async with AsyncExitStack() as stack:
         people = [await stack.enter_async_context(opentalk(place, name)) for name in ("Ada", *guests)]
         await people[0].log_in(TOKEN)
@@ -51,7 +51,7 @@ def test_two_begin_at_once_where_mustang_is(place: Place) -> None:
             await dan.media.publish(GREYS["Dan"])
             await all_publish(people)
             await asyncio.gather(*(dan.media.received(one.id, GREYS[one.name]) for one in people))
-            # Again, by those whom it has received before.
+            # The same with streams that Mustang received before, and closed while they were off.
             await asyncio.gather(*(one.media.mute(audio=False, video=False) for one in people))
             await asyncio.gather(*(dan.media.closed(one.id) for one in people))
             await asyncio.gather(*(one.media.mute(audio=True, video=True) for one in people))
@@ -103,7 +103,7 @@ def test_opentalk_is_told_of_all_streams_at_once(place: Place) -> None:
 
 
 def test_mustang_is_seen_where_nobody_may_speak(place: Place) -> None:
-    """It claims a microphone whenever it publishes a camera, and does not ask again (media.md § 2, § 10 row 7)."""
+    """Mustang says `audio` with each camera that it publishes, and does not repeat it (media.md § 2, § 10 row 7)."""
 
     async def conference() -> None:
         async with present(place) as (invite, (ada,)), mustang(place, "Dan") as dan:
@@ -111,7 +111,7 @@ def test_mustang_is_seen_where_nobody_may_speak(place: Place) -> None:
             await ada.wire.heard("media", "force_mute_enabled", allow_list=[])
             await dan.join_as_guest(invite)
             await dan.media.publish(GREYS["Dan"])
-            # The answer to what comes next says that the server has dealt with all before it.
+            # The server handles messages in order: when the hand is up, it has handled what came before.
             await dan.raise_hand()
             await ada.hand(await ada.person("Dan"), up=True)
             assert ada.people[dan.id]["media"].get("video") == {"audio": False, "video": True}
@@ -121,7 +121,7 @@ def test_mustang_is_seen_where_nobody_may_speak(place: Place) -> None:
 
 
 def test_who_leaves_in_the_middle_leaves_nothing_behind(place: Place) -> None:
-    """Whatever a client has begun when its socket closes: the server says nothing of it, as its end will show."""
+    """A client leaves in the middle of a negotiation. `m3 serve` must print nothing about it (the fixture checks)."""
 
     async def conference() -> None:
         async with present(place) as (invite, (ada,)):

@@ -1,4 +1,4 @@
-"""Whole conferences of clients that are not ours at `m3 serve`, as it comes, on both loops."""
+"""Whole conferences of clients that are not ours, at `m3 serve` without options, on both loops."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_mustang_meets_mustang(place: Place) -> None:
             await ada.media.received(bob.id, GREYS["Bob"])
             await bob.media.received(ada.id, GREYS["Ada"])
 
-            # Both off: Bob closes his subscriber without a word, and subscribes again later (media.md § 10 row 10).
+            # Both off: Bob closes the subscription silently, and subscribes anew later (media.md § 10 row 10).
             await ada.media.mute(audio=False, video=False)
             await bob.media.closed(ada.id)
             await ada.media.mute(audio=True, video=True)
@@ -93,7 +93,7 @@ def test_mustang_meets_mustang(place: Place) -> None:
             await ada.hand(bob.id, up=False)
 
             await bob.hang_up()
-            await ada.alone()
+            await ada.others_left()
             await ada.media.closed(bob.id)
             assert ada.complaints == bob.complaints == []
         assert bob.rest.calls[0] == "POST /turn"
@@ -133,7 +133,7 @@ def test_they_meet_in_one_room(place: Place, owner: str) -> None:
             await ada.media.mute(audio=True, video=True)
             await bob.media.received(ada.id, GREYS["Ada"])
 
-            # Gone altogether: Bob hears that of `webrtc_down` alone, as the flags are not there any more (row 9).
+            # Unpublished: the entry has no flags any more, so only `webrtc_down` tells Bob of it (media.md § 10 row 9).
             await ada.media.unpublish()
             await bob.media.closed(ada.id)
             await ada.media.publish(GREYS["Ada"])
@@ -143,7 +143,7 @@ def test_they_meet_in_one_room(place: Place, owner: str) -> None:
             await ada.hand(bob.id, up=True)
             await ada.raise_hand()
             await bob.hand(ada.id, up=True)
-            await ada.chat("Mustang hears nothing of this")
+            await ada.chat("Mustang ignores this")
 
             if owner == "OpenTalk":
                 await bob.hang_up()
@@ -151,7 +151,7 @@ def test_they_meet_in_one_room(place: Place, owner: str) -> None:
                 await ada.wire.heard("control", "left", id=bob.id)
             else:
                 await ada.leave()
-                await bob.alone()
+                await bob.others_left()
             assert (ada.failures, bob.complaints) == ([], [])
 
     run(conference())

@@ -1,4 +1,4 @@
-"""Whole conferences beside STUN and TURN servers with manners: silent, refusing, dying; and beside coturn."""
+"""Whole conferences with STUN and TURN servers that never answer, refuse or die; and with coturn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ each_loop = pytest.mark.parametrize("loop", ADAPTERS)
 
 @asynccontextmanager
 async def two(loop: str, *uris: str, password: str = PASSWORD) -> AsyncIterator[tuple[Conference, Conference]]:
-    """An owner and a guest, whose controller names these servers."""
+    """An owner and a guest; the controller tells them to use the servers at ``uris``."""
     m3 = ADAPTERS[loop]
     servers = (TurnServer(username=USER, password=Secret(password), uris=uris),)
     config = ControllerConfig(web_url="", turn_servers=servers)
@@ -44,8 +44,8 @@ def turn(port: int, transport: str = "udp") -> str:
     return f"turn:{HOST}:{port}?transport={transport}"
 
 
-async def hear(owner: Conference, guest: Conference) -> None:
-    """The owner publishes, and the guest hears it."""
+async def sound_arrives(owner: Conference, guest: Conference) -> None:
+    """The owner publishes a tone, and the guest receives it."""
     publication = await owner.publish(audio=sources.tone())
     await guest.wait_for(StreamStarted)
     async with guest.subscribe(owner.own) as stream:
@@ -58,11 +58,11 @@ async def hear(owner: Conference, guest: Conference) -> None:
 @each_loop
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_one_relay_that_answers_is_enough(loop: str, transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gathering, "GATHER_TIMEOUT", 1000 * PATIENCE)  # whoever waits for a silent one, hangs
+    monkeypatch.setattr(gathering, "GATHER_TIMEOUT", 1000 * PATIENCE)  # a client that waits for a silent server hangs
 
     async def main(*uris: str) -> None:
         async with two(loop, *uris) as (owner, guest):
-            await hear(owner, guest)
+            await sound_arrives(owner, guest)
 
     with silent_server() as silent, turn_relay() as relay, relayed_only():
         uris = (f"stun:{HOST}:{silent.port}", turn(silent.port), turn(refusing_port(), "tcp"))
@@ -121,7 +121,7 @@ def test_a_conference_outlives_its_relay(loop: str, capfd: pytest.CaptureFixture
 def test_with_coturn(loop: str, transport: str) -> None:
     async def main(*uris: str) -> None:
         async with two(loop, *uris) as (owner, guest):
-            await hear(owner, guest)
+            await sound_arrives(owner, guest)
 
     with coturn() as port, relayed_only():
         anyio.run(main, turn(port, transport), backend=loop)

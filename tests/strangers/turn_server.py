@@ -1,6 +1,6 @@
-"""STUN and TURN servers with manners, on loopback: a silent one, one that refuses, and a small relay that can die.
+"""STUN and TURN servers at 127.0.0.1: one that never answers, one that refuses, and a small relay that can die.
 
-The relay (RFC 8656) speaks UDP and TCP at one port and knows one user. It is made of aioice's `stun` module, and lives
+The relay (RFC 8656) speaks UDP and TCP at one port and knows one user. It uses aioice's `stun` module, and runs
 in a thread with an event loop of its own.
 """
 
@@ -26,14 +26,14 @@ SECRET: Final = "the-secret-of-the-relays"
 PASSWORD: Final = turn_password(Secret(SECRET), USER).reveal()
 _REALM: Final = "relay.test"
 _NONCE: Final = b"a-nonce-of-the-test"
-_CHANNEL: Final = 0x40
+_CHANNEL: Final = 0x40  # the first two bits tell ChannelData from STUN messages (RFC 8656 s.12)
 
 Address: TypeAlias = tuple[str, int]
 Send: TypeAlias = Callable[[bytes], None]
 
 
 class SilentServer:
-    """A UDP socket that answers nothing. ``asked`` is how many datagrams have come."""
+    """A UDP socket that answers nothing."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -44,7 +44,7 @@ class SilentServer:
 
     @property
     def asked(self) -> int:
-        """Datagrams so far."""
+        """Datagrams that came so far."""
         while True:
             try:
                 self._socket.recv(1 << 16)
@@ -53,13 +53,12 @@ class SilentServer:
             self._asked += 1
 
     def close(self) -> None:
-        """End."""
         self._socket.close()
 
 
 @contextmanager
 def silent_server() -> Iterator[SilentServer]:
-    """One that is there and says nothing."""
+    """A server that never answers."""
     server = SilentServer()
     try:
         yield server
@@ -68,7 +67,7 @@ def silent_server() -> Iterator[SilentServer]:
 
 
 def _one_port() -> tuple[socket.socket, socket.socket]:
-    """A port of UDP and of TCP: the other half of one that is free may belong to somebody."""
+    """A socket for UDP and one for TCP at the same port: a port that is free for one may be taken for the other."""
     while True:
         udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
         try:
@@ -82,7 +81,7 @@ def _one_port() -> tuple[socket.socket, socket.socket]:
 
 
 def refusing_port() -> int:
-    """A port at which nobody is: the kernel refuses, UDP (ICMP) and TCP (RST)."""
+    """A port at which nothing listens: the kernel refuses UDP (ICMP) and TCP (RST)."""
     udp, tcp = _one_port()
     with udp, tcp:
         port: int = udp.getsockname()[1]
@@ -90,7 +89,7 @@ def refusing_port() -> int:
 
 
 class _Relayed(asyncio.DatagramProtocol):
-    """One allocation: a socket that peers send to, and who may."""
+    """One allocation: a socket that peers send to, and the addresses of peers that have permission."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -129,19 +128,19 @@ class _Relayed(asyncio.DatagramProtocol):
 
 
 class TurnRelay:
-    """A TURN server at `port`, UDP and TCP. Made by `turn_relay`; its methods may be called from any thread."""
+    """A TURN server at `port`, UDP and TCP. `turn_relay` makes it; any thread may call its public methods."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
         self._tls = tls
         self.made = 0
-        """Allocations so far."""
+        """Allocations that were made so far."""
         self.released = 0
-        """Those of them that their client gave back."""
+        """Allocations that their client released."""
         self.carried = 0
-        """Datagrams that went through it, either way."""
+        """Datagrams that were relayed, in either direction."""
         self.is_silent = False
-        """Whether it is dead, as a machine that was unplugged: nothing is answered or carried."""
+        """Whether it answers and relays nothing more, like a machine that was unplugged."""
         self._allocations: dict[object, _Relayed] = {}
         self._loop = asyncio.new_event_loop()
         self._udp: asyncio.DatagramTransport | None = None
@@ -151,20 +150,20 @@ class TurnRelay:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody has an allocation."""
+        """Whether there is no allocation."""
         return not self._allocations
 
     def start(self) -> None:
-        """Serve."""
+        """Start its thread and listen."""
         self._thread.start()
         self._call(self._open())
 
     def refuse(self) -> None:
-        """Die as a process that was killed: its sockets are closed, and whoever sends to it is refused."""
+        """Die like a process that was killed: its sockets are closed, and the kernel refuses what is sent to it."""
         self._call(self._shut())
 
     def close(self) -> None:
-        """End."""
+        """Close its sockets and end its thread."""
         self._call(self._shut())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -200,6 +199,7 @@ class TurnRelay:
 
             def _send(self, data: bytes) -> None:
                 if not self._transport.is_closing():
+                    # Over TCP ChannelData is padded to a multiple of 4 bytes (RFC 8656 s.12.5); STUN always is.
                     self._transport.write(data + bytes(-len(data) % 4))
 
         udp, tcp = _one_port()
@@ -218,7 +218,7 @@ class TurnRelay:
         for client in self._clients:
             client.abort()
         self._udp = self._tcp = None
-        await asyncio.sleep(0)  # they close in the next turn
+        await asyncio.sleep(0)  # transports close their sockets in the next turn of the loop
         await asyncio.sleep(0)
 
     # -- in its thread ---
@@ -237,7 +237,7 @@ class TurnRelay:
             self._udp.sendto(data, to)
 
     def handle(self, data: bytes, client: object, send: Send) -> None:
-        """One message of ``client``, or data for a peer."""
+        """Handle one STUN message of ``client``, or data for a peer."""
         if self.is_silent:
             return
 
@@ -263,7 +263,7 @@ class TurnRelay:
         elif message.message_method == stun.Method.ALLOCATE:
             self._loop.create_task(self._allocate(message, client, send, unless_dead))
         elif relayed is None:
-            send(bytes(self._refusal(message, 437)))
+            send(bytes(self._refusal(message, 437)))  # Allocation Mismatch (RFC 8656 s.5)
         else:
             send(bytes(self._change(message, relayed, client)))
 
@@ -322,23 +322,23 @@ class TurnRelay:
 
 @contextmanager
 def relayed_only(*ports: int) -> Iterator[None]:
-    """Media engines of clients hear nothing at their own sockets but servers at ``ports``: only relays work."""
+    """Only relays work: at host candidates the media engines of clients receive only from servers at ``ports``."""
     receive = ice.StunProtocol.datagram_received
 
-    def hear(self: ice.StunProtocol, data: bytes | str, addr: tuple[Any, ...]) -> None:
+    def receive_from_relays(self: ice.StunProtocol, data: bytes | str, addr: tuple[Any, ...]) -> None:
         is_host = threading.current_thread().name == "m3-media" and self.local_candidate.type == "host"
         if not is_host or addr[1] in ports:
             receive(self, data, addr)
 
-    ice.StunProtocol.datagram_received = hear  # type: ignore[method-assign]  # for a while
+    ice.StunProtocol.datagram_received = receive_from_relays  # type: ignore[method-assign]
     try:
         yield
     finally:
-        ice.StunProtocol.datagram_received = receive  # type: ignore[method-assign]  # as it was
+        ice.StunProtocol.datagram_received = receive  # type: ignore[method-assign]
 
 
 def _size(data: bytes) -> int:
-    """Bytes of the first message in a TCP stream (RFC 8656 s.2.1, 12.5); 0 while that is not known."""
+    """Bytes of the first message in a TCP stream (RFC 8656 s.2.1, 12.5); 0 until its header has come."""
     if len(data) < 4:
         return 0
     length: int = struct.unpack("!H", data[2:4])[0]
@@ -347,7 +347,7 @@ def _size(data: bytes) -> int:
 
 @contextmanager
 def turn_relay(tls: ssl.SSLContext | None = None) -> Iterator[TurnRelay]:
-    """A relay that serves; with ``tls`` that is what its TCP port speaks."""
+    """Run a relay. With ``tls`` its TCP port speaks TLS."""
     relay = TurnRelay(tls)
     relay.start()
     try:

@@ -1,1 +1,1 @@
-"""Tables written by hand from the protocol, which the tests compare the engines with. They import nothing of m3core."""
+"""Tables that were written by hand from the protocol, to compare the engines with. They import nothing of m3core."""

@@ -1,4 +1,4 @@
-"""What may happen to one media session, as plain data from media.md § 4 and RFC 9429 s.3.2. Imports nothing of m3core.
+"""The legal inputs of one media session, as plain data from media.md § 4 and RFC 9429 s.3.2. Imports nothing of m3core.
 
 Inputs: `create` (begin to offer), `local` (our media engine made a description), `own candidate`, `remote` (their
 description), `their candidate`, `close`.
@@ -16,7 +16,7 @@ REACHABLE = {
     "answerer": ("new", "have-remote-offer", "stable", "closed"),
 }
 LEGAL = {
-    # A publishing client (media.md § 4.1), a server towards a subscriber (§ 4.4)
+    # A client that publishes (media.md § 4.1); a server with a subscriber (§ 4.4)
     ("offerer", "new", "create"): "creating-offer",
     ("offerer", "creating-offer", "local"): "have-local-offer",
     ("offerer", "have-local-offer", "own candidate"): "have-local-offer",  # § 4.1: any number, before the answer
@@ -25,7 +25,7 @@ LEGAL = {
     ("offerer", "stable", "create"): "creating-offer",  # § 4.5: ICE restart
     ("offerer", "stable", "own candidate"): "stable",
     ("offerer", "stable", "their candidate"): "stable",
-    # A server towards a publisher, a subscribing client
+    # A server with a publisher (media.md § 4.1); a client that subscribes (§ 4.4)
     ("answerer", "new", "remote"): "have-remote-offer",
     ("answerer", "new", "their candidate"): "new",  # § 3: SFU trickle
     ("answerer", "have-remote-offer", "local"): "stable",
@@ -33,13 +33,13 @@ LEGAL = {
     ("answerer", "stable", "remote"): "have-remote-offer",  # § 2: renegotiates or ICE-restarts
     ("answerer", "stable", "own candidate"): "stable",
     ("answerer", "stable", "their candidate"): "stable",
-    # Closing is always possible, also twice
+    # A session may be closed in every state, also a second time
     **{(role, state, "close"): "closed" for role, states in REACHABLE.items() for state in states},
 }
 
 
 def error(role: str, state: str, what: str) -> str | None:
-    """The name of the error class of an input that is not legal."""
+    """The name of the error class of an input that is not legal; None for a legal one."""
     if (role, state, what) in LEGAL:
         return None
     if what in {"remote", "their candidate"}:

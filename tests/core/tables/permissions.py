@@ -1,14 +1,15 @@
-"""Who may send what, and what then happens: signaling.md § 5 - 18 and media.md § 2 row by row, as plain data.
+"""Who may send which command, and what it causes: signaling.md § 5 - 18 and media.md § 2 row by row, as plain data.
 
-Written by hand from the protocol. It imports nothing of the library, so that it cannot repeat its mistakes.
+The table was written by hand from the protocol. It imports nothing of the library, so that it cannot repeat its mistakes.
 
-Each row plays in a room with this cast. In the room: `owner` Ada; `moderator`, a guest to whom the role was granted;
-`user` Cyd and `eve`, who are logged in and in the group `team`; the guests `guest` and `dan`. Not in the room: `waiting`,
-in the waiting room, which is on; `nobody`, who is connected; `recorder`, connected as one.
+Each row has a room with this cast. In the room are `owner` Ada; `moderator`, a guest who got the role; `user` Cyd and
+`eve`, who are logged in and in the group `team`; the guests `guest` and `dan`. Not in the room are `waiting`, who is in
+the waiting room (it is switched on); `nobody`, who is connected and has not joined; and `recorder`, a recorder that is
+connected.
 
-The steps of ``before`` come first. Then one of the ``roles`` sends the command, and hears - as everybody else does -
-exactly what is told: kinds of messages, in order. `self` is the sender, `others` are all in the room who are not named.
-Words with a `$` stand for ids: of the cast, of the sender (`$self`), of what was started (`$poll`, ...).
+The steps of ``before`` come first. Then one of the ``roles`` sends the command. The outcome says which kinds of messages
+everybody then receives, in order, and nothing else may come. `self` is the sender; `others` are all in the room who are
+not named. Words with a `$` stand for ids: of the cast, of the sender (`$self`), of what was started (`$poll`, ...).
 """
 
 from __future__ import annotations
@@ -37,40 +38,41 @@ class Row:
     level: str = "capture"
     config: Mapping[str, Any] = field(default_factory=dict)
     closes: Mapping[str, int] = field(default_factory=dict)
-    """Whose connections end, and with which code."""
+    """Whose connections the controller closes, with which code."""
     any_order: bool = False
-    """Each hears these in some order."""
+    """The order of the messages does not matter."""
     refused_by_sfu: bool = False
     """The media server refuses what the command makes it do."""
 
 
-def hears(**listeners: str) -> Outcome:
-    return listeners
+def hears(**receivers: str) -> Outcome:
+    """Which messages each one receives; who is not named receives none."""
+    return receivers
 
 
 def error(slug: str) -> Outcome:
-    """The sender hears an error, nobody else anything; ``slug``: `namespace.slug`."""
+    """The sender receives an error, and nobody else receives anything; ``slug``: `namespace.slug`."""
     namespace, _, name = slug.partition(".")
     return {"self": f"{namespace}.error.{name}"}
 
 
 def everyone(kinds: str, **named: str) -> Outcome:
-    """ "All": everybody in the room hears the same."""
+    """Everybody in the room receives the same, except for ``named`` ones ("All" in the protocol)."""
     return {"self": kinds, "others": kinds} | named
 
 
 def inside(outcome: Outcome) -> dict[str, Outcome]:
-    """For every role in the room."""
+    """The same outcome for every role in the room."""
     return dict.fromkeys(INSIDE, outcome)
 
 
 def anywhere(outcome: Outcome) -> dict[str, Outcome]:
-    """For every role, also those who are not in the room."""
+    """The same outcome for every role, in the room or not."""
     return {"nobody": outcome, "waiting": outcome, **inside(outcome)}
 
 
 def moderators(outcome: Outcome, otherwise: Outcome | None = None) -> dict[str, Outcome]:
-    """For moderators; and for the others in the room, if given."""
+    """One outcome for moderators, and another for all others in the room, if given."""
     may: dict[str, Outcome] = dict.fromkeys(("moderator", "owner"), outcome)
     return may if otherwise is None else {**dict.fromkeys(("guest", "user"), otherwise), **may}
 
@@ -81,7 +83,7 @@ NOT_YET: dict[str, Outcome] = dict.fromkeys(("nobody", "waiting"), error("contro
 
 # -- signaling.md § 4 and 5 ---
 _NOT_WAITING = error("control.not_accepted_or_not_in_waiting_room")
-_OPEN_DOOR: Step = ("owner", "moderation.disable_waiting_room", {})
+_NO_WAITING_ROOM: Step = ("owner", "moderation.disable_waiting_room", {})
 _ACCEPT: Step = ("owner", "moderation.accept", {"target": "$waiting"})
 _NO_HANDS: Step = ("owner", "moderation.disable_raise_hands", {})
 _HAND_OF_DAN: Step = ("dan", "control.raise_hand", {})
@@ -98,7 +100,7 @@ CONTROL: tuple[Row, ...] = (
     Row("5", "control.join", {}, {**_TWICE, "nobody": error("control.invalid_username")}),
     Row("5", "control.join", {"display_name": " \t "}, {"nobody": error("control.invalid_username")}),
     Row("5", "control.join", {"display_name": "é" * 51}, {"nobody": error("control.invalid_username")}),
-    Row("5", "control.join", {"display_name": "N"}, {**_TWICE, "nobody": hears(self="control.join_success", others="control.joined")}, (_OPEN_DOOR,)),
+    Row("5", "control.join", {"display_name": "N"}, {**_TWICE, "nobody": hears(self="control.join_success", others="control.joined")}, (_NO_WAITING_ROOM,)),
     Row("5, 6", "control.join", {"display_name": "N"}, {"nobody": hears(self="moderation.in_waiting_room", others="moderation.joined_waiting_room")}),
     Row("6", "control.join", {"display_name": "N"}, {"nobody": hears(self="moderation.in_waiting_room", others="moderation.joined_waiting_room")}, level="0.3"),
     Row("6", "control.join", {"display_name": "N"}, {"nobody": hears(self="moderation.in_waiting_room", owner="moderation.joined_waiting_room", moderator="moderation.joined_waiting_room")}, level="0.4"),
@@ -495,11 +497,11 @@ ROWS: tuple[Row, ...] = (
     *NOT_OFFERED,
 )
 NEVER: Mapping[str, str] = {
-    "media.invalid_configure_request": "the media server carries out every configuration; without a subscription it is ignored",
-    "protocol.currently_initializing": "the pad is there at once",
-    "protocol.failed_initialization": "the pad is there at once",
+    "media.invalid_configure_request": "the media server obeys every configuration; without a subscription it is ignored",
+    "protocol.currently_initializing": "a pad has its address at once",
+    "protocol.failed_initialization": "a pad has its address at once",
 }
-"""Slugs of offered namespaces that this controller has no cause to send, and why."""
+"""Slugs of offered namespaces that this controller never sends, and why."""
 
 
 def cases() -> Iterator[tuple[Row, str]]:

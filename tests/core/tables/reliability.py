@@ -1,12 +1,13 @@
-"""Which test keeps which promise of reliability, by number: part 1 (parsing), 2 (state machines), 4 (security).
+"""The promises of reliability by number, and the tests that keep each: parsing, state machines, security.
 
-Rows 24 - 32 are those of adapters. A test is named by its file below `tests/` and its function.
+Numbers 24 to 32 are promises of adapters, which are not in this table. A test is named by its file below `tests/` and
+its function.
 """
 
 from __future__ import annotations
 
 PROMISES: dict[int, tuple[str, ...]] = {
-    # Part 1: parsing
+    # Parsing
     1: (  # any input ends in an event or our error
         "core/messages/test_message_properties.py::test_any_input_gives_a_message_or_our_error",
         "core/test_strict_json.py::test_any_bytes_are_read_or_refused",
@@ -16,8 +17,8 @@ PROMISES: dict[int, tuple[str, ...]] = {
         "core/rest/test_discovery.py::test_whatever_is_answered_there_is_an_end",
         "core/controller/test_http.py::test_any_bytes_are_survived",
     ),
-    2: (  # time and memory grow with the input alone
-        "core/test_reliability.py::test_work_and_memory_grow_with_the_input_alone",
+    2: (  # time and memory are proportional to the input
+        "core/test_reliability.py::test_work_and_memory_are_proportional_to_the_input",
         "core/test_strict_json.py::test_hostile_strings_take_linear_time",
         "core/sdp/test_sdp_hostile.py::test_adversarial_lines_end",
     ),
@@ -57,7 +58,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
     ),
     13: ("core/test_values.py::test_timestamps_keep_every_digit",),
     14: ("core/sdp/test_sdp_hostile.py::test_adversarial_lines_end",),
-    # Part 2: state machines
+    # State machines
     15: (  # every message in every state
         "core/test_signaling.py::test_every_message_in_every_state_is_as_the_protocol_says",
         "core/test_signaling.py::test_no_row_can_be_taken_away",
@@ -80,7 +81,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
     ),
     20: (  # determinism
         "house/test_purity.py::test_module_is_pure",
-        "core/test_reliability.py::test_the_same_inputs_give_the_same_words",
+        "core/test_reliability.py::test_the_same_inputs_give_the_same_outputs",
     ),
     21: (  # the drain
         "core/controller/test_controller_engine.py::test_a_second_input_before_the_drain_is_an_error",
@@ -91,11 +92,11 @@ PROMISES: dict[int, tuple[str, ...]] = {
         "core/conference/test_conference_calls.py::test_the_clock_may_go_backwards",
     ),
     23: (  # bounded state
-        "core/test_flat.py::test_a_controller_stays_flat",
-        "core/test_flat.py::test_a_conference_stays_flat",
+        "core/test_flat.py::test_a_controller_does_not_grow",
+        "core/test_flat.py::test_a_conference_does_not_grow",
         "core/test_hostile.py::test_whatever_is_said_again_and_again_is_bounded",
     ),
-    # Part 4: security
+    # Security
     33: (  # injection
         "core/test_handshake.py::test_tickets_that_must_not_enter_a_header",
         "core/test_account.py::test_a_token_that_does_not_fit_a_header_is_refused_without_being_shown",
@@ -138,7 +139,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
         "core/test_permissions.py::test_the_table",
         "core/test_permissions.py::test_every_command_has_rows_for_every_role",
         "core/test_hostile.py::test_nobody_acts_for_another",
-        "core/test_hostile.py::test_who_talks_too_much_is_put_out",
+        "core/test_hostile.py::test_who_sends_too_much_is_disconnected",
     ),
     43: ("house/test_limits.py::test_the_parsers_of_others_are_not_too_old",),
 }
@@ -147,4 +148,4 @@ SENTENCES: dict[int, str] = {
     39: "logging in with an identity provider",
     44: "native parsers of media",
 }
-"""Rows that are no test here, in short; `docs/limits.md` has a sentence for each."""
+"""Promises that no test keeps, each in words that docs/limits.md has."""

@@ -1,6 +1,6 @@
-"""What signaling.md § 4, 5 and 6 (and media.md § 2, 3) say of every message in every state, as plain data.
+"""What signaling.md § 4, 5 and 6 (and media.md § 2, 3) say about every message in every state, as plain data.
 
-Written by hand from the protocol. It imports nothing of the library, so that it cannot repeat its mistakes.
+They were written by hand from the protocol and import nothing of the library, so that they cannot repeat its mistakes.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ EVENTS: dict[str, dict[str, object]] = {
 }
 _TYPED_CONTROL = {f"control.{name}" for name in CONTROL_COMMANDS}
 
-# § 5: what a client may send, and where it leads
+# § 5: what a client may send in which state, and the state after it
 CLIENT_MAY = {
     (NEW, "control.join"): JOINING,
     **{(state, "echo.ping"): state for state in (NEW, JOINING, WAITING, ACCEPTED, ENTERING)},  # § 15, in every state
@@ -145,10 +145,10 @@ CLIENT_MAY = {
     (JOINED, "control.grant_moderator_role"): JOINED,
     (JOINED, "control.revoke_moderator_role"): JOINED,
 }
-# The client may name a namespace that the server does not know (§ 4: the server answers, its state is unchanged).
+# A client may use a namespace that the server does not know (§ 4: the server answers, and its state does not change).
 UNKNOWN_NAMESPACES = {"nope"}
 
-# § 4 and 5: the slug of control.error, or None for silence, for what a client must not send
+# § 4 and 5: how the server answers what a client must not send: the slug of control.error, or None for no answer
 _NOT_JOINED = {
     "control.enter_room": "not_accepted_or_not_in_waiting_room",
     "control.raise_hand": "not_yet_joined",
@@ -172,7 +172,7 @@ SERVER_ANSWERS: dict[str, dict[str, str | None]] = {
     },
 }
 
-# § 4: text that is no message -> the answer, joined and not joined
+# § 4: text that is no message -> the answer to a client that has joined, and to one that has not
 MALFORMED: dict[str, tuple[str | None, str | None]] = {
     '{"namespace":"control","payload":': ("invalid_json", "invalid_json"),
     "[1,2]": ("invalid_json", "invalid_json"),
@@ -193,7 +193,7 @@ MALFORMED: dict[str, tuple[str | None, str | None]] = {
     '{"namespace":"chat","payload":{"x":1e999}}': (None, None),
 }
 
-# § 5 and 6: what a server may send, and where it leads
+# § 5 and 6: what a server may send in which state, and the state after it
 _WHOLE_ROOM = {  # § 5: "whole room", § 6: all events of moderation
     "control.room_deleted",
     "control.time_limit_quota_elapsed",
@@ -201,15 +201,15 @@ _WHOLE_ROOM = {  # § 5: "whole room", § 6: all events of moderation
     "moderation.accepted",
     "moderation.kicked",
     "moderation.waiting_room_enabled",
-    *(f"control.error.{slug}" for slug in (*CONTROL_ERRORS, "unheard_of")),  # a slug of a later version is an error
+    *(f"control.error.{slug}" for slug in (*CONTROL_ERRORS, "unheard_of")),  # later versions may have other slugs
 }
 SERVER_MAY = {
     **{(NEW, f"control.error.{slug}"): NEW for slug in (*CONTROL_ERRORS, "unheard_of")},
     **{(state, "echo.ping"): state for state in (NEW, JOINING, WAITING, ACCEPTED, ENTERING)},  # § 15
     **{(state, kind): state for state in (JOINING, WAITING, ACCEPTED, ENTERING) for kind in _WHOLE_ROOM},
-    **{(state, "control.role_updated"): state for state in (WAITING, ACCEPTED, ENTERING)},  # § 5, a role for who waits
+    **{(state, "control.role_updated"): state for state in (WAITING, ACCEPTED, ENTERING)},  # § 5: also while waiting
     (JOINING, "control.join_success"): JOINED,
-    (JOINING, "control.join_blocked"): NEW,  # the connection stays, the client may retry
+    (JOINING, "control.join_blocked"): NEW,  # the connection remains open, the client may retry
     (JOINING, "moderation.in_waiting_room"): WAITING,
     (JOINING, "control.error.invalid_username"): NEW,  # "state unchanged, client may send join again"
     (JOINING, "control.error.invalid_json"): NEW,

@@ -1,4 +1,4 @@
-"""OpenTalk's client before it is in: its heart beats once its socket is open (signaling.md § 2, 4, 5)."""
+"""OpenTalk's client before it is in the room: its heartbeat begins with the WebSocket (signaling.md § 2, 4, 5)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from stranger_place import GREYS, LOOPS, TOKEN, Place, opentalk, run, serving
 pytest_plugins = ["stranger_fixtures"]
 
 BEATS = extent(whole=26, part=5)
-"""In the waiting room; at the real client's pace these are five minutes."""
+"""Heartbeats in the waiting room; at the pace of the real client these take five minutes."""
 
 
 async def wait_and_enter(place: Place) -> None:
-    """A guest of a meeting with a waiting room, whose owner takes its time."""
+    """A guest waits until the owner lets it in, and publishes."""
     bob = OpenTalkClient(place.base_url, "Bob") if WHOLE else opentalk(place, "Bob")
     async with opentalk(place, "Ada", interval=12.0) as ada, bob:
         await ada.log_in(TOKEN)
@@ -30,7 +30,7 @@ async def wait_and_enter(place: Place) -> None:
         waiting = await ada.wire.heard("moderation", "joined_waiting_room")
         assert waiting["control"]["display_name"] == "Bob"
         await bob.wire.heard("moderation", "in_waiting_room")
-        assert bob.wire.log[0] == ("echo", {"action": "ping"})  # the answer to what it had said before it joined
+        assert bob.wire.log[0] == ("echo", {"action": "ping"})  # the answer to the ping before `join`
         await bob.beaten(1 + BEATS)
         assert [told.get("message") for namespace, told in bob.wire.log if namespace != "echo"] == ["in_waiting_room"]
         assert (bob.failures, joining.done()) == ([], False)
@@ -45,7 +45,7 @@ async def wait_and_enter(place: Place) -> None:
 
 
 @pytest.mark.soak
-def test_a_heart_beats_in_the_waiting_room() -> None:
+def test_heartbeats_are_answered_in_the_waiting_room() -> None:
     async def both(*places: Place) -> None:
         await asyncio.gather(*(wait_and_enter(place) for place in places))
 
@@ -54,7 +54,7 @@ def test_a_heart_beats_in_the_waiting_room() -> None:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_heart_beats_where_the_room_is_full(loop: str) -> None:
+def test_heartbeats_are_answered_where_the_room_is_full(loop: str) -> None:
     async def conference(place: Place) -> None:
         async with opentalk(place, "Ada") as ada, opentalk(place, "Bob") as bob, opentalk(place, "Cyd") as cyd:
             await ada.log_in(TOKEN)
@@ -83,8 +83,8 @@ def test_a_heart_beats_where_the_room_is_full(loop: str) -> None:
         run(conference(place))
 
 
-def test_a_heart_that_is_not_answered_gives_up(place: Place) -> None:
-    """The client would notice: its patience is over before any server can answer."""
+def test_a_heartbeat_without_an_answer_is_a_failure(place: Place) -> None:
+    """The client would notice a server that does not answer: here its time-out ends before any answer can come."""
 
     async def conference() -> None:
         async with OpenTalkClient(place.base_url, "Bob", patience=0.0, rest_timeout=PATIENCE) as bob:
