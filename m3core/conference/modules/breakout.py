@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 
 from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
 from m3core.conference.modules.conversations import instant
 from m3core.errors import LimitExceeded, LocalProtocolError
@@ -17,9 +18,6 @@ from m3core.messages import Event, breakout
 from m3core.messages.breakout import BreakoutRoom
 from m3core.messages.control import JoinSuccess
 from m3core.values import BreakoutRoomId, ParticipantId, Timestamp
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -65,7 +63,7 @@ class BreakoutState:
 
 # -- events ---
 @frozen(kw_only=True)
-class BreakoutStarted:
+class BreakoutStarted(ConferenceEvent):
     """Breakout rooms are open, perhaps instead of others; ``assignment``: where we are meant to go, if anywhere."""
 
     rooms: tuple[BreakoutRoom, ...]
@@ -74,7 +72,7 @@ class BreakoutStarted:
 
 
 @frozen(kw_only=True)
-class BreakoutStopped:
+class BreakoutStopped(ConferenceEvent):
     """The breakout rooms are closed, and will be empty in 5 minutes; ``expired``: nobody closed them, time did.
 
     Told as well when their time is up and the server does not say so.
@@ -84,7 +82,7 @@ class BreakoutStopped:
 
 
 @frozen(kw_only=True)
-class BreakoutRoomJoined:
+class BreakoutRoomJoined(ConferenceEvent):
     """Somebody is in another room than we; ``room``: None is the main room."""
 
     participant: Participant
@@ -92,14 +90,11 @@ class BreakoutRoomJoined:
 
 
 @frozen(kw_only=True)
-class BreakoutRoomLeft:
+class BreakoutRoomLeft(ConferenceEvent):
     """Somebody left another room, and perhaps comes to ours; ``room``: None is the main room."""
 
     participant: Participant
     room: BreakoutRoom | None
-
-
-BreakoutEvent: TypeAlias = BreakoutStarted | BreakoutStopped | BreakoutRoomJoined | BreakoutRoomLeft
 
 
 # -- folding ---

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule, rules
 from m3core.conference.modules.conversations import ROOM, ChatMessage, Conversation, Key, Talk, Talks, instant
 from m3core.errors import LocalProtocolError, MalformedMessage
@@ -19,7 +20,6 @@ from m3core.values import ParticipantId, Timestamp, parse_uuid
 
 if TYPE_CHECKING:
     from m3core.conference.engine import Conference
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state; its parts are in `conversations` ---
@@ -42,7 +42,7 @@ class ChatState:
 
 # -- events ---
 @frozen(kw_only=True)
-class ChatSwitched:
+class ChatSwitched(ConferenceEvent):
     """One may write, or no longer; moderators too."""
 
     is_enabled: bool
@@ -50,13 +50,10 @@ class ChatSwitched:
 
 
 @frozen(kw_only=True)
-class ChatCleared:
+class ChatCleared(ConferenceEvent):
     """What was said to all is forgotten."""
 
     issued_by: ParticipantId
-
-
-ChatEvent: TypeAlias = ChatMessage | ChatSwitched | ChatCleared
 
 
 # -- folding ---

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, field, frozen
 
 from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules import ballots
 from m3core.conference.modules.assets import AssetReady
 from m3core.conference.modules.ballots import LegalVote
@@ -25,7 +26,6 @@ from m3core.values import LegalVoteId, ParticipantId, ParticipationKind, Role
 
 if TYPE_CHECKING:
     from m3core.conference.engine import Conference
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -46,14 +46,14 @@ class LegalVoteState:
 
 # -- events ---
 @frozen(kw_only=True)
-class LegalVoteStarted:
+class LegalVoteStarted(ConferenceEvent):
     """A vote began."""
 
     vote: LegalVote
 
 
 @frozen(kw_only=True)
-class LegalVoteCast:
+class LegalVoteCast(ConferenceEvent):
     """Our vote counts: we cast it, or we did in another session."""
 
     vote: LegalVote
@@ -61,7 +61,7 @@ class LegalVoteCast:
 
 
 @frozen(kw_only=True)
-class LegalVoteNotCounted:
+class LegalVoteNotCounted(ConferenceEvent):
     """A vote of ours does not count, and no call of ours waits to hear that."""
 
     legal_vote_id: LegalVoteId
@@ -69,38 +69,27 @@ class LegalVoteNotCounted:
 
 
 @frozen(kw_only=True)
-class LegalVoteUpdated:
+class LegalVoteUpdated(ConferenceEvent):
     """Somebody voted in a vote whose counts show before the end."""
 
     vote: LegalVote
 
 
 @frozen(kw_only=True)
-class LegalVoteEnded:
+class LegalVoteEnded(ConferenceEvent):
     """A vote is over; ``vote.state`` tells whether it has a result."""
 
     vote: LegalVote
 
 
 @frozen(kw_only=True)
-class LegalVoteIssueReported:
+class LegalVoteIssueReported(ConferenceEvent):
     """Something hinders somebody to vote; ``participant``: None if hidden, as in pseudonymous votes, or unknown."""
 
     legal_vote_id: LegalVoteId
     participant: Participant | None
     kind: IssueKind | None
     description: str | None
-
-
-LegalVoteEvent: TypeAlias = (
-    LegalVoteStarted
-    | LegalVoteCast
-    | LegalVoteNotCounted
-    | LegalVoteUpdated
-    | LegalVoteEnded
-    | LegalVoteIssueReported
-    | AssetReady
-)
 
 
 # -- folding ---

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from attrs import evolve, field, frozen
 
-from m3core.conference.events import ConnectionSlow, ForceMuteChanged, MuteRequested, PresenterChanged, SpeakerChanged
+from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent, PresenterChanged
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rules
 from m3core.errors import CallRefused, LimitExceeded, MediaError, SdpError, StaleNegotiation
 from m3core.messages import Event, media
 from m3core.messages.control import JoinSuccess
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role
+from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role, SlowDirection
 
 LateT = TypeVar(
     "LateT", media.SdpAnswer, media.SdpCandidate, media.SdpEndOfCandidates, media.WebrtcUp, media.MediaStatus
@@ -42,7 +43,38 @@ class MediaState:
         return frozenset(one.participant for one in self.speakers.values() if one.is_speaking)
 
 
-# -- events: they stand in `m3core.conference.events`, because publications and subscriptions make most of them ---
+# -- events; those of streams, focus and presenters are in `m3core.conference.events` ---
+@frozen(kw_only=True)
+class SpeakerChanged(ConferenceEvent):
+    """A participant started or stopped speaking (servers from 0.9 on)."""
+
+    participant: Participant
+    is_speaking: bool
+
+
+@frozen(kw_only=True)
+class MuteRequested(ConferenceEvent):
+    """A moderator wants us to mute; ``force``: without asking the person (media.md § 6)."""
+
+    issuer: ParticipantId
+    force: bool
+
+
+@frozen(kw_only=True)
+class ForceMuteChanged(ConferenceEvent):
+    """Only those in ``allow_list``, and moderators, may unmute now; or all may again (L 0.16)."""
+
+    force_mute: bool
+    allow_list: frozenset[ParticipantId]
+
+
+@frozen(kw_only=True)
+class ConnectionSlow(ConferenceEvent):
+    """Packets of a stream get lost (`webrtc_slow`)."""
+
+    participant_id: ParticipantId
+    media_session_type: MediaSessionType
+    direction: SlowDirection
 
 
 # -- folding ---

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 
 from m3core.conference.common import EndReason, Participant
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.merging import merged, newcomer
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule, rules
 from m3core.errors import LimitExceeded, LocalProtocolError
@@ -19,9 +20,6 @@ from m3core.messages.moderation import KickScope
 from m3core.messages.participants import ParticipantEntry, WaitingRoomState
 from m3core.signaling import State
 from m3core.values import ParticipantId
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -40,35 +38,35 @@ class ModerationState:
 
 # -- events ---
 @frozen(kw_only=True)
-class WaitingRoomEntered:
+class WaitingRoomEntered(ConferenceEvent):
     """A moderator has to let us in. ``sent_back``: we were in the room before."""
 
     sent_back: bool = False
 
 
 @frozen(kw_only=True)
-class WaitingRoomJoined:
+class WaitingRoomJoined(ConferenceEvent):
     """Somebody waits for a moderator."""
 
     participant: Participant
 
 
 @frozen(kw_only=True)
-class WaitingRoomLeft:
+class WaitingRoomLeft(ConferenceEvent):
     """Somebody waits no more: has gone, or enters the room."""
 
     participant: Participant
 
 
 @frozen(kw_only=True)
-class WaitingRoomSwitched:
+class WaitingRoomSwitched(ConferenceEvent):
     """From now on whoever joins has to wait, or need not."""
 
     is_enabled: bool
 
 
 @frozen(kw_only=True)
-class RaiseHandsSwitched:
+class RaiseHandsSwitched(ConferenceEvent):
     """Hands may be raised, or may not and are all down."""
 
     is_enabled: bool
@@ -76,21 +74,21 @@ class RaiseHandsSwitched:
 
 
 @frozen(kw_only=True)
-class HandsReset:
+class HandsReset(ConferenceEvent):
     """A moderator lowered raised hands; `HandLowered` tells whose."""
 
     issued_by: ParticipantId
 
 
 @frozen(kw_only=True)
-class DebriefingStarted:
+class DebriefingStarted(ConferenceEvent):
     """The meeting is over for the others, and we stay (L 0.4)."""
 
     issued_by: ParticipantId
 
 
 @frozen(kw_only=True)
-class DisplayNameChanged:
+class DisplayNameChanged(ConferenceEvent):
     """A moderator gave us another name (L 0.12); servers after 0.16 tell of others, too.
 
     Before, that of others is a `ParticipantChanged`. ``participant``: None if unknown here.
@@ -100,18 +98,6 @@ class DisplayNameChanged:
     old_name: str
     new_name: str
     issued_by: ParticipantId
-
-
-ModerationEvent: TypeAlias = (
-    WaitingRoomEntered
-    | WaitingRoomJoined
-    | WaitingRoomLeft
-    | WaitingRoomSwitched
-    | RaiseHandsSwitched
-    | HandsReset
-    | DebriefingStarted
-    | DisplayNameChanged
-)
 
 
 # -- folding ---

@@ -6,10 +6,11 @@ import datetime as dt
 from collections import deque
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve, frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, T, known, rule
 from m3core.errors import LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_PAST_POLLS
@@ -20,7 +21,6 @@ from m3core.values import PollId, Timestamp
 
 if TYPE_CHECKING:
     from m3core.conference.engine import Conference
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -69,27 +69,24 @@ class PollsState:
 
 # -- events ---
 @frozen(kw_only=True)
-class PollStarted:
+class PollStarted(ConferenceEvent):
     """One can vote."""
 
     poll: Poll
 
 
 @frozen(kw_only=True)
-class PollUpdated:
+class PollUpdated(ConferenceEvent):
     """Somebody voted in a live poll."""
 
     poll: Poll
 
 
 @frozen(kw_only=True)
-class PollDone:
+class PollDone(ConferenceEvent):
     """The results."""
 
     poll: Poll
-
-
-PollsEvent: TypeAlias = PollStarted | PollUpdated | PollDone
 
 
 # -- folding ---

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
+from typing import ClassVar, cast
 
 from attrs import evolve, field, frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import CommandGroup, CommandT, Handler, Rules, T, known, rule
 from m3core.conference.modules.comparing import ComparingModule
 from m3core.errors import LocalProtocolError
@@ -27,9 +28,6 @@ from m3core.messages.recording import (
 )
 from m3core.messages.recording import RecordingState as RecordingStatus
 from m3core.values import ParticipantId, StreamingTargetId
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 _RUNS = frozenset({StreamStatus.STARTING, StreamStatus.ACTIVE})
 
@@ -59,21 +57,21 @@ class RecordingState:
 
 # -- events ---
 @frozen(kw_only=True)
-class RecordingStarted:
+class RecordingStarted(ConferenceEvent):
     """The room is recorded. ``recording_id``: the recorder; None if the server did not tell."""
 
     recording_id: ParticipantId | None
 
 
 @frozen(kw_only=True)
-class RecordingStopped:
+class RecordingStopped(ConferenceEvent):
     """The room is no longer recorded."""
 
     recording_id: ParticipantId
 
 
 @frozen(kw_only=True)
-class StreamingChanged:
+class StreamingChanged(ConferenceEvent):
     """A target, a recording or a live stream, does something else now (L). ``target``: None if unknown here."""
 
     target_id: StreamingTargetId
@@ -84,13 +82,10 @@ class StreamingChanged:
 
 
 @frozen(kw_only=True)
-class RecorderFailed:
+class RecorderFailed(ConferenceEvent):
     """No recorder came (L)."""
 
     error: RecorderErrorCode
-
-
-RecordingEvent: TypeAlias = RecordingStarted | RecordingStopped | StreamingChanged | RecorderFailed
 
 
 # -- folding ---
@@ -145,7 +140,7 @@ class RecordingModule(ComparingModule[RecordingState]):
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """What is recorded and streamed."""
-        state, events = self._state, list[RecordingEvent]()
+        state, events = self._state, list[ConferenceEvent]()
         if state.status is RecordingStatus.RECORDING:
             events.append(RecordingStarted(recording_id=state.recording_id))
         for target_id, target in state.targets.items():

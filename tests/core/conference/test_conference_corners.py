@@ -14,17 +14,16 @@ from m3core.conference.entrance import GuestEntrance
 from m3core.conference.events import (
     Ended,
     FocusChanged,
-    MuteRequested,
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
     PeerMisbehaved,
     RoleChanged,
-    SpeakerChanged,
     StreamStarted,
     StreamStopped,
     UnknownMessage,
 )
+from m3core.conference.modules.media import MuteRequested, SpeakerChanged
 from m3core.conference.outbox import Outbox
 from m3core.conference.roster import Roster
 from m3core.conference.state import EndReason, Participant, Phase

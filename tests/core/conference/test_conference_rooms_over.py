@@ -9,7 +9,8 @@ from scripted import OTHER, Script, person
 from test_conference_move import move, outcome, split
 from worlds import hear, phase, published, say, settle
 
-from m3core.conference.events import BreakoutStopped, ConnectionLost, Ended, ParticipantJoined, RoomChanged
+from m3core.conference.events import ConnectionLost, Ended, ParticipantJoined, RoomChanged
+from m3core.conference.modules.breakout import BreakoutStopped
 from m3core.conference.state import EndReason, Phase
 from m3core.errors import CallRefused, M3Error
 from m3core.io import CallId

@@ -7,15 +7,9 @@ from typing import Any
 import pytest
 from rooms import BOB, EVE, OWN, STARTED, Room, entry
 
-from m3core.conference.events import (
-    BreakoutRoomJoined,
-    BreakoutRoomLeft,
-    BreakoutStarted,
-    BreakoutStopped,
-    ParticipantJoined,
-    PeerMisbehaved,
-)
+from m3core.conference.events import ParticipantJoined, PeerMisbehaved
 from m3core.conference.modules import breakout as module
+from m3core.conference.modules.breakout import BreakoutRoomJoined, BreakoutRoomLeft, BreakoutStarted, BreakoutStopped
 from m3core.errors import LocalProtocolError
 from m3core.messages.breakout import BreakoutRoom
 from m3core.values import BreakoutRoomId, ParticipantId, Role, Timestamp

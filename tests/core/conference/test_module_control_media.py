@@ -12,15 +12,8 @@ from rooms import BOB, EVE, OWN, STARTED, Room, entry
 from worlds import hear
 
 from m3core.conference.commands import Commands
-from m3core.conference.events import (
-    Ended,
-    ForceMuteChanged,
-    ParticipantChanged,
-    PresenterChanged,
-    ServerRefused,
-    SpeakerChanged,
-)
-from m3core.conference.modules.media import MediaState
+from m3core.conference.events import Ended, ParticipantChanged, PresenterChanged, ServerRefused
+from m3core.conference.modules.media import ForceMuteChanged, MediaState, SpeakerChanged
 from m3core.conference.state import EndReason, Phase
 from m3core.errors import UnsupportedServer
 from m3core.io import CallId
