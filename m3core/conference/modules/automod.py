@@ -311,7 +311,7 @@ class AutomodCommands(CommandGroup[T]):
         return self._perform(automod.PassOn(next=None if to is None else id_of(to)))
 
     def _running(self) -> Automod:
-        return known(self._state().automod, "session that runs")
+        return known(self._state().of(AutomodModule), "session that runs")
 
 
 def _ids(participants: Iterable[Someone] | None) -> _Ids | None:

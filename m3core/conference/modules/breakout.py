@@ -118,11 +118,11 @@ class BreakoutModule(ClientModule[BreakoutState]):
     @property
     def deadline(self) -> float | None:
         """When to call `advance`."""
-        return None if self._conference.life.ended else self._over_at
+        return self._over_at
 
     def advance(self) -> None:
         """Time passed. Of the expiry servers of the capture era tell only those who came after the start (§ 8)."""
-        if self._over_at is not None and self._over_at <= self._conference.now:
+        if self._over_at is not None and self._over_at <= self._around.now:
             self.touch()
             self._close(expired=True)
 
@@ -198,11 +198,11 @@ class BreakoutModule(ClientModule[BreakoutState]):
     def _end_of(self, expires: Timestamp | None, timestamp: Timestamp | None) -> float | None:
         """When what ends at ``expires`` is over, told at ``timestamp``: both by the server's clock, ours may differ."""
         end, told_at = instant(expires), instant(timestamp)
-        return self._conference.now + max(end - told_at, 0) / 1e9 + BREAKOUT_EXPIRY if end and told_at else None
+        return self._around.now + max(end - told_at, 0) / 1e9 + BREAKOUT_EXPIRY if end and told_at else None
 
     def _is_up(self, over_at: float | None) -> bool:
         """Whether rooms that are over at ``over_at`` have expired, if they are over now; else they were stopped."""
-        return over_at is not None and over_at - 2 * BREAKOUT_EXPIRY <= self._conference.now
+        return over_at is not None and over_at - 2 * BREAKOUT_EXPIRY <= self._around.now
 
     def over(self) -> None:
         """The server says that there are no rooms, and has not told us of their end."""

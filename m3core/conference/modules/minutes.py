@@ -135,7 +135,7 @@ class MinutesModule(ClientModule[MinutesState]):
     def _access(self, event: Event, *, write_url: str | None = None, read_url: str | None = None) -> bool:
         """Our session at the pad from now on; whether it is the first."""
         is_first = self._state.url is None
-        self._conference.own = evolve(self._own(), may_write_minutes=write_url is not None)
+        self._around.own = evolve(self._own(), may_write_minutes=write_url is not None)
         self._state = MinutesState(namespace=event.NAMESPACE, write_url=write_url, read_url=read_url)
         return is_first
 
@@ -146,7 +146,7 @@ class MinutesModule(ClientModule[MinutesState]):
         self._acknowledge(minutes.GeneratePdf, result=ready)
 
     def _error(self, event: minutes.Error) -> None:
-        self._conference.dispatcher.refuse(event.NAMESPACE, event.error.value)
+        self._around.refuse(event.NAMESPACE, event.error.value)
 
 
 # -- commands ---
@@ -180,7 +180,7 @@ class MinutesCommands(CommandGroup[T]):
 
     @property
     def _has_new_name(self) -> bool:
-        return self._state().minutes.namespace == _NEW_NAME
+        return self._state().of(MinutesModule).namespace == _NEW_NAME
 
 
 def _ids(participants: tuple[Someone, ...]) -> tuple[ParticipantId, ...]:

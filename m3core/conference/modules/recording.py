@@ -153,7 +153,7 @@ class RecordingModule(ComparingModule[RecordingState]):
     def sent(self, command: Command) -> None:
         """Nobody tells us that a recorder was asked to come, nor of our own consent."""
         if isinstance(command, recording.SetConsent):
-            self._conference.own = evolve(self._own(), consents_recording=command.consent)
+            self._around.own = evolve(self._own(), consents_recording=command.consent)
         elif isinstance(command, recording.Start):
             self._status_before = self._state.status
             self._state = evolve(self._state, status=self._state.status or RecordingStatus.INITIALIZING)
@@ -212,13 +212,13 @@ class RecordingCommands(CommandGroup[T]):
         `LocalProtocolError` if there are targets, and none is a recording (L). Refused: `already_recording`,
         `recorder_not_started` (L), `insufficient_permissions`.
         """
-        if self._state().recording.has_targets:
+        if self._state().of(RecordingModule).has_targets:
             return self._perform(recording.StartStream(target_ids=self._files()))
         return self._perform(recording.Start())
 
     def stop(self) -> T:
         """Record the room no more. Raises `LocalProtocolError` if nothing is recorded."""
-        told = self._state().recording
+        told = self._state().of(RecordingModule)
         if told.has_targets:
             return self._perform(recording.StopStream(target_ids=self._files()))
         return self._perform(recording.Stop(recording_id=known(told.recording_id, "recording")))
@@ -244,14 +244,14 @@ class RecordingCommands(CommandGroup[T]):
         return self._perform(recording.StopStream(target_ids=self._targets(targets)))
 
     def _targets(self, named: tuple[StreamingTargetId, ...]) -> tuple[StreamingTargetId, ...]:
-        told = self._state().recording
+        told = self._state().of(RecordingModule)
         targets = named or tuple(told.targets)
         if not (told.has_targets and targets):
             raise LocalProtocolError("there is nowhere to stream to")
         return targets
 
     def _files(self) -> tuple[StreamingTargetId, ...]:
-        targets = self._state().recording.targets
+        targets = self._state().of(RecordingModule).targets
         files = tuple(one for one, target in targets.items() if target.streaming_kind is StreamingKind.RECORDING)
         if not files:
             raise LocalProtocolError("there is no recording among the targets")

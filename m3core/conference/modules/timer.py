@@ -210,4 +210,4 @@ class TimerCommands(CommandGroup[T]):
         return self._perform(timer.UpdateReadyStatus(timer_id=self._running().id, status=is_ready))
 
     def _running(self) -> Timer:
-        return known(self._state().timer, "timer that runs")
+        return known(self._state().of(TimerModule), "timer that runs")

@@ -155,7 +155,7 @@ def test_a_full_room_when_we_come_from_the_waiting_room() -> None:
 def test_a_ticket_that_cannot_be_one() -> None:
     world = World()
     bob = world.guest("Bob")
-    while bob.conference.life._requests._last < 2:  # until start_invited is asked
+    while bob.conference.life.requests._last < 2:  # until start_invited is asked
         world.deliver(0)
     world.channels["http", 0].clear()  # another answer comes
     body = json.dumps({"ticket": "no, ticket", "resumption": "r" * 64}).encode()

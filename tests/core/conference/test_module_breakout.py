@@ -207,7 +207,7 @@ def test_other_rooms_have_another_end_and_a_conference_that_is_over_has_none() -
     room.world.sleep(5.0)
     assert room.state().breakout.is_active
     room.hear("moderation", "in_waiting_room")
-    assert room.client.conference.modules.breakout.deadline is None
+    assert room.client.conference.modules[module.BreakoutModule].deadline is None
     room = Room(breakout=join_data() | {"expires": "2024-03-05T09:40:00Z"})
     room.client.do(lambda conference, now: conference.leave(now))
     room.world.run()
