@@ -36,7 +36,8 @@ class Modules:
         """When to call `advance`."""
         return min((module.deadline for module in self.all if module.deadline is not None), default=None)
 
-    def advance(self) -> None:
+    def advance(self, now: float) -> None:
         """Time passed."""
         for module in self.all:
-            module.advance()
+            if module.deadline is not None and module.deadline <= now:
+                module.advance()

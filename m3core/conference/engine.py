@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from types import MappingProxyType
 
 from attrs import evolve
@@ -68,6 +67,7 @@ class Conference:
         self.joining = Joining(self, self.outbox, self.modules, self.life)
         self.dispatcher = Dispatcher(self, self.streams, self.modules, self.life, self.joining)
         self._snapshot: ConferenceState | None = None
+        self._an_input = _Input(self._end_input)
 
     # -- the contract ---
     def outputs(self) -> Iterator[Output]:
@@ -132,12 +132,14 @@ class Conference:
 
         Our streams are published again there, by the same id (signaling.md § 8, assignment flow).
         """
-        with self._input_joined(now):
+        with self._input(now):
+            self._joined()
             return self.life.move(breakout_room)
 
     def command(self, message: Command | UnknownCommand, now: float) -> CallId:
         """Send any command; done by its acknowledgement, or by silence where the server need not answer."""
-        with self._input_joined(now):
+        with self._input(now):
+            self._joined()
             return self.dispatcher.command(message)
 
     def commands(self, now: float) -> Commands[CallId]:
@@ -167,17 +169,20 @@ class Conference:
         now: float,
     ) -> tuple[CallId, PeerId]:
         """Publish a stream; its sources belong to the peer that is returned. `CallDone.result` is its key."""
-        with self._input_joined(now) as own:
+        with self._input(now):
+            own = self._joined()
             return self.publications.publish(own, media_session_type, audio=audio, video=video, peer=peer)
 
     def set_sending(self, media_session_type: MediaSessionType, *, audio: bool, video: bool, now: float) -> CallId:
         """Mute and unmute the tracks of a stream of ours."""
-        with self._input_joined(now) as own:
+        with self._input(now):
+            own = self._joined()
             return self.publications.set_sending(MediaSessionKey(own.id, media_session_type), audio=audio, video=video)
 
     def unpublish(self, media_session_type: MediaSessionType, now: float) -> CallId:
         """Stop a stream of ours; a publish that is under way is cancelled."""
-        with self._input_joined(now) as own:
+        with self._input(now):
+            own = self._joined()
             return self.publications.stop(MediaSessionKey(own.id, media_session_type))
 
     def subscribe(
@@ -189,7 +194,8 @@ class Conference:
         now: float,
     ) -> tuple[CallId, PeerId]:
         """Receive a stream; what arrives belongs to the peer that is returned. `CallDone.result` is its key."""
-        with self._input_joined(now):
+        with self._input(now):
+            self._joined()
             key = MediaSessionKey(participant_id, media_session_type)
             self.roster.check_publishes(key)
             return self.subscriptions.subscribe(key, without_video=without_video)
@@ -204,7 +210,8 @@ class Conference:
         now: float,
     ) -> CallId:
         """Leave out or resume the video of a subscription, or choose its layer (media.md § 5)."""
-        with self._input_joined(now):
+        with self._input(now):
+            self._joined()
             key = MediaSessionKey(participant_id, media_session_type)
             return self.subscriptions.configure(key, video=video, substream=substream)
 
@@ -293,7 +300,7 @@ class Conference:
         with self._input(now):
             self.life.advance()
             if not self.life.ended:
-                self.modules.advance()
+                self.modules.advance(self.now)
             for call in self.calls.expired(self.now):
                 error = CallTimedOut(call.what, call.deadline - call.started)
                 self.streams.timed_out(call, error)
@@ -330,25 +337,38 @@ class Conference:
         self.dispatcher.refuse_call(call, slug)
 
     # -- inside ---
-    @contextmanager
-    def _input(self, now: float) -> Iterator[None]:
-        """One input: whatever comes of it, its calls are told and the snapshot is built anew."""
+    def _input(self, now: float) -> _Input:
+        """One input, as a `with` block."""
         self.outbox.check_drained()
         self.now = max(self.now, now)  # a clock that goes backwards does no harm
-        try:
-            yield
-        finally:
-            self._snapshot = None
-            for done in self.calls.done:
-                self.outbox.put(done)
-            self.calls.done.clear()
+        return self._an_input
 
-    @contextmanager
-    def _input_joined(self, now: float) -> Iterator[Participant]:
-        """An input that needs the room; gives ourselves."""
-        with self._input(now):
-            if self.phase is Phase.RECONNECTING:
-                raise LocalProtocolError("reconnecting: the connection was lost; try again after the event `Resumed`")
-            if self.phase is not Phase.JOINED or self.own is None:
-                raise LocalProtocolError(f"not in the room (phase: {self.phase.value})")
-            yield self.own
+    def _joined(self) -> Participant:
+        """Ourselves; raises `LocalProtocolError` outside of the room."""
+        if self.phase is Phase.RECONNECTING:
+            raise LocalProtocolError("reconnecting: the connection was lost; try again after the event `Resumed`")
+        if self.phase is not Phase.JOINED or self.own is None:
+            raise LocalProtocolError(f"not in the room (phase: {self.phase.value})")
+        return self.own
+
+    def _end_input(self) -> None:
+        self._snapshot = None
+        for done in self.calls.done:
+            self.outbox.put(done)
+        self.calls.done.clear()
+
+
+class _Input:
+    """The block of one input: at its end calls are told and the snapshot is built anew, also if it raises.
+
+    Not a generator with `contextmanager`: that costs a quarter of what a received message costs in all.
+    """
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self._end = end
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._end()

@@ -31,7 +31,7 @@ class Streams:
     @property
     def deadline(self) -> float | None:
         """When a session is begun anew, or has waited or taken too long."""
-        return min((sessions.deadline for sessions in self._both if sessions.deadline is not None), default=None)
+        return min((at for sessions in self._both if (at := sessions.deadline) is not None), default=None)
 
     # -- what ends or interrupts many of them ---
     def suspend(self) -> None:

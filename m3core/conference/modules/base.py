@@ -61,6 +61,8 @@ class ClientModule(ABC, Generic[StateT]):
     NAMESPACE: ClassVar[str]
     RULES: ClassVar[Rules] = MappingProxyType({})
     """The commands that can be refused or are answered; all others end by silence."""
+    deadline: float | None = None
+    """When to call `advance`; ``None``: never."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
@@ -80,11 +82,6 @@ class ClientModule(ABC, Generic[StateT]):
     def rule_of(self, command: Command) -> Rule:
         """How ``command``, one of the `RULES`, ends at this server."""
         return self.RULES[type(command)]
-
-    @property
-    def deadline(self) -> float | None:
-        """When to call `advance`; ``None``: never."""
-        return None
 
     # -- what a module says ---
     @abstractmethod
@@ -111,7 +108,7 @@ class ClientModule(ABC, Generic[StateT]):
         """Somebody else has gone."""
 
     def advance(self) -> None:
-        """Time passed; the `deadline` may have come."""
+        """The `deadline` has come."""
 
     def sent(self, command: Command) -> None:
         """A command of this namespace has left: what we asked for stands until it is refused."""

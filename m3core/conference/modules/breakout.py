@@ -112,19 +112,15 @@ class BreakoutModule(ClientModule[BreakoutState]):
     _assigned: BreakoutRoomId | None = None
     """Where we are meant to go, also while we are on our way: `join_success` does not tell."""
     _missed: tuple[ConferenceEvent, ...] = ()
-    _over_at: float | None = None
-    """When the time of the rooms is up, and `expired` should have come."""
-
-    @property
-    def deadline(self) -> float | None:
-        """When to call `advance`."""
-        return self._over_at
+    # `deadline` is when the time of the rooms is up, and `expired` should have come.
 
     def advance(self) -> None:
-        """Time passed. Of the expiry servers of the capture era tell only those who came after the start (§ 8)."""
-        if self._over_at is not None and self._over_at <= self._around.now:
-            self.touch()
-            self._close(expired=True)
+        """The rooms have expired.
+
+        Servers of the capture era tell that only to those who came after the start (signaling.md § 8).
+        """
+        self.touch()
+        self._close(expired=True)
 
     def build(self) -> BreakoutState:
         """The snapshot."""
@@ -144,13 +140,13 @@ class BreakoutModule(ClientModule[BreakoutState]):
     def entered(self, join: JoinSuccess) -> None:
         """The rooms, and who is elsewhere."""
         before, self._state, self._missed = self._state, BreakoutState(), ()
-        was_due, self._over_at = self._over_at, None
+        was_due, self.deadline = self.deadline, None
         told = join.breakout
         if told is None:
             if before.is_active:
                 self._missed = (BreakoutStopped(expired=self._is_up(was_due)),)
             return
-        self._over_at = self._end_of(told.expires, join.timestamp)
+        self.deadline = self._end_of(told.expires, join.timestamp)
         assignment = self._assigned if any(room.id == self._assigned for room in told.rooms) else None
         self._state = BreakoutState(rooms=told.rooms, current=told.current, assignment=assignment, expires=told.expires)
         elsewhere = {one.id: _member(one) for one in told.participants if one.left_at is None}
@@ -164,7 +160,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
 
     def left(self) -> None:
         """Whoever waits, or is on the way to another room, is in none."""
-        self._state, self._over_at = BreakoutState(), None
+        self._state, self.deadline = BreakoutState(), None
 
     def participant_came(self, participant_id: ParticipantId) -> None:
         """Whoever is with us is nowhere else, whether we were told so or not."""
@@ -185,7 +181,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
 
     def _started(self, event: breakout.Started) -> None:
         self._assigned = event.assignment
-        self._over_at = self._end_of(event.expires, event.timestamp)
+        self.deadline = self._end_of(event.expires, event.timestamp)
         self._state = evolve(
             self._state, rooms=event.rooms, assignment=event.assignment, expires=event.expires, is_closing=False
         )
@@ -208,7 +204,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
         """The server says that there are no rooms, and has not told us of their end."""
         self.touch()
         if self._state.is_active:
-            self._close(expired=self._is_up(self._over_at))
+            self._close(expired=self._is_up(self.deadline))
 
     def _stopped(self, _: breakout.Stopped) -> None:
         self._close(expired=False)
@@ -220,7 +216,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
             self.over()
 
     def _close(self, *, expired: bool) -> None:
-        was_active, self._over_at = self._state.is_active, None
+        was_active, self.deadline = self._state.is_active, None
         self._state = BreakoutState(current=self._state.current, is_closing=True)
         if was_active:
             self._notify(BreakoutStopped(expired=expired))
