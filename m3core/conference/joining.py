@@ -96,8 +96,7 @@ class Joining:
 
     def _moved(self, own: Participant, event: control.JoinSuccess) -> None:
         """We are in another room of the meeting: everybody here is new to us."""
-        for module in self._modules.all:
-            module.left()
+        self._leave_modules()
         present = self._enter(event)
         self._around.notify(RoomChanged(participant=own, breakout_room=self._life.whereabouts.breakout), *present)
         self._tell_what_modules_know()
@@ -152,6 +151,11 @@ class Joining:
             missed += module.missed_events()
         return missed
 
+    def _leave_modules(self) -> None:
+        for module in self._modules.all:
+            module.touch()
+            module.left()
+
     def _tell_what_modules_know(self) -> None:
         for module in self._modules.all:
             self._around.notify(*module.present_events())
@@ -202,9 +206,7 @@ class Joining:
         was_inside = self._life.phase is Phase.JOINED
         self._life.waiting()
         if was_inside:
-            for module in self._modules.all:
-                module.touch()
-                module.left()
+            self._leave_modules()
         self._around.notify(WaitingRoomEntered(sent_back=was_inside))
 
     def _let_in(self, _: moderation.Accepted) -> None:

@@ -163,7 +163,7 @@ class Life:
         outbox.signaling.close()
         self.keepalive.stop()
         detail = reason or (f"close code {code}" if code else "no close frame")
-        if self._step in {Phase.LEAVING, Phase.ENDED}:  # an end is an end, whoever hears of it late
+        if self._step in {Phase.LEAVING, Phase.ENDED}:
             self._end(EndReason.LEFT)
         elif self._expected_end is not None:
             self._end(self._expected_end)
@@ -184,7 +184,7 @@ class Life:
             self.keepalive.heard(self._context.now)
 
     def flooded(self, error: RemoteProtocolError) -> None:
-        """A message passed a limit: that alone ends a connection."""
+        """A message passed a limit of size or depth. Nothing else that a server sends ends a connection."""
         self._context.outbox.close(MESSAGE_TOO_BIG)
         self._end(EndReason.LOST, str(error))
 
@@ -210,7 +210,7 @@ class Life:
 
     # -- what the server says ---
     def entered(self) -> None:
-        """`join_success` was folded."""
+        """We are in the room: the roster and all modules know what `join_success` says."""
         self._step = Phase.JOINED
         self._inside()
         self.recovery.is_resuming = False
@@ -219,13 +219,13 @@ class Life:
         self._finish_start()
 
     def waiting(self) -> None:
-        """The waiting room: there is no hurry any more. Whoever was sent back there has no streams."""
+        """We are in the waiting room, perhaps sent back to it: no step has a deadline, and streams have ended."""
         self._step = Phase.WAITING
         self._inside()
         self._streams.end_all(MediaError("we were sent to the waiting room"))
 
     def enter_room(self) -> None:
-        """A moderator let us in: enter, and wait no longer than for a join."""
+        """A moderator let us in: enter. The answer may take as long as that to a join."""
         self._context.outbox.send(control.EnterRoom())
         self._step_deadline = self._context.now + JOIN_TIMEOUT
 

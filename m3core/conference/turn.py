@@ -38,7 +38,7 @@ class TurnSchedule:
         self.due = None
 
     def failed(self, now: float) -> None:
-        """There was no answer: the old ones stay, and we ask again."""
+        """There was no answer. The old servers are used on, and we ask again."""
         self.due = now + min(TURN_RETRY * 2**self._vain, TURN_RETRY_CAP)
         self._vain = min(self._vain + 1, 16)
 
