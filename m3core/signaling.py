@@ -15,7 +15,7 @@ This module does not know what an SDP is, nor who is in the room.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
@@ -194,20 +194,13 @@ NAMESPACES: Final = frozenset(base.NAMESPACES)
 (signaling.md § 4)."""
 
 
-def _kinds(message: Message) -> Iterator[str]:
-    namespace, name = kind_of(message)
-    if isinstance(message, control.Error):
-        yield f"{namespace}.{name}.{message.error.value}"
-    yield f"{namespace}.{name}"
-
-
 def _row(rows: Mapping[str, State], message: Message) -> State | None:
     """The row for ``message``: the most particular first. `*` never stands for `control`, whose rows are complete."""
-    for kind in _kinds(message):
-        if kind in rows:
-            return rows[kind]
-    namespace = kind_of(message)[0]
-    return rows.get(f"{namespace}.*", rows.get("*") if namespace != "control" else None)
+    namespace, name = kind_of(message)
+    kind = f"{namespace}.{name}"
+    if isinstance(message, control.Error) and (to := rows.get(f"{kind}.{message.error.value}")) is not None:
+        return to
+    return rows.get(kind) or rows.get(f"{namespace}.*") or (rows.get("*") if namespace != "control" else None)
 
 
 def _refusal(rows: Mapping[str, str], command: Command | UnknownCommand) -> str:

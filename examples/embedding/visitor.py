@@ -10,7 +10,8 @@ import random
 from collections.abc import Callable
 
 from m3core.conference import Conference, EndReason, GuestEntrance
-from m3core.conference.events import ChatMessage, ConferenceJoined, Ended, ParticipantJoined, ParticipantLeft
+from m3core.conference.events import ConferenceJoined, Ended, ParticipantJoined, ParticipantLeft
+from m3core.conference.modules.conversations import ChatMessage
 from m3core.conference.wire import Wire
 from m3core.errors import CallRefused
 from m3core.io import CallDone, Notify

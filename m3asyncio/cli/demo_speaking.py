@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from m3asyncio.cli.demo_stage import Seat, Stage
-from m3core.conference.events import FocusChanged, SpeakerChanged
+from m3core.conference.events import FocusChanged
+from m3core.conference.modules.media import SpeakerChanged
 
 
 class Speaking:

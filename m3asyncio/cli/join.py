@@ -21,14 +21,8 @@ from m3asyncio.cli.taking import Taking, opened
 from m3asyncio.cli.telling import Teller
 from m3asyncio.cli.trouble import only_error
 from m3core.client.conference import Conference
-from m3core.conference.events import (
-    ConferenceEvent,
-    ConferenceJoined,
-    Resumed,
-    RoomChanged,
-    StreamStarted,
-    WaitingRoomEntered,
-)
+from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, RoomChanged, StreamStarted
+from m3core.conference.modules.moderation import WaitingRoomEntered
 from m3core.conference.state import Participant
 from m3core.limits import MAX_DISPLAY_NAME
 from m3core.rest.invites import VERIFY_INVITE, VerifyInvite

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import typing
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import anyio
@@ -133,14 +132,8 @@ class Script:
 
 def event_names() -> list[str]:
     """The classes of all events."""
-    return sorted(kind.__name__ for kind in _classes(ConferenceEvent))
-
-
-def _classes(union: object) -> Iterator[type]:
-    if isinstance(union, type):
-        yield union
-    for one in typing.get_args(union):
-        yield from _classes(one)
+    # attrs makes a class with slots twice, and `__subclasses__` may list both: their name is the same.
+    return sorted({kind.__name__ for kind in ConferenceEvent.__subclasses__()})
 
 
 def _at(event: Mapping[str, Plain], path: str) -> Plain:

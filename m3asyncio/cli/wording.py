@@ -7,12 +7,10 @@ from m3core.conference.events import (
     ConferenceEvent,
     ConferenceJoined,
     ConnectionLost,
-    ConnectionSlow,
     Ended,
     FocusChanged,
     HandLowered,
     HandRaised,
-    MuteRequested,
     ParticipantJoined,
     ParticipantLeft,
     PeerMisbehaved,
@@ -20,13 +18,13 @@ from m3core.conference.events import (
     Resumed,
     RoleChanged,
     ServerRefused,
-    SpeakerChanged,
     StreamChanged,
     StreamStarted,
     StreamStopped,
     SubscriptionStopped,
-    WaitingRoomEntered,
 )
+from m3core.conference.modules.media import ConnectionSlow, MuteRequested, SpeakerChanged
+from m3core.conference.modules.moderation import WaitingRoomEntered
 from m3core.conference.state import Participant
 from m3core.values import MediaSessionType, Role
 

@@ -5,33 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from m3core.conference.events import (
-    AssetReady,
-    AutomodStarted,
-    AutomodStopped,
-    BreakoutRoomJoined,
-    BreakoutRoomLeft,
-    BreakoutStarted,
-    BreakoutStopped,
-    ConferenceEvent,
+from m3core.conference.events import ConferenceEvent, RoomChanged
+from m3core.conference.modules.assets import AssetReady
+from m3core.conference.modules.automod import AutomodStarted, AutomodStopped, SpeakerSelected
+from m3core.conference.modules.ballots import LegalVote
+from m3core.conference.modules.breakout import BreakoutRoomJoined, BreakoutRoomLeft, BreakoutStarted, BreakoutStopped
+from m3core.conference.modules.legal_vote import (
     LegalVoteCast,
     LegalVoteEnded,
     LegalVoteIssueReported,
     LegalVoteNotCounted,
     LegalVoteStarted,
     LegalVoteUpdated,
-    MinutesReadable,
-    MinutesWritable,
-    RecorderFailed,
-    RecordingStarted,
-    RecordingStopped,
-    RoomChanged,
-    SharedFolderChanged,
-    SpeakerSelected,
-    StreamingChanged,
-    WhiteboardOpened,
 )
-from m3core.conference.modules.ballots import LegalVote
+from m3core.conference.modules.minutes import MinutesReadable, MinutesWritable
+from m3core.conference.modules.recording import RecorderFailed, RecordingStarted, RecordingStopped, StreamingChanged
+from m3core.conference.modules.shared_folder import SharedFolderChanged
+from m3core.conference.modules.whiteboard import WhiteboardOpened
 from m3core.conference.state import Participant
 from m3core.messages.breakout import BreakoutRoom
 from m3core.messages.legal_vote import VoteState

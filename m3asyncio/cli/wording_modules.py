@@ -5,29 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from m3asyncio.cli.wording_extras import extra_sentence
-from m3core.conference.events import (
-    ChatCleared,
-    ChatMessage,
-    ChatSwitched,
-    ConferenceEvent,
+from m3core.conference.events import ConferenceEvent, PresenterChanged
+from m3core.conference.modules.chat import ChatCleared, ChatSwitched
+from m3core.conference.modules.conversations import ChatMessage
+from m3core.conference.modules.media import ForceMuteChanged
+from m3core.conference.modules.moderation import (
     DebriefingStarted,
     DisplayNameChanged,
-    ForceMuteChanged,
     HandsReset,
-    PollDone,
-    PollStarted,
-    PollUpdated,
-    PresenterChanged,
     RaiseHandsSwitched,
-    TimerReadyChanged,
-    TimerStarted,
-    TimerStopped,
     WaitingRoomJoined,
     WaitingRoomLeft,
     WaitingRoomSwitched,
 )
-from m3core.conference.modules.polls import Poll
-from m3core.conference.modules.timer import Timer
+from m3core.conference.modules.polls import Poll, PollDone, PollStarted, PollUpdated
+from m3core.conference.modules.timer import Timer, TimerReadyChanged, TimerStarted, TimerStopped
 from m3core.messages.chat import ChatScope
 from m3core.messages.timer import TimerKind, TimerStopKind
 

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from m3core.conference.modules.automod import AutomodCommands
-from m3core.conference.modules.base import T
+from m3core.conference.modules.base import Snapshot, T
 from m3core.conference.modules.breakout import BreakoutCommands
 from m3core.conference.modules.chat import ChatCommands
 from m3core.conference.modules.control import ControlCommands
@@ -24,9 +23,6 @@ from m3core.conference.modules.timer import TimerCommands
 from m3core.conference.modules.whiteboard import WhiteboardCommands
 from m3core.messages import Command
 
-if TYPE_CHECKING:
-    from m3core.conference.state import ConferenceState
-
 
 class Commands(ControlCommands[T], MediaCommands[T]):
     """Hands, roles and muting are methods; other namespaces are groups of methods.
@@ -36,7 +32,7 @@ class Commands(ControlCommands[T], MediaCommands[T]):
     what can not be; what the server refuses is the end of the call: `CallRefused`.
     """
 
-    def __init__(self, perform: Callable[[Command], T], state: Callable[[], ConferenceState]) -> None:
+    def __init__(self, perform: Callable[[Command], T], state: Callable[[], Snapshot]) -> None:
         super().__init__(perform, state)
         self.chat = ChatCommands(perform, state)
         self.polls = PollsCommands(perform, state)

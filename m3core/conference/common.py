@@ -84,3 +84,25 @@ class Participant:
     def is_here(self) -> bool:
         """Whether the participant is in the room now."""
         return self.left_at is None
+
+
+@frozen(kw_only=True)
+class PublicationState:
+    """One of our own streams."""
+
+    media_session_type: MediaSessionType
+    audio: bool
+    video: bool
+    is_live: bool
+    """The server has it, and the others see it."""
+
+
+@frozen(kw_only=True)
+class SubscriptionState:
+    """One stream of another participant that we receive."""
+
+    participant_id: ParticipantId
+    media_session_type: MediaSessionType
+    is_live: bool
+    is_parked: bool
+    """Video is configured off; the protocol has no unsubscribe (media.md § 4.4)."""

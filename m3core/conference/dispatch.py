@@ -1,82 +1,84 @@
-"""Which module takes which message of the server, and what becomes of errors.
+"""Which module takes which message of the server, and what becomes of commands and of errors.
 
 The state tables (`m3core.signaling`) have let the message through already.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
+from m3core.conference.all_modules import Modules
 from m3core.conference.calls import Call, CallKind
+from m3core.conference.context import Context
 from m3core.conference.events import PeerMisbehaved, ServerRefused, UnknownMessage
-from m3core.conference.modules.automod import AutomodModule
+from m3core.conference.joining import Joining
+from m3core.conference.life import Life
 from m3core.conference.modules.base import BY_SILENCE, ClientModule, Handler, Rule
-from m3core.conference.modules.breakout import BreakoutModule
-from m3core.conference.modules.chat import ChatModule
-from m3core.conference.modules.control import ControlModule
-from m3core.conference.modules.legal_vote import LegalVoteModule
-from m3core.conference.modules.media import MediaModule
-from m3core.conference.modules.minutes import MinutesModule
-from m3core.conference.modules.moderation import ModerationModule
-from m3core.conference.modules.polls import PollsModule
-from m3core.conference.modules.recording import RecordingModule
-from m3core.conference.modules.recording_service import RecordingServiceModule
-from m3core.conference.modules.shared_folder import SharedFolderModule
-from m3core.conference.modules.timer import TimerModule
-from m3core.conference.modules.whiteboard import WhiteboardModule
+from m3core.conference.streams import Streams
 from m3core.errors import CallRefused, RemoteProtocolError
-from m3core.messages import Command, Event, UnknownCommand, UnknownEvent
+from m3core.io import CallId
+from m3core.limits import ANSWER_TIMEOUT, SILENCE_MEANS_DONE
+from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, echo
 from m3core.messages import kind as kind_of
 from m3core.values import MediaSessionKey
 
-if TYPE_CHECKING:
-    from m3core.conference.engine import Conference
-
-
-class Modules:
-    """One module of each namespace."""
-
-    def __init__(self, conference: Conference) -> None:
-        self.control = ControlModule(conference)
-        self.media = MediaModule(conference)
-        self.moderation = ModerationModule(conference)
-        self.chat = ChatModule(conference)
-        self.polls = PollsModule(conference)
-        self.timer = TimerModule(conference)
-        self.breakout = BreakoutModule(conference)
-        self.recording = RecordingModule(conference)
-        self.recording_service = RecordingServiceModule(conference)
-        self.minutes = MinutesModule(conference)
-        self.whiteboard = WhiteboardModule(conference)
-        self.shared_folder = SharedFolderModule(conference)
-        self.legal_vote = LegalVoteModule(conference)
-        self.automod = AutomodModule(conference)
-        self.all: tuple[ClientModule[Any], ...] = tuple(vars(self).values())
-
-    def of(self, namespace: str) -> ClientModule[Any] | None:
-        """The module of ``namespace``."""
-        return next((module for module in self.all if namespace == module.NAMESPACE), None)
+_NO_NAMESPACE: Final = control.ControlErrorCode.INVALID_NAMESPACE
+"""The answer to a command of a module that the server does not have (signaling.md § 4)."""
 
 
 class Dispatcher:
-    """Takes the events of one conference."""
+    """Takes the messages of one conference, and sends the user's commands."""
 
-    def __init__(self, conference: Conference) -> None:
-        self._conference = conference
+    def __init__(self, context: Context, streams: Streams, modules: Modules, life: Life, joining: Joining) -> None:
+        self._context = context
+        self._streams = streams
+        self._modules = modules
+        self._life = life
+        self._joining = joining
         self._handlers: dict[type, tuple[ClientModule[Any] | None, Handler]] = {
-            event: (module, handler)
-            for module in conference.modules.all
-            for event, handler in module.handlers().items()
+            control.Error: (None, self._control_error),
+            echo.Pong: (None, lambda _: life.keepalive.echoed()),
+            **{event: (None, handler) for event, handler in joining.handlers().items()},
+            **{event: (module, handler) for module in modules.all for event, handler in module.handlers().items()},
         }
         self._ruled: dict[type, ClientModule[Any]] = {
-            command: module for module in conference.modules.all for command in module.RULES
+            command: module for module in modules.all for command in module.RULES
         }
 
-    def rule_of(self, command: Command | UnknownCommand) -> Rule:
-        """How ``command`` ends."""
+    @property
+    def handled(self) -> frozenset[type]:
+        """The messages that mean something here."""
+        return frozenset(self._handlers)
+
+    # -- the user's commands ---
+    def command(self, command: Command | UnknownCommand) -> CallId:
+        """Send ``command``; the call is done by its acknowledgement, or by silence where the server need not answer."""
+        calls = self._context.calls
+        rule = self._rule_of(command)
+        calls.check_capacity()
+        self._context.outbox.send(command)
+        namespace, name = kind_of(command)
+        call = calls.open(
+            CallKind.COMMAND,
+            name,
+            self._context.now,
+            ANSWER_TIMEOUT if rule.answered else SILENCE_MEANS_DONE,
+            slugs=rule.refusals,
+            silent=not rule.answered,
+            namespace=namespace,
+            command=command,
+        )
+        module = self._modules.of(namespace)
+        if module is not None and isinstance(command, Command):
+            module.touch()
+            module.sent(command)
+        return call
+
+    def _rule_of(self, command: Command | UnknownCommand) -> Rule:
         module = self._ruled.get(type(command))
         return BY_SILENCE if module is None or not isinstance(command, Command) else module.rule_of(command)
 
+    # -- what the server says ---
     def take(self, event: Event | UnknownEvent | Command | UnknownCommand) -> None:
         """Fold one message. What is wrong with it is told and ignored."""
         module, handler = self._handlers.get(type(event), (None, self._unknown))
@@ -85,40 +87,47 @@ class Dispatcher:
                 module.touch()
             handler(event)
         except RemoteProtocolError as error:
-            self._conference.outbox.notify(PeerMisbehaved(error=error))
+            self._context.outbox.notify(PeerMisbehaved(error=error))
 
-    def sent(self, command: Command | UnknownCommand) -> None:
-        """A command has left."""
-        module = self._conference.modules.of(command.NAMESPACE) if isinstance(command, Command) else None
-        if module is not None and isinstance(command, Command):
-            module.touch()
-            module.sent(command)
+    def _unknown(self, event: Event | UnknownEvent) -> None:
+        if isinstance(event, UnknownEvent) and event.namespace == echo.Pong.NAMESPACE:
+            self._life.keepalive.echoed()  # a server sends back what it got, which need not be what we know
+        else:
+            self._context.outbox.notify(UnknownMessage(event=event))
+
+    # -- errors ---
+    def _control_error(self, event: control.Error) -> None:
+        """Errors of namespace `control` can be about our `join`, our `echo`, and commands of any namespace."""
+        slug = event.error.value
+        if self._joining.refused(slug):
+            return
+        if event.error is _NO_NAMESPACE:
+            if self._life.keepalive.is_echo_refused():
+                return
+            if (foreign := self._context.calls.oldest_of_a_module()) is not None:
+                self.refuse_call(foreign, slug)
+                return
+        self.refuse("control", slug)
 
     def refuse(self, namespace: str, slug: str, key: MediaSessionKey | None = None) -> None:
         """The server sent the error ``slug``: the oldest open call that it can mean is refused, else it is told."""
-        call = self._conference.calls.refused_by(namespace, slug, key)
+        call = self._context.calls.refused_by(namespace, slug, key)
         if call is None:
-            self._conference.outbox.notify(ServerRefused(namespace=namespace, code=slug))
+            self._context.outbox.notify(ServerRefused(namespace=namespace, code=slug))
         else:
             self.refuse_call(call, slug)
 
     def refuse_call(self, call: Call, slug: str) -> None:
         """``call`` was refused, with all that this means."""
-        conference = self._conference
         error = CallRefused(slug)
+        publications, subscriptions = self._streams.publications, self._streams.subscriptions
         if call.kind is CallKind.PUBLISH and call.key is not None:
-            if (session := conference.publications.get(call.key)) is not None:
-                conference.publications.lost(session, error, tell_server=True)
+            if (session := publications.get(call.key)) is not None:
+                publications.lost(session, error, tell_server=True)
         elif call.kind is CallKind.SUBSCRIBE and call.key is not None:
-            if (session := conference.subscriptions.get(call.key)) is not None:
-                conference.subscriptions.stop(session, error)
-        elif isinstance(call.command, Command) and (module := conference.modules.of(call.namespace)) is not None:
+            if (session := subscriptions.get(call.key)) is not None:
+                subscriptions.stop(session, error)
+        elif isinstance(call.command, Command) and (module := self._modules.of(call.namespace)) is not None:
             module.touch()
             module.refused(call.command)
-        conference.calls.finish(call.id, error=error)
-
-    def _unknown(self, event: Event | UnknownEvent) -> None:
-        if kind_of(event)[0] == "echo":
-            self._conference.life.keepalive.echoed()
-        else:
-            self._conference.outbox.notify(UnknownMessage(event=event))
+        self._context.calls.finish(call.id, error=error)

@@ -1,48 +1,41 @@
 """The client engine: one conference from the first REST call to its end. Inputs in, outputs out (see `m3core.io`).
 
 The facade: every input and every command of the user passes through here to the part that it concerns (`life`,
-`dispatch`, `publications`, `subscriptions`, `roster`), and its calls and outputs are collected afterwards. Knows no
-tokens, sockets or event loops.
+`dispatch`, `streams`, `roster`), and its calls and outputs are collected afterwards. Knows no tokens, sockets or event
+loops.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import MappingProxyType
 
 from attrs import evolve
 
-from m3core.conference.calls import CallKind, Calls
+from m3core.conference.all_modules import Modules
+from m3core.conference.calls import Call, CallKind, Calls
 from m3core.conference.commands import Commands
-from m3core.conference.dispatch import Dispatcher, Modules
+from m3core.conference.common import EndReason, Participant, Phase
+from m3core.conference.dispatch import Dispatcher
 from m3core.conference.entrance import Entrance
 from m3core.conference.events import ConferenceEvent, PeerMisbehaved
+from m3core.conference.joining import Joining
 from m3core.conference.life import Life
+from m3core.conference.modules.breakout import BreakoutModule
 from m3core.conference.outbox import Outbox, Output
-from m3core.conference.publications import Publications
 from m3core.conference.roster import Roster
-from m3core.conference.snapshot import snapshot_of
-from m3core.conference.state import ConferenceState, Participant, Phase
-from m3core.conference.streaming import Streaming
-from m3core.conference.subscriptions import Subscriptions
+from m3core.conference.state import ConferenceState
+from m3core.conference.streams import Streams
 from m3core.errors import CallCancelled, CallTimedOut, LocalProtocolError, M3Error
-from m3core.io import (
-    CallId,
-    ConnectionId,
-    HttpResponse,
-    IceServer,
-    RequestId,
-)
-from m3core.limits import ANSWER_TIMEOUT, SILENCE_MEANS_DONE
+from m3core.io import CallId, ConnectionId, HttpResponse, IceServer, MediaReport, PeerId, RequestId
 from m3core.messages import Command, UnknownCommand
-from m3core.messages import kind as kind_of
 from m3core.signaling import NEED_DATA, BadMessage
-from m3core.values import BreakoutRoomId, ParticipantId
+from m3core.values import BreakoutRoomId, MediaSessionKey, MediaSessionType, ParticipantId
 
 
-class Conference(Streaming):
+class Conference:
     """One conference, as a client. Use it once: `start`, then inputs until `state.ended`.
 
     ``jitter`` gives a float in [0, 1), a new one each time (`random.random`): it spreads the attempts of many clients
@@ -64,15 +57,17 @@ class Conference(Streaming):
         self.outbox = Outbox()
         self.calls = Calls()
         self.ice_servers: tuple[IceServer, ...] = ()
-        self.roster = Roster()
-        self.publications = Publications(self)
-        self.subscriptions = Subscriptions(self)
-        self.life = Life(self, entrance, display_name, jitter=jitter, utc_at_zero=utc_at_zero)
         self.own: Participant | None = None
-        self.raw_modules: Mapping[str, object] = MappingProxyType({})
+        self.roster = Roster()
+        self.streams = Streams(self)
+        self.publications, self.subscriptions = self.streams.publications, self.streams.subscriptions
         self.modules = Modules(self)
-        self.dispatcher = Dispatcher(self)
+        rooms = self.modules[BreakoutModule]
+        self.life = Life(self, self.streams, rooms, entrance, display_name, utc_at_zero=utc_at_zero)
+        self.joining = Joining(self, self.outbox, self.modules, self.life)
+        self.dispatcher = Dispatcher(self, self.streams, self.modules, self.life, self.joining)
         self._snapshot: ConferenceState | None = None
+        self._an_input = _Input(self._end_input)
 
     # -- the contract ---
     def outputs(self) -> Iterator[Output]:
@@ -82,8 +77,8 @@ class Conference(Streaming):
     @property
     def deadline(self) -> float | None:
         """When to call `advance`; ``None``: never."""
-        sessions = (self.publications.deadline, self.subscriptions.deadline)
-        deadlines = (self.life.deadline, self.calls.deadline, self.modules.breakout.deadline, *sessions)
+        modules = None if self.life.ended else self.modules.deadline
+        deadlines = (self.life.deadline, self.calls.deadline, modules, self.streams.deadline)
         return min((at for at in deadlines if at is not None and at < math.inf), default=None)
 
     @property
@@ -92,10 +87,26 @@ class Conference(Streaming):
         return self.life.phase
 
     @property
+    def is_inside(self) -> bool:
+        """Whether we are in the room, and do not wait."""
+        return self.phase is Phase.JOINED
+
+    @property
     def state(self) -> ConferenceState:
         """The snapshot: frozen, built when read, the same object until something changes."""
         if self._snapshot is None:
-            self._snapshot = snapshot_of(self)
+            self._snapshot = ConferenceState(
+                phase=self.phase,
+                room_id=self.life.room_id,
+                own=self.own,
+                participants=MappingProxyType(dict(self.roster.participants)),
+                focus=self.roster.focus,
+                publications=self.publications.states(),
+                subscriptions=self.subscriptions.states(),
+                modules=self.joining.raw_modules,
+                ended=self.life.ended,
+                **self.modules.states(),
+            )
         return self._snapshot
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
@@ -108,48 +119,28 @@ class Conference(Streaming):
     # -- the user's commands ---
     def start(self, now: float) -> CallId:
         """Enter and join; the call is done when we are in the room."""
-        self._begin(now)
-        call = self.life.start()
-        self._end_input()
-        return call
+        with self._input(now):
+            return self.life.start()
 
     def leave(self, now: float) -> CallId:
         """Stop all streams and close; the call is done when the connection is closed."""
-        self._begin(now)
-        call = self.life.leave()
-        self._end_input()
-        return call
+        with self._input(now):
+            return self.life.leave()
 
     def switch_room(self, breakout_room: BreakoutRoomId | None, now: float) -> CallId:
         """Go into a breakout room, or back into the main room (None); the call is done when we are in it.
 
         Our streams are published again there, by the same id (signaling.md § 8, assignment flow).
         """
-        self._begin_joined(now)
-        call = self.life.move(breakout_room)
-        self._end_input()
-        return call
+        with self._input(now):
+            self._joined()
+            return self.life.move(breakout_room)
 
     def command(self, message: Command | UnknownCommand, now: float) -> CallId:
         """Send any command; done by its acknowledgement, or by silence where the server need not answer."""
-        self._begin_joined(now)
-        namespace, name = kind_of(message)
-        rule = self.dispatcher.rule_of(message)
-        self.calls.check_capacity()
-        self.outbox.send(message)
-        call = self.calls.open(
-            CallKind.COMMAND,
-            name,
-            self.now,
-            ANSWER_TIMEOUT if rule.answered else SILENCE_MEANS_DONE,
-            slugs=rule.refusals,
-            silent=not rule.answered,
-            namespace=namespace,
-            command=message,
-        )
-        self.dispatcher.sent(message)
-        self._end_input()
-        return call
+        with self._input(now):
+            self._joined()
+            return self.dispatcher.command(message)
 
     def commands(self, now: float) -> Commands[CallId]:
         """Every command as a method, given at ``now``: ``conference.commands(now).chat("hello")``."""
@@ -163,71 +154,135 @@ class Conference(Streaming):
         """Lower the own hand."""
         return self.commands(now).lower_hand()
 
+    # -- the user's streams (media.md § 4, 5) ---
+    def new_peer(self) -> PeerId:
+        """An id for `publish`, so that sources can be opened (which may take long) before anything is sent."""
+        return self.outbox.new_peer()
+
+    def publish(
+        self,
+        media_session_type: MediaSessionType,
+        *,
+        audio: bool,
+        video: bool,
+        peer: PeerId | None = None,
+        now: float,
+    ) -> tuple[CallId, PeerId]:
+        """Publish a stream; its sources belong to the peer that is returned. `CallDone.result` is its key."""
+        with self._input(now):
+            own = self._joined()
+            return self.publications.publish(own, media_session_type, audio=audio, video=video, peer=peer)
+
+    def set_sending(self, media_session_type: MediaSessionType, *, audio: bool, video: bool, now: float) -> CallId:
+        """Mute and unmute the tracks of a stream of ours."""
+        with self._input(now):
+            own = self._joined()
+            return self.publications.set_sending(MediaSessionKey(own.id, media_session_type), audio=audio, video=video)
+
+    def unpublish(self, media_session_type: MediaSessionType, now: float) -> CallId:
+        """Stop a stream of ours; a publish that is under way is cancelled."""
+        with self._input(now):
+            own = self._joined()
+            return self.publications.stop(MediaSessionKey(own.id, media_session_type))
+
+    def subscribe(
+        self,
+        participant_id: ParticipantId,
+        media_session_type: MediaSessionType,
+        *,
+        without_video: bool = False,
+        now: float,
+    ) -> tuple[CallId, PeerId]:
+        """Receive a stream; what arrives belongs to the peer that is returned. `CallDone.result` is its key."""
+        with self._input(now):
+            self._joined()
+            key = MediaSessionKey(participant_id, media_session_type)
+            self.roster.check_publishes(key)
+            return self.subscriptions.subscribe(key, without_video=without_video)
+
+    def configure(
+        self,
+        participant_id: ParticipantId,
+        media_session_type: MediaSessionType,
+        *,
+        video: bool | None = None,
+        substream: int | None = None,
+        now: float,
+    ) -> CallId:
+        """Leave out or resume the video of a subscription, or choose its layer (media.md § 5)."""
+        with self._input(now):
+            self._joined()
+            key = MediaSessionKey(participant_id, media_session_type)
+            return self.subscriptions.configure(key, video=video, substream=substream)
+
+    def park(self, participant_id: ParticipantId, media_session_type: MediaSessionType, now: float) -> None:
+        """Nobody reads that subscription any more (there is no unsubscribe on the wire)."""
+        with self._input(now):
+            self.streams.park(MediaSessionKey(participant_id, media_session_type))
+
     def cancel(self, call: CallId, now: float) -> None:
         """Give a call up. A publish whose offer has left is unpublished; a subscription is parked."""
-        self._begin(now)
-        pending = self.calls.get(call)
-        if pending is not None:
-            error = CallCancelled(f"{pending.what} was cancelled")
-            if pending.kind is CallKind.START:
-                self.life.give_up(error)
-            elif pending.kind is CallKind.PUBLISH and pending.key is not None:
-                self.publications.unpublish(pending.key, error)
-            elif pending.kind is CallKind.SUBSCRIBE and pending.key is not None:
-                self._park(pending.key)
-            self.calls.finish(call, error=error)
-        self._end_input()
+        with self._input(now):
+            pending = self.calls.get(call)
+            if pending is not None:
+                error = CallCancelled(f"{pending.what} was cancelled")
+                if pending.kind is CallKind.START:
+                    self.life.give_up(error)
+                else:
+                    self.streams.cancel(pending, error)
+                self.calls.finish(call, error=error)
 
     # -- what the driver says ---
+    def media_report(self, report: MediaReport, now: float) -> None:
+        """The media engine says something; about a peer that is gone it is ignored."""
+        with self._input(now):
+            self.streams.report(report)
+
     def http_response(self, request: RequestId, response: HttpResponse, now: float) -> None:
         """A request was answered."""
-        self._begin(now)
-        self.life.response(request, response)
-        self._end_input()
+        with self._input(now):
+            self.life.requests.response(request, response)
 
     def http_failed(self, request: RequestId, error: M3Error, now: float) -> None:
         """A request could not be performed."""
-        self._begin(now)
-        self.life.request_failed(request, error)
-        self._end_input()
+        with self._input(now):
+            self.life.requests.failed(request, error)
 
     def connected(self, connection: ConnectionId, now: float) -> None:
         """The WebSocket is open."""
-        self._begin(now)
-        if connection == self.outbox.connection:
-            self.life.connected()
-        self._end_input()
+        with self._input(now):
+            if connection == self.outbox.connection:
+                self.life.connected()
 
     def connect_refused(self, connection: ConnectionId, status: int, body: bytes, now: float) -> None:
         """The handshake was answered with an HTTP error (signaling.md § 1)."""
-        self._begin(now)
-        if connection == self.outbox.connection:
-            self.life.connect_refused(status, body)
-        self._end_input()
+        with self._input(now):
+            if connection == self.outbox.connection:
+                self.life.connect_refused(status, body)
 
     def connection_lost(
         self, connection: ConnectionId, now: float, *, code: int | None = None, reason: str = ""
     ) -> None:
         """The WebSocket is closed, with ``code`` if there was a close frame; a ``reason`` is for people."""
-        self._begin(now)
-        if connection == self.outbox.connection:
-            self.life.connection_lost(code, reason)
-        self._end_input()
+        with self._input(now):
+            if connection == self.outbox.connection:
+                self.life.connection_lost(code, reason)
 
     def receive_text(self, connection: ConnectionId, data: bytes | str, now: float) -> None:
         """A text message came."""
-        self._begin(now)
-        if connection == self.outbox.connection and self.phase is not Phase.LEAVING:  # after the Close nothing leaves
-            self.life.heard()
-            self.outbox.signaling.receive_text(data)
-            while (event := self.outbox.signaling.next_event()) is not NEED_DATA:
-                if isinstance(event, BadMessage):
-                    self.outbox.notify(PeerMisbehaved(error=event.error))
-                    if event.fatal:
-                        self.life.flooded(event.error)
-                else:
-                    self.dispatcher.take(event)
-        self._end_input()
+        with self._input(now):
+            if (
+                connection == self.outbox.connection and self.phase is not Phase.LEAVING
+            ):  # after the Close nothing leaves
+                self.life.heard()
+                self.outbox.signaling.receive_text(data)
+                while (event := self.outbox.signaling.next_event()) is not NEED_DATA:
+                    if isinstance(event, BadMessage):
+                        self.outbox.notify(PeerMisbehaved(error=event.error))
+                        if event.fatal:
+                            self.life.flooded(event.error)
+                    else:
+                        self.dispatcher.take(event)
 
     def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
         """A pong came: the connection lives, whatever the pong says."""
@@ -236,50 +291,28 @@ class Conference(Streaming):
 
     def pinged(self, connection: ConnectionId, now: float) -> None:
         """The server pinged, which was answered below us: the connection lives."""
-        self._begin(now)
-        if connection == self.outbox.connection:
-            self.life.heard()
-        self._end_input()
+        with self._input(now):
+            if connection == self.outbox.connection:
+                self.life.heard()
 
     def advance(self, now: float) -> None:
         """Time passed."""
-        self._begin(now)
-        self.life.advance()
-        self.modules.breakout.advance()
-        for call in self.calls.expired(self.now):
-            error = CallTimedOut(call.what, call.deadline - call.started)
-            for session in (*self.publications.all(), *self.subscriptions.all()):
-                if session.call == call.id:
-                    self._media_lost(session, error)
-            self.calls.finish(call.id, error=error)
-        for sessions in (self.publications, self.subscriptions):
-            for session in sessions.all():
-                if session.deadline is not None and session.deadline <= self.now:
-                    sessions.late(session)
-        if self.phase is Phase.JOINED:
-            self.publications.begin_due(self.now)
-            self.subscriptions.begin_due(self.now)
-        self._end_input()
+        with self._input(now):
+            self.life.advance()
+            if not self.life.ended:
+                self.modules.advance(self.now)
+            for call in self.calls.expired(self.now):
+                error = CallTimedOut(call.what, call.deadline - call.started)
+                self.streams.timed_out(call, error)
+                self.calls.finish(call.id, error=error)
+            self.streams.advance()
 
+    # -- what modules need: see `surroundings` ---
     def participant(self, participant_id: ParticipantId) -> Participant | None:
         """Somebody, perhaps ourselves or one who left; None if unknown."""
         if self.own is not None and participant_id == self.own.id:
             return self.own
         return self.roster.participants.get(participant_id)
-
-    @property
-    def is_inside(self) -> bool:
-        """Whether we are in the room, and do not wait."""
-        return self.phase is Phase.JOINED
-
-    @property
-    def has_breakout_rooms(self) -> bool:
-        """Whether breakout rooms are open, as far as we were told."""
-        return self.modules.breakout.state.is_active
-
-    def breakout_rooms_are_over(self) -> None:
-        """There are none, it turned out."""
-        self.modules.breakout.over()
 
     def rename(self, participant_id: ParticipantId, display_name: str) -> None:
         """Somebody, perhaps we, got another name."""
@@ -287,13 +320,31 @@ class Conference(Streaming):
             self.own = evolve(self.own, display_name=display_name)
         self.roster.rename(participant_id, display_name)
 
+    def notify(self, *events: ConferenceEvent) -> None:
+        """Tell the user."""
+        self.outbox.notify(*events)
+
+    def expect_end(self, reason: EndReason) -> None:
+        """The server said why it is about to close the connection."""
+        self.life.expect_end(reason)
+
+    def refuse(self, namespace: str, slug: str, key: MediaSessionKey | None = None) -> None:
+        """The server sent the error ``slug``: the oldest open call that it can mean is refused, else it is told."""
+        self.dispatcher.refuse(namespace, slug, key)
+
+    def refuse_call(self, call: Call, slug: str) -> None:
+        """``call`` was refused with ``slug``."""
+        self.dispatcher.refuse_call(call, slug)
+
     # -- inside ---
-    def _begin(self, now: float) -> None:
+    def _input(self, now: float) -> _Input:
+        """One input, as a `with` block."""
         self.outbox.check_drained()
         self.now = max(self.now, now)  # a clock that goes backwards does no harm
+        return self._an_input
 
-    def _begin_joined(self, now: float) -> Participant:
-        self._begin(now)
+    def _joined(self) -> Participant:
+        """Ourselves; raises `LocalProtocolError` outside of the room."""
         if self.phase is Phase.RECONNECTING:
             raise LocalProtocolError("reconnecting: the connection was lost; try again after the event `Resumed`")
         if self.phase is not Phase.JOINED or self.own is None:
@@ -305,3 +356,19 @@ class Conference(Streaming):
         for done in self.calls.done:
             self.outbox.put(done)
         self.calls.done.clear()
+
+
+class _Input:
+    """The block of one input: at its end calls are told and the snapshot is built anew, also if it raises.
+
+    Not a generator with `contextmanager`: that adds a fifth to what a received message costs in all.
+    """
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self._end = end
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._end()

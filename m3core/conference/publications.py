@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from m3core.conference.calls import CallKind
+from m3core.conference.common import Participant, PublicationState
+from m3core.conference.context import Context
 from m3core.conference.events import PublicationStarted, PublicationStopped, ReceivingChanged
 from m3core.conference.mending import MEDIA_ENDED, in_vain, moment
 from m3core.conference.owed import Owed
-from m3core.conference.sessions import MediaSession, MediaSessions, Surroundings
-from m3core.conference.state import Participant, PublicationState
+from m3core.conference.sessions import MediaSession, MediaSessions
 from m3core.errors import CallCancelled, CallRefused, CallTimedOut, LocalProtocolError, M3Error, MediaError
 from m3core.io import ApplyAnswer, CallId, MediaOperation, OpenPublisher, PeerId, SetSending
 from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE, STREAM_RESTART
@@ -26,26 +27,29 @@ _PUBLISH_ERRORS = {
 class Publications(MediaSessions):
     """The streams that we publish, at most one of each type."""
 
-    def __init__(self, around: Surroundings) -> None:
-        super().__init__(around)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
         self.past: set[MediaSessionKey] = set()
         """The streams, two at most, that we published once: what is said of them may come late."""
         self._owed = Owed()
 
     def publish(
-        self, key: MediaSessionKey, *, audio: bool, video: bool, peer: PeerId | None, now: float
+        self, own: Participant, media_session_type: MediaSessionType, *, audio: bool, video: bool, peer: PeerId | None
     ) -> tuple[CallId, PeerId]:
         """Begin to publish; the call is done when the server receives the stream and the others are told."""
+        if media_session_type is MediaSessionType.SCREEN and not may_share(own):
+            raise LocalProtocolError("sharing the screen needs the presenter's permission of a moderator")
         if not audio and not video:
             raise LocalProtocolError("publish audio, video or both")
+        key = MediaSessionKey(own.id, media_session_type)
         if key in self._by_key:
-            raise LocalProtocolError(f"{key.media_session_type.value} is published already")
-        around = self._around
-        slugs = _PUBLISH_ERRORS[key.media_session_type]
-        call = around.calls.open(CallKind.PUBLISH, "publish", now, NEGOTIATION_TIMEOUT, key=key, slugs=slugs)
+            raise LocalProtocolError(f"{media_session_type.value} is published already")
+        context = self._context
+        slugs = _PUBLISH_ERRORS[media_session_type]
+        call = context.calls.open(CallKind.PUBLISH, "publish", context.now, NEGOTIATION_TIMEOUT, key=key, slugs=slugs)
         negotiation = Negotiation(NegotiationRole.OFFERER, trickle=True)
         session = MediaSession(
-            peer or around.outbox.new_peer(), key, negotiation, call, audio=audio, video=video, kinds=(audio, video)
+            peer or context.outbox.new_peer(), key, negotiation, call, audio=audio, video=video, kinds=(audio, video)
         )
         self._by_key[key] = session
         self._open(session)
@@ -53,8 +57,8 @@ class Publications(MediaSessions):
 
     def _open(self, session: MediaSession) -> None:
         session.negotiation.create_offer()
-        operation = OpenPublisher(session.key, *session.kinds, self._around.ice_servers)
-        session.awaited = self._around.outbox.media(session.peer, operation)
+        operation = OpenPublisher(session.key, *session.kinds, self._context.ice_servers)
+        session.awaited = self._context.outbox.media(session.peer, operation)
 
     def renew(self, own: Participant, now: float) -> None:
         """We are in the room again, perhaps as somebody else: publish again what was published, or was about to be."""
@@ -65,7 +69,7 @@ class Publications(MediaSessions):
         for session in sessions:
             session.key = MediaSessionKey(own.id, session.key.media_session_type)
             self._by_key[session.key] = session
-            call = None if session.call is None else self._around.calls.get(session.call)
+            call = None if session.call is None else self._context.calls.get(session.call)
             if call is not None:
                 call.key = session.key
             else:
@@ -75,15 +79,15 @@ class Publications(MediaSessions):
             else:
                 self._open(session)
 
-    def set_sending(self, key: MediaSessionKey, *, audio: bool, video: bool, now: float) -> CallId:
+    def set_sending(self, key: MediaSessionKey, *, audio: bool, video: bool) -> CallId:
         """Mute or unmute; nothing is renegotiated (media.md § 4.2)."""
         session = self._of(key)
-        around = self._around
+        context = self._context
         changed = (audio, video) != (session.audio, session.video)
-        call = around.calls.open(
+        call = context.calls.open(
             CallKind.COMMAND,
             "update_media_session",
-            now,
+            context.now,
             SILENCE_MEANS_DONE if changed and session.is_live else 0.0,
             key=key,
             slugs=frozenset({"permission_denied"}),
@@ -91,15 +95,24 @@ class Publications(MediaSessions):
         )
         session.audio, session.video = audio, video
         if changed:
-            around.outbox.media(session.peer, SetSending(audio, video))
+            context.outbox.media(session.peer, SetSending(audio, video))
         if changed and session.is_live:
             state = media.MediaSessionState(audio=audio, video=video, video_settings=2)
-            around.outbox.send(
+            context.outbox.send(
                 media.UpdateMediaSession(media_session_type=key.media_session_type, media_session_state=state)
             )
         else:
             # Not announced yet: publish_complete will carry it. Not changed: nothing to say.
-            around.calls.finish(call)
+            context.calls.finish(call)
+        return call
+
+    def stop(self, key: MediaSessionKey) -> CallId:
+        """The user stops a stream. The call is done at once: the server need not answer."""
+        calls = self._context.calls
+        calls.check_capacity()
+        self.unpublish(key)
+        call = calls.open(CallKind.COMMAND, "unpublish", self._context.now, 0.0, silent=True)
+        calls.finish(call)
         return call
 
     def unpublish(self, key: MediaSessionKey, error: M3Error | None = None) -> None:
@@ -117,7 +130,7 @@ class Publications(MediaSessions):
         """`unpublish` what the server knows of."""
         if session.offer_sent:
             session.offer_sent = False
-            self._around.outbox.send(media.Unpublish(media_session_type=session.key.media_session_type))
+            self._context.outbox.send(media.Unpublish(media_session_type=session.key.media_session_type))
             self._owed.unpublished(session.key)
 
     # what breaks ---
@@ -128,7 +141,7 @@ class Publications(MediaSessions):
         if mending is not None and not mending.is_last:  # the restart was in vain
             self._suspend(session)
             session.mending, mending.begun = mending, False
-            mending.due = self._around.now + moment(self._around.jitter())
+            mending.due = self._context.now + moment(self._context.jitter())
         elif self._may_mend(session):
             self._break(session, error, by_server=by_server)
         else:
@@ -169,12 +182,12 @@ class Publications(MediaSessions):
     def answered(self, session: MediaSession, sdp: str) -> None:
         """`sdp_answer`. Raises `StaleNegotiation` or `SdpError`; the latter ends the publication."""
         self.perform(session, session.negotiation.remote_description(sdp))
-        self._owed.answered(session.key, self._around.now)
+        self._owed.answered(session.key, self._context.now)
 
     def down(self, key: MediaSessionKey) -> None:
         """`webrtc_down`: of the stream that there is, or of one before it (see `owed`)."""
         session = self.get(key)
-        if self._owed.take(key, self._around.now) or session is None or not session.offer_sent:
+        if self._owed.take(key, self._context.now) or session is None or not session.offer_sent:
             return
         if session.mending is not None and not session.mending.begun:
             session.offer_sent = False  # our own media engine was first
@@ -198,15 +211,15 @@ class Publications(MediaSessions):
     def status(self, session: MediaSession, event: media.MediaStatus) -> None:
         """`media_status`: the first one that says `receiving` completes the publication."""
         kind = session.key.media_session_type
-        around = self._around
-        around.outbox.notify(ReceivingChanged(media_session_type=kind, kind=event.kind, receiving=event.receiving))
+        context = self._context
+        context.outbox.notify(ReceivingChanged(media_session_type=kind, kind=event.kind, receiving=event.receiving))
         if session.is_live or not event.receiving:
             return
         session.is_live = session.is_told = True
         session.deadline = session.mending = None
         state = media.MediaSessionState(audio=session.audio, video=session.video, video_settings=2)
-        around.outbox.send(media.PublishComplete(media_session_type=kind, media_session_state=state))
-        around.outbox.notify(PublicationStarted(media_session_type=kind))
+        context.outbox.send(media.PublishComplete(media_session_type=kind, media_session_state=state))
+        context.outbox.notify(PublicationStarted(media_session_type=kind))
         self.end_call(session)
 
     def lost(self, session: MediaSession, error: M3Error, *, tell_server: bool) -> None:
@@ -220,7 +233,7 @@ class Publications(MediaSessions):
         self.close(session, error)
         if session.is_told:
             kind = session.key.media_session_type
-            self._around.outbox.notify(PublicationStopped(media_session_type=kind, reason=reason))
+            self._context.outbox.notify(PublicationStopped(media_session_type=kind, reason=reason))
 
     def _of(self, key: MediaSessionKey) -> MediaSession:
         session = self.get(key)

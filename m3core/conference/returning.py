@@ -39,7 +39,7 @@ class Returning(MediaSessions):
 
         What was lost on both sides is not published yet: ``patience`` says how long to wait for it, if at all.
         """
-        now = self._around.now
+        now = self._context.now
         for session in self.all():
             if is_published(session.key):
                 self._renew(session)
@@ -52,11 +52,11 @@ class Returning(MediaSessions):
     def expect_publishers(self) -> None:
         """We are back after a loss, which may have hit others, too: who is away now may come back."""
         for session in self.all():
-            session.returns_until = self._around.now + PUBLISHER_RETURN
+            session.returns_until = self._context.now + PUBLISHER_RETURN
 
     def _renew(self, session: MediaSession) -> None:
         if session.call is None:
-            session.deadline = self._around.now + NEGOTIATION_TIMEOUT
+            session.deadline = self._context.now + NEGOTIATION_TIMEOUT
         self._ask(session)
 
     def _wait(self, session: MediaSession, error: M3Error, until: float, *, is_announced: bool = False) -> None:
@@ -65,11 +65,11 @@ class Returning(MediaSessions):
         self._suspend(session)
         session.mending, mending.vain, mending.is_announced = mending, error, is_announced
         mending.wait(until)
-        if mending.until is not None and mending.until <= self._around.now:
+        if mending.until is not None and mending.until <= self._context.now:
             self.stop(session, error)
 
     def _ask(self, session: MediaSession) -> None:
-        self._around.outbox.send(
+        self._context.outbox.send(
             media.Subscribe(
                 target=session.key.participant_id,
                 media_session_type=session.key.media_session_type,
@@ -80,7 +80,7 @@ class Returning(MediaSessions):
     # what breaks ---
     def broke(self, session: MediaSession, error: M3Error, *, by_server: bool = False) -> None:
         """A subscription broke: it is asked for once more if its publisher is there, or has ended."""
-        if not session.is_live and (session.is_parked or session.returns_until <= self._around.now):
+        if not session.is_live and (session.is_parked or session.returns_until <= self._context.now):
             self.stop(session, error if session.mending is None else in_vain(error, session.mending.error))
         else:
             is_mended = self._may_mend(session) and not session.is_parked
@@ -125,14 +125,14 @@ class Returning(MediaSessions):
         if mending.waits:
             mending.is_announced = False
         else:
-            self._wait(session, error, self._around.now + PUBLISHER_RENEWAL)
+            self._wait(session, error, self._context.now + PUBLISHER_RENEWAL)
 
     def publisher_left(self, participant_id: ParticipantId) -> None:
         """The publisher is gone, or lost the connection when we lost ours."""
         for session in self.all():
             if session.key.participant_id != participant_id:
                 continue
-            if session.is_parked or session.returns_until <= self._around.now:
+            if session.is_parked or session.returns_until <= self._context.now:
                 self.stop(session, MediaError(STOPPED))
             else:
                 session.mending = None
@@ -151,12 +151,12 @@ class Returning(MediaSessions):
             mending.restarted = True
             self._restart(session)
         else:
-            self._wait(session, error, self._around.now + PUBLISHER_RETURN, is_announced=True)
+            self._wait(session, error, self._context.now + PUBLISHER_RETURN, is_announced=True)
 
     def _restart(self, session: MediaSession) -> None:
         """A server that has not noticed the break refuses what it has already; it offers that anew (media.md § 4.5)."""
         kind = session.key.media_session_type
-        self._around.outbox.send(media.Resubscribe(target=session.key.participant_id, media_session_type=kind))
+        self._context.outbox.send(media.Resubscribe(target=session.key.participant_id, media_session_type=kind))
 
     # what the server says ---
     def had_another(self, key: MediaSessionKey) -> bool:
@@ -173,14 +173,14 @@ class Returning(MediaSessions):
         if mending is not None and not mending.begun:
             mending.by_server = True
             if mending.waits and mending.is_announced:  # it was refused because the server still had it
-                mending.due = self._around.now + moment(self._around.jitter())
+                mending.due = self._context.now + moment(self._context.jitter())
         elif not (session.was_suspended and session.negotiation.state is NegotiationState.NEW):  # else of the last one
             self.broke(session, MediaError(MEDIA_ENDED), by_server=True)
 
     def stop(self, session: MediaSession, error: M3Error) -> None:
         """The subscription ended: its publisher did, or the media path."""
         self.close(session, error)
-        self._around.outbox.notify(
+        self._context.outbox.notify(
             SubscriptionStopped(
                 participant_id=session.key.participant_id,
                 media_session_type=session.key.media_session_type,

@@ -26,7 +26,7 @@ from m3core.conference.events import (
     StreamStopped,
 )
 from m3core.conference.merging import merged, newcomer
-from m3core.errors import LimitExceeded
+from m3core.errors import LimitExceeded, LocalProtocolError
 from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages.control import Joined, Update
 from m3core.messages.participants import ParticipantEntry
@@ -74,6 +74,14 @@ class Roster:
         """Whether a participant who is here publishes that stream."""
         participant = self.participants.get(key.participant_id)
         return participant is not None and participant.is_here and key.media_session_type in participant.streams
+
+    def check_publishes(self, key: MediaSessionKey) -> None:
+        """Raises `LocalProtocolError` unless a participant who is here publishes that stream."""
+        participant = self.participants.get(key.participant_id)
+        if participant is None or not participant.is_here:
+            raise LocalProtocolError("that participant is not in the room")
+        if not self.publishes(key):
+            raise LocalProtocolError(f"that participant does not publish {key.media_session_type.value}")
 
     def present_events(self) -> list[ConferenceEvent]:
         """The events that lead from an empty room to the present state."""

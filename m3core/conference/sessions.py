@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Iterable
 
 from attrs import define
 
-from m3core.conference.calls import Calls
+from m3core.conference.context import Context
 from m3core.conference.mending import Mending, moment
-from m3core.conference.outbox import Outbox
 from m3core.errors import M3Error
 from m3core.io import (
     AddCandidates,
@@ -23,7 +21,6 @@ from m3core.io import (
     CommandId,
     Described,
     Failed,
-    IceServer,
     MediaOperation,
     MediaReport,
     PeerId,
@@ -89,21 +86,11 @@ class MediaSession:
     """Until then its publisher, who may have lost the connection with us, counts as away and not as gone."""
 
 
-class Surroundings(Protocol):
-    """What media sessions need of their conference."""
-
-    now: float
-    jitter: Callable[[], float]
-    outbox: Outbox
-    calls: Calls
-    ice_servers: tuple[IceServer, ...]
-
-
 class MediaSessions(ABC):
     """The sessions of one direction, by stream and by peer."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self._around = around
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._by_key: dict[MediaSessionKey, MediaSession] = {}
         self._ended_at = -math.inf
 
@@ -122,9 +109,9 @@ class MediaSessions(ABC):
     def close(self, session: MediaSession, error: M3Error | None) -> None:
         """End a session: its peer is closed, its call ends with ``error``."""
         del self._by_key[session.key]
-        self._ended_at = self._around.now
+        self._ended_at = self._context.now
         session.negotiation.close()
-        self._around.outbox.media(session.peer, ClosePeer())
+        self._context.outbox.media(session.peer, ClosePeer())
         self.end_call(session, error=error)
 
     def suspend(self) -> None:
@@ -144,15 +131,15 @@ class MediaSessions(ABC):
 
     def _may_mend(self, session: MediaSession) -> bool:
         """Whether a break is the first one for long, of a stream that was live."""
-        now, broke_at = self._around.now, session.broke_at
+        now, broke_at = self._context.now, session.broke_at
         return session.is_told and session.call is None and (broke_at is None or now - broke_at >= STREAM_STABLE)
 
     def _break(self, session: MediaSession, error: M3Error, *, by_server: bool) -> Mending:
         """Let a stream wait for the moment in which it is begun anew."""
-        around = self._around
+        context = self._context
         self._suspend(session)
-        session.broke_at = self._ended_at = around.now
-        due = around.now + moment(around.jitter())
+        session.broke_at = self._ended_at = context.now
+        due = context.now + moment(context.jitter())
         session.mending = Mending(error, due=due, by_server=by_server)
         return session.mending
 
@@ -161,13 +148,17 @@ class MediaSessions(ABC):
         """A stream broke while the connection lives: it is begun anew after a moment, or has ended."""
 
     @abstractmethod
+    def begin_due(self, now: float) -> None:
+        """Begin anew what broke a moment ago."""
+
+    @abstractmethod
     def late(self, session: MediaSession) -> None:
         """A renewed session took too long."""
 
     @property
     def ended_lately(self) -> bool:
         """Whether what the server refuses may be about a stream that is gone: candidates go on for a while."""
-        return self._around.now - self._ended_at <= LATE_MEDIA_MESSAGES
+        return self._context.now - self._ended_at <= LATE_MEDIA_MESSAGES
 
     def is_meant(self, session: MediaSession, report: MediaReport) -> bool:
         """Whether a report is about the present peer connection of ``session``."""
@@ -188,7 +179,7 @@ class MediaSessions(ABC):
     def end_call(self, session: MediaSession, *, error: M3Error | None = None) -> None:
         """End the call that waits for the session, if one does."""
         if session.call is not None:
-            self._around.calls.finish(session.call, result=None if error else session.key, error=error)
+            self._context.calls.finish(session.call, result=None if error else session.key, error=error)
             session.call = None
 
     def described(self, session: MediaSession, command: CommandId, sdp: str) -> None:
@@ -211,7 +202,7 @@ class MediaSessions(ABC):
     def perform(self, session: MediaSession, steps: Iterable[Step]) -> None:
         """Carry out the steps of a negotiation, in their order."""
         target, kind = session.key.participant_id, session.key.media_session_type
-        outbox = self._around.outbox
+        outbox = self._context.outbox
         for step in steps:
             match step:
                 case SendDescription(sdp=sdp):

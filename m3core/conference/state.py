@@ -1,53 +1,42 @@
-"""What a conference looks like at one moment, as frozen values."""
+"""What a conference looks like at one moment, as frozen values; and which modules a conference has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from m3core.conference.common import EndReason as EndReason
 from m3core.conference.common import Participant as Participant
 from m3core.conference.common import Phase as Phase
+from m3core.conference.common import PublicationState as PublicationState
 from m3core.conference.common import Stream as Stream
-from m3core.conference.modules.automod import Automod
-from m3core.conference.modules.breakout import BreakoutState
-from m3core.conference.modules.chat import ChatState
-from m3core.conference.modules.control import ControlState
-from m3core.conference.modules.legal_vote import LegalVoteState
-from m3core.conference.modules.media import MediaState
-from m3core.conference.modules.minutes import MinutesState
-from m3core.conference.modules.moderation import ModerationState
-from m3core.conference.modules.polls import PollsState
-from m3core.conference.modules.recording import RecordingState
-from m3core.conference.modules.recording_service import RecordingServiceState
-from m3core.conference.modules.shared_folder import SharedFolder
-from m3core.conference.modules.timer import Timer
-from m3core.conference.modules.whiteboard import WhiteboardState
-from m3core.values import MediaSessionType, ParticipantId, RoomId
+from m3core.conference.common import SubscriptionState as SubscriptionState
+from m3core.conference.modules.automod import Automod, AutomodModule
+from m3core.conference.modules.base import ClientModule, StateT
+from m3core.conference.modules.breakout import BreakoutModule, BreakoutState
+from m3core.conference.modules.chat import ChatModule, ChatState
+from m3core.conference.modules.control import ControlModule, ControlState
+from m3core.conference.modules.legal_vote import LegalVoteModule, LegalVoteState
+from m3core.conference.modules.media import MediaModule, MediaState
+from m3core.conference.modules.minutes import MinutesModule, MinutesState
+from m3core.conference.modules.moderation import ModerationModule, ModerationState
+from m3core.conference.modules.polls import PollsModule, PollsState
+from m3core.conference.modules.recording import RecordingModule, RecordingState
+from m3core.conference.modules.recording_service import RecordingServiceModule, RecordingServiceState
+from m3core.conference.modules.shared_folder import SharedFolder, SharedFolderModule
+from m3core.conference.modules.timer import Timer, TimerModule
+from m3core.conference.modules.whiteboard import WhiteboardModule, WhiteboardState
+from m3core.values import ParticipantId, RoomId
+
+_MODULE: Final = "module"
 
 
-@frozen(kw_only=True)
-class PublicationState:
-    """One of our own streams."""
-
-    media_session_type: MediaSessionType
-    audio: bool
-    video: bool
-    is_live: bool
-    """The server has it, and the others see it."""
-
-
-@frozen(kw_only=True)
-class SubscriptionState:
-    """One stream of another participant that we receive."""
-
-    participant_id: ParticipantId
-    media_session_type: MediaSessionType
-    is_live: bool
-    is_parked: bool
-    """Video is configured off; the protocol has no unsubscribe (media.md § 4.4)."""
+def by(module: type[ClientModule[Any]]) -> Mapping[str, type[ClientModule[Any]]]:
+    """Says which module fills a field."""
+    return {_MODULE: module}
 
 
 @frozen(kw_only=True)
@@ -63,25 +52,40 @@ class ConferenceState:
     """The active speaker, perhaps ourselves (media.md § 7)."""
     publications: tuple[PublicationState, ...] = ()
     subscriptions: tuple[SubscriptionState, ...] = ()
-    control: ControlState = field(factory=ControlState)
+
+    # The modules of a conference, each with the field that it fills. They are told of everything in this order.
+    control: ControlState = field(factory=ControlState, metadata=by(ControlModule))
     """What the server told about the meeting."""
-    media: MediaState = field(factory=MediaState)
-    moderation: ModerationState = field(factory=ModerationState)
+    media: MediaState = field(factory=MediaState, metadata=by(MediaModule))
+    moderation: ModerationState = field(factory=ModerationState, metadata=by(ModerationModule))
     """The switches of the room, and who waits."""
-    chat: ChatState = field(factory=ChatState)
-    polls: PollsState = field(factory=PollsState)
-    timer: Timer | None = None
+    chat: ChatState = field(factory=ChatState, metadata=by(ChatModule))
+    polls: PollsState = field(factory=PollsState, metadata=by(PollsModule))
+    timer: Timer | None = field(default=None, metadata=by(TimerModule))
     """The timer that runs."""
-    breakout: BreakoutState = field(factory=BreakoutState)
-    recording: RecordingState = field(factory=RecordingState)
-    recording_service: RecordingServiceState = field(factory=RecordingServiceState)
+    breakout: BreakoutState = field(factory=BreakoutState, metadata=by(BreakoutModule))
+    recording: RecordingState = field(factory=RecordingState, metadata=by(RecordingModule))
+    recording_service: RecordingServiceState = field(factory=RecordingServiceState, metadata=by(RecordingServiceModule))
     """What we have to do if we are a recorder."""
-    minutes: MinutesState = field(factory=MinutesState)
-    whiteboard: WhiteboardState = field(factory=WhiteboardState)
-    legal_vote: LegalVoteState = field(factory=LegalVoteState)
-    automod: Automod | None = None
+    minutes: MinutesState = field(factory=MinutesState, metadata=by(MinutesModule))
+    whiteboard: WhiteboardState = field(factory=WhiteboardState, metadata=by(WhiteboardModule))
+    shared_folder: SharedFolder | None = field(default=None, metadata=by(SharedFolderModule))
+    legal_vote: LegalVoteState = field(factory=LegalVoteState, metadata=by(LegalVoteModule))
+    automod: Automod | None = field(default=None, metadata=by(AutomodModule))
     """The talking stick, while there is one."""
-    shared_folder: SharedFolder | None = None
+
     modules: Mapping[str, object] = field(factory=lambda: MappingProxyType({}), repr=False)
     """What namespaces that have no type here said in `join_success`, raw."""
     ended: EndReason | None = None
+
+    def of(self, module: type[ClientModule[StateT]]) -> StateT:
+        """What ``module`` says: the value of its field."""
+        told: StateT = getattr(self, _FIELD_OF[module])
+        return told
+
+
+MODULES: Final[Mapping[str, type[ClientModule[Any]]]] = MappingProxyType(
+    {one.name: one.metadata[_MODULE] for one in fields(ConferenceState) if _MODULE in one.metadata}
+)
+"""The modules of a conference, by their fields."""
+_FIELD_OF: Final = {module: name for name, module in MODULES.items()}

@@ -8,9 +8,9 @@ a while, and the subscription waits.
 from __future__ import annotations
 
 from m3core.conference.calls import CallKind
+from m3core.conference.common import SubscriptionState
 from m3core.conference.returning import Returning
 from m3core.conference.sessions import MediaSession
-from m3core.conference.state import SubscriptionState
 from m3core.errors import LocalProtocolError, StaleNegotiation
 from m3core.io import CallId, MediaOperation, OpenSubscriber, PeerId
 from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
@@ -22,18 +22,18 @@ from m3core.values import MediaSessionKey
 class Subscriptions(Returning):
     """The streams of others that we receive, at most one subscription each."""
 
-    def subscribe(self, key: MediaSessionKey, *, without_video: bool, now: float) -> tuple[CallId, PeerId]:
+    def subscribe(self, key: MediaSessionKey, *, without_video: bool) -> tuple[CallId, PeerId]:
         """Begin to receive, or wake what was parked; the call is done when the stream is up."""
-        around = self._around
+        context = self._context
         session = self.get(key)
         # After a break there was `StreamStarted`: whoever subscribes at each of them takes the old one over.
         is_free = session is None or session.is_parked or (session.is_free and session.call is None)
         if not is_free:
             raise LocalProtocolError(f"{key.media_session_type.value} of that participant is subscribed to already")
-        call = around.calls.open(
+        call = context.calls.open(
             CallKind.SUBSCRIBE,
             "subscribe",
-            now,
+            context.now,
             NEGOTIATION_TIMEOUT,
             key=key,
             slugs=frozenset({"invalid_request_offer", "handle_sdp_answer"}),
@@ -46,13 +46,13 @@ class Subscriptions(Returning):
             session.configuration = None
             if session.is_live:
                 if is_left_out:
-                    around.outbox.send(_configure(key, video=True))
-                around.calls.finish(call, result=key)
+                    context.outbox.send(_configure(key, video=True))
+                context.calls.finish(call, result=key)
             else:
                 session.call = call
             return call, session.peer
         negotiation = Negotiation(NegotiationRole.ANSWERER, trickle=True)
-        session = MediaSession(around.outbox.new_peer(), key, negotiation, call, without_video=without_video)
+        session = MediaSession(context.outbox.new_peer(), key, negotiation, call, without_video=without_video)
         self._by_key[key] = session
         self._ask(session)
         return call, session.peer
@@ -68,7 +68,7 @@ class Subscriptions(Returning):
         session.is_parked = True
         session.call = None
         if session.is_live:
-            self._around.outbox.send(_configure(key, video=False))
+            self._context.outbox.send(_configure(key, video=False))
 
     def drop(self, key: MediaSessionKey) -> None:
         """Nobody wants a stream that would have to be renewed first."""
@@ -77,23 +77,23 @@ class Subscriptions(Returning):
             session.call = None
             self.close(session, None)
 
-    def configure(self, key: MediaSessionKey, *, video: bool | None, substream: int | None, now: float) -> CallId:
+    def configure(self, key: MediaSessionKey, *, video: bool | None, substream: int | None) -> CallId:
         """Leave out or resume the video, or choose a layer: 0 low, 1 medium, 2 high (media.md § 5)."""
         session = self.get(key)
         if session is None or not session.is_live:
             raise LocalProtocolError("configure a subscription that is up")
         if substream is not None and substream not in {0, 1, 2}:
             raise LocalProtocolError("substream is 0 (low), 1 (medium) or 2 (high)")
-        call = self._around.calls.open(
+        call = self._context.calls.open(
             CallKind.COMMAND,
             "configure",
-            now,
+            self._context.now,
             SILENCE_MEANS_DONE,
             key=key,
             slugs=frozenset({"invalid_configure_request"}),
             silent=True,
         )
-        self._around.outbox.send(_configure(key, video=video, substream=substream))
+        self._context.outbox.send(_configure(key, video=video, substream=substream))
         before = session.configuration
         session.configuration = media.SubscriptionConfiguration(
             video=before.video if video is None and before is not None else video,
@@ -116,9 +116,9 @@ class Subscriptions(Returning):
         session.is_told = True
         session.deadline = session.mending = None
         if session.is_parked:
-            self._around.outbox.send(_configure(session.key, video=False))
+            self._context.outbox.send(_configure(session.key, video=False))
         elif is_new and (wanted := session.configuration) is not None:  # of before a loss
-            self._around.outbox.send(_configure(session.key, video=wanted.video, substream=wanted.substream))
+            self._context.outbox.send(_configure(session.key, video=wanted.video, substream=wanted.substream))
         self.end_call(session)
 
     def states(self) -> tuple[SubscriptionState, ...]:
@@ -141,7 +141,7 @@ class Subscriptions(Returning):
 
     def description_operation(self, session: MediaSession, sdp: str) -> MediaOperation:
         """The server's offer."""
-        return OpenSubscriber(session.key, sdp, self._around.ice_servers)
+        return OpenSubscriber(session.key, sdp, self._context.ice_servers)
 
 
 def _configure(key: MediaSessionKey, *, video: bool | None = None, substream: int | None = None) -> media.Configure:

@@ -13,15 +13,8 @@ from attrs import frozen
 
 from m3core.client.loop import Backend
 from m3core.client.transports import HttpTransport, WebSocket, WebSocketConnect
-from m3core.conference.events import (
-    ChatMessage,
-    ConferenceEvent,
-    ConnectionLost,
-    Ended,
-    HandRaised,
-    Resumed,
-    StreamStarted,
-)
+from m3core.conference.events import ConferenceEvent, ConnectionLost, Ended, HandRaised, Resumed, StreamStarted
+from m3core.conference.modules.conversations import ChatMessage
 from m3core.conference.state import EndReason
 from m3core.errors import (
     ApiError,

@@ -13,7 +13,6 @@ from m3core.client.media import Source
 from m3core.client.publication import Subscription
 from m3core.client.streams import EventStream
 from m3core.conference.events import (
-    ChatMessage,
     ConferenceEvent,
     ConnectionLost,
     Ended,
@@ -24,8 +23,9 @@ from m3core.conference.events import (
     Resumed,
     StreamStarted,
     StreamStopped,
-    WaitingRoomJoined,
 )
+from m3core.conference.modules.conversations import ChatMessage
+from m3core.conference.modules.moderation import WaitingRoomJoined
 from m3core.conference.state import EndReason
 from m3core.errors import ConferenceEnded
 from m3core.testing.adapter import check

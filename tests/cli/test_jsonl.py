@@ -10,14 +10,9 @@ import attrs
 import pytest
 
 from m3asyncio.cli.jsonl import MASK, error_value, event_line, plain
-from m3core.conference.events import (
-    ChatMessage,
-    Ended,
-    ForceMuteChanged,
-    ParticipantJoined,
-    PeerMisbehaved,
-    UnknownMessage,
-)
+from m3core.conference.events import Ended, ParticipantJoined, PeerMisbehaved, UnknownMessage
+from m3core.conference.modules.conversations import ChatMessage
+from m3core.conference.modules.media import ForceMuteChanged
 from m3core.conference.state import ConferenceState, EndReason, Participant, Stream
 from m3core.errors import ApiError, CallRefused, FieldError, MalformedMessage
 from m3core.messages import UnknownEvent

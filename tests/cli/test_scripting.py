@@ -13,7 +13,9 @@ from cli_bots import LOOPS, TOKEN, Printed, meeting, options, run
 from m3asyncio.cli import join
 from m3asyncio.cli.adapters import adapter
 from m3asyncio.cli.options import parse
-from m3core.conference.events import ChatMessage, HandRaised, WaitingRoomJoined
+from m3core.conference.events import HandRaised
+from m3core.conference.modules.conversations import ChatMessage
+from m3core.conference.modules.moderation import WaitingRoomJoined
 from m3core.errors import ConferenceEnded
 
 

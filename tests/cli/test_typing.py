@@ -14,7 +14,8 @@ from cli_processes import Command, m3
 
 from m3asyncio import serve
 from m3core.client.conference import Conference
-from m3core.conference.events import ChatMessage, HandRaised
+from m3core.conference.events import HandRaised
+from m3core.conference.modules.conversations import ChatMessage
 
 Act = Callable[[Command, Conference], Awaitable[None]]
 

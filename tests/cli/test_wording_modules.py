@@ -7,54 +7,36 @@ from attrs import evolve
 
 from m3asyncio.cli.wording import sentence
 from m3asyncio.cli.wording_modules import details
-from m3core.conference.events import (
-    AssetReady,
-    AutomodStarted,
-    AutomodStopped,
-    BreakoutRoomJoined,
-    BreakoutRoomLeft,
-    BreakoutStarted,
-    BreakoutStopped,
-    ChatCleared,
-    ChatMessage,
-    ChatSwitched,
-    ConferenceEvent,
-    DebriefingStarted,
-    DisplayNameChanged,
-    ForceMuteChanged,
-    HandsReset,
+from m3core.conference.events import ConferenceEvent, PresenterChanged, PublicationStarted, RoomChanged
+from m3core.conference.modules.assets import AssetReady
+from m3core.conference.modules.automod import Automod, AutomodStarted, AutomodStopped, SpeakerSelected
+from m3core.conference.modules.ballots import LegalVote, Tally
+from m3core.conference.modules.breakout import BreakoutRoomJoined, BreakoutRoomLeft, BreakoutStarted, BreakoutStopped
+from m3core.conference.modules.chat import ChatCleared, ChatSwitched
+from m3core.conference.modules.conversations import ChatMessage
+from m3core.conference.modules.legal_vote import (
     LegalVoteCast,
     LegalVoteEnded,
     LegalVoteIssueReported,
     LegalVoteNotCounted,
     LegalVoteStarted,
     LegalVoteUpdated,
-    MinutesReadable,
-    MinutesWritable,
-    PollDone,
-    PollStarted,
-    PollUpdated,
-    PresenterChanged,
-    PublicationStarted,
+)
+from m3core.conference.modules.media import ForceMuteChanged
+from m3core.conference.modules.minutes import MinutesReadable, MinutesWritable
+from m3core.conference.modules.moderation import (
+    DebriefingStarted,
+    DisplayNameChanged,
+    HandsReset,
     RaiseHandsSwitched,
-    RecorderFailed,
-    RecordingStarted,
-    RecordingStopped,
-    RoomChanged,
-    SpeakerSelected,
-    StreamingChanged,
-    TimerReadyChanged,
-    TimerStarted,
-    TimerStopped,
     WaitingRoomJoined,
     WaitingRoomLeft,
     WaitingRoomSwitched,
-    WhiteboardOpened,
 )
-from m3core.conference.modules.automod import Automod
-from m3core.conference.modules.ballots import LegalVote, Tally
-from m3core.conference.modules.polls import Poll, PollChoice
-from m3core.conference.modules.timer import Timer
+from m3core.conference.modules.polls import Poll, PollChoice, PollDone, PollStarted, PollUpdated
+from m3core.conference.modules.recording import RecorderFailed, RecordingStarted, RecordingStopped, StreamingChanged
+from m3core.conference.modules.timer import Timer, TimerReadyChanged, TimerStarted, TimerStopped
+from m3core.conference.modules.whiteboard import WhiteboardOpened
 from m3core.conference.state import Participant
 from m3core.messages.automod import SelectionStrategy, StopReason
 from m3core.messages.breakout import BreakoutRoom

@@ -21,7 +21,7 @@ from patience import PATIENCE
 
 import m3asyncio as m3
 from m3core.client.streams import EventStream
-from m3core.conference.events import ChatMessage
+from m3core.conference.modules.conversations import ChatMessage
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "embedding"

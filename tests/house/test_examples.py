@@ -19,7 +19,7 @@ from extent import cases
 from patience import PATIENCE
 
 import m3asyncio as m3
-from m3core.conference.events import ChatMessage
+from m3core.conference.modules.conversations import ChatMessage
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
 

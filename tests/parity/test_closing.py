@@ -15,7 +15,7 @@ from places import ADAPTERS, BACKENDS, ServedPlace, served
 from m3asyncio import sources
 from m3core.client.conference import Conference
 from m3core.client.transports import HttpTransport
-from m3core.conference.events import WaitingRoomEntered
+from m3core.conference.modules.moderation import WaitingRoomEntered
 from m3core.io import HttpRequest, HttpResponse
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")

@@ -16,7 +16,7 @@ from m3asyncio import sources
 from m3asyncio.media import MediaEngine
 from m3asyncio.sfu import EmbeddedSfu
 from m3core.client.conference import Conference
-from m3core.conference.events import ChatMessage
+from m3core.conference.modules.conversations import ChatMessage
 from m3core.limits import MAX_EVENTS
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")

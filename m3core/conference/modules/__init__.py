@@ -1,5 +1,5 @@
-"""One module a namespace: its state, its events, what its messages mean, and its commands.
+"""One module for each namespace: its state, its events, what its messages mean, and its commands.
 
-To write one, read `base`, then `timer`, which is the shortest that has all four. What else there is to do: a line each
-in `dispatch.Modules`, in `state.ConferenceState` and `snapshot`, in `commands.Commands`, and in the union of `events`.
+To write one, read `base`, then `timer`, which is the shortest that has all four. A new module gets a field of
+`state.ConferenceState`, which makes it part of every conference, and its commands a line in `commands.Commands`.
 """

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.values import AssetId, LegalVoteId
 
 
 @frozen(kw_only=True)
-class AssetReady:
+class AssetReady(ConferenceEvent):
     """A PDF is among the assets of the room; the REST API has it, at ``rooms/{id}/assets/{asset_id}`` (rest.md)."""
 
     namespace: str

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias
 
 from attrs import evolve, frozen
 
 from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, known, rule
 from m3core.errors import LocalProtocolError
 from m3core.messages import Command, Event, automod
 from m3core.messages.automod import SelectHow, SelectionStrategy, StopReason
 from m3core.messages.control import JoinSuccess
 from m3core.values import ParticipantId
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 _Ids: TypeAlias = tuple[ParticipantId, ...]
 
@@ -54,7 +52,7 @@ class Automod:
 
 # -- events ---
 @frozen(kw_only=True)
-class AutomodStarted:
+class AutomodStarted(ConferenceEvent):
     """A session runs; ``speaker`` has the stick, if anybody."""
 
     session: Automod
@@ -62,7 +60,7 @@ class AutomodStarted:
 
 
 @frozen(kw_only=True)
-class AutomodStopped:
+class AutomodStopped(ConferenceEvent):
     """The session is over; ``issued_by`` stopped it, if somebody did."""
 
     session: Automod
@@ -71,7 +69,7 @@ class AutomodStopped:
 
 
 @frozen(kw_only=True)
-class SpeakerSelected:
+class SpeakerSelected(ConferenceEvent):
     """Somebody, perhaps we, has the stick; ``participant``: None is nobody, or somebody unknown here."""
 
     participant: Participant | None
@@ -79,21 +77,18 @@ class SpeakerSelected:
 
 
 @frozen(kw_only=True)
-class RemainingSpeakersChanged:
+class RemainingSpeakersChanged(ConferenceEvent):
     """Others than before are to have the stick, or in another order."""
 
     session: Automod
 
 
 @frozen(kw_only=True)
-class SpeakerDrawn:
+class SpeakerDrawn(ConferenceEvent):
     """Chance chose ``result`` of ``pool``: show how, if you like. `SpeakerSelected` follows."""
 
     pool: tuple[ParticipantId, ...]
     result: ParticipantId
-
-
-AutomodEvent: TypeAlias = AutomodStarted | AutomodStopped | SpeakerSelected | RemainingSpeakersChanged | SpeakerDrawn
 
 
 # -- folding ---
@@ -316,7 +311,7 @@ class AutomodCommands(CommandGroup[T]):
         return self._perform(automod.PassOn(next=None if to is None else id_of(to)))
 
     def _running(self) -> Automod:
-        return known(self._state().automod, "session that runs")
+        return known(self._state().of(AutomodModule), "session that runs")
 
 
 def _ids(participants: Iterable[Someone] | None) -> _Ids | None:

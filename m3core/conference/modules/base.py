@@ -9,20 +9,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from attrs import frozen
 
+from m3core.conference.calls import Call
 from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent
+from m3core.conference.surroundings import Surroundings
 from m3core.errors import LocalProtocolError, StaleNegotiation
 from m3core.messages import Command, Event
+from m3core.messages.control import JoinSuccess, Update
 from m3core.values import MediaSessionKey, ParticipantId
-
-if TYPE_CHECKING:
-    from m3core.conference.engine import Conference
-    from m3core.conference.events import ConferenceEvent
-    from m3core.conference.state import ConferenceState
-    from m3core.messages.control import JoinSuccess
 
 T = TypeVar("T")
 StateT = TypeVar("StateT")
@@ -63,9 +61,11 @@ class ClientModule(ABC, Generic[StateT]):
     NAMESPACE: ClassVar[str]
     RULES: ClassVar[Rules] = MappingProxyType({})
     """The commands that can be refused or are answered; all others end by silence."""
+    deadline: float | None = None
+    """When to call `advance`; ``None``: never."""
 
-    def __init__(self, conference: Conference) -> None:
-        self._conference = conference
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
         self._snapshot: StateT | None = None
 
     @property
@@ -101,8 +101,14 @@ class ClientModule(ABC, Generic[StateT]):
     def participant_came(self, participant_id: ParticipantId) -> None:
         """Somebody else came into our room, and so is nowhere else."""
 
+    def participant_changed(self, told: Update) -> None:
+        """Something changed about somebody, perhaps ourselves, or one who is not in our room (signaling.md § 5.2)."""
+
     def participant_left(self, participant_id: ParticipantId) -> None:
         """Somebody else has gone."""
+
+    def advance(self) -> None:
+        """The `deadline` has come."""
 
     def sent(self, command: Command) -> None:
         """A command of this namespace has left: what we asked for stands until it is refused."""
@@ -120,29 +126,51 @@ class ClientModule(ABC, Generic[StateT]):
 
     # -- what its handlers use ---
     def _notify(self, *events: ConferenceEvent) -> None:
-        self._conference.outbox.notify(*events)
+        self._around.notify(*events)
 
     def _own(self) -> Participant:
-        own = self._conference.own
+        own = self._around.own
         if own is None:  # the tables let these messages through in state JOINED only
             raise StaleNegotiation("a message about ourselves before join_success")
         return own
 
     def _participant(self, participant_id: ParticipantId) -> Participant | None:
         """Somebody, perhaps ourselves or one who left; None if unknown."""
-        return self._conference.participant(participant_id)
+        return self._around.participant(participant_id)
 
     def _acknowledge(
         self, command: type[CommandT], where: Callable[[CommandT], bool] = lambda _: True, *, result: object = None
     ) -> None:
         """The oldest open ``command`` for which ``where`` holds is done; without one nothing happens."""
-        call = self._conference.calls.acknowledged_by(command, where)
+        call = self._waiting(command, where)
         if call is not None:
-            self._conference.calls.finish(call.id, result=result)
+            self._around.calls.finish(call.id, result=result)
+
+    def _waiting(self, command: type[CommandT], where: Callable[[CommandT], bool] = lambda _: True) -> Call | None:
+        """The oldest open ``command`` for which ``where`` holds."""
+        return self._around.calls.acknowledged_by(command, where)
 
     def _refuse(self, slug: str, key: MediaSessionKey | None = None) -> None:
         """An error of this namespace: the oldest open call that it can mean is refused, else it is told."""
-        self._conference.dispatcher.refuse(self.NAMESPACE, slug, key)
+        self._around.refuse(self.NAMESPACE, slug, key)
+
+
+class Snapshot(Protocol):
+    """What commands look up: a `ConferenceState`, which this file does not know."""
+
+    @property
+    def own(self) -> Participant | None:
+        """Ourselves."""
+        ...
+
+    @property
+    def participants(self) -> Mapping[ParticipantId, Participant]:
+        """All others, those who left included."""
+        ...
+
+    def of(self, module: type[ClientModule[StateT]]) -> StateT:
+        """The state of ``module``."""
+        ...
 
 
 class CommandGroup(Generic[T]):
@@ -153,7 +181,7 @@ class CommandGroup(Generic[T]):
     what can not be.
     """
 
-    def __init__(self, perform: Callable[[Command], T], state: Callable[[], ConferenceState]) -> None:
+    def __init__(self, perform: Callable[[Command], T], state: Callable[[], Snapshot]) -> None:
         self._perform = perform
         self._state = state
 

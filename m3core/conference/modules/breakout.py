@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 
 from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
 from m3core.conference.modules.conversations import instant
 from m3core.errors import LimitExceeded, LocalProtocolError
@@ -17,9 +18,6 @@ from m3core.messages import Event, breakout
 from m3core.messages.breakout import BreakoutRoom
 from m3core.messages.control import JoinSuccess
 from m3core.values import BreakoutRoomId, ParticipantId, Timestamp
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -65,7 +63,7 @@ class BreakoutState:
 
 # -- events ---
 @frozen(kw_only=True)
-class BreakoutStarted:
+class BreakoutStarted(ConferenceEvent):
     """Breakout rooms are open, perhaps instead of others; ``assignment``: where we are meant to go, if anywhere."""
 
     rooms: tuple[BreakoutRoom, ...]
@@ -74,7 +72,7 @@ class BreakoutStarted:
 
 
 @frozen(kw_only=True)
-class BreakoutStopped:
+class BreakoutStopped(ConferenceEvent):
     """The breakout rooms are closed, and will be empty in 5 minutes; ``expired``: nobody closed them, time did.
 
     Told as well when their time is up and the server does not say so.
@@ -84,7 +82,7 @@ class BreakoutStopped:
 
 
 @frozen(kw_only=True)
-class BreakoutRoomJoined:
+class BreakoutRoomJoined(ConferenceEvent):
     """Somebody is in another room than we; ``room``: None is the main room."""
 
     participant: Participant
@@ -92,14 +90,11 @@ class BreakoutRoomJoined:
 
 
 @frozen(kw_only=True)
-class BreakoutRoomLeft:
+class BreakoutRoomLeft(ConferenceEvent):
     """Somebody left another room, and perhaps comes to ours; ``room``: None is the main room."""
 
     participant: Participant
     room: BreakoutRoom | None
-
-
-BreakoutEvent: TypeAlias = BreakoutStarted | BreakoutStopped | BreakoutRoomJoined | BreakoutRoomLeft
 
 
 # -- folding ---
@@ -117,19 +112,15 @@ class BreakoutModule(ClientModule[BreakoutState]):
     _assigned: BreakoutRoomId | None = None
     """Where we are meant to go, also while we are on our way: `join_success` does not tell."""
     _missed: tuple[ConferenceEvent, ...] = ()
-    _over_at: float | None = None
-    """When the time of the rooms is up, and `expired` should have come."""
-
-    @property
-    def deadline(self) -> float | None:
-        """When to call `advance`."""
-        return None if self._conference.life.ended else self._over_at
+    # `deadline` is when the time of the rooms is up, and `expired` should have come.
 
     def advance(self) -> None:
-        """Time passed. Servers of the capture era tell the expiry to who came after the start (signaling.md § 8)."""
-        if self._over_at is not None and self._over_at <= self._conference.now:
-            self.touch()
-            self._close(expired=True)
+        """The rooms have expired.
+
+        Servers of the capture era tell that only to those who came after the start (signaling.md § 8).
+        """
+        self.touch()
+        self._close(expired=True)
 
     def build(self) -> BreakoutState:
         """The snapshot."""
@@ -149,13 +140,13 @@ class BreakoutModule(ClientModule[BreakoutState]):
     def entered(self, join: JoinSuccess) -> None:
         """The rooms, and who is elsewhere."""
         before, self._state, self._missed = self._state, BreakoutState(), ()
-        was_due, self._over_at = self._over_at, None
+        was_due, self.deadline = self.deadline, None
         told = join.breakout
         if told is None:
             if before.is_active:
                 self._missed = (BreakoutStopped(expired=self._is_up(was_due)),)
             return
-        self._over_at = self._end_of(told.expires, join.timestamp)
+        self.deadline = self._end_of(told.expires, join.timestamp)
         assignment = self._assigned if any(room.id == self._assigned for room in told.rooms) else None
         self._state = BreakoutState(rooms=told.rooms, current=told.current, assignment=assignment, expires=told.expires)
         elsewhere = {one.id: _member(one) for one in told.participants if one.left_at is None}
@@ -169,7 +160,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
 
     def left(self) -> None:
         """Whoever waits, or is on the way to another room, is in none."""
-        self._state, self._over_at = BreakoutState(), None
+        self._state, self.deadline = BreakoutState(), None
 
     def participant_came(self, participant_id: ParticipantId) -> None:
         """Whoever is with us is nowhere else, whether we were told so or not."""
@@ -190,7 +181,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
 
     def _started(self, event: breakout.Started) -> None:
         self._assigned = event.assignment
-        self._over_at = self._end_of(event.expires, event.timestamp)
+        self.deadline = self._end_of(event.expires, event.timestamp)
         self._state = evolve(
             self._state, rooms=event.rooms, assignment=event.assignment, expires=event.expires, is_closing=False
         )
@@ -203,17 +194,17 @@ class BreakoutModule(ClientModule[BreakoutState]):
     def _end_of(self, expires: Timestamp | None, timestamp: Timestamp | None) -> float | None:
         """When what ends at ``expires`` is over, told at ``timestamp``: both by the server's clock, ours may differ."""
         end, told_at = instant(expires), instant(timestamp)
-        return self._conference.now + max(end - told_at, 0) / 1e9 + BREAKOUT_EXPIRY if end and told_at else None
+        return self._around.now + max(end - told_at, 0) / 1e9 + BREAKOUT_EXPIRY if end and told_at else None
 
     def _is_up(self, over_at: float | None) -> bool:
         """Whether rooms that are over at ``over_at`` have expired, if they are over now; else they were stopped."""
-        return over_at is not None and over_at - 2 * BREAKOUT_EXPIRY <= self._conference.now
+        return over_at is not None and over_at - 2 * BREAKOUT_EXPIRY <= self._around.now
 
     def over(self) -> None:
         """The server says that there are no rooms, and has not told us of their end."""
         self.touch()
         if self._state.is_active:
-            self._close(expired=self._is_up(self._over_at))
+            self._close(expired=self._is_up(self.deadline))
 
     def _stopped(self, _: breakout.Stopped) -> None:
         self._close(expired=False)
@@ -225,7 +216,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
             self.over()
 
     def _close(self, *, expired: bool) -> None:
-        was_active, self._over_at = self._state.is_active, None
+        was_active, self.deadline = self._state.is_active, None
         self._state = BreakoutState(current=self._state.current, is_closing=True)
         if was_active:
             self._notify(BreakoutStopped(expired=expired))

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
 from attrs import field, frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule, rules
 from m3core.conference.modules.conversations import ROOM, ChatMessage, Conversation, Key, Talk, Talks, instant
+from m3core.conference.surroundings import Surroundings
 from m3core.errors import LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_CHAT_TEXT
 from m3core.messages import Command, Event, chat
 from m3core.messages.chat import ChatScope
 from m3core.messages.control import JoinSuccess
 from m3core.values import ParticipantId, Timestamp, parse_uuid
-
-if TYPE_CHECKING:
-    from m3core.conference.engine import Conference
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state; its parts are in `conversations` ---
@@ -42,7 +40,7 @@ class ChatState:
 
 # -- events ---
 @frozen(kw_only=True)
-class ChatSwitched:
+class ChatSwitched(ConferenceEvent):
     """One may write, or no longer; moderators too."""
 
     is_enabled: bool
@@ -50,13 +48,10 @@ class ChatSwitched:
 
 
 @frozen(kw_only=True)
-class ChatCleared:
+class ChatCleared(ConferenceEvent):
     """What was said to all is forgotten."""
 
     issued_by: ParticipantId
-
-
-ChatEvent: TypeAlias = ChatMessage | ChatSwitched | ChatCleared
 
 
 # -- folding ---
@@ -69,8 +64,8 @@ class ChatModule(ClientModule[ChatState]):
         | {chat.SendMessage: rule("chat_disabled", answered=True)}
     )
 
-    def __init__(self, conference: Conference) -> None:
-        super().__init__(conference)
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
         self._enabled = False
         self._talks = Talks()
         self._missed: list[ChatMessage] = []
@@ -231,7 +226,7 @@ class ChatCommands(CommandGroup[T]):
     def mark_seen(self, *, to: Someone | None = None, group: str | None = None) -> T:
         """Everything in a conversation was seen: nothing in it is unread. Raises `LocalProtocolError` if empty."""
         scope, target = _address(to, group)
-        state = self._state().chat
+        state = self._state().of(ChatModule)
         talk: Conversation | None = state.room
         if target is not None:
             talk = state.groups.get(target) if to is None else state.private.get(id_of(to))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, StateT
 from m3core.messages.control import JoinSuccess
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 
 class ComparingModule(ClientModule[StateT]):

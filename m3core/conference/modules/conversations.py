@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from attrs import field, frozen
 
 from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent
 from m3core.errors import MalformedMessage
 from m3core.limits import MAX_CHAT_MESSAGES, MAX_CONVERSATION
 from m3core.messages.base import hide
@@ -16,7 +17,7 @@ from m3core.values import MessageId, ParticipantId, Timestamp
 
 
 @frozen(kw_only=True)
-class ChatMessage:
+class ChatMessage(ConferenceEvent):
     """Somebody, perhaps we, said something. An event when it comes, and kept in its `Conversation`."""
 
     id: MessageId

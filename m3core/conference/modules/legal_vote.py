@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 
 from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules import ballots
 from m3core.conference.modules.assets import AssetReady
 from m3core.conference.modules.ballots import LegalVote
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, known, rule
+from m3core.conference.surroundings import Surroundings
 from m3core.errors import LocalProtocolError
 from m3core.limits import MAX_LEGAL_VOTES
 from m3core.messages import Event, legal_vote
 from m3core.messages.control import JoinSuccess
 from m3core.messages.legal_vote import IssueKind, VoteFailedReason, VoteKind, VoteOption, VoteState
 from m3core.values import LegalVoteId, ParticipantId, ParticipationKind, Role
-
-if TYPE_CHECKING:
-    from m3core.conference.engine import Conference
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -46,14 +44,14 @@ class LegalVoteState:
 
 # -- events ---
 @frozen(kw_only=True)
-class LegalVoteStarted:
+class LegalVoteStarted(ConferenceEvent):
     """A vote began."""
 
     vote: LegalVote
 
 
 @frozen(kw_only=True)
-class LegalVoteCast:
+class LegalVoteCast(ConferenceEvent):
     """Our vote counts: we cast it, or we did in another session."""
 
     vote: LegalVote
@@ -61,7 +59,7 @@ class LegalVoteCast:
 
 
 @frozen(kw_only=True)
-class LegalVoteNotCounted:
+class LegalVoteNotCounted(ConferenceEvent):
     """A vote of ours does not count, and no call of ours waits to hear that."""
 
     legal_vote_id: LegalVoteId
@@ -69,38 +67,27 @@ class LegalVoteNotCounted:
 
 
 @frozen(kw_only=True)
-class LegalVoteUpdated:
+class LegalVoteUpdated(ConferenceEvent):
     """Somebody voted in a vote whose counts show before the end."""
 
     vote: LegalVote
 
 
 @frozen(kw_only=True)
-class LegalVoteEnded:
+class LegalVoteEnded(ConferenceEvent):
     """A vote is over; ``vote.state`` tells whether it has a result."""
 
     vote: LegalVote
 
 
 @frozen(kw_only=True)
-class LegalVoteIssueReported:
+class LegalVoteIssueReported(ConferenceEvent):
     """Something hinders somebody to vote; ``participant``: None if hidden, as in pseudonymous votes, or unknown."""
 
     legal_vote_id: LegalVoteId
     participant: Participant | None
     kind: IssueKind | None
     description: str | None
-
-
-LegalVoteEvent: TypeAlias = (
-    LegalVoteStarted
-    | LegalVoteCast
-    | LegalVoteNotCounted
-    | LegalVoteUpdated
-    | LegalVoteEnded
-    | LegalVoteIssueReported
-    | AssetReady
-)
 
 
 # -- folding ---
@@ -134,8 +121,8 @@ class LegalVoteModule(ClientModule[LegalVoteState]):
         }
     )
 
-    def __init__(self, conference: Conference) -> None:
-        super().__init__(conference)
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
         self._votes: dict[LegalVoteId, LegalVote] = {}
         self._dropped = 0
         self._missed: list[ConferenceEvent] = []
@@ -220,10 +207,9 @@ class LegalVoteModule(ClientModule[LegalVoteState]):
         )
 
     def _not_counted(self, event: legal_vote.Voted) -> None:
-        calls, slug = self._conference.calls, "failed" if event.reason is None else event.reason.value
-        call = calls.acknowledged_by(legal_vote.Vote, lambda command: command.legal_vote_id == event.legal_vote_id)
+        call = self._waiting(legal_vote.Vote, lambda command: command.legal_vote_id == event.legal_vote_id)
         if call is not None:
-            self._conference.dispatcher.refuse_call(call, slug)
+            self._around.refuse_call(call, "failed" if event.reason is None else event.reason.value)
         else:
             self._notify(LegalVoteNotCounted(legal_vote_id=event.legal_vote_id, reason=event.reason))
 
@@ -317,7 +303,7 @@ class LegalVoteCommands(CommandGroup[T]):
         Raises `LocalProtocolError` if no vote runs, if we may not vote in it, and if we may not abstain. Refused:
         `ineligible` (also for a second vote), `invalid_vote_id` (over), `invalid_option`.
         """
-        about = known(self._state().legal_vote.votes.get(self._id_of(vote)), "vote of that id")
+        about = known(self._state().of(LegalVoteModule).votes.get(self._id_of(vote)), "vote of that id")
         token = known(about.token, "token: we may not vote")
         if option is VoteOption.ABSTAIN and not about.enable_abstain:
             raise LocalProtocolError("one may not abstain from this vote")
@@ -354,7 +340,7 @@ class LegalVoteCommands(CommandGroup[T]):
         return self._perform(legal_vote.GeneratePdf(legal_vote_id=self._id_of(vote), timezone=timezone))
 
     def _id_of(self, vote: LegalVote | LegalVoteId | None) -> LegalVoteId:
-        about = known(self._state().legal_vote.running, "vote that runs") if vote is None else vote
+        about = known(self._state().of(LegalVoteModule).running, "vote that runs") if vote is None else vote
         return about.id if isinstance(about, LegalVote) else about
 
     def _members(self) -> tuple[ParticipantId, ...]:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from attrs import evolve, field, frozen
 
-from m3core.conference.events import ConnectionSlow, ForceMuteChanged, MuteRequested, PresenterChanged, SpeakerChanged
+from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent, PresenterChanged
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rules
+from m3core.conference.publications import Publications
+from m3core.conference.sessions import MediaSession
+from m3core.conference.subscriptions import Subscriptions
 from m3core.errors import CallRefused, LimitExceeded, MediaError, SdpError, StaleNegotiation
 from m3core.messages import Event, media
 from m3core.messages.control import JoinSuccess
-from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role
+from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId, Role, SlowDirection
 
 LateT = TypeVar(
     "LateT", media.SdpAnswer, media.SdpCandidate, media.SdpEndOfCandidates, media.WebrtcUp, media.MediaStatus
 )
-
-if TYPE_CHECKING:
-    from m3core.conference.publications import Publications
-    from m3core.conference.sessions import MediaSession
-    from m3core.conference.subscriptions import Subscriptions
 
 
 # -- state ---
@@ -42,7 +41,38 @@ class MediaState:
         return frozenset(one.participant for one in self.speakers.values() if one.is_speaking)
 
 
-# -- events: they stand in `m3core.conference.events`, because publications and subscriptions make most of them ---
+# -- events; those of streams, focus and presenters are in `m3core.conference.events` ---
+@frozen(kw_only=True)
+class SpeakerChanged(ConferenceEvent):
+    """A participant started or stopped speaking (servers from 0.9 on)."""
+
+    participant: Participant
+    is_speaking: bool
+
+
+@frozen(kw_only=True)
+class MuteRequested(ConferenceEvent):
+    """A moderator wants us to mute; ``force``: without asking the person (media.md § 6)."""
+
+    issuer: ParticipantId
+    force: bool
+
+
+@frozen(kw_only=True)
+class ForceMuteChanged(ConferenceEvent):
+    """Only those in ``allow_list``, and moderators, may unmute now; or all may again (L 0.16)."""
+
+    force_mute: bool
+    allow_list: frozenset[ParticipantId]
+
+
+@frozen(kw_only=True)
+class ConnectionSlow(ConferenceEvent):
+    """Packets of a stream get lost (`webrtc_slow`)."""
+
+    participant_id: ParticipantId
+    media_session_type: MediaSessionType
+    direction: SlowDirection
 
 
 # -- folding ---
@@ -107,10 +137,10 @@ class MediaModule(ClientModule[MediaState]):
 
     # -- media sessions ---
     def _publication(self, key: MediaSessionKey | None) -> MediaSession | None:
-        return None if key is None else self._conference.publications.get(key)
+        return None if key is None else self._around.publications.get(key)
 
     def _subscription(self, key: MediaSessionKey | None) -> MediaSession | None:
-        return None if key is None else self._conference.subscriptions.get(key)
+        return None if key is None else self._around.subscriptions.get(key)
 
     def _session(self, source: ParticipantId, kind: MediaSessionType, what: str) -> MediaSession:
         """The session that a message is about: ours for the own id, else a subscription."""
@@ -125,10 +155,10 @@ class MediaModule(ClientModule[MediaState]):
         if event.source != self._own().id:
             raise StaleNegotiation("sdp_answer for a stream that we do not publish")
         try:
-            self._conference.publications.answered(session, event.sdp)
+            self._around.publications.answered(session, event.sdp)
         except (SdpError, LimitExceeded) as error:
             located = error.at("$.payload.sdp")
-            self._conference.publications.lost(session, located, tell_server=True)
+            self._around.publications.lost(session, located, tell_server=True)
             raise located from None
 
     def _sdp_offer(self, event: media.SdpOffer) -> None:
@@ -136,10 +166,10 @@ class MediaModule(ClientModule[MediaState]):
             raise StaleNegotiation("sdp_offer for a stream of our own (media.md § 3: reserved)")
         session = self._session(event.source, event.media_session_type, "sdp_offer")
         try:
-            self._conference.subscriptions.offered(session, event.sdp)
+            self._around.subscriptions.offered(session, event.sdp)
         except (SdpError, LimitExceeded) as error:
             located = error.at("$.payload.sdp")
-            self._conference.subscriptions.stop(session, located)
+            self._around.subscriptions.stop(session, located)
             raise located from None
 
     def _candidate(self, event: media.SdpCandidate) -> None:
@@ -169,7 +199,7 @@ class MediaModule(ClientModule[MediaState]):
         return take
 
     def _sessions_of(self, source: ParticipantId) -> Publications | Subscriptions:
-        return self._conference.publications if source == self._own().id else self._conference.subscriptions
+        return self._around.publications if source == self._own().id else self._around.subscriptions
 
     def _webrtc_up(self, event: media.WebrtcUp) -> None:
         session = self._session(event.source, event.media_session_type, "webrtc_up")
@@ -177,7 +207,7 @@ class MediaModule(ClientModule[MediaState]):
             raise StaleNegotiation("webrtc_up for a stream without offer and answer")
         session.is_up = True
         if event.source != self._own().id:
-            self._conference.subscriptions.up(session)
+            self._around.subscriptions.up(session)
 
     def _webrtc_down(self, event: media.WebrtcDown) -> None:
         key = MediaSessionKey(event.source, event.media_session_type)
@@ -189,7 +219,7 @@ class MediaModule(ClientModule[MediaState]):
         session = self._session(event.source, event.media_session_type, "media_status")
         if not session.negotiation.is_stable:
             raise StaleNegotiation("media_status for a stream without offer and answer")
-        self._conference.publications.status(session, event)
+        self._around.publications.status(session, event)
 
     def _webrtc_slow(self, event: media.WebrtcSlow) -> None:
         self._notify(
@@ -201,7 +231,7 @@ class MediaModule(ClientModule[MediaState]):
         )
 
     def _focus(self, event: media.FocusUpdate) -> None:
-        self._notify(*self._conference.roster.set_focus(event.focus, self._own()))
+        self._notify(*self._around.roster.set_focus(event.focus, self._own()))
 
     def _speaker(self, event: media.SpeakerUpdated) -> None:
         participant = self._participant(event.participant)
@@ -217,27 +247,27 @@ class MediaModule(ClientModule[MediaState]):
         self._notify(MuteRequested(issuer=event.issuer, force=event.force))
 
     def _presenter(self, *, is_presenter: bool) -> None:
-        own = self._conference.own = evolve(self._own(), is_presenter=is_presenter)
+        own = self._around.own = evolve(self._own(), is_presenter=is_presenter)
         self._notify(PresenterChanged(participant=own, is_presenter=is_presenter))
         screen = self._publication(MediaSessionKey(own.id, MediaSessionType.SCREEN))
         if not is_presenter and own.role is not Role.MODERATOR and screen is not None:
             # The server has destroyed the publisher (media.md § 2), and need not say so.
             error = MediaError("a moderator revoked the permission to share the screen")
-            self._conference.publications.lost(screen, error, tell_server=False)
+            self._around.publications.lost(screen, error, tell_server=False)
 
     def _media_error(self, event: media.Error) -> None:
         key = None
         if event.source is not None and event.media_session_type is not None:
             key = MediaSessionKey(event.source, event.media_session_type)
         error = CallRefused(event.error.value)
-        publications, subscriptions = self._conference.publications, self._conference.subscriptions
+        publications, subscriptions = self._around.publications, self._around.subscriptions
         if event.error in _OF_CANDIDATES and (publications.ended_lately or subscriptions.ended_lately):
             return  # ours were on their way when their stream ended
         session = self._subscription(key)
         if session is not None and session.call is None and not session.is_live:
             # Nobody waits for it any more, but the next subscribe would wait for this one.
             subscriptions.refused(session, error)
-        elif self._conference.calls.refused_by(self.NAMESPACE, error.code, key) is None and publications.refused(error):
+        elif self._around.calls.refused_by(self.NAMESPACE, error.code, key) is None and publications.refused(error):
             return
         else:
             self._refuse(error.code, key)

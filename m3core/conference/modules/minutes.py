@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
+from typing import ClassVar, Final
 
 from attrs import evolve, field, frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.assets import AssetReady
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
 from m3core.errors import LocalProtocolError
@@ -15,9 +16,6 @@ from m3core.messages import Event, meeting_notes, minutes, protocol
 from m3core.messages.base import hide
 from m3core.messages.control import JoinSuccess
 from m3core.values import ParticipantId
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -44,20 +42,17 @@ class MinutesState:
 
 # -- events ---
 @frozen(kw_only=True)
-class MinutesWritable:
+class MinutesWritable(ConferenceEvent):
     """We may write the minutes, at ``url``, which is ours alone."""
 
     url: str = field(repr=hide)
 
 
 @frozen(kw_only=True)
-class MinutesReadable:
+class MinutesReadable(ConferenceEvent):
     """There are minutes, and we may read them, no more; ``url`` is ours alone."""
 
     url: str = field(repr=hide)
-
-
-MinutesEvent: TypeAlias = MinutesWritable | MinutesReadable | AssetReady
 
 
 # -- folding ---
@@ -140,7 +135,7 @@ class MinutesModule(ClientModule[MinutesState]):
     def _access(self, event: Event, *, write_url: str | None = None, read_url: str | None = None) -> bool:
         """Our session at the pad from now on; whether it is the first."""
         is_first = self._state.url is None
-        self._conference.own = evolve(self._own(), may_write_minutes=write_url is not None)
+        self._around.own = evolve(self._own(), may_write_minutes=write_url is not None)
         self._state = MinutesState(namespace=event.NAMESPACE, write_url=write_url, read_url=read_url)
         return is_first
 
@@ -151,7 +146,7 @@ class MinutesModule(ClientModule[MinutesState]):
         self._acknowledge(minutes.GeneratePdf, result=ready)
 
     def _error(self, event: minutes.Error) -> None:
-        self._conference.dispatcher.refuse(event.NAMESPACE, event.error.value)
+        self._around.refuse(event.NAMESPACE, event.error.value)
 
 
 # -- commands ---
@@ -185,7 +180,7 @@ class MinutesCommands(CommandGroup[T]):
 
     @property
     def _has_new_name(self) -> bool:
-        return self._state().minutes.namespace == _NEW_NAME
+        return self._state().of(MinutesModule).namespace == _NEW_NAME
 
 
 def _ids(participants: tuple[Someone, ...]) -> tuple[ParticipantId, ...]:

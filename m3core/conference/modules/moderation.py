@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 
 from m3core.conference.common import EndReason, Participant
+from m3core.conference.events import ConferenceEvent, HandLowered
 from m3core.conference.merging import merged, newcomer
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule, rules
+from m3core.conference.modules.control import ControlModule
 from m3core.errors import LimitExceeded, LocalProtocolError
 from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages import Command, Event, moderation
 from m3core.messages.control import JoinSuccess, Update
 from m3core.messages.moderation import KickScope
 from m3core.messages.participants import ParticipantEntry, WaitingRoomState
-from m3core.signaling import State
 from m3core.values import ParticipantId
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -40,35 +38,35 @@ class ModerationState:
 
 # -- events ---
 @frozen(kw_only=True)
-class WaitingRoomEntered:
+class WaitingRoomEntered(ConferenceEvent):
     """A moderator has to let us in. ``sent_back``: we were in the room before."""
 
     sent_back: bool = False
 
 
 @frozen(kw_only=True)
-class WaitingRoomJoined:
+class WaitingRoomJoined(ConferenceEvent):
     """Somebody waits for a moderator."""
 
     participant: Participant
 
 
 @frozen(kw_only=True)
-class WaitingRoomLeft:
+class WaitingRoomLeft(ConferenceEvent):
     """Somebody waits no more: has gone, or enters the room."""
 
     participant: Participant
 
 
 @frozen(kw_only=True)
-class WaitingRoomSwitched:
+class WaitingRoomSwitched(ConferenceEvent):
     """From now on whoever joins has to wait, or need not."""
 
     is_enabled: bool
 
 
 @frozen(kw_only=True)
-class RaiseHandsSwitched:
+class RaiseHandsSwitched(ConferenceEvent):
     """Hands may be raised, or may not and are all down."""
 
     is_enabled: bool
@@ -76,21 +74,21 @@ class RaiseHandsSwitched:
 
 
 @frozen(kw_only=True)
-class HandsReset:
+class HandsReset(ConferenceEvent):
     """A moderator lowered raised hands; `HandLowered` tells whose."""
 
     issued_by: ParticipantId
 
 
 @frozen(kw_only=True)
-class DebriefingStarted:
+class DebriefingStarted(ConferenceEvent):
     """The meeting is over for the others, and we stay (L 0.4)."""
 
     issued_by: ParticipantId
 
 
 @frozen(kw_only=True)
-class DisplayNameChanged:
+class DisplayNameChanged(ConferenceEvent):
     """A moderator gave us another name (L 0.12); servers after 0.16 tell of others, too.
 
     Before, that of others is a `ParticipantChanged`. ``participant``: None if unknown here.
@@ -100,18 +98,6 @@ class DisplayNameChanged:
     old_name: str
     new_name: str
     issued_by: ParticipantId
-
-
-ModerationEvent: TypeAlias = (
-    WaitingRoomEntered
-    | WaitingRoomJoined
-    | WaitingRoomLeft
-    | WaitingRoomSwitched
-    | RaiseHandsSwitched
-    | HandsReset
-    | DebriefingStarted
-    | DisplayNameChanged
-)
 
 
 # -- folding ---
@@ -141,14 +127,11 @@ class ModerationModule(ClientModule[ModerationState]):
         return self._state
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `moderation`."""
+        """Every event of `moderation`, but those about ourselves in the waiting room: `m3core.conference.joining`."""
         return {
             moderation.Kicked: lambda _: self._expect_end(EndReason.KICKED),
             moderation.Banned: lambda _: self._expect_end(EndReason.BANNED),
             moderation.SessionEnded: lambda _: self._expect_end(EndReason.MEETING_OVER),
-            moderation.InWaitingRoom: self._in_waiting_room,
-            moderation.SentToWaitingRoom: lambda _: None,  # `in_waiting_room` follows
-            moderation.Accepted: self._let_in,
             moderation.JoinedWaitingRoom: self._joined_waiting_room,
             moderation.LeftWaitingRoom: lambda event: self._waits_no_more(event.id),
             moderation.WaitingRoomEnabled: lambda _: self._switch_waiting_room(is_enabled=True),
@@ -179,12 +162,12 @@ class ModerationModule(ClientModule[ModerationState]):
             self.touch()
             self._waits_no_more(participant_id)
 
-    def changed(self, event: Update) -> None:
-        """Something about somebody changed who may be waiting: a hand, a role."""
-        before = self._state.waiting.get(event.id)
+    def participant_changed(self, told: Update) -> None:
+        """Whoever waits may get another name, or another role."""
+        before = self._state.waiting.get(told.id)
         if before is not None:
             self.touch()
-            waiting = MappingProxyType({**self._state.waiting, event.id: merged(before, event)})
+            waiting = MappingProxyType({**self._state.waiting, told.id: merged(before, told)})
             self._state = evolve(self._state, waiting=waiting)
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
@@ -202,22 +185,7 @@ class ModerationModule(ClientModule[ModerationState]):
             self._state = evolve(self._state, accepted=self._state.accepted - {command.target})
 
     def _expect_end(self, reason: EndReason) -> None:
-        self._conference.life.expected_end = reason
-
-    def _in_waiting_room(self, _: moderation.InWaitingRoom) -> None:
-        conference = self._conference
-        if conference.outbox.signaling.state is State.WAITING:
-            was_inside = conference.is_inside
-            conference.life.waiting()
-            if was_inside:
-                for module in conference.modules.all:
-                    module.touch()
-                    module.left()
-            self._notify(WaitingRoomEntered(sent_back=was_inside))
-
-    def _let_in(self, _: moderation.Accepted) -> None:
-        if self._conference.outbox.signaling.state is State.ACCEPTED:
-            self._conference.life.enter_room()
+        self._around.expect_end(reason)
 
     def _joined_waiting_room(self, event: moderation.JoinedWaitingRoom) -> None:
         before = self._state
@@ -249,12 +217,22 @@ class ModerationModule(ClientModule[ModerationState]):
         self._state = evolve(self._state, raise_hands_enabled=is_enabled)
         self._notify(RaiseHandsSwitched(is_enabled=is_enabled, issued_by=issued_by))
         if not is_enabled:
-            self._conference.modules.control.lower_by_moderator()
+            self._lower_own_hand()
         self._acknowledge(moderation.EnableRaiseHands if is_enabled else moderation.DisableRaiseHands)
+
+    def _lower_own_hand(self) -> None:
+        """A moderator lowered all hands: others are told by `update`, nobody tells us of our own (signaling.md § 6).
+
+        Somebody who waits and was never in the room gets this message, too, and has no hand yet.
+        """
+        own = self._around.own
+        if own is not None and own.hand_is_up:
+            own = self._around.own = evolve(own, hand_is_up=False)
+            self._notify(HandLowered(participant=own))
 
     def _hands_reset(self, event: moderation.RaisedHandResetByModerator) -> None:
         self._notify(HandsReset(issued_by=event.issued_by))
-        self._conference.modules.control.lower_by_moderator()
+        self._lower_own_hand()
         self._acknowledge(moderation.ResetRaisedHands)
 
     def _debriefing_started(self, event: moderation.DebriefingStarted) -> None:
@@ -262,7 +240,7 @@ class ModerationModule(ClientModule[ModerationState]):
         self._acknowledge(moderation.Debrief)
 
     def _display_name_changed(self, event: moderation.DisplayNameChanged) -> None:
-        self._conference.rename(event.target, event.new_name)
+        self._around.rename(event.target, event.new_name)
         who, old, new = self._participant(event.target), event.old_name, event.new_name
         self._notify(DisplayNameChanged(participant=who, old_name=old, new_name=new, issued_by=event.issued_by))
         self._acknowledge(moderation.ChangeDisplayName, lambda command: command.target == event.target)
@@ -308,7 +286,7 @@ class ModerationCommands(CommandGroup[T]):
         wanted = tuple(map(id_of, participants))
         if not wanted:
             return self._perform(moderation.ResetRaisedHands())
-        if self._state().control.room_info is not None:  # told since 0.16
+        if self._state().of(ControlModule).room_info is not None:  # told since 0.16
             return self._perform(moderation.ResetRaisedHands(target=wanted))
         if len(wanted) > 1:
             raise LocalProtocolError("this server can lower one hand or all")

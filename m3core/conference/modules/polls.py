@@ -6,21 +6,19 @@ import datetime as dt
 from collections import deque
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
 from attrs import evolve, frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, T, known, rule
+from m3core.conference.surroundings import Surroundings
 from m3core.errors import LocalProtocolError, MalformedMessage
 from m3core.limits import MAX_PAST_POLLS
 from m3core.messages import Command, Event, polls
 from m3core.messages.control import JoinSuccess
 from m3core.messages.polls import PollsErrorCode
 from m3core.values import PollId, Timestamp
-
-if TYPE_CHECKING:
-    from m3core.conference.engine import Conference
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -69,27 +67,24 @@ class PollsState:
 
 # -- events ---
 @frozen(kw_only=True)
-class PollStarted:
+class PollStarted(ConferenceEvent):
     """One can vote."""
 
     poll: Poll
 
 
 @frozen(kw_only=True)
-class PollUpdated:
+class PollUpdated(ConferenceEvent):
     """Somebody voted in a live poll."""
 
     poll: Poll
 
 
 @frozen(kw_only=True)
-class PollDone:
+class PollDone(ConferenceEvent):
     """The results."""
 
     poll: Poll
-
-
-PollsEvent: TypeAlias = PollStarted | PollUpdated | PollDone
 
 
 # -- folding ---
@@ -113,8 +108,8 @@ class PollsModule(ClientModule[PollsState]):
         }
     )
 
-    def __init__(self, conference: Conference) -> None:
-        super().__init__(conference)
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(around)
         self._running: Poll | None = None
         self._past: deque[Poll] = deque()
         self._dropped = 0
@@ -188,20 +183,18 @@ class PollsModule(ClientModule[PollsState]):
         self._votes = []
 
     def _is_open(self, vote: polls.Vote) -> bool:
-        return self._conference.calls.acknowledged_by(polls.Vote, lambda command: command is vote) is not None
+        return self._waiting(polls.Vote, lambda command: command is vote) is not None
 
     def _error(self, event: polls.Error) -> None:
         """Errors do not say whose they are, but this one cannot mean a vote that is the first, which counts."""
         suspects: list[polls.Vote] = []
         if event.error is PollsErrorCode.VOTED_ALREADY:
             suspects = self._votes if self._held is not None else self._votes[1:]
-        call = self._conference.calls.acknowledged_by(
-            polls.Vote, lambda command: any(command is vote for vote in suspects)
-        )
+        call = self._waiting(polls.Vote, lambda command: any(command is vote for vote in suspects))
         if call is None:
             self._refuse(event.error.value)
         else:
-            self._conference.dispatcher.refuse_call(call, event.error.value)
+            self._around.refuse_call(call, event.error.value)
 
     def _started(self, event: polls.Started) -> None:
         running = self._running = _poll(event, event.timestamp)
@@ -301,7 +294,7 @@ class PollsCommands(CommandGroup[T]):
         return self._perform(polls.Finish(id=self._running().id))
 
     def _running(self) -> Poll:
-        return known(self._state().polls.running, "poll that runs")
+        return known(self._state().of(PollsModule).running, "poll that runs")
 
 
 def _choice_id(poll: Poll, named: str | int | PollChoice) -> int:

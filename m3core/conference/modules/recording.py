@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, cast
+from typing import ClassVar, cast
 
 from attrs import evolve, field, frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import CommandGroup, CommandT, Handler, Rules, T, known, rule
 from m3core.conference.modules.comparing import ComparingModule
 from m3core.errors import LocalProtocolError
@@ -27,9 +28,6 @@ from m3core.messages.recording import (
     StreamStatus,
 )
 from m3core.values import ParticipantId, StreamingTargetId
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 _RUNS = frozenset({StreamStatus.STARTING, StreamStatus.ACTIVE})
 
@@ -59,21 +57,21 @@ class RecordingState:
 
 # -- events ---
 @frozen(kw_only=True)
-class RecordingStarted:
+class RecordingStarted(ConferenceEvent):
     """The room is recorded. ``recording_id``: the recorder; None if the server did not tell."""
 
     recording_id: ParticipantId | None
 
 
 @frozen(kw_only=True)
-class RecordingStopped:
+class RecordingStopped(ConferenceEvent):
     """The room is no longer recorded."""
 
     recording_id: ParticipantId
 
 
 @frozen(kw_only=True)
-class StreamingChanged:
+class StreamingChanged(ConferenceEvent):
     """A target, a recording or a live stream, does something else now (L). ``target``: None if unknown here."""
 
     target_id: StreamingTargetId
@@ -84,13 +82,10 @@ class StreamingChanged:
 
 
 @frozen(kw_only=True)
-class RecorderFailed:
+class RecorderFailed(ConferenceEvent):
     """No recorder came (L)."""
 
     error: RecorderErrorCode
-
-
-RecordingEvent: TypeAlias = RecordingStarted | RecordingStopped | StreamingChanged | RecorderFailed
 
 
 # -- folding ---
@@ -145,7 +140,7 @@ class RecordingModule(ComparingModule[RecordingState]):
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
         """What is recorded and streamed."""
-        state, events = self._state, list[RecordingEvent]()
+        state, events = self._state, list[ConferenceEvent]()
         if state.status is RecordingStatus.RECORDING:
             events.append(RecordingStarted(recording_id=state.recording_id))
         for target_id, target in state.targets.items():
@@ -158,7 +153,7 @@ class RecordingModule(ComparingModule[RecordingState]):
     def sent(self, command: Command) -> None:
         """Nobody tells us that a recorder was asked to come, nor of our own consent."""
         if isinstance(command, recording.SetConsent):
-            self._conference.own = evolve(self._own(), consents_recording=command.consent)
+            self._around.own = evolve(self._own(), consents_recording=command.consent)
         elif isinstance(command, recording.Start):
             self._status_before = self._state.status
             self._state = evolve(self._state, status=self._state.status or RecordingStatus.INITIALIZING)
@@ -217,13 +212,13 @@ class RecordingCommands(CommandGroup[T]):
         `LocalProtocolError` if there are targets, and none is a recording (L). Refused: `already_recording`,
         `recorder_not_started` (L), `insufficient_permissions`.
         """
-        if self._state().recording.has_targets:
+        if self._state().of(RecordingModule).has_targets:
             return self._perform(recording.StartStream(target_ids=self._files()))
         return self._perform(recording.Start())
 
     def stop(self) -> T:
         """Record the room no more. Raises `LocalProtocolError` if nothing is recorded."""
-        told = self._state().recording
+        told = self._state().of(RecordingModule)
         if told.has_targets:
             return self._perform(recording.StopStream(target_ids=self._files()))
         return self._perform(recording.Stop(recording_id=known(told.recording_id, "recording")))
@@ -249,14 +244,14 @@ class RecordingCommands(CommandGroup[T]):
         return self._perform(recording.StopStream(target_ids=self._targets(targets)))
 
     def _targets(self, named: tuple[StreamingTargetId, ...]) -> tuple[StreamingTargetId, ...]:
-        told = self._state().recording
+        told = self._state().of(RecordingModule)
         targets = named or tuple(told.targets)
         if not (told.has_targets and targets):
             raise LocalProtocolError("there is nowhere to stream to")
         return targets
 
     def _files(self) -> tuple[StreamingTargetId, ...]:
-        targets = self._state().recording.targets
+        targets = self._state().of(RecordingModule).targets
         files = tuple(one for one, target in targets.items() if target.streaming_kind is StreamingKind.RECORDING)
         if not files:
             raise LocalProtocolError("there is no recording among the targets")

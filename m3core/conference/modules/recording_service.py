@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import cast
 
 from attrs import evolve, field, frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import CommandGroup, Handler, T
 from m3core.conference.modules.comparing import ComparingModule
 from m3core.errors import LocalProtocolError
@@ -15,9 +16,6 @@ from m3core.messages import Command, Event, recording_service
 from m3core.messages.control import JoinSuccess
 from m3core.messages.recording_service import ServiceStream, StreamErrorReason, StreamStatus
 from m3core.values import StreamingTargetId
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -31,33 +29,27 @@ class RecordingServiceState:
 
 # -- events ---
 @frozen(kw_only=True)
-class StreamsStartRequested:
+class StreamsStartRequested(ConferenceEvent):
     """We, a recorder, are to start these targets, or go on with them."""
 
     target_ids: tuple[StreamingTargetId, ...]
 
 
 @frozen(kw_only=True)
-class StreamsPauseRequested:
+class StreamsPauseRequested(ConferenceEvent):
     """We, a recorder, are to pause these targets."""
 
     target_ids: tuple[StreamingTargetId, ...]
 
 
 @frozen(kw_only=True)
-class StreamsStopRequested:
+class StreamsStopRequested(ConferenceEvent):
     """We, a recorder, are to stop these targets."""
 
     target_ids: tuple[StreamingTargetId, ...]
 
 
-RecordingServiceEvent: TypeAlias = StreamsStartRequested | StreamsPauseRequested | StreamsStopRequested
-
-
 # -- folding ---
-_Request: TypeAlias = recording_service.StartStreams | recording_service.PauseStreams | recording_service.StopStreams
-
-
 class RecordingServiceModule(ComparingModule[RecordingServiceState]):
     """The targets. What is wanted of us is told at once, and done by whoever records."""
 
@@ -71,9 +63,15 @@ class RecordingServiceModule(ComparingModule[RecordingServiceState]):
     def handlers(self) -> Mapping[type[Event], Handler]:
         """Every event of `recording_service`; there are no errors."""
         return {
-            recording_service.StartStreams: lambda event: self._ask(StreamsStartRequested, event),
-            recording_service.PauseStreams: lambda event: self._ask(StreamsPauseRequested, event),
-            recording_service.StopStreams: lambda event: self._ask(StreamsStopRequested, event),
+            recording_service.StartStreams: lambda event: self._notify(
+                StreamsStartRequested(target_ids=event.target_ids)
+            ),
+            recording_service.PauseStreams: lambda event: self._notify(
+                StreamsPauseRequested(target_ids=event.target_ids)
+            ),
+            recording_service.StopStreams: lambda event: self._notify(
+                StreamsStopRequested(target_ids=event.target_ids)
+            ),
         }
 
     def restore(self, join: JoinSuccess) -> None:
@@ -103,8 +101,14 @@ class RecordingServiceModule(ComparingModule[RecordingServiceState]):
                 streams=MappingProxyType({**self._state.streams, command.target_id: stream})
             )
 
-    def _ask(self, request: type[RecordingServiceEvent], event: _Request) -> None:
-        self._notify(request(target_ids=event.target_ids))
+    def _start(self, event: recording_service.StartStreams) -> None:
+        self._notify(StreamsStartRequested(target_ids=event.target_ids))
+
+    def _pause(self, event: recording_service.PauseStreams) -> None:
+        self._notify(StreamsPauseRequested(target_ids=event.target_ids))
+
+    def _stop(self, event: recording_service.StopStreams) -> None:
+        self._notify(StreamsStopRequested(target_ids=event.target_ids))
 
 
 # -- commands ---

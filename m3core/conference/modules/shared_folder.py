@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import Handler
 from m3core.conference.modules.comparing import ComparingModule
 from m3core.messages import Event, shared_folder
 from m3core.messages.control import JoinSuccess
 from m3core.messages.shared_folder import FolderAccess
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state: `ConferenceState.shared_folder` is a `SharedFolder`, or None ---
@@ -29,7 +26,7 @@ class SharedFolder:
 
 # -- events ---
 @frozen(kw_only=True)
-class SharedFolderChanged:
+class SharedFolderChanged(ConferenceEvent):
     """There is a folder, or the ways into it changed, as they do with our role."""
 
     folder: SharedFolder

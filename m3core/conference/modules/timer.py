@@ -5,19 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 
 from m3core.conference.common import Participant
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, T, known, rule
 from m3core.messages import Event, timer
 from m3core.messages.control import JoinSuccess
 from m3core.messages.timer import TimerKind, TimerStopKind
 from m3core.values import ParticipantId, TimerId, Timestamp
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 _ZERO = dt.timedelta()
 
@@ -53,14 +51,14 @@ class Timer:
 
 # -- events ---
 @frozen(kw_only=True)
-class TimerStarted:
+class TimerStarted(ConferenceEvent):
     """A timer runs."""
 
     timer: Timer
 
 
 @frozen(kw_only=True)
-class TimerStopped:
+class TimerStopped(ConferenceEvent):
     """The timer is over; ``participant`` stopped it, if somebody did."""
 
     timer: Timer
@@ -70,14 +68,11 @@ class TimerStopped:
 
 
 @frozen(kw_only=True)
-class TimerReadyChanged:
+class TimerReadyChanged(ConferenceEvent):
     """Somebody, perhaps we, is ready, or no longer."""
 
     participant: Participant
     is_ready: bool
-
-
-TimerEvent: TypeAlias = TimerStarted | TimerStopped | TimerReadyChanged
 
 
 # -- folding ---
@@ -215,4 +210,4 @@ class TimerCommands(CommandGroup[T]):
         return self._perform(timer.UpdateReadyStatus(timer_id=self._running().id, status=is_ready))
 
     def _running(self) -> Timer:
-        return known(self._state().timer, "timer that runs")
+        return known(self._state().of(TimerModule), "timer that runs")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import ClassVar
 
 from attrs import evolve, field, frozen
 
+from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.assets import AssetReady
 from m3core.conference.modules.base import CommandGroup, Handler, Rules, T, rule
 from m3core.conference.modules.comparing import ComparingModule
@@ -15,9 +16,6 @@ from m3core.messages import Event, whiteboard
 from m3core.messages.base import hide
 from m3core.messages.control import JoinSuccess
 from m3core.messages.whiteboard import WhiteboardErrorCode, WhiteboardStatus
-
-if TYPE_CHECKING:
-    from m3core.conference.events import ConferenceEvent
 
 
 # -- state ---
@@ -32,13 +30,10 @@ class WhiteboardState:
 
 # -- events ---
 @frozen(kw_only=True)
-class WhiteboardOpened:
+class WhiteboardOpened(ConferenceEvent):
     """There is a board; whoever has ``url`` may draw."""
 
     url: str = field(repr=hide)
-
-
-WhiteboardEvent: TypeAlias = WhiteboardOpened | AssetReady
 
 
 # -- folding ---

@@ -9,7 +9,8 @@ from worlds import SCREEN, VIDEO, close, deadline, hear, hear_raw, link, publish
 
 from m3core.conference.engine import Conference
 from m3core.conference.entrance import GuestEntrance, MemberEntrance
-from m3core.conference.events import Ended, PeerMisbehaved, ServerRefused, WaitingRoomEntered
+from m3core.conference.events import Ended, PeerMisbehaved, ServerRefused
+from m3core.conference.modules.moderation import WaitingRoomEntered
 from m3core.conference.state import EndReason, Phase
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import Feature, FeatureLevel

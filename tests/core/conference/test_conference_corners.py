@@ -14,17 +14,16 @@ from m3core.conference.entrance import GuestEntrance
 from m3core.conference.events import (
     Ended,
     FocusChanged,
-    MuteRequested,
     ParticipantChanged,
     ParticipantJoined,
     ParticipantLeft,
     PeerMisbehaved,
     RoleChanged,
-    SpeakerChanged,
     StreamStarted,
     StreamStopped,
     UnknownMessage,
 )
+from m3core.conference.modules.media import MuteRequested, SpeakerChanged
 from m3core.conference.outbox import Outbox
 from m3core.conference.roster import Roster
 from m3core.conference.state import EndReason, Participant, Phase
@@ -156,7 +155,7 @@ def test_a_full_room_when_we_come_from_the_waiting_room() -> None:
 def test_a_ticket_that_cannot_be_one() -> None:
     world = World()
     bob = world.guest("Bob")
-    while bob.conference.life._requests._last < 2:  # until start_invited is asked
+    while bob.conference.life.requests._last < 2:  # until start_invited is asked
         world.deliver(0)
     world.channels["http", 0].clear()  # another answer comes
     body = json.dumps({"ticket": "no, ticket", "resumption": "r" * 64}).encode()

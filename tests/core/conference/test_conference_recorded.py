@@ -13,7 +13,9 @@ import pytest
 from recorded import scenarios
 from replaying import Replay, Socket, identity
 
-from m3core.conference.events import BreakoutStopped, ChatMessage, ConnectionLost, Ended, RoomChanged, ServerRefused
+from m3core.conference.events import ConnectionLost, Ended, RoomChanged, ServerRefused
+from m3core.conference.modules.breakout import BreakoutStopped
+from m3core.conference.modules.conversations import ChatMessage
 from m3core.conference.state import EndReason, Phase
 from m3core.errors import CallRefused
 

@@ -19,8 +19,8 @@ from m3core.conference.events import (
     ParticipantLeft,
     Resumed,
     ServerRefused,
-    WaitingRoomEntered,
 )
+from m3core.conference.modules.moderation import WaitingRoomEntered
 from m3core.conference.state import EndReason, Phase
 from m3core.errors import (
     AuthError,

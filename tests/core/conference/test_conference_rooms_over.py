@@ -9,7 +9,8 @@ from scripted import OTHER, Script, person
 from test_conference_move import move, outcome, split
 from worlds import hear, phase, published, say, settle
 
-from m3core.conference.events import BreakoutStopped, ConnectionLost, Ended, ParticipantJoined, RoomChanged
+from m3core.conference.events import ConnectionLost, Ended, ParticipantJoined, RoomChanged
+from m3core.conference.modules.breakout import BreakoutStopped
 from m3core.conference.state import EndReason, Phase
 from m3core.errors import CallRefused, M3Error
 from m3core.io import CallId
@@ -108,7 +109,7 @@ def test_the_room_closes_while_we_wait_for_a_moderator() -> None:
     assert is_refused(script, call)
     assert script.phase() is Phase.JOINED
     assert not script.of(Ended)
-    assert script.conference.life._backoff.gives_up_at is None
+    assert script.conference.life.recovery.gives_up_at is None
 
 
 def test_a_way_back_that_is_not_found_ends() -> None:
@@ -155,7 +156,7 @@ def test_back_into_a_room_that_is_over_too() -> None:
     assert is_refused(script, call)
     script.lose(1011)  # ... which is over as well
     script.enter(BEN)
-    assert script.conference.life.breakout is None
+    assert script.conference.life.whereabouts.breakout is None
     assert script.phase() is Phase.JOINED
 
 

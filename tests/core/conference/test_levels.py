@@ -10,22 +10,20 @@ from worlds import SCREEN, published, settle, subscribed
 
 from m3core.conference.commands import Commands
 from m3core.conference.events import (
-    ChatMessage,
     ConferenceJoined,
-    DisplayNameChanged,
     Ended,
     HandRaised,
-    MinutesReadable,
-    MinutesWritable,
     PeerMisbehaved,
-    PollDone,
     RoomChanged,
     ServerRefused,
     StreamStarted,
-    TimerStarted,
     UnknownMessage,
-    WaitingRoomEntered,
 )
+from m3core.conference.modules.conversations import ChatMessage
+from m3core.conference.modules.minutes import MinutesReadable, MinutesWritable
+from m3core.conference.modules.moderation import DisplayNameChanged, WaitingRoomEntered
+from m3core.conference.modules.polls import PollDone
+from m3core.conference.modules.timer import TimerStarted
 from m3core.conference.state import EndReason
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import Feature, FeatureLevel

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from rooms import BOB, EVE, OWN, Room
 
-from m3core.conference.events import (
+from m3core.conference.modules.automod import (
+    Automod,
     AutomodStarted,
     AutomodStopped,
     RemainingSpeakersChanged,
     SpeakerDrawn,
     SpeakerSelected,
 )
-from m3core.conference.modules.automod import Automod
 from m3core.errors import LocalProtocolError
 from m3core.messages.automod import SelectHow, SelectionStrategy, StopReason
 from m3core.values import ParticipantId

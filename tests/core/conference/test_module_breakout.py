@@ -7,15 +7,9 @@ from typing import Any
 import pytest
 from rooms import BOB, EVE, OWN, STARTED, Room, entry
 
-from m3core.conference.events import (
-    BreakoutRoomJoined,
-    BreakoutRoomLeft,
-    BreakoutStarted,
-    BreakoutStopped,
-    ParticipantJoined,
-    PeerMisbehaved,
-)
+from m3core.conference.events import ParticipantJoined, PeerMisbehaved
 from m3core.conference.modules import breakout as module
+from m3core.conference.modules.breakout import BreakoutRoomJoined, BreakoutRoomLeft, BreakoutStarted, BreakoutStopped
 from m3core.errors import LocalProtocolError
 from m3core.messages.breakout import BreakoutRoom
 from m3core.values import BreakoutRoomId, ParticipantId, Role, Timestamp
@@ -213,7 +207,7 @@ def test_other_rooms_have_another_end_and_a_conference_that_is_over_has_none() -
     room.world.sleep(5.0)
     assert room.state().breakout.is_active
     room.hear("moderation", "in_waiting_room")
-    assert room.client.conference.modules.breakout.deadline is None
+    assert room.client.conference.modules[module.BreakoutModule].deadline is None
     room = Room(breakout=join_data() | {"expires": "2024-03-05T09:40:00Z"})
     room.client.do(lambda conference, now: conference.leave(now))
     room.world.run()

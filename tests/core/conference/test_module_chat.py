@@ -8,8 +8,10 @@ import pytest
 from rooms import BOB, EVE, OWN, Room
 
 from m3core import limits
-from m3core.conference.events import ChatCleared, ChatMessage, ChatSwitched, PeerMisbehaved
+from m3core.conference.events import PeerMisbehaved
 from m3core.conference.modules import conversations
+from m3core.conference.modules.chat import ChatCleared, ChatSwitched
+from m3core.conference.modules.conversations import ChatMessage
 from m3core.errors import CallTimedOut, LocalProtocolError
 from m3core.limits import ANSWER_TIMEOUT
 from m3core.messages.chat import ChatScope, SetLastSeenTimestamp

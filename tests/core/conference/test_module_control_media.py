@@ -12,15 +12,8 @@ from rooms import BOB, EVE, OWN, STARTED, Room, entry
 from worlds import hear
 
 from m3core.conference.commands import Commands
-from m3core.conference.events import (
-    Ended,
-    ForceMuteChanged,
-    ParticipantChanged,
-    PresenterChanged,
-    ServerRefused,
-    SpeakerChanged,
-)
-from m3core.conference.modules.media import MediaState
+from m3core.conference.events import Ended, ParticipantChanged, PresenterChanged, ServerRefused
+from m3core.conference.modules.media import ForceMuteChanged, MediaState, SpeakerChanged
 from m3core.conference.state import EndReason, Phase
 from m3core.errors import UnsupportedServer
 from m3core.io import CallId
@@ -143,7 +136,7 @@ def test_every_event_has_a_meaning_and_every_rule_a_slug_that_exists(namespace: 
         for cls in vars(wire).values()
         if isinstance(cls, type) and issubclass(cls, Event) and cls.__dict__.get("NAMESPACE") == namespace
     }
-    assert set(module.handlers()) == events
+    assert events <= room.client.conference.dispatcher.handled
     codes = next(
         cls
         for name, cls in vars(wire).items()

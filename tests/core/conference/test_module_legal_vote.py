@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 from rooms import BOB, EVE, OWN, STARTED, Room, entry
 
-from m3core.conference.events import (
-    AssetReady,
+from m3core.conference.events import PeerMisbehaved
+from m3core.conference.modules import legal_vote as module
+from m3core.conference.modules.assets import AssetReady
+from m3core.conference.modules.ballots import LegalVote, Tally
+from m3core.conference.modules.legal_vote import (
     LegalVoteCast,
     LegalVoteEnded,
     LegalVoteIssueReported,
     LegalVoteNotCounted,
     LegalVoteStarted,
     LegalVoteUpdated,
-    PeerMisbehaved,
 )
-from m3core.conference.modules import legal_vote as module
-from m3core.conference.modules.ballots import LegalVote, Tally
 from m3core.errors import CallRefused, LocalProtocolError
 from m3core.messages.legal_vote import (
     IssueKind,

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from rooms import BOB, EVE, OWN, Room, entry
 
-from m3core.conference.events import AssetReady, MinutesReadable, MinutesWritable, ParticipantChanged
-from m3core.conference.modules.minutes import MinutesState
+from m3core.conference.events import ParticipantChanged
+from m3core.conference.modules.assets import AssetReady
+from m3core.conference.modules.minutes import MinutesReadable, MinutesState, MinutesWritable
 from m3core.errors import CallTimedOut, LocalProtocolError
 from m3core.limits import ANSWER_TIMEOUT
 from m3core.values import AssetId, ParticipantId

@@ -10,23 +10,19 @@ from rooms import BOB, EVE, OWN, Room, entry
 from scripted import Script
 
 from m3core.conference.commands import Commands
-from m3core.conference.events import (
+from m3core.conference.events import HandLowered, ParticipantJoined, PeerMisbehaved, RoleChanged, ServerRefused
+from m3core.conference.modules import moderation
+from m3core.conference.modules.moderation import (
     DebriefingStarted,
     DisplayNameChanged,
-    HandLowered,
     HandsReset,
-    ParticipantJoined,
-    PeerMisbehaved,
+    ModerationState,
     RaiseHandsSwitched,
-    RoleChanged,
-    ServerRefused,
     WaitingRoomEntered,
     WaitingRoomJoined,
     WaitingRoomLeft,
     WaitingRoomSwitched,
 )
-from m3core.conference.modules import moderation
-from m3core.conference.modules.moderation import ModerationState
 from m3core.conference.state import Phase
 from m3core.errors import LocalProtocolError
 from m3core.io import CallId

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rooms import STARTED, Room
 
-from m3core.conference.events import PeerMisbehaved, PollDone, PollStarted, PollUpdated
+from m3core.conference.events import PeerMisbehaved
 from m3core.conference.modules import polls
-from m3core.conference.modules.polls import Poll
+from m3core.conference.modules.polls import Poll, PollDone, PollStarted, PollUpdated
 from m3core.errors import LocalProtocolError
 
 POLL = "00000000-0000-4000-8000-00000000000a"

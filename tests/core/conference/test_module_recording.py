@@ -9,17 +9,19 @@ import pytest
 from rooms import BOB, EVE, Room, entry
 from worlds import hear_raw
 
-from m3core.conference.events import (
-    ParticipantChanged,
+from m3core.conference.events import ParticipantChanged
+from m3core.conference.modules.recording import (
     RecorderFailed,
     RecordingStarted,
+    RecordingState,
     RecordingStopped,
     StreamingChanged,
+)
+from m3core.conference.modules.recording_service import (
     StreamsPauseRequested,
     StreamsStartRequested,
     StreamsStopRequested,
 )
-from m3core.conference.modules.recording import RecordingState
 from m3core.errors import LocalProtocolError
 from m3core.messages.recording import RecorderErrorCode, RecordingStatus, StreamErrorReason, StreamStatus
 from m3core.values import ParticipantId, StreamingTargetId

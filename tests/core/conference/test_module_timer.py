@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rooms import BOB, EVE, OWN, STARTED, Room, entry
 
-from m3core.conference.events import PeerMisbehaved, TimerReadyChanged, TimerStarted, TimerStopped
-from m3core.conference.modules.timer import Timer
+from m3core.conference.events import PeerMisbehaved
+from m3core.conference.modules.timer import Timer, TimerReadyChanged, TimerStarted, TimerStopped
 from m3core.errors import LocalProtocolError
 from m3core.messages.timer import TimerKind, TimerStopKind
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from rooms import Room
 
-from m3core.conference.events import AssetReady, SharedFolderChanged, WhiteboardOpened
-from m3core.conference.modules.whiteboard import WhiteboardState
+from m3core.conference.modules.assets import AssetReady
+from m3core.conference.modules.shared_folder import SharedFolderChanged
+from m3core.conference.modules.whiteboard import WhiteboardOpened, WhiteboardState
 from m3core.messages.whiteboard import WhiteboardStatus
 from m3core.values import AssetId
 

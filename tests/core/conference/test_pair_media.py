@@ -27,7 +27,6 @@ from worlds import (
 )
 
 from m3core.conference.events import (
-    ConnectionSlow,
     PeerMisbehaved,
     PublicationStarted,
     PublicationStopped,
@@ -38,6 +37,7 @@ from m3core.conference.events import (
     StreamStopped,
     SubscriptionStopped,
 )
+from m3core.conference.modules.media import ConnectionSlow
 from m3core.errors import CallRefused, LocalProtocolError, StaleNegotiation
 from m3core.io import (
     AddCandidates,

@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from m3core.conference.commands import Commands
-from m3core.conference.events import (
-    ChatMessage,
-    ChatSwitched,
-    Ended,
-    PollDone,
-    PollStarted,
-    PollUpdated,
-    Resumed,
-    TimerReadyChanged,
-    TimerStarted,
-    TimerStopped,
-    UnknownMessage,
-)
-from m3core.conference.modules.polls import Poll
-from m3core.conference.modules.timer import Timer
+from m3core.conference.events import Ended, Resumed, UnknownMessage
+from m3core.conference.modules.chat import ChatSwitched
+from m3core.conference.modules.conversations import ChatMessage
+from m3core.conference.modules.polls import Poll, PollDone, PollStarted, PollUpdated
+from m3core.conference.modules.timer import Timer, TimerReadyChanged, TimerStarted, TimerStopped
 from m3core.conference.state import EndReason
 from m3core.errors import CallRefused
 from m3core.io import CallId

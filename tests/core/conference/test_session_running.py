@@ -58,7 +58,7 @@ class Running(Streams):
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 0.999])
 def test_a_crashed_controller_is_entered_as_somebody_new(jitter: float) -> None:
     script = Running(120.0)
-    script.conference.life._backoff._jitter = lambda: jitter
+    script.conference.life.recovery.backoff._jitter = lambda: jitter
     script.come_back(NEW_ME)
     assert script.attempts[-1] <= SESSION_RUNNING_PATIENCE + 2 * RECONNECT_WINDOW
     assert all(at < SESSION_RUNNING_PATIENCE + RECONNECT_WINDOW for at in script.attempts[:-1])

@@ -9,8 +9,9 @@ import pytest
 
 from m3core.conference.engine import Conference
 from m3core.conference.entrance import GuestEntrance, MemberEntrance
-from m3core.conference.events import ChatMessage, ConferenceJoined, ConnectionLost, Ended, PeerMisbehaved
+from m3core.conference.events import ConferenceJoined, ConnectionLost, Ended, PeerMisbehaved
 from m3core.conference.http import HttpExchange, Origin, WebSocketExchange
+from m3core.conference.modules.conversations import ChatMessage
 from m3core.conference.state import EndReason, Phase
 from m3core.conference.wire import Open, Shut, SocketId, Wire, WireOutput, Write
 from m3core.controller import front

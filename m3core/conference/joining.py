@@ -1,0 +1,219 @@
+"""The entry into a room, and all that runs through the roster and every module (signaling.md § 3, 5, 6).
+
+`join_success` comes when we join, when we come back after a lost connection, and when we change rooms of the meeting.
+Each time it is the whole state of the room: the roster and every module take it over, and the user gets the events that
+lead from what was known to what is known now. Here, too: who comes and goes, and the waiting room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from m3core.conference.all_modules import Modules
+from m3core.conference.common import Participant, Phase
+from m3core.conference.events import (
+    ConferenceEvent,
+    ConferenceJoined,
+    ParticipantLeft,
+    PeerMisbehaved,
+    Resumed,
+    RoomChanged,
+    StreamStarted,
+    StreamStopped,
+)
+from m3core.conference.life import Life
+from m3core.conference.modules.base import Handler
+from m3core.conference.modules.moderation import WaitingRoomEntered
+from m3core.conference.outbox import Outbox
+from m3core.conference.surroundings import Surroundings
+from m3core.errors import CallRefused, RemoteProtocolError, StaleNegotiation, UnsupportedServer
+from m3core.limits import PUBLISHER_RENEWAL, PUBLISHER_RETURN
+from m3core.messages import Event, control, moderation
+from m3core.messages.participants import ParticipantEntry
+from m3core.signaling import State
+from m3core.values import MediaSessionKey, ParticipantId, ParticipationKind, Role
+
+_JOIN_ERRORS = frozenset({"invalid_username", "invalid_json"})
+
+
+class Joining:
+    """Folds the messages that are about more than one module."""
+
+    def __init__(self, around: Surroundings, outbox: Outbox, modules: Modules, life: Life) -> None:
+        self._around = around
+        self._outbox = outbox
+        self._modules = modules
+        self._life = life
+        self.raw_modules: Mapping[str, object] = MappingProxyType({})
+        """What namespaces that have no type here said in `join_success`."""
+
+    def handlers(self) -> Mapping[type[Event], Handler]:
+        """What folds which message. A handler raises `RemoteProtocolError` for what makes no sense."""
+        return {
+            control.JoinSuccess: self._join_success,
+            control.JoinBlocked: lambda event: self._life.give_up(CallRefused(event.reason.value)),
+            control.Joined: self._joined,
+            control.Update: self._update,
+            control.Left: self._left,
+            moderation.InWaitingRoom: self._in_waiting_room,
+            moderation.SentToWaitingRoom: lambda _: None,  # `in_waiting_room` follows
+            moderation.Accepted: self._let_in,
+        }
+
+    def refused(self, slug: str) -> bool:
+        """`control.error` came; whether it refuses our `join`, so that the conference has ended."""
+        if slug in _JOIN_ERRORS and self._outbox.signaling.state is State.NEW:
+            self._life.give_up(CallRefused(slug))
+            return True
+        if self._outbox.signaling.state is State.WAITING:  # the answer to `enter_room`: not accepted after all
+            self._life.waiting()
+        return False
+
+    # -- we enter ---
+    def _join_success(self, event: control.JoinSuccess) -> None:
+        if event.media is None and "livekit" in event.modules:
+            self._life.give_up(UnsupportedServer())
+            return
+        previous = self._around.own
+        self._around.own = own = Participant(
+            id=event.id,
+            display_name=event.display_name,
+            role=event.role,
+            kind=ParticipationKind.GUEST if event.role is Role.GUEST else ParticipationKind.USER,
+            avatar_url=event.avatar_url,
+            is_presenter=event.media is not None and event.media.is_presenter,
+        )
+        self.raw_modules = MappingProxyType(dict(event.modules))
+        if self._life.whereabouts.is_moving:
+            self._moved(own, event)
+        elif previous is not None and self._life.recovery.is_resuming:
+            self._resumed(previous, own, event)
+        else:
+            present = self._enter(event)
+            self._around.notify(ConferenceJoined(participant=own), *present)
+            self._tell_what_modules_know()
+
+    def _moved(self, own: Participant, event: control.JoinSuccess) -> None:
+        """We are in another room of the meeting: everybody here is new to us."""
+        self._leave_modules()
+        present = self._enter(event)
+        self._around.notify(RoomChanged(participant=own, breakout_room=self._life.whereabouts.breakout), *present)
+        self._tell_what_modules_know()
+        self._around.publications.renew(own, self._around.now)
+        self._around.subscriptions.renew(self._around.roster.publishes, lambda _: 0.0)
+
+    def _resumed(self, previous: Participant, own: Participant, event: control.JoinSuccess) -> None:
+        """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
+        roster, subscriptions = self._around.roster, self._around.subscriptions
+        before = dict(roster.participants)
+        changes = roster.resume(_others(event))
+        missed = self._enter_modules(event)
+        self._life.entered()
+        self._around.notify(
+            Resumed(
+                participant=own,
+                previous_id=previous.id,
+                joined=changes.joined,
+                left=changes.left,
+                changed=changes.changed,
+            ),
+            *missed,
+        )
+        self._around.publications.renew(own, self._around.now)
+        subscriptions.expect_publishers()
+        subscriptions.renew(roster.publishes, lambda key: self._patience(key, before.get(key.participant_id)))
+
+    def _patience(self, key: MediaSessionKey, then: Participant | None) -> float:
+        """How long to wait for a publisher who does not publish: what hit us may have hit him, and later."""
+        now = self._around.roster.participants.get(key.participant_id)
+        if then is None or now is None or not now.is_here or now.joined_at != then.joined_at:
+            return PUBLISHER_RETURN
+        # Perhaps he never was away. Who came back publishes soon; instants of joining are in whole seconds, if told.
+        return 0.0 if now.streams else PUBLISHER_RENEWAL
+
+    def _enter(self, event: control.JoinSuccess) -> list[ConferenceEvent]:
+        """Take everything in `join_success` for new; gives the events about the others."""
+        present = self._around.roster.enter(_others(event))
+        self._enter_modules(event)
+        self._life.entered()
+        return present
+
+    def _enter_modules(self, event: control.JoinSuccess) -> list[ConferenceEvent]:
+        """What `join_success` tells each module; gives what was missed, if we were here before."""
+        missed: list[ConferenceEvent] = []
+        for module in self._modules.all:
+            module.touch()
+            try:
+                module.entered(event)
+            except RemoteProtocolError as error:  # the room is there, whatever one module says
+                self._around.notify(PeerMisbehaved(error=error))
+            missed += module.missed_events()
+        return missed
+
+    def _leave_modules(self) -> None:
+        for module in self._modules.all:
+            module.touch()
+            module.left()
+
+    def _tell_what_modules_know(self) -> None:
+        for module in self._modules.all:
+            self._around.notify(*module.present_events())
+
+    # -- others come and go ---
+    def _joined(self, event: control.Joined) -> None:
+        if not self._is_own(event.id):
+            for module in self._modules.all:
+                module.participant_came(event.id)
+            self._tell(self._around.roster.join(event))
+
+    def _update(self, event: control.Update) -> None:
+        for module in self._modules.all:
+            module.participant_changed(event)
+        if not self._is_own(event.id):
+            self._tell(self._around.roster.update(event))
+
+    def _tell(self, events: list[ConferenceEvent]) -> None:
+        subscriptions = self._around.subscriptions
+        self._around.notify(*events)
+        for change in events:
+            if isinstance(change, StreamStopped):
+                subscriptions.unannounced(MediaSessionKey(change.participant.id, change.media_session_type))
+            elif isinstance(change, StreamStarted):
+                subscriptions.announced(MediaSessionKey(change.participant.id, change.media_session_type))
+            elif isinstance(change, ParticipantLeft):
+                self._gone(change.participant.id)
+
+    def _left(self, event: control.Left) -> None:
+        self._around.notify(*self._around.roster.leave(event.id, event.timestamp))
+        self._gone(event.id)
+
+    def _gone(self, participant_id: ParticipantId) -> None:
+        self._around.subscriptions.publisher_left(participant_id)
+        for module in self._modules.all:
+            module.participant_left(participant_id)
+
+    def _is_own(self, participant_id: ParticipantId) -> bool:
+        own = self._around.own
+        if own is None:  # the tables let these messages through in state JOINED only
+            raise StaleNegotiation("a message about ourselves before join_success")
+        return participant_id == own.id
+
+    # -- the waiting room ---
+    def _in_waiting_room(self, _: moderation.InWaitingRoom) -> None:
+        if self._outbox.signaling.state is not State.WAITING:
+            return
+        was_inside = self._life.phase is Phase.JOINED
+        self._life.waiting()
+        if was_inside:
+            self._leave_modules()
+        self._around.notify(WaitingRoomEntered(sent_back=was_inside))
+
+    def _let_in(self, _: moderation.Accepted) -> None:
+        if self._outbox.signaling.state is State.ACCEPTED:
+            self._life.enter_room()
+
+
+def _others(event: control.JoinSuccess) -> tuple[ParticipantEntry, ...]:
+    """Who is there beside us, whatever a server lists."""
+    return tuple(entry for entry in event.participants if entry.id != event.id)
