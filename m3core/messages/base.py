@@ -28,6 +28,16 @@ class Value:
         checker(type(self))(self)
 
 
+class Stamped(Value):
+    """A common base of `Event` and `participants.PeerData`, so that a class can inherit both.
+
+    CPython combines two bases only if one of them adds no slots to what they share: so the slot of `Event.timestamp`
+    is here.
+    """
+
+    __slots__ = ("timestamp",)
+
+
 @define(kw_only=True, weakref_slot=False, eq=False)
 class Command(Value):
     """A message from a client to the server (signaling.md § 4). Wire: ``payload.action`` is `ACTION`.
@@ -41,7 +51,7 @@ class Command(Value):
 
 
 @define(kw_only=True, weakref_slot=False, eq=False)
-class Event(Value):
+class Event(Stamped):
     """A message from the server to a client (signaling.md § 4). Wire: ``payload.message`` is `MESSAGE`.
 
     A namespace may name another `KEY` than ``message``; all its events have the same.

@@ -78,4 +78,4 @@ def checker(cls: type[Any]) -> Generated:
     if rest := rest_of(cls):
         source.add(1, f"if it.{rest[0]}: check_modules(it.{rest[0]}, {rest[1]!r})")
     source.add(1, "return None")
-    return source.compile()
+    return source.compile(f"checker of {cls.__module__}.{cls.__qualname__}")

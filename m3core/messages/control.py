@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
-from m3core.messages.base import EMPTY, ENTRY_MODULES, JOIN_MODULES, MODULE, Command, Event, rest
-from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, WaitingRoomState
+from m3core.messages import participants
+from m3core.messages.base import EMPTY, JOIN_MODULES, MODULE, Command, Event, rest
+from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
 from m3core.messages.room import EventInfo, MediaJoinData, RoomInfo, Tariff
 from m3core.strict_json import Json
 from m3core.values import ParticipantId, Role, Timestamp
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
         breakout,
         chat,
         legal_vote,
-        meeting_notes,
         moderation,
         polls,
-        protocol,
         recording,
         recording_service,
         shared_folder,
@@ -169,8 +168,8 @@ class JoinBlocked(Event):
     reason: JoinBlockedReason
 
 
-@frozen(kw_only=True, weakref_slot=False)
-class Joined(Event):
+@frozen(kw_only=True, weakref_slot=False, field_transformer=participants.peer_data_last)
+class Joined(participants.PeerData, Event):
     """Somebody else joined. Wire: `joined` (S), a participant entry."""
 
     NAMESPACE: ClassVar[str] = "control"
@@ -179,17 +178,10 @@ class Joined(Event):
     id: ParticipantId
     control: ControlState
     media: MediaState | None = None
-    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
-    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
-    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
-    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
-    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
-    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
-    modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 
-@frozen(kw_only=True, weakref_slot=False)
-class Update(Event):
+@frozen(kw_only=True, weakref_slot=False, field_transformer=participants.peer_data_last)
+class Update(participants.PeerData, Event):
     """Somebody else changed. Wire: `update` (S), a participant entry.
 
     What is None is unchanged; inside ``media`` a stream that is None is gone (§ 5.2).
@@ -201,13 +193,6 @@ class Update(Event):
     id: ParticipantId
     control: ControlState | None = None
     media: MediaState | None = None
-    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
-    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
-    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
-    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
-    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
-    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
-    modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 
 @frozen(kw_only=True, weakref_slot=False)

@@ -7,7 +7,7 @@ the layouts and refuses what does not fit. Nested classes are filled in place, s
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from msgspec import UNSET
 
@@ -27,9 +27,11 @@ from m3core.messages.fields import (
 from m3core.messages.source import Generated, Source
 from m3core.values import Secret, Timestamp
 
+_PLAIN: Final = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
+
 
 def _twin(cls: type[Any]) -> type[Any]:
-    return type(cls.__name__, cls.__bases__, {"__slots__": cls.__dict__["__slots__"], "__init__": object.__init__})
+    return type(cls.__name__, cls.__bases__, {"__slots__": cls.__dict__["__slots__"], **_PLAIN})
 
 
 def _holds(hint: Any, kinds: Any) -> bool:
@@ -117,7 +119,7 @@ def _generate(head: str, cls: type[Any], *lines: str) -> Generated:
         source.add(1, line)
     _fill(source, 1, cls, "shell", "it")
     source.add(1, "return it")
-    return source.compile()
+    return source.compile(f"reader of {cls.__module__}.{cls.__qualname__}")
 
 
 @cached

@@ -34,7 +34,7 @@ def _put(source: Source, depth: int, hint: Any, value: str) -> str:
         return f"{value}.reveal()"
     inner = Source("each")
     inner.add(1, f"return {_put(inner, 1, get_args(hint)[-1 if is_mapping(hint) else 0], 'each')}")
-    write = source.name(inner.compile(), "write")
+    write = source.name(inner.compile("writer of elements"), "write")
     if is_tuple(hint):
         return f"[{write}(each) for each in {value}]"
     return f"{{key: {write}(each) for key, each in {value}.items()}}"
@@ -92,4 +92,4 @@ def message_writer(cls: type[Any]) -> Generated:
         arguments.append("None if timestamp is None else timestamp.text")
     source.names["encode"] = msgspec.json.Encoder().encode
     source.add(1, f"return encode({source.name(envelope, 'Envelope')}({', '.join(arguments)}))")
-    return source.compile()
+    return source.compile(f"writer of {cls.__module__}.{cls.__qualname__}")
