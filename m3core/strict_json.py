@@ -1,14 +1,14 @@
 """JSON of a peer as a tree: stricter than any parser, bounded, and every error says where.
 
-RFC 8259 leaves open what duplicate keys, lone surrogates, huge numbers and a byte order mark mean; all are refused.
-Used for REST bodies, and for messages that the shells of `m3core.messages` do not fit. Knows neither.
+RFC 8259 leaves open what lone surrogates, huge numbers and a byte order mark mean: all are refused. Of keys that stand
+twice in an object the last one counts, as for msgspec and for the reference controller.
+REST bodies are read with it, and messages that the shells of `m3core.messages` do not fit. It knows neither.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any, Final, TypeAlias
 
 from attrs import frozen
@@ -24,11 +24,6 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 _STRUCTURE: Final = b'[]{}"'
 _NOT_STRUCTURE: Final = bytes(sorted(set(range(256)) - set(_STRUCTURE)))
 _FLATTEN: Final = bytes.maketrans(b"[]", b"{}")
-_DIGITS: Final = bytes.maketrans(b"123456789E", b"000000000e")
-_LONG_NUMBER: Final = b"0" * 19
-"""Fewer digits are below 2**63."""
-_LONG_EXPONENT: Final = re.compile(rb"0e\+?0000*[\s,\]}]")
-"""Shorter ones are below the largest float. What follows tells most of the UUIDs from numbers."""
 _MAX_INT_TEXT: Final = 20
 
 
@@ -86,14 +81,6 @@ def may_hold_long_string(data: bytes) -> bool:
     return False
 
 
-def is_plain(data: bytes) -> bool:
-    """Whether no string of ``data`` is too long and no number too big, at a glance: False means maybe."""
-    if may_hold_long_string(data):
-        return False
-    digits = data.translate(_DIGITS)
-    return _LONG_NUMBER not in digits and not _LONG_EXPONENT.search(digits)
-
-
 def read(data: bytes) -> Json:
     """``data`` as a tree. The caller has bounded its size.
 
@@ -111,13 +98,6 @@ class _Flaw:
     reason: str
 
 
-def _object(pairs: list[tuple[str, Any]]) -> Any:
-    mapping = dict(pairs)
-    if len(mapping) < len(pairs):
-        return _Flaw("an object with a key twice")
-    return mapping
-
-
 def _integer(text: str) -> Any:
     if len(text) <= _MAX_INT_TEXT and -(2**63) <= (value := int(text)) < 2**63:
         return value
@@ -133,14 +113,17 @@ def _constant(_text: str) -> Any:
     return _Flaw("NaN and Infinity are not JSON")
 
 
-_PARSER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_number, parse_constant=_constant
-)
+_PARSER: Final = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_constant)
+
+
+def is_name(key: str) -> bool:
+    """Whether ``key`` is short and made of letters, digits and ``_``."""
+    return len(key) <= 64 and key.isidentifier()
 
 
 def step(path: str, key: str) -> str:
-    """``path`` plus one key; keys that are no plain names are not repeated, they are the peer's."""
-    return f"{path}.{key}" if len(key) <= 64 and key.isidentifier() else f"{path}[...]"
+    """``path`` plus one key; keys that are no names are not repeated, since the peer may have put anything there."""
+    return f"{path}.{key}" if is_name(key) else f"{path}[...]"
 
 
 def _check_string(text: str, path: str) -> None:

@@ -14,14 +14,12 @@ from m3core.messages.fields import (
     cached,
     fields_of,
     is_event,
-    is_id,
-    is_mapping,
-    is_tuple,
     one_or_several,
     rest_of,
     short_of,
 )
 from m3core.messages.source import KNOWN_IDS, Generated, Source
+from m3core.structuring import is_id, is_mapping, is_tuple
 from m3core.values import Timestamp
 
 

@@ -1,14 +1,14 @@
 """Bytes to typed messages and back. Knows no namespace: it loads the module of one when its first message comes.
 
-Decoding is tried three times, each only if the one before failed. First strict shells (`shells`), which refuse keys
-that they do not know, so that nothing is skipped and nothing has to be checked beforehand. Then, after the guards of
-`m3core.strict_json`, shells that skip unknown keys. Last its careful reader and `strict`, which find unknown kinds and
-the path of what is wrong.
+There are two ways to read a message, and they mean the same (a property test compares them). The fast one is msgspec
+with shells (`shells`) that refuse keys which they do not know, so that nothing is skipped and nothing has to be checked
+beforehand. What they refuse is read the careful way, by `m3core.strict_json` and `careful`, which decides: it finds
+unknown kinds and the path of what is wrong. It ignores keys of later versions, and the shells learn them from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -17,20 +17,22 @@ from msgspec import Struct, defstruct
 
 from m3core import strict_json
 from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
-from m3core.limits import MAX_MESSAGE, MAX_STRING
-from m3core.messages import strict
+from m3core.limits import MAX_LATER_KEYS, MAX_MESSAGE, MAX_STRING
 from m3core.messages.base import Command, Event
-from m3core.messages.fields import cached, is_event, tag_of, union_of
+from m3core.messages.careful import structure_message
+from m3core.messages.fields import cached, is_event, later_keys, tag_of, union_of
 from m3core.messages.namespaces import FREE_NAMESPACES, NAMESPACES, UNTYPED_NAMESPACES
 from m3core.messages.reading import message_reader
-from m3core.messages.shells import RAW, decode_shell
+from m3core.messages.shells import RAW, LaterKeys, decode_shell, later_entries
 from m3core.messages.source import Generated
 from m3core.messages.unknown import UnknownCommand, UnknownEvent
 from m3core.messages.writing import message_writer
 from m3core.strict_json import Json
+from m3core.structuring import UnknownValue
 from m3core.values import Timestamp
 
-_NOT_SURE: Final = (msgspec.MsgspecError, MalformedMessage, RecursionError, UnicodeError)
+NOT_SURE: Final = (msgspec.MsgspecError, MalformedMessage, RecursionError, UnicodeError)
+"""What shells and readers raise for a message that is to be read the careful way."""
 _NOTHING: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(defstruct("Nothing", [("nothing", bool)]))
 Message: TypeAlias = Command | Event | UnknownCommand | UnknownEvent
 
@@ -65,7 +67,7 @@ def _tagged_union(shells: list[type[Struct]], tag_field: str) -> Any:
     return union_of([*shells, nothing])
 
 
-class _Readers(dict[type[Any], Generated]):
+class _ReadersByShell(dict[type[Any], Generated]):
     """What makes a message of an envelope, by the type of the payload; made when the first one comes."""
 
     def __init__(self, unknown: Generated) -> None:
@@ -77,85 +79,66 @@ class _Readers(dict[type[Any], Generated]):
         return read
 
 
-class _Direction:
-    """One direction of messages: its shells, of the namespaces that were loaded so far.
+class Decoder:
+    """Decodes what goes one way, events or commands, of the namespaces that were loaded so far.
 
-    All engines of a process share it, and they may live in several threads. Nothing is locked: while one thread makes a
-    decoder, another may load a namespace, and whoever made one looks afterwards whether all were in it.
+    All engines of a process share it, and they may live in several threads. Nothing is locked: while one thread makes
+    the msgspec decoder, another may load a namespace, and whoever made one looks afterwards whether all were in it.
+
+    ``room``: how many keys of later versions the shells may learn, in all: peers choose them.
     """
 
-    def __init__(self, base: type[Any], unknown: type[Any]) -> None:
+    def __init__(self, base: type[Any], unknown: type[Any], room: int = MAX_LATER_KEYS) -> None:
         self.base = base
         self.unknown = unknown
+        self.room = room
         self.loaded: dict[str, dict[str, type[Any]]] = {}
+        self.later: LaterKeys = frozenset()
         self.is_event = is_event(base)
-        self.readers = _Readers(self.read_unknown)
-        self.strict: Callable[[bytes | str], Any] = _NOTHING.decode
-        self.lenient: Callable[[bytes | str], Any] = _NOTHING.decode
+        self.readers = _ReadersByShell(self._read_unknown)
+        self.decode: Callable[[bytes | str], Any] = _NOTHING.decode
+        """An envelope; it raises one of `NOT_SURE` for what is to be read the careful way."""
 
     def load(self, namespace: str) -> None:
         """Compile ``namespace``, if it is one of ours and was not compiled before."""
-        if namespace in self.loaded or not (namespace in NAMESPACES or namespace in UNTYPED_NAMESPACES):
-            return
-        self.loaded[namespace] = classes(namespace, self.base)
+        if namespace not in self.loaded and (namespace in NAMESPACES or namespace in UNTYPED_NAMESPACES):
+            self.loaded[namespace] = classes(namespace, self.base)
+            self._compile()
+
+    def learn(self, found: Iterable[tuple[type[Any], str]]) -> None:
+        """Let the shells take the keys of later versions that were ``found``, while there is room."""
+        new = {(cls, key) for cls, key in found if strict_json.is_name(key)} - self.later
+        if new and len(self.later) + len(new) <= self.room:
+            self.later |= new
+            self._compile()
+
+    def _compile(self) -> None:
         while True:
-            namespaces = tuple(self.loaded)
-            self.strict = self._decoder(namespaces, is_strict=True).decode
-            self.lenient = self.first_lenient
-            if len(namespaces) == len(self.loaded):
+            namespaces, later = tuple(self.loaded), self.later
+            envelopes = [self._envelope(namespace, later) for namespace in namespaces]
+            self.decode = msgspec.json.Decoder(_tagged_union(envelopes, "namespace")).decode
+            if len(namespaces) == len(self.loaded) and later == self.later:
                 return
 
-    def first_lenient(self, data: bytes | str) -> Any:
-        """`lenient`, when it is called for the first time since `load`."""
-        namespaces = tuple(self.loaded)
-        decode = self.lenient = self._decoder(namespaces, is_strict=False).decode
-        if len(namespaces) != len(self.loaded):
-            self.lenient = self.first_lenient
-        return decode(data)
-
-    def _decoder(self, namespaces: tuple[str, ...], *, is_strict: bool) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(
-            _tagged_union([self._envelope(namespace, is_strict) for namespace in namespaces], "namespace")
-        )
-
-    def _envelope(self, namespace: str, is_strict: bool) -> type[Struct]:
-        # What may have any payload keeps the keys that its class does not know: it is an unknown message then.
-        is_exact = is_strict or namespace in FREE_NAMESPACES
-        shells = {decode_shell(cls, is_exact): cls for cls in self.loaded[namespace].values()}
+    def _envelope(self, namespace: str, later: LaterKeys) -> type[Struct]:
+        shells = {decode_shell(cls, later): cls for cls in self.loaded[namespace].values()}
         self.readers.classes |= shells
         payload = _tagged_union([*shells], key(namespace, self.base)) if shells else dict.__class_getitem__((str, RAW))
-        fields: list[Any] = [("payload", payload)]
+        entries, rename = later_entries(self.base, later)
+        fields: list[Any] = [("payload", payload), *entries]
         if self.is_event:
             fields.append(("timestamp", str | None, None))
         return defstruct(
             f"{namespace.title()}Envelope",
             fields,
+            rename=rename,
             tag_field="namespace",
             tag=namespace,
             gc=False,
-            forbid_unknown_fields=is_strict,
+            forbid_unknown_fields=True,
         )
 
-    def recover(self, data: bytes | str) -> Any:
-        """Decode what is long, or what the strict shells refused; or raise, with the path."""
-        if isinstance(data, str):
-            try:
-                data = data.encode()
-            except UnicodeEncodeError:
-                raise MalformedMessage("half a surrogate pair") from None
-        if len(data) > MAX_MESSAGE:
-            raise LimitExceeded("message size", MAX_MESSAGE, len(data), "bytes")
-        text = strict_json.decode_utf8(data)
-        strict_json.check_nesting(data)
-        if strict_json.is_plain(data):
-            try:
-                envelope = self.lenient(data)
-                return self.readers[type(envelope.payload)](envelope)
-            except _NOT_SURE:
-                pass
-        return self.structure(strict_json.parse(text))
-
-    def read_unknown(self, envelope: Any) -> Any:
+    def _read_unknown(self, envelope: Any) -> Any:
         """A message of a namespace without classes."""
         name = envelope.payload.get(self.base.KEY)
         timestamp = {}
@@ -164,10 +147,21 @@ class _Direction:
         namespace = envelope.__struct_config__.tag
         return self.unknown(namespace, name if isinstance(name, str) else "", envelope.payload, **timestamp)
 
+    def decode_carefully(self, data: bytes | str) -> Any:
+        """The message that ``data`` is, whatever its length, or an error with the path."""
+        if isinstance(data, str):
+            try:
+                data = data.encode()
+            except UnicodeEncodeError:
+                raise MalformedMessage("half a surrogate pair") from None
+        if len(data) > MAX_MESSAGE:
+            raise LimitExceeded("message size", MAX_MESSAGE, len(data), "bytes")
+        return self.structure(strict_json.read(data))
+
     def structure(self, tree: Json) -> Any:
-        """A message of checked JSON, the careful way."""
+        """The message that a checked tree is. Raises `MalformedMessage`."""
         namespace, payload, timestamp = _open(tree)
-        envelope = {"timestamp": _timestamp(timestamp)} if self.is_event else {}
+        stamp = _timestamp(timestamp) if self.is_event else None
         self.load(namespace)
         found = self.loaded.get(namespace, {})
         tag = key(namespace, self.base) if found else self.base.KEY
@@ -176,12 +170,23 @@ class _Direction:
             if found and namespace not in FREE_NAMESPACES:
                 raise MalformedMessage("missing" if name is None else "not a string", f"$.payload.{tag}")
             name = ""
-        if name not in found or (namespace in FREE_NAMESPACES and len(payload) > 1):
-            return self.unknown(namespace, name, payload, **envelope)
-        try:
-            return strict.structure_class(found[name], payload, "$.payload", **envelope)
-        except strict.UnknownEnumValue as error:
-            return self.unknown(namespace, name, payload, path=error.path, **envelope)
+        path = None
+        if name in found and not (namespace in FREE_NAMESPACES and len(payload) > 1):
+            try:
+                message = structure_message(found[name], payload, stamp)
+            except UnknownValue as value:
+                path = value.path("$.payload")
+            else:
+                self.learn(self._later_keys(found[name], tree, payload))
+                return message
+        envelope = {"timestamp": stamp} if self.is_event else {}
+        return self.unknown(namespace, name, payload, path=path, **envelope)
+
+    def _later_keys(self, cls: type[Any], tree: Json, payload: Json) -> Iterator[tuple[type[Any], str]]:
+        if len(self.later) < self.room and isinstance(tree, dict):
+            beside = ("namespace", "payload", "timestamp")[: 2 + self.is_event]
+            yield from ((self.base, each) for each in tree if each not in beside)
+            yield from later_keys(cls, payload)
 
 
 def _open(tree: Json) -> tuple[str, dict[str, Json], Json]:
@@ -205,9 +210,8 @@ def _timestamp(text: Json) -> Timestamp | None:
     return None if text is None else Timestamp(text)
 
 
-_EVENTS: Final = _Direction(Event, UnknownEvent)
-_COMMANDS: Final = _Direction(Command, UnknownCommand)
-
+_EVENTS: Final = Decoder(Event, UnknownEvent)
+_COMMANDS: Final = Decoder(Command, UnknownCommand)
 
 _EVENT_READERS: Final = _EVENTS.readers
 _COMMAND_READERS: Final = _COMMANDS.readers
@@ -225,13 +229,13 @@ def decode_event(data: bytes | str) -> Event | UnknownEvent:
     """
     if len(data) <= MAX_STRING or _has_short_strings(data):
         try:
-            envelope = _EVENTS.strict(data)
+            envelope = _EVENTS.decode(data)
             event: Event | UnknownEvent = _EVENT_READERS[type(envelope.payload)](envelope)
-        except _NOT_SURE:
+        except NOT_SURE:
             pass
         else:
             return event
-    recovered: Event | UnknownEvent = _EVENTS.recover(data)
+    recovered: Event | UnknownEvent = _EVENTS.decode_carefully(data)
     return recovered
 
 
@@ -239,13 +243,13 @@ def decode_command(data: bytes | str) -> Command | UnknownCommand:
     """One text message of a client as a typed command. Raises as `decode_event`."""
     if len(data) <= MAX_STRING or _has_short_strings(data):
         try:
-            envelope = _COMMANDS.strict(data)
+            envelope = _COMMANDS.decode(data)
             command: Command | UnknownCommand = _COMMAND_READERS[type(envelope.payload)](envelope)
-        except _NOT_SURE:
+        except NOT_SURE:
             pass
         else:
             return command
-    recovered: Command | UnknownCommand = _COMMANDS.recover(data)
+    recovered: Command | UnknownCommand = _COMMANDS.decode_carefully(data)
     return recovered
 
 

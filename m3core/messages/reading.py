@@ -16,15 +16,12 @@ from m3core.messages.fields import (
     cached,
     fields_of,
     is_event,
-    is_id,
-    is_mapping,
-    is_nested,
-    is_tuple,
     one_or_several,
     rest_of,
     short_of,
 )
 from m3core.messages.source import Generated, Source
+from m3core.structuring import is_id, is_mapping, is_nested, is_tuple
 from m3core.values import Secret, Timestamp
 
 _PLAIN: Final = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}

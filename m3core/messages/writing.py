@@ -7,9 +7,10 @@ from typing import Any, get_args
 import msgspec
 from msgspec import UNSET, defstruct
 
-from m3core.messages.fields import cached, is_enum, is_event, is_mapping, is_nested, is_tuple, rest_of, short_of
+from m3core.messages.fields import cached, is_event, rest_of, short_of
 from m3core.messages.shells import encode_shell, in_shell_order
 from m3core.messages.source import Generated, Source
+from m3core.structuring import is_enum, is_mapping, is_nested, is_tuple
 from m3core.values import Secret, Timestamp
 
 
