@@ -1,6 +1,6 @@
-"""JSON trees to message classes, the careful way: it defines what is accepted, and knows where a message is wrong.
+"""The careful way from JSON trees to messages: it defines what is accepted, and finds the path of what is wrong.
 
-The shells must agree with it (a property test compares them).
+The shells must accept nothing else (a property test compares them).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _arguments_of(cls: type[Any]) -> Callable[[Json], dict[str, Any]]:
                 try:
                     arguments[field.name] = structure_at(where, _CONVERTER.structure, each, field.type)
                 except UnknownValue:
-                    if not field.module:  # what another namespace tells must not hide what this one does
+                    if not field.module:  # a later version of another namespace must not hide the rest of the message
                         raise
             elif field.required:
                 raise Misfit("missing", where)

@@ -1,4 +1,4 @@
-"""Bytes to typed messages and back. Knows no namespace: it loads the module of one when its first message comes.
+"""Bytes to typed messages and back. It imports the module of a namespace when the first message of it comes.
 
 There are two ways to read a message, and they mean the same (a property test compares them). The fast one is msgspec
 with shells (`shells`) that refuse keys which they do not know, so that nothing is skipped and nothing has to be checked
@@ -38,7 +38,7 @@ Message: TypeAlias = Command | Event | UnknownCommand | UnknownEvent
 
 
 def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
-    """The message classes of ``namespace`` that are a ``base`` (`Command` or `Event`), by wire name; loads them."""
+    """The classes of ``namespace`` that are a ``base`` (`Command` or `Event`), by wire name. Imports its module."""
     module = NAMESPACES.get(namespace)
     if module is None:
         return {}
@@ -51,16 +51,15 @@ def classes(namespace: str, base: type[Any]) -> dict[str, type[Any]]:
 
 @cached
 def key(namespace: str, base: type[Any]) -> str:
-    """The key of the payload that names the messages of ``namespace`` that are a ``base``; loads their classes."""
+    """The key in the payload that holds the name of a message. Imports the module of ``namespace``."""
     keys: str = next((cls.KEY for cls in classes(namespace, base).values()), base.KEY)
     return keys
 
 
 def _tagged_union(shells: list[type[Struct]], tag_field: str) -> Any:
-    """The union of ``shells``, told apart by ``tag_field``, which must be there.
+    """The union of ``shells``, told apart by ``tag_field``, which is required.
 
-    msgspec takes the tag of a lone Struct for granted when it is missing. A second member, which nothing can be, keeps
-    it from that.
+    For a single Struct, msgspec lets the tag be missing. So there is a second member, which no JSON value fits.
     """
     impossible = Annotated[int, msgspec.Meta(ge=1, le=0)]
     nothing = defstruct("Nothing", [("nothing", impossible)], tag_field=tag_field, tag="\0")
@@ -68,7 +67,7 @@ def _tagged_union(shells: list[type[Struct]], tag_field: str) -> Any:
 
 
 class _ReadersByShell(dict[type[Any], Generated]):
-    """What makes a message of an envelope, by the type of the payload; made when the first one comes."""
+    """The functions that make a message of an envelope, by the type of its payload. They are compiled at first use."""
 
     def __init__(self, unknown: Generated) -> None:
         super().__init__({dict: unknown})
@@ -80,12 +79,14 @@ class _ReadersByShell(dict[type[Any], Generated]):
 
 
 class Decoder:
-    """Decodes what goes one way, events or commands, of the namespaces that were loaded so far.
+    """Decodes messages of one direction: events or commands, of the namespaces that were loaded so far.
 
-    All engines of a process share it, and they may live in several threads. Nothing is locked: while one thread makes
-    the msgspec decoder, another may load a namespace, and whoever made one looks afterwards whether all were in it.
+    All engines of a process share two of them, also in several threads. There is no lock: while one thread compiles,
+    another may load a namespace or learn keys. So each thread compares afterwards, and if it missed some, it compiles
+    again.
 
-    ``room``: how many keys of later versions the shells may learn, in all: peers choose them.
+    ``room``: the number of keys of later versions that the shells may learn. It bounds what peers, who choose the keys,
+    can make us compile.
     """
 
     def __init__(self, base: type[Any], unknown: type[Any], room: int = MAX_LATER_KEYS) -> None:
@@ -100,13 +101,13 @@ class Decoder:
         """An envelope; it raises one of `NOT_SURE` for what is to be read the careful way."""
 
     def load(self, namespace: str) -> None:
-        """Compile ``namespace``, if it is one of ours and was not compiled before."""
+        """Compile the shells of ``namespace``, if it is a known one that was not loaded before."""
         if namespace not in self.loaded and (namespace in NAMESPACES or namespace in UNTYPED_NAMESPACES):
             self.loaded[namespace] = classes(namespace, self.base)
             self._compile()
 
     def learn(self, found: Iterable[tuple[type[Any], str]]) -> None:
-        """Let the shells take the keys of later versions that were ``found``, while there is room."""
+        """Let the shells accept the keys of later versions that were ``found``, if there is room for all."""
         new = {(cls, key) for cls, key in found if strict_json.is_name(key)} - self.later
         if new and len(self.later) + len(new) <= self.room:
             self.later |= new
@@ -148,7 +149,7 @@ class Decoder:
         return self.unknown(namespace, name if isinstance(name, str) else "", envelope.payload, **timestamp)
 
     def decode_carefully(self, data: bytes | str) -> Any:
-        """The message that ``data`` is, whatever its length, or an error with the path."""
+        """The message that ``data`` is, of any length. Raises `MalformedMessage` and `LimitExceeded` with the path."""
         if isinstance(data, str):
             try:
                 data = data.encode()
@@ -190,7 +191,7 @@ class Decoder:
 
 
 def _open(tree: Json) -> tuple[str, dict[str, Json], Json]:
-    """Namespace, payload and timestamp of an envelope; the last is unchecked, commands may have any."""
+    """Namespace, payload and timestamp of an envelope. The timestamp is not checked: commands may have any value."""
     if not isinstance(tree, dict):
         raise MalformedMessage("not an object")
     for key in ("namespace", "payload"):
@@ -218,7 +219,7 @@ _COMMAND_READERS: Final = _COMMANDS.readers
 
 
 def _has_short_strings(data: bytes | str) -> bool:
-    """Whether no limit is passed by a message of more than `MAX_STRING` bytes; False means maybe."""
+    """Whether a message of more than `MAX_STRING` bytes keeps all limits. False means perhaps not."""
     return len(data) <= MAX_MESSAGE and isinstance(data, bytes) and not strict_json.may_hold_long_string(data)
 
 
@@ -276,14 +277,16 @@ def _write_unknown_command(message: UnknownCommand) -> bytes:
 
 
 def _payload(base: type[Any], namespace: str, payload: Mapping[str, Json], name: str) -> dict[str, Json]:
-    """``payload`` with its name; without ``name`` it stays as it is, as `echo` and strange servers send it."""
+    """``payload`` with its name. Without ``name`` it is unchanged: an `echo` may have none."""
     if not (isinstance(namespace, str) and isinstance(name, str) and isinstance(payload, Mapping)):
-        raise LocalProtocolError(f"namespace and {base.KEY} are texts, payload is a Mapping")
+        raise LocalProtocolError(f"namespace and {base.KEY} must be texts, and payload a Mapping")
     if not name:
         return dict(payload)
     tag = key(namespace, base) if namespace in NAMESPACES else base.KEY
     if payload.get(tag, name) != name:
-        raise LocalProtocolError(f"payload.{tag} is not the {base.KEY} of the message")
+        raise LocalProtocolError(
+            f"payload.{tag} differs from the {base.KEY} of the message: omit it or make them equal"
+        )
     return {tag: name, **payload}
 
 
@@ -294,9 +297,9 @@ _WRITERS: Final[dict[type[Any], Generated]] = {
 
 
 def _writer(cls: type[Any]) -> Generated:
-    """What encodes the messages of ``cls``; made when the first one comes."""
+    """The function that encodes messages of ``cls``. It is compiled at first use."""
     if not issubclass(cls, Command | Event) or not cls.NAMESPACE:
-        raise LocalProtocolError(f"{cls.__name__} is no message")
+        raise LocalProtocolError(f"{cls.__name__} is not a message: pass a Command or an Event of a namespace")
     write = _WRITERS[cls] = message_writer(cls)
     return write
 
@@ -314,9 +317,11 @@ def encode(message: Message) -> bytes:
     try:
         data: bytes = write(message)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
-        raise LocalProtocolError(f"the {type(message).__name__} holds what JSON cannot") from None
+        raise LocalProtocolError(
+            f"the {type(message).__name__} is no JSON: it holds a lone surrogate or an object of another type"
+        ) from None
     if len(data) > MAX_MESSAGE:
-        raise LocalProtocolError(f"a message of {len(data)} bytes exceeds the limit of {MAX_MESSAGE}")
+        raise LocalProtocolError(f"the message has {len(data)} bytes, and peers accept only {MAX_MESSAGE}: send less")
     return data
 
 

@@ -1,4 +1,4 @@
-"""What the fields of a message class are, read from its attrs attributes and type hints. Knows no JSON library."""
+"""The fields of message classes, from their attrs attributes and type hints. It knows no JSON library."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _R = TypeVar("_R")
 
 
 def cached(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """`functools.cache` that keeps the signature; only classes and booleans are passed."""
+    """`functools.cache` that keeps the signature; there are as many results as classes."""
     return cast("Callable[_P, _R]", cache(function))
 
 
 @attrs.frozen
 class Field:
-    """One field of a message class that stands in its payload."""
+    """One field of a message class in its payload."""
 
     name: str
     wire: str
-    """Its key."""
+    """Its key in the payload."""
     type: Any
     """Its type hint without None."""
     optional: bool
@@ -49,7 +49,7 @@ class Field:
     empty: bool
     """Null is the value of defaults, and None is a missing key."""
     module: bool
-    """None, and no mistake, when there is an unknown enum value in it."""
+    """It is None when there is an unknown enum value in it; others make the message unknown."""
     short: bool
     """None is null, or a missing key if the attribute that `short_of` names is true."""
     default: Any
@@ -88,7 +88,7 @@ def hints_of(cls: type[Any]) -> dict[str, Any]:
 
 @cached
 def fields_of(cls: type[Any]) -> tuple[Field, ...]:
-    """The fields of ``cls`` in its payload: not the envelope's, nor those that `rest_of` and `short_of` name."""
+    """The fields of ``cls`` in its payload: without the timestamp, and those that `rest_of` and `short_of` name."""
     hints = hints_of(cls)
     return tuple(
         Field.of(attribute, hints[attribute.name])
@@ -100,7 +100,7 @@ def fields_of(cls: type[Any]) -> tuple[Field, ...]:
 
 @cached
 def rest_of(cls: type[Any]) -> tuple[str, tuple[str, ...]] | None:
-    """The attribute of ``cls`` that takes the keys of other namespaces, and these keys; None if it has none."""
+    """The attribute of ``cls`` that holds the raw values of other namespaces, and their keys; None if it has none."""
     for attribute in attrs.fields(cls):
         if WIRE_REST in attribute.metadata:
             return attribute.name, attribute.metadata[WIRE_REST]
@@ -109,7 +109,7 @@ def rest_of(cls: type[Any]) -> tuple[str, tuple[str, ...]] | None:
 
 @cached
 def short_of(cls: type[Any]) -> str | None:
-    """The attribute of ``cls`` that says whether its short fields are missing when they are None."""
+    """The attribute of ``cls`` that says whether its short fields are omitted when they are None."""
     for attribute in attrs.fields(cls):
         if WIRE_IS_SHORT in attribute.metadata:
             return str(attribute.name)

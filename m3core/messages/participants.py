@@ -1,4 +1,4 @@
-"""Participant entries: who is there, as `joined`, `update` and `join_success` tell it (signaling.md § 5.2)."""
+"""Participant entries, as they are in `joined`, `update` and `join_success` (signaling.md § 5.2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WaitingRoomState(Enum):
-    """Where somebody in the waiting room stands (signaling.md § 6)."""
+    """Whether a moderator has accepted a participant in the waiting room (signaling.md § 6)."""
 
     WAITING = "waiting"
     ACCEPTED = "accepted"
@@ -58,10 +58,7 @@ class MediaState(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class PeerData(Stamped):
-    """What namespaces other than `control` and `media` tell about a participant (signaling.md § 5.2).
-
-    ``waiting_room_state`` is set in the waiting room only. ``modules``: what the LiveKit generation tells, raw.
-    """
+    """What namespaces other than `control` and `media` tell about a participant, as `ParticipantEntry` explains."""
 
     chat: chat.PeerData | None = field(default=None, metadata=MODULE)
     protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
@@ -73,13 +70,20 @@ class PeerData(Stamped):
 
 
 def peer_data_last(_cls: type[object], fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    """A field transformer: what a class has of its own comes before `PeerData`, on the wire and in reprs."""
+    """A field transformer: the own fields of a class come before those of `PeerData`, on the wire and in reprs.
+
+    Without it, attrs puts inherited fields first.
+    """
     return sorted(fields, key=lambda each: each.name in attrs.fields_dict(PeerData))
 
 
 @frozen(kw_only=True, weakref_slot=False, field_transformer=peer_data_last)
 class ParticipantEntry(PeerData):
-    """One other participant. Wire: an element of ``join_success.participants``."""
+    """One other participant. Wire: an element of ``join_success.participants``.
+
+    ``chat`` to ``timer``: what these namespaces tell about the participant (signaling.md § 5.2).
+    ``waiting_room_state`` is set in the waiting room only. ``modules``: what the LiveKit generation tells, raw.
+    """
 
     id: ParticipantId
     control: ControlState

@@ -1,8 +1,8 @@
-"""Generates the functions that turn decode shells into message objects.
+"""Generates the functions that copy decode shells into message objects.
 
-Frozen attrs classes are filled through a *twin*: a class with the same slots and without the frozen `__setattr__`,
-whose instances change their class at the end. That is three times as fast as `__init__`, and safe: CPython compares
-the layouts and refuses what does not fit. Nested classes are filled in place, since calls cost.
+A frozen attrs class is filled through a *twin*: a class with the same slots and without the frozen `__setattr__`. Then
+the object gets its own class. This is three times as fast as `__init__`, and safe: CPython compares the layouts and
+refuses a class that does not fit. Nested objects are filled in the same function, since calls take time.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from m3core.messages.source import Generated, Source
 from m3core.structuring import is_id, is_mapping, is_nested, is_tuple
 from m3core.values import Secret, Timestamp
 
+# A base may be frozen: `object` gives back what it replaced, and skips the checks of `__init__`.
 _PLAIN: Final = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
 
 
@@ -43,7 +44,7 @@ def _is_copied(hint: Any) -> bool:
 
 
 def _copy(source: Source, hint: Any, value: str) -> str:
-    """An expression that turns ``value``, as a shell holds it, into what the class holds."""
+    """An expression that converts ``value`` from the type in the shell to the type in the class."""
     if hint in (Timestamp, Secret):
         return f"{source.name(hint, 'Wrap')}({value})"
     if is_id(hint):
@@ -121,12 +122,12 @@ def _generate(head: str, cls: type[Any], *lines: str) -> Generated:
 
 @cached
 def reader(cls: type[Any]) -> Generated:
-    """A function that makes a ``cls`` of its decode shell. It raises `MalformedMessage` for what is no UUID."""
+    """A function that makes a ``cls`` of its decode shell. It raises `MalformedMessage` for a text that is no UUID."""
     return _generate("shell", cls)
 
 
 @cached
 def message_reader(cls: type[Any]) -> Generated:
-    """A function that makes a message of the shell of its envelope. It raises as that of `reader`, without a path."""
+    """A function that makes a message of the shell of its envelope. It raises what that of `reader` raises."""
     timestamp = ["timestamp = envelope.timestamp"] * is_event(cls)
     return _generate("envelope", cls, "shell = envelope.payload", *timestamp)

@@ -1,7 +1,7 @@
-"""Shells: `msgspec.Struct`s with the keys and JSON types of the message classes, made of these classes.
+"""Shells: `msgspec.Struct`s with the keys and JSON types of the message classes, derived from these classes.
 
-msgspec parses JSON into a shell, or writes it, in one pass. What it cannot know (that a text is a UUID, a timestamp, a
-secret) is left to `reading` and `writing`, which copy between shells and classes.
+msgspec parses JSON into a shell, or writes it, in one pass. It cannot know that a text is a UUID, a timestamp or a
+secret: `reading` and `writing`, which copy between shells and classes, do that.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _Entries: TypeAlias = list[tuple[str, Any] | tuple[str, Any, Any]]
 LaterKeys: TypeAlias = frozenset[tuple[type[Any], str]]
 """Keys that servers of later versions send in objects of our classes, each with its class."""
 _MODULE_LEVELS: Final = 3
-"""How deep raw values nest that the shells take; deeper ones are left to `careful`. Deep types take msgspec long."""
+"""Levels of raw values that shells accept; `careful` reads deeper ones. msgspec compiles deep types slowly."""
 
 
 _new_type: Any = NewType
@@ -46,7 +46,7 @@ def _raw(levels: int) -> Any:
 
 
 RAW: Final = _raw(_MODULE_LEVELS)
-"""The type of what other namespaces say."""
+"""The type of values of other namespaces, and of keys of later versions."""
 
 
 def _shell_type(hint: Any, nested: Callable[[Any], type[Struct]]) -> Any:

@@ -1,4 +1,4 @@
-"""Functions that are generated of message classes: their text, what it names, and ids known to be good."""
+"""Functions that are generated from message classes: their text and its names. Also ids that are known to be UUIDs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _NUMBERS: Final = count(1)
 
 
 class _KnownIds(dict[str, str]):
-    """Texts that were found to be UUIDs, by themselves: the same few ids come again and again. Emptied when full.
+    """Texts that are UUIDs, so that each is checked once: most messages are about the same few participants.
 
-    ``ids[text]`` is the first text that was equal to ``text``, so that each id is in memory once.
+    ``ids[text]`` is the first text that was equal to ``text``, so that each id is in memory once. It is emptied when it
+    is full.
     """
 
     def __missing__(self, text: str) -> str:
@@ -42,7 +43,7 @@ KNOWN_IDS: Final = _KnownIds()
 
 
 class Source:
-    """The text of one function, grown line by line, and what it calls by name."""
+    """The text of one function, line by line, and the objects that it names."""
 
     def __init__(self, head: str) -> None:
         self._lines = [f"def generated({head}):"]

@@ -1,10 +1,9 @@
-"""JSON bodies to attrs classes and back, strictly: nothing is coerced, unknown fields are ignored, errors say where.
+"""JSON bodies to attrs classes and back: nothing is coerced, unknown fields are ignored, and errors have a path.
 
-Answers are read as requests are, but for dates: one that cannot be read (the reference answers with the year
-`+10000`) must not cost what it stands in, be it an event or a list of them. It is kept as an unreadable `Timestamp`, or
-as 0 seconds since 1970.
+Answers are read like requests, except for dates. A date that cannot be read (the reference answers with the year
+`+10000`) must not make the whole answer unreadable: it becomes an unreadable `Timestamp`, or 0 seconds since 1970.
 
-Output rules are metadata of the attrs field: `None` is omitted unless the field is marked `NULL`.
+How a field is written is metadata of the attrs field: `None` is omitted unless the field is marked `NULL`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ AS_TEXT: Final[Mapping[str, bool]] = {"m3.as_text": True}
 """Metadata: a number is written as a string."""
 
 UnixSeconds = NewType("UnixSeconds", int)
-"""Seconds since 1970. Read from a number or a string of digits (reliability row 7: the `ttl` of TURN entries)."""
+"""Seconds since 1970. Read from a number or a string of digits: the `ttl` of TURN entries is a string (rest.md § 4)."""
 
 BodyT = TypeVar("BodyT")
 
@@ -57,7 +56,7 @@ def _any_timestamp(tree: object, _: object) -> Timestamp:
 
 
 _MAX_DATE: Final = 64
-"""Characters of a date that is kept though it is none; those of RFC 3339 that we read have up to 35."""
+"""Characters of an unreadable date that is kept. Dates of RFC 3339 that we read have up to 35."""
 
 
 def _unix_seconds(tree: object, _: object) -> UnixSeconds:
@@ -109,7 +108,7 @@ _ANSWERS: Final = _converter(_any_timestamp, _any_unix_seconds)
 
 
 def keep_unreadable(unreadable: BodyT) -> None:
-    """In answers, ``unreadable`` stands for values of its class, one that is made of a date, that cannot be read."""
+    """Let answers have ``unreadable`` in place of a value of its class, made of a date, that cannot be read."""
     kind = type(unreadable)
     read_object = _class_hook(kind, _ANSWERS)
 
@@ -135,7 +134,7 @@ def read_body(data: bytes, kind: type[BodyT], *, is_answer: bool = False) -> Bod
 
 
 def to_json(value: object) -> object:
-    """``value`` as what JSON knows: dict, list, str, int, bool, None. This is the one place that reveals secrets."""
+    """``value`` as dict, list, str, int, bool and None. Only this function reveals the secrets of bodies."""
     match value:
         case None | bool() | int() | str():
             return value
@@ -149,7 +148,7 @@ def to_json(value: object) -> object:
             return value.value
     kind: type[Any] = type(value)
     if not attrs.has(kind):
-        raise LocalProtocolError(f"{kind.__name__} is not a REST value")
+        raise LocalProtocolError(f"{kind.__name__} cannot stand in a REST body: pass an attrs class of m3core.rest")
     fields: dict[str, object] = {}
     for field in attrs.fields(kind):
         item = getattr(value, field.name)
@@ -164,4 +163,4 @@ def write_body(value: object) -> bytes:
     try:
         return msgspec.json.encode(to_json(value))
     except UnicodeEncodeError:
-        raise LocalProtocolError("a text holds a lone surrogate") from None
+        raise LocalProtocolError("a text of the body has a lone surrogate, which UTF-8 cannot hold") from None
