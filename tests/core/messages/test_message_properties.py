@@ -21,6 +21,7 @@ from m3core.testing import strategies
 
 TREES = [vector["json"] for name in NAMES for vector in load(name) if vector["json"] is not None]
 TEXTS = [json.dumps(tree).encode() for tree in TREES]
+NAMES_OF_KINDS = sorted({*NAMESPACES, *(name for each in NAMESPACES for name in classes(each, Event))})
 
 
 @given(strategies.commands())
@@ -87,7 +88,26 @@ def transplanted(draw: st.DrawFn) -> bytes:
     return json.dumps(tree).encode()
 
 
-@given(mutated() | transplanted())
+@st.composite
+def doubled(draw: st.DrawFn) -> bytes:
+    """A vector in which keys stand twice, one of them with any other value."""
+
+    def write(value: Any) -> str:
+        if isinstance(value, list):
+            return f"[{','.join(map(write, value))}]"
+        if not isinstance(value, dict):
+            return json.dumps(value)
+        pairs = [(key, write(each)) for key, each in value.items()]
+        if pairs and draw(st.integers(0, 2)) == 0:
+            key, _ = draw(st.sampled_from(pairs))
+            other = draw(strategies.json_values() | st.sampled_from(NAMES_OF_KINDS))
+            pairs.insert(draw(st.integers(0, len(pairs))), (key, json.dumps(other)))
+        return f"{{{','.join(f'{json.dumps(key)}:{each}' for key, each in pairs)}}}"
+
+    return write(json.loads(draw(st.sampled_from(TEXTS)))).encode()
+
+
+@given(mutated() | transplanted() | doubled())
 @settings(max_examples=extent(whole=10_000, part=200))
 def test_the_fast_paths_agree_with_the_careful_one(data: bytes) -> None:
     for decode, direction in ((decode_event, _EVENTS), (decode_command, _COMMANDS)):
