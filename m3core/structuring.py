@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import NoneType
-from typing import Any, Final, TypeAlias, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast, get_args, get_origin
 
 import attrs
-import cattrs
 
 from m3core.strict_json import step
 from m3core.values import Secret, is_uuid
+
+if TYPE_CHECKING:
+    from cattrs import Converter
 
 Hook: TypeAlias = Callable[[Any, Any], Any]
 """Gives the value that a tree is, as the type that comes second. Raises `Misfit`."""
@@ -94,7 +96,7 @@ def _enum(tree: object, kind: type[Enum]) -> Enum:
         raise UnknownValue("an unknown value") from None
 
 
-def _tuple_hook(hint: Any, converter: cattrs.Converter) -> Hook:
+def _tuple_hook(hint: Any, converter: Converter) -> Hook:
     entry = get_args(hint)[0]
     hook = converter.get_structure_hook(entry)
 
@@ -106,7 +108,7 @@ def _tuple_hook(hint: Any, converter: cattrs.Converter) -> Hook:
     return read
 
 
-def _mapping_hook(hint: Any, converter: cattrs.Converter) -> Hook:
+def _mapping_hook(hint: Any, converter: Converter) -> Hook:
     entry = get_args(hint)[1]
     hook = converter.get_structure_hook(entry)
 
@@ -127,9 +129,12 @@ def structure_at(where: str, hook: Hook, tree: object, hint: object) -> Any:
         raise
 
 
-def strict_converter() -> cattrs.Converter:
+def strict_converter() -> Converter:
     """A converter for texts, booleans, integers, ids, secrets, enums, arrays and mappings; not for classes yet."""
-    converter = cattrs.Converter()
+    # Importing cattrs takes long, and `import m3core` and `m3 --help` need none of it.
+    from cattrs import Converter
+
+    converter = Converter()
     for kind in _NAMES:
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(Secret, lambda tree, _: Secret(text(tree)))

@@ -6,10 +6,10 @@ The shells must accept nothing else (a property test compares them).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, get_args
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
-import cattrs
 
 from m3core.errors import MalformedMessage
 from m3core.messages.fields import cached, fields_of, one_or_several, rest_of, short_of
@@ -18,12 +18,16 @@ from m3core.strict_json import Json, step
 from m3core.structuring import Hook, Misfit, UnknownValue, is_id, strict_converter, structure_at, text
 from m3core.values import Timestamp
 
+if TYPE_CHECKING:
+    from cattrs import Converter
+
 
 @cached
 def _arguments_of(cls: type[Any]) -> Callable[[Json], dict[str, Any]]:
     """A function that gives the arguments of ``cls`` for an object. It raises `Misfit`."""
     fields = [(each, step("", each.wire)) for each in fields_of(cls)]
     short, rest = short_of(cls), rest_of(cls)
+    structure = _converter().structure
 
     def read(tree: Json) -> dict[str, Any]:
         if not isinstance(tree, dict):
@@ -33,7 +37,7 @@ def _arguments_of(cls: type[Any]) -> Callable[[Json], dict[str, Any]]:
             each = tree.get(field.wire)
             if each is not None or (field.required and field.wire in tree):
                 try:
-                    arguments[field.name] = structure_at(where, _CONVERTER.structure, each, field.type)
+                    arguments[field.name] = structure_at(where, structure, each, field.type)
                 except UnknownValue:
                     if not field.module:  # a later version of another namespace must not hide the rest of the message
                         raise
@@ -51,12 +55,12 @@ def _arguments_of(cls: type[Any]) -> Callable[[Json], dict[str, Any]]:
     return read
 
 
-def _class_hook(cls: type[Any], _: cattrs.Converter) -> Hook:
+def _class_hook(cls: type[Any], _: Converter) -> Hook:
     arguments = _arguments_of(cls)
     return lambda tree, _: cls(**arguments(tree))
 
 
-def _one_or_several_hook(hint: Any, converter: cattrs.Converter) -> Hook:
+def _one_or_several_hook(hint: Any, converter: Converter) -> Hook:
     one, several = one_or_several(hint) or get_args(hint)
     read_one, read_several = converter.get_structure_hook(one), converter.get_structure_hook(several)
     return lambda tree, _: read_several(tree, several) if isinstance(tree, list) else read_one(tree, one)
@@ -69,11 +73,14 @@ def _known_id(tree: object, _: object) -> str:
         raise Misfit(error.reason) from None
 
 
-_CONVERTER: Final = strict_converter()
-_CONVERTER.register_structure_hook_func(is_id, _known_id)
-_CONVERTER.register_structure_hook(Timestamp, lambda tree, _: Timestamp(text(tree)))
-_CONVERTER.register_structure_hook_factory(attrs.has, _class_hook)
-_CONVERTER.register_structure_hook_factory(lambda hint: one_or_several(hint) is not None, _one_or_several_hook)
+@cache
+def _converter() -> Converter:
+    converter = strict_converter()
+    converter.register_structure_hook_func(is_id, _known_id)
+    converter.register_structure_hook(Timestamp, lambda tree, _: Timestamp(text(tree)))
+    converter.register_structure_hook_factory(attrs.has, _class_hook)
+    converter.register_structure_hook_factory(lambda hint: one_or_several(hint) is not None, _one_or_several_hook)
+    return converter
 
 
 def structure_message(cls: type[Any], payload: Json, timestamp: Timestamp | None) -> Any:
