@@ -21,8 +21,8 @@ import attrs
 
 from m3core.messages import Command, Event, Json, decode_command, decode_event, fields
 from m3core.messages.base import Value
-from m3core.messages.codec import classes
 from m3core.messages.fields import Field, fields_of, tag_of
+from m3core.messages.kinds import classes
 from m3core.messages.namespaces import NAMESPACES, UNTYPED_NAMESPACES
 from m3core.structuring import is_enum, is_id, is_mapping, is_nested, is_tuple
 from m3core.values import Role, Secret, Timestamp

@@ -9,7 +9,7 @@ import pytest
 
 from m3core.limits import MAX_LATER_KEYS
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control
-from m3core.messages.codec import NOT_SURE, Decoder
+from m3core.messages.decoding import NOT_SURE, Decoder
 from m3core.values import ParticipantId
 
 ADA = "86ef324d-6f4b-4265-8fea-8c918bce4b86"

@@ -29,7 +29,8 @@ from m3core.messages import (
     recording,
 )
 from m3core.messages.base import JOIN_MODULES, NAMESPACES, UNTYPED_NAMESPACES, Command
-from m3core.messages.codec import _EVENTS, classes, key
+from m3core.messages.codec import _EVENTS
+from m3core.messages.kinds import classes, key
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.messages.room import CallIn, RoomInfo, Tariff, TariffModule
 from m3core.messages.shells import decode_shell

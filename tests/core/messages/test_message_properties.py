@@ -16,7 +16,9 @@ from m3core import strict_json
 from m3core.errors import LimitExceeded, MalformedMessage
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, decode_command, decode_event, encode
 from m3core.messages.base import NAMESPACES
-from m3core.messages.codec import _COMMANDS, _EVENTS, NOT_SURE, Decoder, classes
+from m3core.messages.codec import _COMMANDS, _EVENTS
+from m3core.messages.decoding import NOT_SURE, Decoder
+from m3core.messages.kinds import classes
 from m3core.testing import strategies
 
 TREES = [vector["json"] for name in NAMES for vector in load(name) if vector["json"] is not None]

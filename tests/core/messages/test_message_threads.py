@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from m3core.messages import Event, UnknownEvent
-from m3core.messages.codec import Decoder
 from m3core.messages.control import Left
+from m3core.messages.decoding import Decoder
 from m3core.values import ParticipantId
 
 ID = "9fd70c6e-5b9c-4d5a-a1a1-000000000001"
