@@ -82,7 +82,7 @@ def union_of(members: list[Any]) -> Any:
 
 
 def hints_of(cls: type[Any]) -> dict[str, Any]:
-    """The type hints of ``cls``; loads the namespaces that they name."""
+    """The type hints of ``cls``. It imports the namespaces that they name."""
     return get_type_hints(cls, localns=_MODULES)
 
 

@@ -94,6 +94,7 @@ def decode_shell(cls: type[Any], later: LaterKeys = frozenset()) -> type[Struct]
 
     So nothing is skipped, and what msgspec accepts needs no other check: it does not look into what it skips.
     """
+    # Only the keys in its own parts, so that a shell is made anew when one of these was learned, and not at any other.
     return _decode_shell(cls, frozenset(pair for pair in later if pair[0] in parts_of(cls)))
 
 
