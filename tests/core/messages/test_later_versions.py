@@ -28,7 +28,7 @@ def left(**later: object) -> bytes:
 
 
 def fast(decoder: Decoder, data: bytes) -> Any:
-    """The message, by shells alone."""
+    """The message, read only by shells."""
     envelope = decoder.decode(data)
     return decoder.readers[type(envelope.payload)](envelope)
 

@@ -36,7 +36,7 @@ class Interrupted(Decoder):
         return super()._envelope(*arguments)
 
     def read(self, namespace: str, payload: object) -> Any:
-        """The message, by shells alone."""
+        """The message, read only by shells."""
         envelope = self.decode(json.dumps({"namespace": namespace, "payload": payload}))
         return self.readers[type(envelope.payload)](envelope)
 

@@ -1,4 +1,4 @@
-"""Bodies are read strictly (reliability rows 1 to 7)."""
+"""Bodies are read strictly: nothing is coerced, limits hold, and errors have a path."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ _DATES: list[tuple[bytes, Timestamp]] = [
 
 @pytest.mark.parametrize(("written", "read"), _DATES)
 def test_an_answer_is_read_though_its_dates_are_not(written: bytes, read: Timestamp) -> None:
-    """The list stays whole, and the entry beside it as it is; what clients write is as strict as ever."""
+    """The list and its other entries are read as usual; requests with such dates are refused."""
 
     def invite(expiration: bytes) -> bytes:
         return b'{"invite_code": "%s", "room_id": "%s", "active": true, "created": %s, "expiration": %s}' % (
