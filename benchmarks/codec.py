@@ -80,7 +80,7 @@ def corpus() -> list[tuple[bool, bytes]]:
 
 
 def with_later_fields(data: bytes) -> bytes:
-    """The message with a field that we do not know, as newer servers send them."""
+    """The message with a field that the library does not know, as later servers send them."""
     message = json.loads(data)
     message["payload"]["later_field"] = {"since": "0.17", "values": [1, 2.5, None, True]}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
@@ -145,14 +145,14 @@ def run(rounds: int = 31) -> tuple[Comparison, ...]:
     decode, loads = _each(typed), _each(untyped)
     pydantic = _each(_work(texts, EVENTS.validate_json, COMMANDS.validate_json))
 
-    def against_loads(name: str, work: Work) -> Comparison:
+    def against_loads(name: str, work: Work, target: float | None = None) -> Comparison:
         loads = _each([(json.loads, data) for _, data in work])
-        return compare(name, _each(work), "json.loads", loads, rounds=rounds)
+        return compare(name, _each(work), "json.loads", loads, rounds=rounds, target=target)
 
     return (
         compare("decode", decode, "json.loads", loads, rounds=rounds, target=1.7),
         compare("decode", decode, "pydantic, strict", pydantic, rounds=rounds, target=1.7),
         compare("encode", encode, "json.dumps", dumps, rounds=rounds, target=4.0),
-        against_loads("decode, fields of later versions", later),
+        against_loads("decode, fields of later versions", later, target=1.5),
         against_loads("decode, untyped namespaces", strange),
     )

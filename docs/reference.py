@@ -21,9 +21,10 @@ import attrs
 
 from m3core.messages import Command, Event, Json, decode_command, decode_event, fields
 from m3core.messages.base import Value
-from m3core.messages.codec import classes
-from m3core.messages.fields import Field, fields_of, is_enum, is_nested, tag_of
+from m3core.messages.fields import Field, fields_of, tag_of
+from m3core.messages.kinds import classes
 from m3core.messages.namespaces import NAMESPACES, UNTYPED_NAMESPACES
+from m3core.structuring import is_enum, is_id, is_mapping, is_nested, is_tuple
 from m3core.values import Role, Secret, Timestamp
 
 TARGET = Path(__file__).parent / "reference"
@@ -145,13 +146,13 @@ class Page:
         """A type hint for people, with links."""
         if word := WORDS.get(hint):
             return word
-        if fields.is_id(hint):
+        if is_id(hint):
             return f"`{hint.__name__}`"
         if both := fields.one_or_several(hint):
             return f"{self.type(both[0])}, or {self.type(both[1])}"
-        if fields.is_tuple(hint):
+        if is_tuple(hint):
             return f"list of {self.type(get_args(hint)[0])}"
-        if fields.is_mapping(hint):
+        if is_mapping(hint):
             key, value = get_args(hint)
             return f"object: {self.type(key)} to {self.type(value)}"
         if not (is_enum(hint) or is_nested(hint)):

@@ -14,6 +14,9 @@ MAX_NESTING: Final = 32
 """Nesting of JSON. The deepest known message (`join_success`) nests 7; json parsers overflow the stack near 1,000."""
 MAX_STRING: Final = 64 << 10
 """One string of a message; session descriptions are the longest ones."""
+MAX_LATER_KEYS: Final = 64
+"""Keys of later versions that the decoder of events, and that of commands, learns to read fast. Each costs some
+milliseconds once: all shells that have it are made anew."""
 MAX_PARTICIPANTS: Final = 5_000
 """Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
 MAX_LEAVERS: Final = 500

@@ -1,14 +1,13 @@
-"""Typed messages of the WebSocket, one module a namespace, and the codec.
+"""Typed messages of the WebSocket, one module for each namespace, and the codec.
 
 How to add a message: CONTRIBUTING.md. A field is a text, boolean, integer, id, `Timestamp`, `Secret`, enum, a class
 below `Value`, ``tuple[X, ...]`` or ``Mapping[str, X]``; an optional one is ``X | None = None``.
 
-Parsing is as strict as JSON and the classes are, with these leniencies: unknown fields are ignored; null and missing
-are alike, but for fields with `base.EMPTY` or `base.SHORT`; an unknown enum value makes the message unknown, or the
-part of it that another namespace tells None (`base.MODULE`); ``participant-limit-reached`` is read; an empty candidate
-ends the candidates; ``sdpMid`` may be missing. Keys that stand twice are refused only where the message takes the
-careful path (unknown namespaces, unknown kinds of typed ones, and errors); else the last one counts, and the first one
-of ``namespace`` and of ``action`` or ``message``. Timestamps are parsed when asked.
+Decoding is as strict as JSON and the classes are, with these exceptions. Unknown fields are ignored. Null and missing
+mean the same, except in fields with `base.EMPTY` or `base.SHORT`. An unknown enum value makes the message unknown, or
+only the field None if it belongs to another namespace (`base.MODULE`). Of keys that stand twice in an object the last
+one counts. ``participant-limit-reached`` is read, an empty candidate ends the candidates, ``sdpMid`` may be missing.
+Timestamps are parsed when they are read.
 """
 
 from m3core.messages.base import Command, Event

@@ -1,6 +1,6 @@
 """Namespace `automod`: moderation by a talking stick (signaling.md § 18; L).
 
-The stick changes nothing in who may send media: clients mute themselves.
+The server does not mute anybody for it: clients mute themselves when they do not hold the stick.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class AutomodErrorCode(Enum):
 
 
 class SelectionStrategy(Enum):
-    """Who gets the stick next: whom the moderator, the list, chance or the speaker before chooses."""
+    """Who chooses the next speaker: the moderator, the order of the list, chance, or the speaker before."""
 
     NONE = "none"
     PLAYLIST = "playlist"
@@ -32,7 +32,7 @@ class SelectionStrategy(Enum):
 
 
 class SelectHow(Enum):
-    """Whom a moderator gives the stick: nobody, anybody, the next one, or one participant."""
+    """How a moderator chooses the next speaker: nobody, by chance, the next one of the list, or one participant."""
 
     NONE = "none"
     RANDOM = "random"
@@ -67,7 +67,7 @@ class Config(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class JoinData(Value):
-    """The running session and who speaks. Wire: ``join_success.automod`` (L); ``speaker`` null: nobody."""
+    """The running session. Wire: ``join_success.automod`` (L). ``speaker``: who holds the stick; null: nobody."""
 
     config: Config
     speaker: ParticipantId | None = field(default=None, metadata=NULL)
@@ -97,7 +97,7 @@ class Start(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Edit(Command):
-    """Change who is to speak; None is unchanged. Wire: `edit` (L)."""
+    """Change the lists of speakers; a list that is None does not change. Wire: `edit` (L)."""
 
     NAMESPACE: ClassVar[str] = "automod"
     ACTION: ClassVar[str] = "edit"
@@ -177,7 +177,10 @@ class Stopped(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SpeakerUpdated(Event):
-    """Who has the stick. Wire: `speaker_updated` (L). No ``speaker``: nobody; lists that are None are unchanged."""
+    """Another participant holds the stick. Wire: `speaker_updated` (L).
+
+    ``speaker``: None is nobody. Lists that are None have not changed.
+    """
 
     NAMESPACE: ClassVar[str] = "automod"
     MESSAGE: ClassVar[str] = "speaker_updated"
@@ -189,7 +192,7 @@ class SpeakerUpdated(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class RemainingUpdated(Event):
-    """Who is to speak. Wire: `remaining_updated` (L)."""
+    """The list of those who will speak changed. Wire: `remaining_updated` (L)."""
 
     NAMESPACE: ClassVar[str] = "automod"
     MESSAGE: ClassVar[str] = "remaining_updated"
@@ -199,7 +202,7 @@ class RemainingUpdated(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class StartAnimation(Event):
-    """Show how chance chooses ``result`` of ``pool``. Wire: `start_animation` (L)."""
+    """Clients show an animation: chance chose ``result`` from ``pool``. Wire: `start_animation` (L)."""
 
     NAMESPACE: ClassVar[str] = "automod"
     MESSAGE: ClassVar[str] = "start_animation"

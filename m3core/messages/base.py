@@ -1,6 +1,6 @@
-"""What every message is: `Command` or `Event`, a namespace and a name, and how its fields are put on the wire.
+"""The base classes `Command` and `Event`, and the metadata that says how a field is written.
 
-Owns the two base classes and the field helpers. Knows nothing of bytes or states.
+It knows nothing of bytes or states.
 """
 
 from __future__ import annotations
@@ -19,20 +19,30 @@ from m3core.messages.namespaces import UNTYPED_NAMESPACES as UNTYPED_NAMESPACES
 from m3core.values import Timestamp
 
 
-# These bases are not frozen, so that the twins of `reading` can have them; all classes below them are.
+# These bases are not frozen: the twins of `reading` inherit from them, too, and have to set attributes.
 @define(kw_only=True, weakref_slot=False, eq=False)
 class Value:
-    """A message, or a value inside of one. Making it raises `LocalProtocolError` for a field of the wrong type."""
+    """A message, or a value in a message. Its constructor raises `LocalProtocolError` for a field of the wrong type."""
 
     def __attrs_post_init__(self) -> None:
         checker(type(self))(self)
+
+
+class Stamped(Value):
+    """A common base of `Event` and `participants.PeerData`, so that a class can inherit both.
+
+    CPython combines two bases only if one of them adds no slots to what they share: so the slot of `Event.timestamp`
+    is here.
+    """
+
+    __slots__ = ("timestamp",)
 
 
 @define(kw_only=True, weakref_slot=False, eq=False)
 class Command(Value):
     """A message from a client to the server (signaling.md § 4). Wire: ``payload.action`` is `ACTION`.
 
-    A namespace may name another `KEY` than ``action``; all its commands have the same.
+    All commands of a namespace have one `KEY`; two namespaces have another than ``action``.
     """
 
     NAMESPACE: ClassVar[str] = ""
@@ -41,12 +51,13 @@ class Command(Value):
 
 
 @define(kw_only=True, weakref_slot=False, eq=False)
-class Event(Value):
+class Event(Stamped):
     """A message from the server to a client (signaling.md § 4). Wire: ``payload.message`` is `MESSAGE`.
 
-    A namespace may name another `KEY` than ``message``; all its events have the same.
+    All events of a namespace have one `KEY`; two namespaces have another than ``message``.
 
-    ``timestamp``: of the envelope; a server always sets it. Not an order: relayed messages carry the sender's.
+    ``timestamp``: of the envelope; a server always sets it. Events need not be in its order: a relayed message has the
+    time of its sender.
     """
 
     NAMESPACE: ClassVar[str] = ""
@@ -57,7 +68,7 @@ class Event(Value):
 
 
 def hide(text: object) -> str:
-    """How a secret or long text stands in a repr: its length only."""
+    """A repr of secret or long texts: only their length."""
     return f"<{len(text)}>" if isinstance(text, str) else repr(text)
 
 
@@ -70,16 +81,16 @@ NULL: Final[Mapping[str, object]] = {WIRE_NULL: True}
 """Metadata: an optional field that is sent as ``null`` when it is None; others are omitted."""
 
 EMPTY: Final[Mapping[str, object]] = {WIRE_EMPTY: True}
-"""Metadata: an optional value whose ``null`` says something else than a missing key.
+"""Metadata: an optional value for which ``null`` and a missing key differ.
 
-``null`` is the value with nothing but defaults; None is no key.
+``null`` is the value whose fields are all defaults; None is a missing key.
 """
 
 MODULE: Final[Mapping[str, object]] = {WIRE_MODULE: True}
-"""Metadata: what another namespace tells. An unknown enum value makes it None, not the whole message unknown."""
+"""Metadata: a field of another namespace. An unknown enum value makes the field None, and not the message unknown."""
 
 SHORT: Final[Mapping[str, object]] = {WIRE_SHORT: True}
-"""Metadata: an optional field that older servers send as ``null`` when it is None, and later ones omit."""
+"""Metadata: an optional field that older servers send as ``null`` when it is None, and that later ones omit."""
 
 IS_SHORT: Final[Mapping[str, object]] = {WIRE_IS_SHORT: True}
 """Metadata: the one boolean, not on the wire and not compared, that says whether `SHORT` fields are omitted."""

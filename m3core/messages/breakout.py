@@ -20,7 +20,7 @@ class BreakoutErrorCode(Enum):
 
 @frozen(kw_only=True, weakref_slot=False)
 class RoomPlan(Value):
-    """A room to make, and who is meant to go there. Wire: an element of ``rooms`` of `start`."""
+    """A breakout room to open, and who is assigned to it. Wire: an element of ``rooms`` of `start`."""
 
     name: str
     assignments: tuple[ParticipantId, ...]
@@ -36,9 +36,10 @@ class BreakoutRoom(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class BreakoutParticipant(Value):
-    """Somebody in another room; ``breakout_room`` None is the main room. Wire: an element of ``participants`` (R).
+    """A participant in another room. Wire: an element of ``participants`` (R).
 
-    ``is_short``: an avatar or time that is None is omitted (L), not null (R).
+    ``breakout_room``: None is the main room. ``is_short``: ``avatar_url`` and ``left_at`` are omitted when they are
+    None, as later servers do (L); older ones send null (R).
     """
 
     breakout_room: BreakoutRoomId | None = field(default=None, metadata=NULL)
@@ -54,9 +55,9 @@ class BreakoutParticipant(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class JoinData(Value):
-    """Where you are and who is elsewhere, while breakout rooms are active. Wire: ``join_success.breakout`` (R).
+    """The breakout rooms, while they are open. Wire: ``join_success.breakout`` (R).
 
-    ``current``: None is the main room.
+    ``current``: the room that you are in; None is the main room. ``participants``: those in other rooms.
     """
 
     current: BreakoutRoomId | None = field(default=None, metadata=NULL)
@@ -67,9 +68,9 @@ class JoinData(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Start(Command):
-    """Open breakout rooms, instead of those that are open. Wire: `start` (R).
+    """Open breakout rooms; they replace those that are open. Wire: `start` (R).
 
-    ``duration``: seconds; None is open end. ``strategy``: servers ignore it; the web client sends ``manual`` (L).
+    ``duration``: seconds; None is without end. ``strategy``: servers ignore it; the web client sends ``manual`` (L).
     """
 
     NAMESPACE: ClassVar[str] = "breakout"
@@ -92,7 +93,7 @@ class Stop(Command):
 class Started(Event):
     """Breakout rooms are open. Wire: `started` (R).
 
-    ``assignment``: where you are meant to go; None is nowhere. ``expires``: None is open end.
+    ``assignment``: the room that you are assigned to; None is none. ``expires``: None is never.
     """
 
     NAMESPACE: ClassVar[str] = "breakout"
@@ -121,9 +122,9 @@ class Expired(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Joined(Event):
-    """Somebody joined another room; ``breakout_room`` None is the main room. Wire: `joined` (R).
+    """A participant joined another room of the meeting. Wire: `joined` (R).
 
-    ``is_short``: as in `BreakoutParticipant`.
+    ``breakout_room``: None is the main room. ``is_short``: as in `BreakoutParticipant`.
     """
 
     NAMESPACE: ClassVar[str] = "breakout"
@@ -142,7 +143,7 @@ class Joined(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Left(Event):
-    """Somebody left another room; ``breakout_room`` None is the main room. Wire: `left` (R)."""
+    """A participant left another room of the meeting. Wire: `left` (R). ``breakout_room``: None is the main room."""
 
     NAMESPACE: ClassVar[str] = "breakout"
     MESSAGE: ClassVar[str] = "left"

@@ -20,7 +20,7 @@ class ChatErrorCode(Enum):
 
 
 class ChatScope(Enum):
-    """Whom a message reaches."""
+    """Who receives a message: everybody in the room, one group, or one participant."""
 
     GLOBAL = "global"
     GROUP = "group"
@@ -29,7 +29,7 @@ class ChatScope(Enum):
 
 @frozen(kw_only=True, weakref_slot=False)
 class StoredMessage(Value):
-    """A message of the past. Wire: an element of ``room_history`` and of ``history`` (R). As `MessageSent`."""
+    """A message that was sent before the join. Wire: an element of ``room_history`` and of ``history`` (R)."""
 
     id: MessageId
     source: ParticipantId
@@ -41,7 +41,7 @@ class StoredMessage(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class GroupHistory(Value):
-    """What was said in one group, newest first (R). Wire: an element of ``groups_history``."""
+    """The messages of one group, newest first (R). Wire: an element of ``groups_history``."""
 
     name: str
     history: tuple[StoredMessage, ...]
@@ -49,7 +49,7 @@ class GroupHistory(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class PrivateHistory(Value):
-    """What was said with one participant. Wire: an element of ``private_history`` (L 0.4)."""
+    """The messages to and from one participant. Wire: an element of ``private_history`` (L 0.4)."""
 
     correspondent: ParticipantId
     history: tuple[StoredMessage, ...]
@@ -74,7 +74,7 @@ class JoinData(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class PeerData(Value):
-    """What `chat` tells about a participant with an account: groups that you share. Wire: ``chat`` of an entry (S)."""
+    """The groups that you share with a participant who has an account. Wire: ``chat`` of an entry (S)."""
 
     groups: tuple[str, ...]
 
@@ -97,7 +97,7 @@ class DisableChat(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ClearHistory(Command):
-    """Forget the messages to all. Wire: `clear_history` (R)."""
+    """Delete the messages to everybody. Wire: `clear_history` (R)."""
 
     NAMESPACE: ClassVar[str] = "chat"
     ACTION: ClassVar[str] = "clear_history"
@@ -105,9 +105,10 @@ class ClearHistory(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SendMessage(Command):
-    """Say something. Wire: `send_message` (R).
+    """Send a message. Wire: `send_message` (R).
 
-    ``target``: None for all, the name of a group, or the id of a participant. ``content``: at most 4096 bytes are kept.
+    ``target``: None for everybody, the name of a group, or the id of a participant. ``content``: the server keeps at
+    most 4096 bytes.
     """
 
     NAMESPACE: ClassVar[str] = "chat"
@@ -120,7 +121,7 @@ class SendMessage(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SetLastSeenTimestamp(Command):
-    """Remember until when messages were read. Wire: `set_last_seen_timestamp` (R). ``target``: as in `SendMessage`."""
+    """Save up to when you have read. Wire: `set_last_seen_timestamp` (R). ``target``: as in `SendMessage`."""
 
     NAMESPACE: ClassVar[str] = "chat"
     ACTION: ClassVar[str] = "set_last_seen_timestamp"
@@ -132,9 +133,9 @@ class SetLastSeenTimestamp(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class MessageSent(Event):
-    """Somebody, perhaps you, said something. Wire: `message_sent` (R).
+    """Somebody sent a message; the sender gets it, too. Wire: `message_sent` (R).
 
-    ``target``: None for all, the name of the group, or the id of the recipient.
+    ``target``: None for everybody, the name of the group, or the id of the recipient.
     """
 
     NAMESPACE: ClassVar[str] = "chat"
@@ -159,7 +160,7 @@ class ChatEnabled(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ChatDisabled(Event):
-    """Chat is forbidden, to moderators too. Wire: `chat_disabled` (R)."""
+    """Chat is forbidden, also for moderators. Wire: `chat_disabled` (R)."""
 
     NAMESPACE: ClassVar[str] = "chat"
     MESSAGE: ClassVar[str] = "chat_disabled"
@@ -169,7 +170,7 @@ class ChatDisabled(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class HistoryCleared(Event):
-    """The messages to all are forgotten. Wire: `history_cleared` (R)."""
+    """The messages to everybody were deleted. Wire: `history_cleared` (R)."""
 
     NAMESPACE: ClassVar[str] = "chat"
     MESSAGE: ClassVar[str] = "history_cleared"

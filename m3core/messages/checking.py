@@ -1,7 +1,7 @@
-"""Generates the functions that check message objects of our own, when they are made.
+"""Generates the functions that check messages which the program itself constructs.
 
-Decoded objects are not checked again (`reading` does not call `__init__`), and frozen ones stay as they are: so what
-is encoded has been checked once, however often it is sent.
+Messages are frozen, so one check when they are made is enough, however often they are encoded. The decoder has checked
+those that it makes, and does not call their `__init__`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from m3core.messages.fields import (
     cached,
     fields_of,
     is_event,
-    is_id,
-    is_mapping,
-    is_tuple,
     one_or_several,
     rest_of,
     short_of,
 )
 from m3core.messages.source import KNOWN_IDS, Generated, Source
+from m3core.structuring import is_id, is_mapping, is_tuple
 from m3core.values import Timestamp
 
 
@@ -35,7 +33,7 @@ def _check_modules(modules: object, allowed: tuple[str, ...]) -> None:
 
 
 def _add(source: Source, depth: int, hint: Any, value: str, what: str) -> None:
-    """Add checks of ``value``, which errors call ``what``."""
+    """Add checks of ``value``; error texts call it ``what``."""
     if is_id(hint):
         check = source.name(KNOWN_IDS.check_own, "check")
         source.add(depth, f"if type({value}) is not str or {value} not in ids: {check}({value}, {what!r})")
@@ -78,4 +76,4 @@ def checker(cls: type[Any]) -> Generated:
     if rest := rest_of(cls):
         source.add(1, f"if it.{rest[0]}: check_modules(it.{rest[0]}, {rest[1]!r})")
     source.add(1, "return None")
-    return source.compile()
+    return source.compile(f"checker of {cls.__module__}.{cls.__qualname__}")

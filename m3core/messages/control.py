@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attrs import field, frozen
 
-from m3core.messages.base import EMPTY, ENTRY_MODULES, JOIN_MODULES, MODULE, Command, Event, rest
-from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, WaitingRoomState
+from m3core.messages import participants
+from m3core.messages.base import EMPTY, JOIN_MODULES, MODULE, Command, Event, rest
+from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
 from m3core.messages.room import EventInfo, MediaJoinData, RoomInfo, Tariff
 from m3core.strict_json import Json
 from m3core.values import ParticipantId, Role, Timestamp
 
 if TYPE_CHECKING:
-    # Loaded by `fields.hints_of` when the first message of this namespace comes.
+    # Each class costs start-up time: `fields.hints_of` imports these when the first message of `control` comes.
     from m3core.messages import (
         automod,
         breakout,
         chat,
         legal_vote,
-        meeting_notes,
         moderation,
         polls,
-        protocol,
         recording,
         recording_service,
         shared_folder,
@@ -68,7 +67,10 @@ class LeftReason(Enum):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Join(Command):
-    """Join the room. Wire: `join` (S). Users with an account may leave the name to their profile (L)."""
+    """Join the room. Wire: `join` (S).
+
+    ``display_name``: users with an account may omit it; the server takes that of their profile (L).
+    """
 
     NAMESPACE: ClassVar[str] = "control"
     ACTION: ClassVar[str] = "join"
@@ -86,7 +88,7 @@ class EnterRoom(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class RaiseHand(Command):
-    """Raise the own hand. Wire: `raise_hand` (S)."""
+    """Raise your hand. Wire: `raise_hand` (S)."""
 
     NAMESPACE: ClassVar[str] = "control"
     ACTION: ClassVar[str] = "raise_hand"
@@ -94,7 +96,7 @@ class RaiseHand(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class LowerHand(Command):
-    """Lower the own hand. Wire: `lower_hand` (S)."""
+    """Lower your hand. Wire: `lower_hand` (S)."""
 
     NAMESPACE: ClassVar[str] = "control"
     ACTION: ClassVar[str] = "lower_hand"
@@ -112,7 +114,7 @@ class GrantModeratorRole(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class RevokeModeratorRole(Command):
-    """Take the moderator's role from ``target``. Wire: `revoke_moderator_role` (R)."""
+    """Take the role of a moderator from ``target``. Wire: `revoke_moderator_role` (R)."""
 
     NAMESPACE: ClassVar[str] = "control"
     ACTION: ClassVar[str] = "revoke_moderator_role"
@@ -122,9 +124,9 @@ class RevokeModeratorRole(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class JoinSuccess(Event):
-    """You are in: your id and the state of everything. Wire: `join_success`, always first (signaling.md § 5.1).
+    """You have joined: your id and the state of the room. Wire: `join_success`, before any other (signaling.md § 5.1).
 
-    ``participants``: all others, those who left included (``control.left_at``). ``media`` is None on servers of the
+    ``participants``: all others, including those who left (``control.left_at``). ``media`` is None on servers of the
     LiveKit generation. ``chat`` to ``automod``: what these namespaces tell the joiner; None where a module is not
     available, has nothing to tell, or tells an unknown enum value. ``recording`` with nothing set: the module is there
     and nothing is recorded (wire: null).
@@ -161,7 +163,7 @@ class JoinSuccess(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class JoinBlocked(Event):
-    """The room is full; the connection stays and `Join` may be tried again. Wire: `join_blocked` (R)."""
+    """The room is full; the connection remains open, and `Join` may be sent again. Wire: `join_blocked` (R)."""
 
     NAMESPACE: ClassVar[str] = "control"
     MESSAGE: ClassVar[str] = "join_blocked"
@@ -169,9 +171,9 @@ class JoinBlocked(Event):
     reason: JoinBlockedReason
 
 
-@frozen(kw_only=True, weakref_slot=False)
-class Joined(Event):
-    """Somebody else joined. Wire: `joined` (S), a participant entry."""
+@frozen(kw_only=True, weakref_slot=False, field_transformer=participants.peer_data_last)
+class Joined(participants.PeerData, Event):
+    """Another participant joined. Wire: `joined` (S), a participant entry."""
 
     NAMESPACE: ClassVar[str] = "control"
     MESSAGE: ClassVar[str] = "joined"
@@ -179,20 +181,13 @@ class Joined(Event):
     id: ParticipantId
     control: ControlState
     media: MediaState | None = None
-    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
-    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
-    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
-    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
-    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
-    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
-    modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 
-@frozen(kw_only=True, weakref_slot=False)
-class Update(Event):
-    """Somebody else changed. Wire: `update` (S), a participant entry.
+@frozen(kw_only=True, weakref_slot=False, field_transformer=participants.peer_data_last)
+class Update(participants.PeerData, Event):
+    """Another participant changed. Wire: `update` (S), a participant entry.
 
-    What is None is unchanged; inside ``media`` a stream that is None is gone (signaling.md § 5.2).
+    A field that is None has not changed; inside ``media`` a stream that is None has ended (signaling.md § 5.2).
     """
 
     NAMESPACE: ClassVar[str] = "control"
@@ -201,18 +196,11 @@ class Update(Event):
     id: ParticipantId
     control: ControlState | None = None
     media: MediaState | None = None
-    chat: chat.PeerData | None = field(default=None, metadata=MODULE)
-    protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
-    meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
-    recording: recording.PeerData | None = field(default=None, metadata=MODULE)
-    timer: timer.PeerData | None = field(default=None, metadata=MODULE)
-    waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
-    modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class Left(Event):
-    """Somebody else left. Wire: `left` (S; ``reason`` L 0.13)."""
+    """Another participant left. Wire: `left` (S; ``reason`` L 0.13)."""
 
     NAMESPACE: ClassVar[str] = "control"
     MESSAGE: ClassVar[str] = "left"
@@ -233,7 +221,7 @@ class RoleUpdated(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class TimeLimitQuotaElapsed(Event):
-    """The meeting's time is up; close code 1000 follows. Wire: `time_limit_quota_elapsed` (R)."""
+    """The time limit of the meeting is over; close code 1000 follows. Wire: `time_limit_quota_elapsed` (R)."""
 
     NAMESPACE: ClassVar[str] = "control"
     MESSAGE: ClassVar[str] = "time_limit_quota_elapsed"
@@ -257,7 +245,7 @@ class HandLowered(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class RoomDeleted(Event):
-    """The room is gone; close code 1000 follows. Wire: `room_deleted` (L 0.4)."""
+    """The room was deleted; close code 1000 follows. Wire: `room_deleted` (L 0.4)."""
 
     NAMESPACE: ClassVar[str] = "control"
     MESSAGE: ClassVar[str] = "room_deleted"

@@ -1,4 +1,4 @@
-"""Namespace `echo`: the server sends back what it gets; a heartbeat (signaling.md § 15, 2).
+"""Namespace `echo`: the server returns the payload of a command; clients use it as a heartbeat (signaling.md § 15, 2).
 
 The answer is the command's payload unchanged, so events are keyed ``action``. Other payloads are unknown messages.
 """
@@ -14,7 +14,7 @@ from m3core.messages.base import Command, Event
 
 @frozen(kw_only=True, weakref_slot=False)
 class Ping(Command):
-    """Ask for a `Pong`; some servers answer only those who joined. Wire: `ping` (R)."""
+    """Ask for a `Pong`. Some servers answer only after the join. Wire: `ping` (R)."""
 
     NAMESPACE: ClassVar[str] = "echo"
     ACTION: ClassVar[str] = "ping"

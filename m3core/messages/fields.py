@@ -1,9 +1,8 @@
-"""What the fields of a message class are, read from its attrs attributes and type hints. Knows no JSON library."""
+"""The fields of message classes, from their attrs attributes and type hints. It knows no JSON library."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from enum import Enum
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Final, ParamSpec, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -11,6 +10,8 @@ from typing import Any, Final, ParamSpec, TypeVar, Union, cast, get_args, get_or
 import attrs
 
 from m3core.messages.namespaces import LazyModules
+from m3core.strict_json import Json
+from m3core.structuring import is_mapping, is_nested, is_tuple
 
 WIRE_NAME: Final = "m3.name"
 WIRE_NULL: Final = "m3.null"
@@ -27,17 +28,17 @@ _R = TypeVar("_R")
 
 
 def cached(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """`functools.cache` that keeps the signature; only classes and booleans are passed."""
+    """`functools.cache` that keeps the signature; there are as many results as classes."""
     return cast("Callable[_P, _R]", cache(function))
 
 
 @attrs.frozen
 class Field:
-    """One field of a message class that stands in its payload."""
+    """One field of a message class in its payload."""
 
     name: str
     wire: str
-    """Its key."""
+    """Its key in the payload."""
     type: Any
     """Its type hint without None."""
     optional: bool
@@ -48,7 +49,7 @@ class Field:
     empty: bool
     """Null is the value of defaults, and None is a missing key."""
     module: bool
-    """None, and no mistake, when there is an unknown enum value in it."""
+    """It is None when there is an unknown enum value in it; others make the message unknown."""
     short: bool
     """None is null, or a missing key if the attribute that `short_of` names is true."""
     default: Any
@@ -81,13 +82,13 @@ def union_of(members: list[Any]) -> Any:
 
 
 def hints_of(cls: type[Any]) -> dict[str, Any]:
-    """The type hints of ``cls``; loads the namespaces that they name."""
+    """The type hints of ``cls``. It imports the namespaces that they name."""
     return get_type_hints(cls, localns=_MODULES)
 
 
 @cached
 def fields_of(cls: type[Any]) -> tuple[Field, ...]:
-    """The fields of ``cls`` in its payload: not the envelope's, nor those that `rest_of` and `short_of` name."""
+    """The fields of ``cls`` in its payload: without the timestamp, and those that `rest_of` and `short_of` name."""
     hints = hints_of(cls)
     return tuple(
         Field.of(attribute, hints[attribute.name])
@@ -99,7 +100,7 @@ def fields_of(cls: type[Any]) -> tuple[Field, ...]:
 
 @cached
 def rest_of(cls: type[Any]) -> tuple[str, tuple[str, ...]] | None:
-    """The attribute of ``cls`` that takes the keys of other namespaces, and these keys; None if it has none."""
+    """The attribute of ``cls`` that holds the raw values of other namespaces, and their keys; None if it has none."""
     for attribute in attrs.fields(cls):
         if WIRE_REST in attribute.metadata:
             return attribute.name, attribute.metadata[WIRE_REST]
@@ -108,7 +109,7 @@ def rest_of(cls: type[Any]) -> tuple[str, tuple[str, ...]] | None:
 
 @cached
 def short_of(cls: type[Any]) -> str | None:
-    """The attribute of ``cls`` that says whether its short fields are missing when they are None."""
+    """The attribute of ``cls`` that says whether its short fields are omitted when they are None."""
     for attribute in attrs.fields(cls):
         if WIRE_IS_SHORT in attribute.metadata:
             return str(attribute.name)
@@ -127,34 +128,37 @@ def tag_of(cls: type[Any]) -> tuple[str | None, str | None]:
     return (cls.KEY, cls.ACTION) if hasattr(cls, "ACTION") else (None, None)
 
 
-def is_id(hint: Any) -> bool:
-    """Whether ``hint`` is one of the NewTypes of `m3core.values`: each is a UUID."""
-    return getattr(hint, "__supertype__", None) is str
-
-
-def is_enum(hint: Any) -> bool:
-    """Whether ``hint`` is an enum class."""
-    return isinstance(hint, type) and issubclass(hint, Enum)
-
-
-def is_nested(hint: Any) -> bool:
-    """Whether ``hint`` is an attrs class."""
-    return isinstance(hint, type) and attrs.has(hint)
-
-
-def is_tuple(hint: Any) -> bool:
-    """Whether ``hint`` is `tuple[X, ...]`."""
-    return get_origin(hint) is cast("Any", tuple)
-
-
-def is_mapping(hint: Any) -> bool:
-    """Whether ``hint`` is `Mapping[str, X]`."""
-    return get_origin(hint) is Mapping
-
-
 def one_or_several(hint: Any) -> tuple[Any, Any] | None:
     """X and `tuple[X, ...]` if ``hint`` is their union, the only kind of union that fields have."""
     if get_origin(hint) is not Union:
         return None
     one, several = sorted(get_args(hint), key=is_tuple)
     return one, several
+
+
+@cached
+def parts_of(hint: Any) -> frozenset[type[Any]]:
+    """The classes that values of type ``hint`` are made of: itself, if it is one, and all that are nested in it."""
+    if is_nested(hint):
+        return frozenset({hint}).union(*(parts_of(field.type) for field in fields_of(hint)))
+    return frozenset[type[Any]]().union(*(parts_of(each) for each in get_args(hint)))
+
+
+def later_keys(hint: Any, tree: Json) -> Iterator[tuple[type[Any], str]]:
+    """The keys that the classes of ``hint`` do not know in ``tree``, which was structured as ``hint``."""
+    if both := one_or_several(hint):
+        hint = both[isinstance(tree, list)]
+    if isinstance(tree, list):
+        for each in tree:
+            yield from later_keys(get_args(hint)[0], each)
+    elif isinstance(tree, dict) and is_mapping(hint):
+        for each in tree.values():
+            yield from later_keys(get_args(hint)[1], each)
+    elif isinstance(tree, dict):
+        types = {field.wire: field.type for field in fields_of(hint)}
+        known = {tag_of(hint)[0], *(rest_of(hint) or ("", ()))[1]}
+        for key, each in tree.items():
+            if key in types:
+                yield from later_keys(types[key], each)
+            elif key not in known:
+                yield hint, key

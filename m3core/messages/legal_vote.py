@@ -28,7 +28,7 @@ class LegalVoteErrorCode(Enum):
 
 
 class VoteKind(Enum):
-    """Whether votes have names, and whether they show before the end."""
+    """Whether others see who voted what, and whether they see it before the end."""
 
     ROLL_CALL = "roll_call"
     LIVE_ROLL_CALL = "live_roll_call"
@@ -36,7 +36,7 @@ class VoteKind(Enum):
 
 
 class VoteOption(Enum):
-    """What one can vote; ``abstain`` only where the vote enables it."""
+    """The options of a vote; ``abstain`` only where `Start` enables it."""
 
     YES = "yes"
     NO = "no"
@@ -44,7 +44,7 @@ class VoteOption(Enum):
 
 
 class IssueKind(Enum):
-    """What does not work for a voter."""
+    """The technical problem of a voter."""
 
     AUDIO = "audio"
     VIDEO = "video"
@@ -99,7 +99,7 @@ class CancelReason(Enum):
 
 
 class VoteState(Enum):
-    """How far a vote is."""
+    """Whether a vote runs, or how it ended."""
 
     STARTED = "started"
     FINISHED = "finished"
@@ -206,7 +206,7 @@ class Cancel(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Vote(Command):
-    """Vote; answered by `Voted`. Wire: `vote` (L). ``token``: the own one, of `Started`; it can be used once."""
+    """Vote; answered by `Voted`. Wire: `vote` (L). ``token``: yours, from `Started`; it is valid once."""
 
     NAMESPACE: ClassVar[str] = "legal_vote"
     ACTION: ClassVar[str] = "vote"
@@ -218,7 +218,7 @@ class Vote(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ReportIssue(Command):
-    """Tell that something hinders the vote. Wire: `report_issue` (L). Without ``kind`` it takes a ``description``."""
+    """Report a technical problem. Wire: `report_issue` (L). Without a ``kind`` the ``description`` is required."""
 
     NAMESPACE: ClassVar[str] = "legal_vote"
     ACTION: ClassVar[str] = "report_issue"
@@ -243,7 +243,7 @@ class GeneratePdf(Command):
 class Started(Event):
     """A vote began. Wire: `started` (L), the fields of `Start` and more.
 
-    ``token``: what you vote with, base58 of 64 bits; None for those who may not vote.
+    ``token``: the key for your `Vote`, base58 of 64 bits; None if you may not vote.
     """
 
     NAMESPACE: ClassVar[str] = "legal_vote"
@@ -286,7 +286,7 @@ class Voted(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Updated(Event):
-    """The tally of a vote that shows before the end. Wire: `updated` (L).
+    """The tally of a live vote changed. Wire: `updated` (L).
 
     ``voting_record``: options by participant id or token. ``abstain``: None where it is not enabled.
     """
@@ -339,7 +339,7 @@ class Canceled(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ReportedIssue(Event):
-    """Something hinders a voter; ``participant_id`` is hidden in pseudonymous votes. Wire: `reported_issue` (L)."""
+    """A voter reported a problem. Wire: `reported_issue` (L). ``participant_id``: None in pseudonymous votes."""
 
     NAMESPACE: ClassVar[str] = "legal_vote"
     MESSAGE: ClassVar[str] = "reported_issue"

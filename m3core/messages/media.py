@@ -2,7 +2,7 @@
 
 A command and an event that share their wire name: `sdp_answer` is `AnswerSdp` (command) and `SdpAnswer` (event),
 `sdp_candidate` is `SendCandidate` and `SdpCandidate`, `sdp_end_of_candidates` is `SendEndOfCandidates` and
-`SdpEndOfCandidates`: what a client does is a verb, what it is told a noun.
+`SdpEndOfCandidates`. Names of commands are verbs, names of events are nouns.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class MediaErrorCode(Enum):
 
 @frozen(kw_only=True, weakref_slot=False)
 class MediaSessionState(Value):
-    """What a publication sends. Wire: ``media_session_state``.
+    """Whether a publication sends audio and video. Wire: ``media_session_state``.
 
     ``video_settings``: -1 off, 0 low, 1 medium, 2 high; servers ignore it (media.md § 5).
     """
@@ -48,7 +48,7 @@ class MediaSessionState(Value):
 class CandidateInit(Value):
     """A trickled ICE candidate (W3C `RTCIceCandidateInit`). Wire: ``candidate`` of `sdp_candidate`.
 
-    An empty ``candidate`` ends the candidates of the section; ``sdp_mid`` is optional and servers send none.
+    An empty ``candidate`` is the end of candidates of the m-section. ``sdp_mid`` is optional: servers send none.
     """
 
     candidate: str = field(repr=hide)
@@ -58,7 +58,10 @@ class CandidateInit(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SubscriptionConfiguration(Value):
-    """What a subscription gets; None is unchanged. Wire: ``configuration``. ``substream``: 0 low, 1 medium, 2 high."""
+    """What a subscription receives; None changes nothing. Wire: ``configuration``.
+
+    ``substream``: 0 low, 1 medium, 2 high.
+    """
 
     video: bool | None = None
     substream: int | None = None
@@ -81,7 +84,7 @@ class Publish(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class PublishComplete(Command):
-    """Show the stream to others. Wire: `publish_complete` (S)."""
+    """Announce the stream to the others, once it is up. Wire: `publish_complete` (S)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "publish_complete"
@@ -92,7 +95,7 @@ class PublishComplete(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class UpdateMediaSession(Command):
-    """Mute or unmute; negotiates nothing. Wire: `update_media_session` (S)."""
+    """Mute or unmute, without a new negotiation. Wire: `update_media_session` (S)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "update_media_session"
@@ -113,7 +116,7 @@ class Unpublish(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Subscribe(Command):
-    """Ask for the stream of another; answered by `SdpOffer`. Wire: `subscribe` (S; ``without_video`` R)."""
+    """Ask for the stream of another participant; answered by `SdpOffer`. Wire: `subscribe` (S; ``without_video`` R)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "subscribe"
@@ -148,7 +151,7 @@ class AnswerSdp(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SendCandidate(Command):
-    """Trickle a candidate of ours. Wire: `sdp_candidate` to the server (S)."""
+    """Send one of our ICE candidates. Wire: `sdp_candidate` to the server (S)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "sdp_candidate"
@@ -160,7 +163,7 @@ class SendCandidate(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SendEndOfCandidates(Command):
-    """No more candidates of ours come. Wire: `sdp_end_of_candidates` to the server (S)."""
+    """All of our ICE candidates were sent. Wire: `sdp_end_of_candidates` to the server (S)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "sdp_end_of_candidates"
@@ -171,7 +174,7 @@ class SendEndOfCandidates(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Configure(Command):
-    """Choose what a subscription gets. Wire: `configure` (S)."""
+    """Choose what a subscription receives. Wire: `configure` (S)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "configure"
@@ -185,7 +188,7 @@ class Configure(Command):
 class ModeratorMute(Command):
     """Ask others to mute. Wire: `moderator_mute` (R).
 
-    ``targets``: ids; one id alone, or None for all (both L). Each form is sent as it is.
+    ``targets``: several ids; one id without an array, or None for everybody (both L). Each form is sent unchanged.
     """
 
     NAMESPACE: ClassVar[str] = "media"
@@ -197,7 +200,7 @@ class ModeratorMute(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class GrantPresenterRole(Command):
-    """Let others share their screens. Wire: `grant_presenter_role` (R)."""
+    """Allow participants to share their screens. Wire: `grant_presenter_role` (R)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "grant_presenter_role"
@@ -207,7 +210,7 @@ class GrantPresenterRole(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class RevokePresenterRole(Command):
-    """Let others no longer share their screens. Wire: `revoke_presenter_role` (R)."""
+    """Forbid participants to share their screens. Wire: `revoke_presenter_role` (R)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "revoke_presenter_role"
@@ -217,7 +220,7 @@ class RevokePresenterRole(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class UpdateSpeakingState(Command):
-    """Tell whether we speak. Wire: `update_speaking_state` (L 0.9)."""
+    """Tell the server whether we speak. Wire: `update_speaking_state` (L 0.9)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "update_speaking_state"
@@ -227,7 +230,7 @@ class UpdateSpeakingState(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ModeratorEnableForceMute(Command):
-    """Let only ``allow_list`` speak. Wire: `moderator_enable_force_mute` (L 0.16)."""
+    """Allow only participants in ``allow_list`` to unmute. Wire: `moderator_enable_force_mute` (L 0.16)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "moderator_enable_force_mute"
@@ -237,7 +240,7 @@ class ModeratorEnableForceMute(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ModeratorDisableForceMute(Command):
-    """Let all speak again. Wire: `moderator_disable_force_mute` (L 0.16)."""
+    """Allow everybody to unmute again. Wire: `moderator_disable_force_mute` (L 0.16)."""
 
     NAMESPACE: ClassVar[str] = "media"
     ACTION: ClassVar[str] = "moderator_disable_force_mute"
@@ -269,7 +272,7 @@ class SdpOffer(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SdpCandidate(Event):
-    """A candidate of the media server. Wire: `sdp_candidate` to the client (R)."""
+    """An ICE candidate of the media server. Wire: `sdp_candidate` to the client (R)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "sdp_candidate"
@@ -281,7 +284,7 @@ class SdpCandidate(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SdpEndOfCandidates(Event):
-    """The media server has no more candidates. Wire: `sdp_end_of_candidates` to the client (R)."""
+    """The media server has sent all of its ICE candidates. Wire: `sdp_end_of_candidates` to the client (R)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "sdp_end_of_candidates"
@@ -292,7 +295,7 @@ class SdpEndOfCandidates(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class WebrtcUp(Event):
-    """DTLS is up. Wire: `webrtc_up` (S)."""
+    """The peer connection is up: the DTLS handshake is done. Wire: `webrtc_up` (S)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "webrtc_up"
@@ -303,7 +306,7 @@ class WebrtcUp(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class WebrtcDown(Event):
-    """The peer connection is gone; late, twice or never. Wire: `webrtc_down` (S)."""
+    """The peer connection is down. It may come late, twice or not at all. Wire: `webrtc_down` (S)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "webrtc_down"
@@ -314,7 +317,7 @@ class WebrtcDown(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class MediaStatus(Event):
-    """The media server receives, or no longer receives, our media. Wire: `media_status` (S)."""
+    """The media server began or stopped to receive our audio or video. Wire: `media_status` (S)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "media_status"
@@ -327,7 +330,7 @@ class MediaStatus(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class WebrtcSlow(Event):
-    """Packets get lost. Wire: `webrtc_slow` (R)."""
+    """Packets of a stream get lost. Wire: `webrtc_slow` (R)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "webrtc_slow"
@@ -339,7 +342,7 @@ class WebrtcSlow(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class FocusUpdate(Event):
-    """Who speaks; None: nobody. Wire: `focus_update` (S), null for nobody."""
+    """Another participant speaks; None (null) is nobody. Wire: `focus_update` (S)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "focus_update"
@@ -408,7 +411,7 @@ class SpeakerUpdated(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ForceMuteEnabled(Event):
-    """Only ``allow_list`` may speak. Wire: `force_mute_enabled` (L 0.16)."""
+    """Only participants in ``allow_list`` may unmute. Wire: `force_mute_enabled` (L 0.16)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "force_mute_enabled"
@@ -418,7 +421,7 @@ class ForceMuteEnabled(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ForceMuteDisabled(Event):
-    """All may speak again. Wire: `force_mute_disabled` (L 0.16)."""
+    """Everybody may unmute again. Wire: `force_mute_disabled` (L 0.16)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "force_mute_disabled"
@@ -426,7 +429,7 @@ class ForceMuteDisabled(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Error(Event):
-    """The server refused a command. Wire: `error` (R); only two slugs name their stream (media.md § 3)."""
+    """The server refused a command. Wire: `error` (R); only two kinds of error name their stream (media.md § 3)."""
 
     NAMESPACE: ClassVar[str] = "media"
     MESSAGE: ClassVar[str] = "error"

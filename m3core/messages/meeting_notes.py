@@ -1,4 +1,4 @@
-"""Namespace `meeting_notes`: what `protocol` is called at the end of L; same shapes (signaling.md § 13)."""
+"""Namespace `meeting_notes`: the later name of `protocol`, with the same messages (signaling.md § 13)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MeetingNotesErrorCode: TypeAlias = ProtocolErrorCode
 
 @frozen(kw_only=True, weakref_slot=False)
 class SelectWriter(minutes.SelectWriter):
-    """Let others write; the first one makes the pad. Wire: `select_writer` (L)."""
+    """Allow participants to write; the first such command creates the pad. Wire: `select_writer` (L)."""
 
     NAMESPACE: ClassVar[str] = "meeting_notes"
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class DeselectWriter(minutes.DeselectWriter):
-    """Let others only read. Wire: `deselect_writer` (L)."""
+    """Allow participants only to read. Wire: `deselect_writer` (L)."""
 
     NAMESPACE: ClassVar[str] = "meeting_notes"
 
@@ -37,14 +37,14 @@ class GeneratePdf(minutes.GeneratePdf):
 
 @frozen(kw_only=True, weakref_slot=False)
 class WriteUrl(minutes.WriteUrl):
-    """Your session at the pad, where you may write. Wire: `write_url` (L)."""
+    """The URL of the pad, with which you may write. Wire: `write_url` (L)."""
 
     NAMESPACE: ClassVar[str] = "meeting_notes"
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class ReadUrl(minutes.ReadUrl):
-    """Your session at the pad, where you may read. Wire: `read_url` (L)."""
+    """The URL of the pad, with which you may only read. Wire: `read_url` (L)."""
 
     NAMESPACE: ClassVar[str] = "meeting_notes"
 

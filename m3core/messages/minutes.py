@@ -1,6 +1,7 @@
 """What `protocol` and `meeting_notes`, its later name, share: the minutes of the meeting (signaling.md § 13).
 
-Each has classes of its own below these. As bases these are not frozen, for the same reason as those of `base`.
+Each of the two has its own subclasses of these. As bases these classes are not frozen, for the same reason as those of
+`base`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class PeerData(Value):
 
 @define(kw_only=True, weakref_slot=False, eq=False)
 class SelectWriter(Command):
-    """Let others write; the first one makes the pad. Wire: `select_writer`."""
+    """Allow participants to write; the first such command creates the pad. Wire: `select_writer`."""
 
     ACTION: ClassVar[str] = "select_writer"
 
@@ -43,7 +44,7 @@ class SelectWriter(Command):
 
 @define(kw_only=True, weakref_slot=False, eq=False)
 class DeselectWriter(Command):
-    """Let others only read. Wire: `deselect_writer`."""
+    """Allow participants only to read. Wire: `deselect_writer`."""
 
     ACTION: ClassVar[str] = "deselect_writer"
 
@@ -59,7 +60,7 @@ class GeneratePdf(Command):
 
 @define(kw_only=True, weakref_slot=False, eq=False)
 class WriteUrl(Event):
-    """Your session at the pad, where you may write. Wire: `write_url`."""
+    """The URL of the pad, with which you may write. Wire: `write_url`."""
 
     MESSAGE: ClassVar[str] = "write_url"
 
@@ -68,7 +69,7 @@ class WriteUrl(Event):
 
 @define(kw_only=True, weakref_slot=False, eq=False)
 class ReadUrl(Event):
-    """Your session at the pad, where you may read. Wire: `read_url`."""
+    """The URL of the pad, with which you may only read. Wire: `read_url`."""
 
     MESSAGE: ClassVar[str] = "read_url"
 

@@ -23,7 +23,7 @@ class ModerationErrorCode(Enum):
 
 
 class KickScope(Enum):
-    """Whom a debriefing sends away (L 0.4); ``users_and_guests`` are all but moderators."""
+    """For whom a debriefing ends the meeting (L 0.4); ``users_and_guests`` is everybody except moderators."""
 
     GUESTS = "guests"
     USERS_AND_GUESTS = "users_and_guests"
@@ -34,7 +34,8 @@ class KickScope(Enum):
 class JoinData(Value):
     """What `moderation` tells the joiner. Wire: ``join_success.moderation`` (S).
 
-    R: moderators only, all three fields. L: all; those who are no moderators get ``raise_hands_enabled`` alone.
+    R sends it to moderators only, with all three fields. L sends it to everybody: who is no moderator gets only
+    ``raise_hands_enabled``.
     """
 
     raise_hands_enabled: bool
@@ -44,7 +45,7 @@ class JoinData(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Kick(Command):
-    """Send ``target`` away; it may come back. Wire: `kick` (R)."""
+    """Remove ``target`` from the room; it may join again. Wire: `kick` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "kick"
@@ -54,7 +55,7 @@ class Kick(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Ban(Command):
-    """Send a user with an account away until the room is destroyed. Wire: `ban` (R)."""
+    """Remove a user with an account, who may not join again until the room is destroyed. Wire: `ban` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "ban"
@@ -74,7 +75,7 @@ class Accept(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class EnableWaitingRoom(Command):
-    """Let who joins wait. Wire: `enable_waiting_room` (R)."""
+    """From now on, participants who join wait for a moderator. Wire: `enable_waiting_room` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "enable_waiting_room"
@@ -82,7 +83,10 @@ class EnableWaitingRoom(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class DisableWaitingRoom(Command):
-    """Let nobody wait any more; those who wait still do. Wire: `disable_waiting_room` (R)."""
+    """From now on, participants enter without waiting. Wire: `disable_waiting_room` (R).
+
+    Those who already wait go on waiting.
+    """
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "disable_waiting_room"
@@ -90,7 +94,7 @@ class DisableWaitingRoom(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class EnableRaiseHands(Command):
-    """Allow hands. Wire: `enable_raise_hands` (R)."""
+    """Allow participants to raise their hands. Wire: `enable_raise_hands` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "enable_raise_hands"
@@ -98,7 +102,7 @@ class EnableRaiseHands(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class DisableRaiseHands(Command):
-    """Forbid hands, and lower all. Wire: `disable_raise_hands` (R)."""
+    """Forbid participants to raise their hands, and lower all hands. Wire: `disable_raise_hands` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "disable_raise_hands"
@@ -106,7 +110,10 @@ class DisableRaiseHands(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ResetRaisedHands(Command):
-    """Lower hands: all, or of ``target`` one (L 0.15) or several (L 0.16). Wire: `reset_raised_hands` (R)."""
+    """Lower raised hands. Wire: `reset_raised_hands` (R).
+
+    ``target``: None for all hands, one participant (L 0.15) or several (L 0.16).
+    """
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "reset_raised_hands"
@@ -126,7 +133,7 @@ class SendToWaitingRoom(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Debrief(Command):
-    """End the meeting for some; the others stay. Wire: `debrief` (L 0.4)."""
+    """End the meeting for ``kick_scope``; the others remain in the room. Wire: `debrief` (L 0.4)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "debrief"
@@ -136,7 +143,7 @@ class Debrief(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ChangeDisplayName(Command):
-    """Rename ``target``, a guest or a telephone. Wire: `change_display_name` (L 0.12)."""
+    """Rename ``target``, a guest or a participant by telephone. Wire: `change_display_name` (L 0.12)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     ACTION: ClassVar[str] = "change_display_name"
@@ -179,7 +186,7 @@ class Accepted(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class JoinedWaitingRoom(Event):
-    """Somebody waits. Wire: `joined_waiting_room` (R), a participant entry."""
+    """A participant entered the waiting room. Wire: `joined_waiting_room` (R), a participant entry."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     MESSAGE: ClassVar[str] = "joined_waiting_room"
@@ -191,7 +198,7 @@ class JoinedWaitingRoom(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class LeftWaitingRoom(Event):
-    """Somebody waits no more: has gone, or enters. Wire: `left_waiting_room` (R)."""
+    """A participant left the waiting room: to enter the room, or for good. Wire: `left_waiting_room` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     MESSAGE: ClassVar[str] = "left_waiting_room"
@@ -201,7 +208,7 @@ class LeftWaitingRoom(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class WaitingRoomEnabled(Event):
-    """Who joins from now on waits. Wire: `waiting_room_enabled` (R)."""
+    """Participants who join from now on wait. Wire: `waiting_room_enabled` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     MESSAGE: ClassVar[str] = "waiting_room_enabled"
@@ -209,7 +216,7 @@ class WaitingRoomEnabled(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class WaitingRoomDisabled(Event):
-    """Who joins from now on does not wait. Wire: `waiting_room_disabled` (R)."""
+    """Participants who join from now on do not wait. Wire: `waiting_room_disabled` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     MESSAGE: ClassVar[str] = "waiting_room_disabled"
@@ -227,7 +234,7 @@ class RaiseHandsEnabled(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class RaiseHandsDisabled(Event):
-    """Hands may not be raised, all are down. Wire: `raise_hands_disabled` (R)."""
+    """Hands may not be raised, and all hands were lowered. Wire: `raise_hands_disabled` (R)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     MESSAGE: ClassVar[str] = "raise_hands_disabled"
@@ -265,7 +272,7 @@ class SessionEnded(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class DebriefingStarted(Event):
-    """The meeting is over for others, you stay. Wire: `debriefing_started` (L 0.4)."""
+    """The meeting has ended for others, and you remain in the room. Wire: `debriefing_started` (L 0.4)."""
 
     NAMESPACE: ClassVar[str] = "moderation"
     MESSAGE: ClassVar[str] = "debriefing_started"

@@ -1,4 +1,4 @@
-"""The list of namespaces, and where their classes stand. Loads none of them by itself."""
+"""The list of namespaces, and the modules of their classes. It imports none of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMESPACES: Final[dict[str, str]] = {
         "echo",
     )
 }
-"""Namespaces whose messages are typed, and the module that holds their classes; loaded on first use."""
+"""Namespaces whose messages are typed, and the module with their classes, which is imported at first use."""
 
 LIVEKIT_GENERATION: Final[tuple[str, ...]] = (
     "livekit",
@@ -37,10 +37,10 @@ LIVEKIT_GENERATION: Final[tuple[str, ...]] = (
 """Namespaces of servers that have no `media` (signaling.md § 19)."""
 
 UNTYPED_NAMESPACES: Final[frozenset[str]] = frozenset(LIVEKIT_GENERATION)
-"""Namespaces that have no classes: their messages are unknown ones, but expected, and decoded as fast."""
+"""Namespaces without classes. Their messages are decoded to unknown ones, but as fast as typed ones."""
 
 FREE_NAMESPACES: Final[frozenset[str]] = frozenset({"echo"})
-"""Namespaces whose payload may be anything, so that no name in it is no mistake (signaling.md § 15)."""
+"""Namespaces whose payload may be anything: a payload without a name is correct, too (signaling.md § 15)."""
 
 ENTRY_MODULES: Final[tuple[str, ...]] = ("livekit",)
 """Keys of participant entries that are kept raw (signaling.md § 5.2)."""
@@ -50,9 +50,9 @@ JOIN_MODULES: Final[tuple[str, ...]] = LIVEKIT_GENERATION
 
 
 class LazyModules(dict[str, object]):
-    """Names of namespaces to their modules, which are imported when asked for; for type hints such as `chat.JoinData`.
+    """The modules of namespaces by name, imported when they are looked up; for type hints such as `chat.JoinData`.
 
-    So `control`, which everybody needs, may name the classes of all others without loading them.
+    So the import of `control`, which every program needs, does not import all others.
     """
 
     def __missing__(self, name: str) -> object:

@@ -1,14 +1,15 @@
-"""Participant entries: who is there, as `joined`, `update` and `join_success` tell it (signaling.md § 5.2)."""
+"""Participant entries, as they are in `joined`, `update` and `join_success` (signaling.md § 5.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import attrs
 from attrs import field, frozen
 
-from m3core.messages.base import ENTRY_MODULES, MODULE, NULL, Value, rest
+from m3core.messages.base import ENTRY_MODULES, MODULE, NULL, Stamped, Value, rest
 from m3core.strict_json import Json
 from m3core.values import ParticipantId, ParticipationKind, Role, Timestamp
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WaitingRoomState(Enum):
-    """Where somebody in the waiting room stands (signaling.md § 6)."""
+    """Whether a moderator has accepted a participant in the waiting room (signaling.md § 6)."""
 
     WAITING = "waiting"
     ACCEPTED = "accepted"
@@ -56,16 +57,9 @@ class MediaState(Value):
 
 
 @frozen(kw_only=True, weakref_slot=False)
-class ParticipantEntry(Value):
-    """One other participant. Wire: an element of ``join_success.participants``.
+class PeerData(Stamped):
+    """What namespaces other than `control` and `media` tell about a participant, as `ParticipantEntry` explains."""
 
-    ``chat`` to ``timer``: what these namespaces tell about the participant (signaling.md § 5.2). ``waiting_room_state``
-    is set in the waiting room only. ``modules``: what the LiveKit generation tells, raw.
-    """
-
-    id: ParticipantId
-    control: ControlState
-    media: MediaState | None = None
     chat: chat.PeerData | None = field(default=None, metadata=MODULE)
     protocol: protocol.PeerData | None = field(default=None, metadata=MODULE)
     meeting_notes: meeting_notes.PeerData | None = field(default=None, metadata=MODULE)
@@ -73,3 +67,24 @@ class ParticipantEntry(Value):
     timer: timer.PeerData | None = field(default=None, metadata=MODULE)
     waiting_room_state: WaitingRoomState | None = field(default=None, metadata=MODULE)
     modules: Mapping[str, Json] = field(factory=dict, metadata=rest(ENTRY_MODULES))
+
+
+def peer_data_last(_cls: type[object], fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
+    """A field transformer: the own fields of a class come before those of `PeerData`, on the wire and in reprs.
+
+    Without it, attrs puts inherited fields first.
+    """
+    return sorted(fields, key=lambda each: each.name in attrs.fields_dict(PeerData))
+
+
+@frozen(kw_only=True, weakref_slot=False, field_transformer=peer_data_last)
+class ParticipantEntry(PeerData):
+    """One other participant. Wire: an element of ``join_success.participants``.
+
+    ``chat`` to ``timer``: what these namespaces tell about the participant (signaling.md § 5.2).
+    ``waiting_room_state`` is set in the waiting room only. ``modules``: what the LiveKit generation tells, raw.
+    """
+
+    id: ParticipantId
+    control: ControlState
+    media: MediaState | None = None

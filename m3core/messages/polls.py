@@ -36,7 +36,7 @@ class Choice(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ChoiceResult(Value):
-    """How many voted for a choice. Wire: an element of ``results``."""
+    """The number of votes for a choice. Wire: an element of ``results``."""
 
     id: int
     count: int
@@ -46,7 +46,7 @@ class ChoiceResult(Value):
 class JoinData(Value):
     """The poll that runs, for ``duration`` seconds from ``started`` on. Wire: ``join_success.polls`` (R).
 
-    ``multiple_choice``: from L 0.14 on it is always told; None is no.
+    ``multiple_choice``: servers always send it from L 0.14 on; None is False.
     """
 
     id: PollId
@@ -60,7 +60,7 @@ class JoinData(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Start(Command):
-    """Ask. Wire: `start` (R; ``multiple_choice`` L).
+    """Start a poll. Wire: `start` (R; ``multiple_choice`` L).
 
     ``topic``: 2 to 100 bytes; ``choices``: 2 to 64 of 1 to 100 bytes; ``duration``: 2 to 3600 seconds. ``live``: tell
     the results while the poll runs; only L servers take None, for False.
@@ -80,7 +80,7 @@ class Start(Command):
 class Vote(Command):
     """Vote: with ``choice_id`` (R), from L 0.14 on also with ``choice_ids``. Wire: `vote`.
 
-    From L 0.9 on, none at all takes the vote back.
+    From L 0.9 on, a vote without a choice withdraws the one before.
     """
 
     NAMESPACE: ClassVar[str] = "polls"

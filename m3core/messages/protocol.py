@@ -1,4 +1,4 @@
-"""Namespace `protocol`: the minutes of the meeting, a pad (signaling.md § 13). There is no join data."""
+"""Namespace `protocol`: the minutes of the meeting, in a pad (signaling.md § 13). There is no join data."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from m3core.messages.minutes import ProtocolErrorCode as ProtocolErrorCode
 
 @frozen(kw_only=True, weakref_slot=False)
 class SelectWriter(minutes.SelectWriter):
-    """Let others write; the first one makes the pad. Wire: `select_writer` (R)."""
+    """Allow participants to write; the first such command creates the pad. Wire: `select_writer` (R)."""
 
     NAMESPACE: ClassVar[str] = "protocol"
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class DeselectWriter(minutes.DeselectWriter):
-    """Let others only read. Wire: `deselect_writer` (R)."""
+    """Allow participants only to read. Wire: `deselect_writer` (R)."""
 
     NAMESPACE: ClassVar[str] = "protocol"
 
@@ -34,14 +34,14 @@ class GeneratePdf(minutes.GeneratePdf):
 
 @frozen(kw_only=True, weakref_slot=False)
 class WriteUrl(minutes.WriteUrl):
-    """Your session at the pad, where you may write. Wire: `write_url` (R)."""
+    """The URL of the pad, with which you may write. Wire: `write_url` (R)."""
 
     NAMESPACE: ClassVar[str] = "protocol"
 
 
 @frozen(kw_only=True, weakref_slot=False)
 class ReadUrl(minutes.ReadUrl):
-    """Your session at the pad, where you may read. Wire: `read_url` (R)."""
+    """The URL of the pad, with which you may only read. Wire: `read_url` (R)."""
 
     NAMESPACE: ClassVar[str] = "protocol"
 

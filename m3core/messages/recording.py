@@ -29,7 +29,7 @@ class RecorderErrorCode(Enum):
 
 
 class RecordingStatus(Enum):
-    """Whether the recorder is on its way or records (R)."""
+    """Whether the recorder starts or records (R)."""
 
     INITIALIZING = "initializing"
     RECORDING = "recording"
@@ -98,7 +98,7 @@ class PeerData(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Start(Command):
-    """Ask a recorder to come; `Started` tells when it is there. Wire: `start` (R, L to 0.13)."""
+    """Start a recorder; `Started` follows when it has joined. Wire: `start` (R, L to 0.13)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     ACTION: ClassVar[str] = "start"
@@ -106,7 +106,7 @@ class Start(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class Stop(Command):
-    """Send the recorder away. Wire: `stop` (R, L to 0.13). ``recording_id``: the recorder's participant id."""
+    """Stop the recorder. Wire: `stop` (R, L to 0.13). ``recording_id``: the recorder's participant id."""
 
     NAMESPACE: ClassVar[str] = "recording"
     ACTION: ClassVar[str] = "stop"
@@ -116,7 +116,7 @@ class Stop(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SetConsent(Command):
-    """Agree to be recorded, or not; others get an `Update`. Wire: `set_consent` (R)."""
+    """Give or withdraw the consent to be recorded; the others get an `Update`. Wire: `set_consent` (R)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     ACTION: ClassVar[str] = "set_consent"
@@ -126,7 +126,7 @@ class SetConsent(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class StartStream(Command):
-    """Start, or go on with, targets. Wire: `start_stream` (L 0.14)."""
+    """Start or resume targets. Wire: `start_stream` (L 0.14)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     ACTION: ClassVar[str] = "start_stream"
@@ -188,7 +188,7 @@ class StreamUpdated(Event):
 
 @frozen(kw_only=True, weakref_slot=False)
 class RecorderError(Event):
-    """No recorder came. Wire: `recorder_error` (L 0.14)."""
+    """No recorder joined. Wire: `recorder_error` (L 0.14)."""
 
     NAMESPACE: ClassVar[str] = "recording"
     MESSAGE: ClassVar[str] = "recorder_error"

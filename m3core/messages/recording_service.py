@@ -1,4 +1,4 @@
-"""Namespace `recording_service`: what the server and a recorder tell each other (signaling.md § 11; L).
+"""Namespace `recording_service`: messages between the server and a recorder (signaling.md § 11; L).
 
 The keys are reversed: events, which the server sends, are keyed ``action``, and commands of the recorder ``message``.
 """
@@ -28,7 +28,7 @@ class StreamKind(Enum):
 class ServiceStream(Value):
     """One target, as the recorder sees it. Wire: a value of ``streams`` (L).
 
-    ``location``: where the stream goes to; it may hold a key. ``auto_connect``: start without being asked.
+    ``location``: where the stream goes to; it may hold a key. ``auto_connect``: start without a command.
     """
 
     stream_kind: StreamKind
@@ -63,7 +63,7 @@ class StreamUpdated(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class StartStreams(Event):
-    """Start, or go on with, these targets. Wire: `start_streams` of the server (L), keyed ``action``."""
+    """Start or resume these targets. Wire: `start_streams` of the server (L), keyed ``action``."""
 
     NAMESPACE: ClassVar[str] = "recording_service"
     KEY: ClassVar[str] = "action"

@@ -1,6 +1,6 @@
 """What `join_success` tells about the room since 0.3 (signaling.md § 5.1, rest.md § 3), and about its media.
 
-The values of `media` stand here so that `control` does not need that module, which is large.
+The values of `media` are in this module, so that `control` need not import that one, which is large.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Speaker(Value):
 
 @frozen(kw_only=True, weakref_slot=False)
 class ForceMute(Value):
-    """Who may unmute: all, or those in ``allow_list``. Wire: ``force_mute`` of the join data (L 0.16)."""
+    """Who may unmute: everybody, or those in ``allow_list``. Wire: ``force_mute`` of the join data (L 0.16)."""
 
     type: ForceMuteType
     allow_list: tuple[ParticipantId, ...] | None = None
@@ -59,7 +59,7 @@ class Tariff(Value):
     """Quotas and modules that the room's owner has paid for. Wire: ``tariff`` (L 0.3).
 
     ``quotas``: free-form names to numbers, e.g. ``room_participant_limit``. ``id`` is a UUID that nobody looks up here.
-    ``disabled_features`` (L 0.9) is `module::feature`, and there, if empty, too.
+    ``disabled_features`` (L 0.9) is `module::feature`; servers send it even if it is empty.
     """
 
     id: str

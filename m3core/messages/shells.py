@@ -1,7 +1,7 @@
-"""Shells: `msgspec.Struct`s with the keys and JSON types of the message classes, made of these classes.
+"""Shells: `msgspec.Struct`s with the keys and JSON types of the message classes, derived from these classes.
 
-msgspec parses JSON into a shell, or writes it, in one pass. What it cannot know (that a text is a UUID, a timestamp, a
-secret) is left to `reading` and `writing`, which copy between shells and classes.
+msgspec parses JSON into a shell, or writes it, in one pass. It cannot know that a text is a UUID, a timestamp or a
+secret: `reading` and `writing`, which copy between shells and classes, do that.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ from m3core.messages.fields import (
     Field,
     cached,
     fields_of,
-    is_enum,
-    is_id,
-    is_mapping,
-    is_nested,
-    is_tuple,
     one_or_several,
+    parts_of,
     rest_of,
     tag_of,
     union_of,
 )
+from m3core.structuring import is_enum, is_id, is_mapping, is_nested, is_tuple
 from m3core.values import Secret, Timestamp
 
 _Int64: Final = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Entries: TypeAlias = list[tuple[str, Any] | tuple[str, Any, Any]]
+LaterKeys: TypeAlias = frozenset[tuple[type[Any], str]]
+"""Keys that servers of later versions send in objects of our classes, each with its class."""
 _MODULE_LEVELS: Final = 3
-"""How deep raw values nest that the shells take; deeper ones are left to `strict`. Deep types take msgspec long."""
+"""Levels of raw values that shells accept; `careful` reads deeper ones. msgspec compiles deep types slowly."""
 
 
 _new_type: Any = NewType
@@ -47,7 +46,7 @@ def _raw(levels: int) -> Any:
 
 
 RAW: Final = _raw(_MODULE_LEVELS)
-"""The type of what other namespaces say."""
+"""The type of values of other namespaces, and of keys of later versions."""
 
 
 def _shell_type(hint: Any, nested: Callable[[Any], type[Struct]]) -> Any:
@@ -68,27 +67,43 @@ def _shell_type(hint: Any, nested: Callable[[Any], type[Struct]]) -> Any:
     raise TypeError(f"{hint} is no type for a field of a message")
 
 
-def _struct(cls: type[Any], entries: _Entries, *, strict: bool) -> type[Struct]:
+def _struct(cls: type[Any], entries: _Entries, rename: dict[str, str], *, exact: bool) -> type[Struct]:
     tag_field, tag = tag_of(cls)
     return defstruct(
         cls.__name__,
         entries,
-        rename={field.name: field.wire for field in fields_of(cls)},
+        rename={field.name: field.wire for field in fields_of(cls)} | rename,
         tag_field=tag_field,
         tag=tag,
         gc=False,
         omit_defaults=True,
-        forbid_unknown_fields=strict,
+        forbid_unknown_fields=exact,
     )
 
 
+def later_entries(cls: type[Any], later: LaterKeys) -> tuple[_Entries, dict[str, str]]:
+    """The entries for the ``later`` keys of ``cls``, which are read and dropped; and their keys, by attribute."""
+    keys = sorted(key for owner, key in later if owner is cls)
+    # Any text is a key, so the attributes have names of ours.
+    rename = {f"later_{number}": key for number, key in enumerate(keys)}
+    return [(name, RAW, None) for name in rename], rename
+
+
+def decode_shell(cls: type[Any], later: LaterKeys = frozenset()) -> type[Struct]:
+    """The shell that msgspec parses ``cls`` into. It refuses keys that are neither ours nor ``later`` ones.
+
+    So nothing is skipped, and what msgspec accepts needs no other check: it does not look into what it skips.
+    """
+    # Only the keys in its own parts, so that a shell is made anew when one of these was learned, and not at any other.
+    return _decode_shell(cls, frozenset(pair for pair in later if pair[0] in parts_of(cls)))
+
+
 @cached
-def decode_shell(cls: type[Any], strict: bool) -> type[Struct]:
-    """The shell that msgspec parses ``cls`` into; a ``strict`` one refuses unknown keys, so that it skips nothing."""
+def _decode_shell(cls: type[Any], later: LaterKeys) -> type[Struct]:
     required: _Entries = []
-    optional: _Entries = []
+    optional, rename = later_entries(cls, later)
     for field in fields_of(cls):
-        kind = _shell_type(field.type, lambda inner: decode_shell(inner, strict))
+        kind = _shell_type(field.type, lambda inner: decode_shell(inner, later))
         if field.required:
             required.append((field.name, kind))
         elif field.empty or field.short:
@@ -97,7 +112,7 @@ def decode_shell(cls: type[Any], strict: bool) -> type[Struct]:
             optional.append((field.name, kind | None, None))
     if rest := rest_of(cls):
         optional += [(key, union_of([RAW, UnsetType]), UNSET) for key in rest[1]]
-    return _struct(cls, required + optional, strict=strict)
+    return _struct(cls, required + optional, rename, exact=True)
 
 
 def in_shell_order(cls: type[Any]) -> tuple[Field, ...]:
@@ -116,4 +131,4 @@ def encode_shell(cls: type[Any]) -> type[Struct]:
     ]
     if rest := rest_of(cls):
         entries += [(key, Any, UNSET) for key in rest[1]]
-    return _struct(cls, entries, strict=False)
+    return _struct(cls, entries, {}, exact=False)

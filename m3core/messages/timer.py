@@ -27,7 +27,7 @@ class TimerKind(Enum):
 
 
 class TimerStopKind(Enum):
-    """Why a timer stopped; ``creator_left`` only in documents (R)."""
+    """Why a timer stopped. ``creator_left`` is only in the documentation of R."""
 
     BY_MODERATOR = "by_moderator"
     EXPIRED = "expired"

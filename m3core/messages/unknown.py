@@ -1,4 +1,4 @@
-"""Messages that have no class of their own here: kept whole, sent back as they came."""
+"""Messages without a class: kept whole, so that `encode` gives what was decoded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _keys(payload: Mapping[str, Json]) -> str:
 class UnknownEvent:
     """An event of an unknown namespace or name, or a known one with an unknown enum value.
 
-    ``message`` is the name that the payload has, under whichever key, and empty when it has none. ``payload`` is the
+    ``message`` is the name in the payload, under the key of its namespace; it is empty without one. ``payload`` is the
     whole payload, its name included. ``path`` says where the unknown enum value is, and is None for an unknown kind.
     """
 

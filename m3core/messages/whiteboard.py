@@ -55,7 +55,7 @@ class GeneratePdf(Command):
 
 @frozen(kw_only=True, weakref_slot=False)
 class SpaceUrl(Event):
-    """Where the board is; who has the URL may draw. Wire: `space_url` (R)."""
+    """The URL of the board: everybody who has it may draw. Wire: `space_url` (R)."""
 
     NAMESPACE: ClassVar[str] = "whiteboard"
     MESSAGE: ClassVar[str] = "space_url"

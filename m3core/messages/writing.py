@@ -1,4 +1,7 @@
-"""Generates the functions that write message objects, which were checked when they were made, through encode shells."""
+"""Generates the functions that encode messages: they fill encode shells, which msgspec writes.
+
+They check no types: every message was checked when it was made, or decoded.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,22 @@ from typing import Any, get_args
 import msgspec
 from msgspec import UNSET, defstruct
 
-from m3core.messages.fields import cached, is_enum, is_event, is_mapping, is_nested, is_tuple, rest_of, short_of
+from m3core.messages.fields import cached, is_event, rest_of, short_of
 from m3core.messages.shells import encode_shell, in_shell_order
 from m3core.messages.source import Generated, Source
+from m3core.structuring import is_enum, is_mapping, is_nested, is_tuple
 from m3core.values import Secret, Timestamp
 
 
 def _is_plain(hint: Any) -> bool:
-    """Whether a shell takes values of this type as they are."""
+    """Whether a shell takes values of this type unchanged."""
     if is_tuple(hint):
         return _is_plain(get_args(hint)[0])
     return not (is_mapping(hint) or is_nested(hint) or is_enum(hint) or hint in (Timestamp, Secret))
 
 
 def _put(source: Source, depth: int, hint: Any, value: str) -> str:
-    """The expression of what a shell takes for ``value``; adds the lines that it needs before."""
+    """The expression of what a shell takes for ``value``. It adds the lines that the expression needs."""
     if _is_plain(hint):
         return value
     if is_nested(hint):
@@ -34,14 +38,14 @@ def _put(source: Source, depth: int, hint: Any, value: str) -> str:
         return f"{value}.reveal()"
     inner = Source("each")
     inner.add(1, f"return {_put(inner, 1, get_args(hint)[-1 if is_mapping(hint) else 0], 'each')}")
-    write = source.name(inner.compile(), "write")
+    write = source.name(inner.compile("writer of elements"), "write")
     if is_tuple(hint):
         return f"[{write}(each) for each in {value}]"
     return f"{{key: {write}(each) for key, each in {value}.items()}}"
 
 
 def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
-    """The expression of the shell of the ``cls`` called ``it``; nested classes in place, since calls cost."""
+    """The expression of the shell of ``it``, a ``cls``. Nested shells are filled in place, since calls take time."""
     arguments: list[str] = []
     for field in in_shell_order(cls):
         local = f"{it}_{field.name}"
@@ -76,7 +80,7 @@ def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
 
 @cached
 def message_writer(cls: type[Any]) -> Generated:
-    """A function that makes UTF-8 JSON of a whole message, envelope included. It raises what msgspec raises."""
+    """A function that encodes a message with its envelope as UTF-8. It raises what msgspec raises."""
     source = Source("it")
     envelope = defstruct(
         "Envelope",
@@ -92,4 +96,4 @@ def message_writer(cls: type[Any]) -> Generated:
         arguments.append("None if timestamp is None else timestamp.text")
     source.names["encode"] = msgspec.json.Encoder().encode
     source.add(1, f"return encode({source.name(envelope, 'Envelope')}({', '.join(arguments)}))")
-    return source.compile()
+    return source.compile(f"writer of {cls.__module__}.{cls.__qualname__}")

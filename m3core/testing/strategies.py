@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from m3core.messages import Command, Event, Json, UnknownCommand, UnknownEvent
 from m3core.messages.base import NAMESPACES
-from m3core.messages.codec import classes
-from m3core.messages.fields import fields_of, is_event, is_id, is_mapping, is_tuple, one_or_several, rest_of, short_of
+from m3core.messages.fields import fields_of, is_event, one_or_several, rest_of, short_of
+from m3core.messages.kinds import classes
+from m3core.structuring import is_id, is_mapping, is_tuple
 from m3core.values import Secret, Timestamp
 
 _T = TypeVar("_T")

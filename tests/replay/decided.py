@@ -111,6 +111,12 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "durations-without-end": {
         "timer/duration 4611686018427387904": ("extra at owner: timer.error(invalid_duration)",),
     },
+    "a-namespace-twice": {
+        "frames/namespace twice": (
+            "extra at owner: control.update",
+            "missing at guest: control.error(invalid_json)",
+        ),
+    },
     "escapes-in-json": {
         "frames/escapes in names": (
             "extra at owner: control.update",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import pytest
-
 from m3core.messages import Event, UnknownEvent
-from m3core.messages.codec import _Direction
+from m3core.messages.control import Left
+from m3core.messages.decoding import Decoder
+from m3core.values import ParticipantId
 
 ID = "9fd70c6e-5b9c-4d5a-a1a1-000000000001"
 OTHERS: dict[str, dict[str, object]] = {
@@ -19,30 +21,37 @@ OTHERS: dict[str, dict[str, object]] = {
 }
 
 
-class Interrupted(_Direction):
-    """Whenever it makes part of a decoder, another thread loads one more namespace."""
+class Interrupted(Decoder):
+    """While it compiles, another thread does something more."""
 
     def __init__(self) -> None:
         super().__init__(Event, UnknownEvent)
-        self.others: list[str] = []
+        self.others: list[Callable[[], None]] = []
 
-    def _envelope(self, namespace: str, is_strict: bool) -> Any:
+    def _envelope(self, *arguments: Any) -> Any:
         if self.others:
-            thread = threading.Thread(target=self.load, args=(self.others.pop(),))
+            thread = threading.Thread(target=self.others.pop())
             thread.start()
             thread.join()
-        return super()._envelope(namespace, is_strict)
+        return super()._envelope(*arguments)
+
+    def read(self, namespace: str, payload: object) -> Any:
+        """The message, read only by shells."""
+        envelope = self.decode(json.dumps({"namespace": namespace, "payload": payload}))
+        return self.readers[type(envelope.payload)](envelope)
 
 
-@pytest.mark.parametrize("decoder", ["strict", "lenient"])
-def test_what_is_loaded_while_a_decoder_is_made_is_decoded_too(decoder: str) -> None:
-    direction = Interrupted()
-    if decoder == "strict":
-        direction.others = [*OTHERS]
-    direction.load("control")
-    direction.others = [*OTHERS]
-    direction.lenient(json.dumps({"namespace": "control", "payload": {"message": "left", "id": ID}}))
+def test_what_is_loaded_while_a_decoder_is_made_is_decoded_too() -> None:
+    decoder = Interrupted()
+    decoder.others = [partial(decoder.load, namespace) for namespace in OTHERS]
+    decoder.load("control")
     for namespace, payload in OTHERS.items():
-        envelope = getattr(direction, decoder)(json.dumps({"namespace": namespace, "payload": payload}))
-        event = direction.readers[type(envelope.payload)](envelope)
+        event = decoder.read(namespace, payload)
         assert (namespace, payload["message"]) == (event.NAMESPACE, event.MESSAGE)
+
+
+def test_what_is_learned_while_a_decoder_is_made_is_known_too() -> None:
+    decoder = Interrupted()
+    decoder.others = [lambda: decoder.learn([(Left, "later_field")])]
+    decoder.load("control")
+    assert decoder.read("control", {"message": "left", "id": ID, "later_field": [1]}) == Left(id=ParticipantId(ID))
