@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from m3core.account import Tokens
 from m3core.client.account import Account, Meeting
 from m3core.client.conference import Conference
-from m3core.client.joining import Door, Joining
+from m3core.client.joining import Joiner, Joining
 from m3core.client.loop import Backend, Event
 from m3core.client.media import Source
 from m3core.client.publication import Subscription
@@ -106,7 +106,7 @@ async def check_adapter_over_sockets(backend: Backend, place: Place) -> tuple[tu
         link = await meeting.invite(web_url=place.guest_url)
         try:
             await _visit(
-                backend, place, meeting, Door(backend).join(link, display_name="Gus", observe=gus.observe), olga
+                backend, place, meeting, Joiner(backend).join(link, display_name="Gus", observe=gus.observe), olga
             )
         except ConferenceEnded as error:
             check(error.reason == EndReason.KICKED.value, "who was kicked is told so")

@@ -18,7 +18,7 @@ from attrs import evolve
 
 from m3core.account import Tokens
 from m3core.client import account
-from m3core.client.joining import Door, Joining
+from m3core.client.joining import Joiner, Joining
 from m3core.client.loop import Backend, Event, Portal, Signal, Tasks, Timeout
 from m3core.client.media import MediaFactory
 from m3core.client.transports import HttpTransport, WebSocket, WebSocketRefused
@@ -117,9 +117,9 @@ class Stage(World):
         self.link = f"{BASE_URL}/invite/{self.invite_code}"
 
     def join(self, name: str, **more: Any) -> Joining:
-        """A guest of the adapter's, by `Door.join`."""
+        """A guest of the adapter's, by `Joiner.join`."""
         given: dict[str, Any] = {"http": self, "connect": self.connect, **more}
-        return Door(self.backend).join(self.link, display_name=name, **given)
+        return Joiner(self.backend).join(self.link, display_name=name, **given)
 
     def account(self) -> account.Account:
         """The owner's account."""

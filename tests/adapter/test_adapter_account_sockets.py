@@ -107,7 +107,7 @@ async def test_closing_tells_those_who_wait_and_cancelling_one_harms_no_other() 
         await account.aclose()
         with pytest.raises(m3.LocalProtocolError, match="was closed"):
             await patient
-        with pytest.raises(m3.LocalProtocolError, match="is closed"):
+        with pytest.raises(m3.LocalProtocolError, match="before the request"):
             await account.me()
         await account.aclose()
 

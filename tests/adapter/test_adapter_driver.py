@@ -134,7 +134,7 @@ def make(puppet: Puppet, line: WebSocket | Exception | None = None, events: list
         AsyncioTasks(),
         http=Silent(),
         connect=connect,
-        sign=None,
+        send_signed=None,
         media=Dead,
         notify=([] if events is None else events).append,
     )

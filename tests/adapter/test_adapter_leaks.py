@@ -240,7 +240,7 @@ async def _published(conference: Conference) -> None:
 async def test_a_publish_cancelled_at_any_step_is_taken_back(fake_media: type[FakeEngine]) -> None:
     async with house() as here, here.two() as (owner, guest):
         await _published(guest)
-        await guest._session.call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
+        await guest._session.call(lambda now: guest._session.engine.unpublish(m3.MediaSessionType.VIDEO, now))
         stops = owner.events(m3.StreamStopped)
         outcomes: list[bool] = []
         for after in range(0, 60, 2):
@@ -248,7 +248,7 @@ async def test_a_publish_cancelled_at_any_step_is_taken_back(fake_media: type[Fa
             outcomes.append(cancelled)
             assert bool(guest.state.publications) is not cancelled, after
             if not cancelled:
-                await guest._session.call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
+                await guest._session.call(lambda now: guest._session.engine.unpublish(m3.MediaSessionType.VIDEO, now))
         assert True in outcomes
         assert False in outcomes
         for engine in fake_media.made:
@@ -299,7 +299,7 @@ async def test_after_the_end_no_media_engine_is_started(fake_media: type[FakeEng
 async def test_a_media_engine_that_dies_ends_calls_and_not_the_conference(fake_media: type[FakeEngine]) -> None:
     async with house() as here, here.two() as (_owner, guest):
         await _published(guest)
-        await guest._session.call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
+        await guest._session.call(lambda now: guest._session.engine.unpublish(m3.MediaSessionType.VIDEO, now))
         fake_media.made[0].closed = True
         with pytest.raises(m3.MediaError, match="not running"):
             await _published(guest)

@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosedError
 
 import m3asyncio as m3
 from m3asyncio.server import _Protocol
-from m3core.conference.engine import Conference as Engine
 from m3core.limits import MAX_MESSAGE
 
 JOIN = {"namespace": "control", "payload": {"action": "join", "display_name": "Raw"}}
@@ -172,7 +171,8 @@ async def test_a_client_that_reads_nothing_is_dropped_and_the_others_go_on(monke
                 protocol.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         while owner.state.participants[joined.participant.id].is_here:
             is_up = guest.own.hand_is_up
-            guest._session.feed(Engine.lower_hand if is_up else Engine.raise_hand)
+            engine = guest._session.engine
+            guest._session.driver.feed(engine.lower_hand if is_up else engine.raise_hand)
             await asyncio.sleep(0)
         assert (await anext(left)).participant.id == joined.participant.id
         assert guest.ended is None

@@ -28,7 +28,7 @@ def lose_path(conference: Conference) -> None:
     """The media engine finds that the way to the server is gone; the server has not noticed."""
     engine = conference._session.engine
     (session,) = (*engine.publications.all(), *engine.subscriptions.all())
-    conference._session._driver.media_report(Down(session.peer))
+    conference._session.driver.media_report(Down(session.peer))
 
 
 @pytest.mark.parametrize("at", ["publisher", "subscriber"])

@@ -8,7 +8,7 @@ The switches are the fields of `Manners`; without any it is polite. What happens
 `Controller`: `say`, `ping`, `close`, `cut`, `crash`, `open_breakouts`, `release_downs`, `restart_sfu`, `expire`. Its
 REST calls are those that our clients make (`manners_rest`), its level is 0.3 (`manners_room`), and its media side
 answers with descriptions that lead nowhere, or relays by bare aiortc (`manners_media`, `manners_sfu`). Clients without
-media of their own: ``Door(StagedBackend(BACKENDS[loop])).join(there.link, display_name="Ada")``.
+media of their own: ``Joiner(StagedBackend(BACKENDS[loop])).join(there.link, display_name="Ada")``.
 
 Its methods may be called from any thread and return when it is done; `until` waits for what a client will do, and is
 to be awaited by `seen`.

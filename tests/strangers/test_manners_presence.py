@@ -18,14 +18,14 @@ import m3asyncio
 import m3trio
 from m3asyncio.loop import BACKEND as ASYNCIO
 from m3core.client.conference import Conference
-from m3core.client.joining import Door
+from m3core.client.joining import Joiner
 from m3core.errors import CallRefused
 from m3core.testing.stage import StagedBackend
 from m3core.values import BreakoutRoomId
 from m3trio.loop import BACKEND as TRIO
 
 ADAPTERS = {"asyncio": m3asyncio, "trio": m3trio}
-DOORS = {"asyncio": Door(StagedBackend(ASYNCIO)), "trio": Door(StagedBackend(TRIO))}
+DOORS = {"asyncio": Joiner(StagedBackend(ASYNCIO)), "trio": Joiner(StagedBackend(TRIO))}
 each_loop = pytest.mark.parametrize("loop", LOOPS)
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
