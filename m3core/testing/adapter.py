@@ -60,7 +60,7 @@ class Outcome:
         return [*lines], sorted(repr(exchange) for exchange in self.transcript.exchanges)
 
 
-class _Picture:
+class Picture:
     """A source; nobody plays it."""
 
     has_video = True
@@ -100,9 +100,9 @@ async def _visit(stage: Stage, ada: Client, **more: object) -> tuple[ConferenceE
         await bob.wait_for(StreamStarted)
         async with bob.subscribe(ada.id) as stream:
             await stream.configure(video=False)
-        publication = await bob.publish(video=_Picture(), audio=_Picture())
+        publication = await bob.publish(video=Picture(), audio=Picture())
         await publication.mute(video=False)
-        await publication.replace(video=_Picture())
+        await publication.replace(video=Picture())
         await publication.stop()
         await bob.lower_hand()
         await bob.leave()
@@ -260,7 +260,7 @@ async def check_resumption(backend: Backend) -> None:
     stage.joined("Ada")
     async with stage.join("Bob") as bob, bob.events(ConnectionLost, Resumed) as told:
         own = bob.own.id
-        await bob.publish(video=_Picture())
+        await bob.publish(video=Picture())
         stage.cut_all()
         check(isinstance(await anext(told), ConnectionLost), "the loss is told")
         check(isinstance(await anext(told), Resumed), "and the way back")
@@ -294,7 +294,7 @@ async def check_cancellation(backend: Backend) -> None:
 
     async def visit() -> None:
         async with stage.join("Bob") as bob:
-            await bob.publish(video=_Picture())
+            await bob.publish(video=Picture())
             async with bob.subscribe(ada.id):
                 pass
 
@@ -317,7 +317,7 @@ async def check_streams_cancelled(backend: Backend) -> None:
     async with stage.join("Bob") as bob:
 
         async def publish() -> None:
-            await bob.publish(video=_Picture())
+            await bob.publish(video=Picture())
 
         async def subscribe() -> None:
             async with bob.subscribe(ada.id):

@@ -219,6 +219,24 @@ async def test_a_full_queue_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch
 
 
 @in_loop
+async def test_what_was_written_waits_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long conference sends more than the limit in all: only what waits at one time counts."""
+    monkeypatch.setattr("m3core.client.driver.MAX_WRITE_QUEUE", 10)
+    puppet, line = Puppet(), Line()
+    driver = make(puppet, line)
+    give(driver, Connect(ONE, "ws://x", ()))
+    await puppet.until("connected")
+    for number in range(5):
+        give(driver, SendText((ONE,), b"12345678"))
+        while len(line.sent) == number:
+            assert puppet.inputs == []
+            await asyncio.sleep(0)
+    assert puppet.inputs == []
+    await driver.aclose()
+    assert line.sent == [b"12345678"] * 5
+
+
+@in_loop
 async def test_requests_and_their_failures() -> None:
     puppet = Puppet()
     driver = make(puppet)
@@ -304,6 +322,18 @@ async def test_calls_end_once_however_they_end() -> None:
         await driver.finished(closed)
     assert driver._calls == {}
     assert driver._early == {}
+
+
+@in_loop
+async def test_a_bug_of_a_transport_is_raised_by_calls_that_come_later() -> None:
+    puppet = Puppet()
+    driver = make(puppet, ZeroDivisionError())
+    give(driver, Connect(ONE, "ws://x", ()))
+    while driver._bug is None:
+        await asyncio.sleep(0)
+    with pytest.raises(ZeroDivisionError):
+        await driver.finished(CallId(1))
+    await driver.aclose()
 
 
 @in_loop

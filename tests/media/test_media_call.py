@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import time
 from itertools import pairwise
 
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
 from media_helpers import Reader, call
+from patience import PATIENCE
 
 from m3asyncio import aiortc_private, sources
 from m3asyncio.connection import Connection
@@ -135,6 +137,28 @@ def test_video_is_configured_muted_replaced_and_relayed() -> None:
         it.sfu.do(publisher, RelayPublisher(audio=True, video=True))
         video.until(shows_ada)
         assert it.embedded.stats(subscriber).video.frames_sent > frames
+
+
+def test_a_subscription_whose_video_comes_back_asks_the_publisher_for_a_keyframe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = threading.Semaphore(0)
+    request = aiortc_private.request_keyframe
+
+    async def note(receiver: RTCRtpReceiver) -> None:
+        asked.release()
+        await request(receiver)
+
+    monkeypatch.setattr(aiortc_private, "request_keyframe", note)
+    with call() as it:
+        subscriber = it.subscribe(it.publish(ADA, None))
+        video = Reader(it.engine.received(subscriber).video)
+        video.until(shows_ada)
+        assert asked.acquire(timeout=PATIENCE)  # for its first picture
+        it.sfu.do(subscriber, ConfigureSubscription(video=False))
+        it.sfu.do(subscriber, ConfigureSubscription(video=True))
+        assert asked.acquire(timeout=PATIENCE)
+        video.until(shows_ada)
 
 
 def test_a_dead_camera_is_told_and_comes_back() -> None:
@@ -285,9 +309,9 @@ def test_what_cannot_be_done_is_failed() -> None:
         assert "no such" in it.sfu.refused(peer, RelayPublisher(audio=True, video=True))
         assert "no such" in it.sfu.refused(peer, ConfigureSubscription(video=True))
         assert "sends nothing" in it.sfu.refused(peer, OfferSubscription(PeerId(98)))
-        assert "has audio or video" in it.sfu.refused(peer, AcceptPublisher("v=0\r\n", 1))
+        assert "neither audio nor video" in it.sfu.refused(peer, AcceptPublisher("v=0\r\n", 1))
         reason = it.sfu.refused(peer, AcceptPublisher("v=0\r\nm=video secret\r\n", 1))
         assert "AcceptPublisher failed" in reason
         assert "secret" not in reason
         screen = it.publish(ADA, None)
-        assert "wanted" in it.sfu.refused(it.peer(), OfferSubscription(screen, without_video=True))
+        assert "only video" in it.sfu.refused(it.peer(), OfferSubscription(screen, without_video=True))

@@ -377,7 +377,7 @@ def test_a_worker_that_is_cancelled_is_told_and_followed(
         if inside:
             assert failed == Failed(command, publisher, "SetSending failed: CancelledError")
         else:
-            assert failed == Failed(None, publisher, "the media engine stumbled")
+            assert failed == Failed(None, publisher, "the media engine was interrupted in the middle of a command")
             assert "ended before its peer" in caplog.text
         publish(it, (), publisher)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
@@ -241,7 +243,26 @@ def test_a_source_may_run_ahead_while_its_other_kind_starves() -> None:
     assert opened.video is not None
     opened.video.close()
     opened.close()
-    assert "m3-test" not in {thread.name for thread in threading.enumerate()}
+    source._thread.join(PATIENCE)
+    assert not source._thread.is_alive()
+
+
+def test_a_source_that_nobody_reads_reads_no_further() -> None:
+    put: list[float] = []
+
+    def produce(sink: ThreadSource) -> None:
+        for number in itertools.count():
+            sink.put_audio(SILENT, number / 50)
+            put.append(number / 50)
+
+    source = ThreadSource("m3-test", produce, video=False, audio=True)
+    opened = source.open(1)
+    while not source._changed._waiters:  # type: ignore[attr-defined]  # those of `threading.Condition`
+        time.sleep(0.001)
+    assert len(put) == READ_AHEAD_AUDIO
+    opened.close()
+    source._thread.join(PATIENCE)
+    assert not source._thread.is_alive()
 
 
 def test_sound_waits_until_it_is_due_and_tells_its_error() -> None:

@@ -10,6 +10,7 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 from patience import PATIENCE
 
+from m3asyncio import aiortc_private
 from m3asyncio.aiortc_private import ArrivedPacket
 from m3asyncio.sfu_streams import MAX_QUEUE, RelaySource, RelayTrack
 
@@ -74,6 +75,38 @@ async def test_video_starts_with_a_keyframe_and_so_again_after_an_overflow() -> 
     assert track.dropped == MAX_QUEUE["video"]
     receiver.take(Frame(500_000, keyframe=True))
     assert await times(track, 1) == [500_000]
+
+
+@pytest.mark.parametrize("by", ["subscriber", "publisher"])
+def test_video_that_comes_back_begins_with_a_keyframe_that_is_asked_for(
+    by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder that missed pictures makes nothing good of those that follow, and cameras send keyframes when asked."""
+    asked: list[object] = []
+
+    async def ask(receiver: object) -> None:
+        asked.append(receiver)
+
+    @in_loop
+    async def check() -> None:
+        source, track, receiver, _ = make("video")
+        switch = track.enable if by == "subscriber" else source.set_relaying
+        receiver.take(Frame(0, keyframe=True))
+        switch(False)
+        receiver.take(Frame(3000))
+        assert asked == []
+        switch(True)
+        await asyncio.sleep(0)
+        assert asked == [receiver]
+        receiver.take(Frame(6000))
+        receiver.take(Frame(9000, keyframe=True))
+        assert await times(track, 2) == [0, 9000]
+        switch(True)  # it is on: nothing was missed
+        receiver.take(Frame(12_000))
+        assert await times(track, 1) == [12_000]
+
+    monkeypatch.setattr(aiortc_private, "request_keyframe", ask)
+    check()
 
 
 @in_loop
