@@ -195,6 +195,7 @@ def failures(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
 @pytest.mark.usefixtures("nothing_on_stderr")
 def test_a_silent_server_is_left_out_as_long_as_media_flows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "GATHER_TIMEOUT", 0.05)
+    monkeypatch.setattr(stun, "RETRY_MAX", 1000)  # aioice itself never gives up
     with call() as it, silent_server() as silent, turn_relay() as relay:
         named = servers(stun_url(silent.port), turn(silent.port), turn(relay.port))
         first = publish(it, named)
@@ -262,7 +263,22 @@ def test_if_nothing_connects_every_server_is_named_with_what_it_said(monkeypatch
             f"stuns:x:5349: not supported, {turn(relay.port)}: refused the credentials (401), "
             f"{stun_url(relay.port)}: answered",
         )
+        # The address that the STUN server sees is that of the host candidate: it is not told again.
+        assert {one.candidate for one in it.client.reports.all if isinstance(one, Trickled)} == {None}
         it.client.do(peer, ClosePeer())
+
+
+@pytest.mark.usefixtures("nothing_on_stderr")
+def test_ice_fails_by_itself_once_all_servers_have_had_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "GATHER_TIMEOUT", 0.1)
+    monkeypatch.setattr(connection, "NO_PATH_TIMEOUT", 1000 * PATIENCE)
+    monkeypatch.setattr(stun, "RETRY_MAX", 0)
+    monkeypatch.setattr(stun, "RETRY_RTO", 0.05)
+    with call() as it, silent_server() as silent, relayed_only():
+        peer = it.peer()
+        trickle(it, peer, servers(turn(silent.port)))
+        failed = it.client.reports.wait(Failed, lambda r: r.peer == peer)
+        assert failed.reason == f"no path found; {turn(silent.port)}: no answer"
 
 
 @pytest.mark.usefixtures("nothing_on_stderr")

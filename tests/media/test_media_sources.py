@@ -15,6 +15,7 @@ import av
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
+from attrs import evolve
 from av.video.frame import PictureType
 from patience import PATIENCE
 
@@ -24,7 +25,7 @@ from m3asyncio.inputs import MAX_AHEAD, READ_AHEAD_AUDIO, READ_AHEAD_VIDEO, Open
 from m3asyncio.pattern import Pattern, draw, read_pattern
 from m3asyncio.tracks import AudioTrack, VideoTrack
 from m3core.errors import LocalProtocolError, M3Error, MediaError
-from m3core.media import AUDIO_FRAME_SAMPLES, AudioFrame, VideoFrame, audio_level
+from m3core.media import AUDIO_FRAME_SAMPLES, AudioFrame, Pacer, VideoFrame, audio_level
 
 SILENT = bytes(2 * AUDIO_FRAME_SAMPLES)
 
@@ -326,7 +327,8 @@ def test_decoded_keyframes_are_not_sent_as_keyframes() -> None:
 
 def test_a_picture_that_is_due_later_does_not_hold_up_another_source() -> None:
     async def send() -> int:
-        slow = sources.pattern("slow", 64, 48, fps=0.2).open(video=True, audio=False)
+        slow = sources.pattern("slow", 64, 48, fps=1e-6).open(video=True, audio=False)
+        slow = evolve(slow, pacer=Pacer(leap=float("inf")))  # or a leap of time would send it at once
         track = VideoTrack(slow, lambda _error: None)
         assert (await track.recv()).width == 64
         waiting = asyncio.ensure_future(track.recv())

@@ -12,7 +12,12 @@ from patience import PATIENCE
 
 from m3asyncio import aiortc_private
 from m3asyncio.aiortc_private import ArrivedPacket
+from m3asyncio.sfu import SLOW_LOST, EmbeddedSfu, _Publisher, _Subscriber
 from m3asyncio.sfu_streams import MAX_QUEUE, RelaySource, RelayTrack
+from m3core.controller.sfu import OfferSubscription
+from m3core.io import MediaReport, PeerId, Receiving, Slow
+from m3core.media import ArrivalMonitor
+from m3core.values import MediaKind, SlowDirection
 
 
 class Frame:
@@ -107,6 +112,72 @@ def test_video_that_comes_back_begins_with_a_keyframe_that_is_asked_for(
 
     monkeypatch.setattr(aiortc_private, "request_keyframe", ask)
     check()
+
+
+def test_many_requests_for_a_keyframe_are_one_now_and_one_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    later = asyncio.Event()
+
+    async def ask(receiver: object) -> None:
+        asked.append(receiver)
+        if len(asked) > 1:
+            later.set()
+
+    @in_loop
+    async def check() -> None:
+        source, *_ = make("video")
+        for _ in range(5):
+            source.request_keyframe()
+        await asyncio.sleep(0)
+        assert len(asked) == 1
+        await later.wait()
+        assert len(asked) == 2
+
+    monkeypatch.setattr(aiortc_private, "request_keyframe", ask)
+    check()
+
+
+def silent_sfu() -> tuple[EmbeddedSfu, list[MediaReport]]:
+    """An SFU whose thread does not run, and what it reports."""
+    told: list[MediaReport] = []
+    sfu = EmbeddedSfu(told.append)
+    sfu._report = told.append  # type: ignore[assignment, method-assign]  # which would ask whether the thread runs
+    return sfu, told
+
+
+class Counted:
+    """A peer connection that has lost so many packets."""
+
+    up = True
+    lost = 0
+
+    async def packets_lost(self, *, sent: bool) -> int:
+        return self.lost if sent else 0
+
+
+@in_loop
+async def test_losses_are_told_for_each_look_that_finds_new_ones() -> None:
+    sfu, told = silent_sfu()
+    subscriber = _Subscriber(PeerId(2), _Publisher(PeerId(1)), OfferSubscription(PeerId(1)))
+    subscriber.connection = counted = Counted()  # type: ignore[assignment]  # as much as is needed
+    looks: list[int] = []
+    for lost in (SLOW_LOST - 1, 2 * SLOW_LOST - 1, 2 * SLOW_LOST - 1, 2 * SLOW_LOST):
+        counted.lost = lost
+        await sfu._compare_lost(subscriber, SlowDirection.UPSTREAM)
+        looks.append(len(told))
+    assert looks == [0, 1, 1, 1]
+    assert told == [Slow(PeerId(2), SlowDirection.UPSTREAM)]
+
+
+@in_loop
+async def test_media_is_told_after_its_connection_is_up() -> None:
+    sfu, told = silent_sfu()
+    publisher, connection = _Publisher(PeerId(1)), Counted()
+    publisher.monitors["audio"] = ArrivalMonitor(1.0)
+    for is_up in (False, True):
+        connection.up = is_up
+        sfu._arrived(publisher, connection, "audio", None)  # type: ignore[arg-type]  # as above
+        assert told == [Receiving(PeerId(1), MediaKind.AUDIO, receiving=True)] * is_up
 
 
 @in_loop

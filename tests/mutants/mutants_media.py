@@ -30,8 +30,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "engine_thread: sockets that are open at the end remain",
         THREAD,
-        "                transport.close()\n",
-        "                pass\n",
+        "                transport.abort()  #",
+        "                pass  #",
         _ENGINE,
     ),
     Mutant(
@@ -151,7 +151,7 @@ MUTANTS: tuple[Mutant, ...] = (
         CONNECTION,
         "                self._early.append(operation)\n",
         "                pass\n",
-        (_CALL, f"{_ICE}::test_nothing_waits_for_a_silent_server"),
+        (f"{_ENGINE[0]}::test_early_candidates_are_kept_up_to_a_limit",),
     ),
     Mutant(
         "connection: early candidates have no limit",
@@ -186,21 +186,21 @@ MUTANTS: tuple[Mutant, ...] = (
         GATHERING,
         "is_new = mapped not in self._mapped and mapped != (own.host, own.port)",
         "is_new = True",
-        (f"{_ICE}::test_every_address_gives_its_candidate",),
+        (f"{_ICE}::test_if_nothing_connects_every_server_is_named_with_what_it_said",),
     ),
     Mutant(
         "gathering: ICE waits for ever",
         GATHERING,
         "            ice_private.let_go(self._connection)\n",
         "            pass\n",
-        (f"{_ICE}::test_if_nothing_connects_every_server_is_named_with_what_it_said",),
+        (f"{_ICE}::test_ice_fails_by_itself_once_all_servers_have_had_their_time",),
     ),
     Mutant(
         "gathering: all servers have no limit of time",
         GATHERING,
         "async with asyncio.timeout(GATHER_TIMEOUT):",
         "async with asyncio.timeout(None):",
-        (f"{_ICE}::test_nothing_waits_for_a_silent_server",),
+        (f"{_ICE}::test_a_silent_server_is_left_out_as_long_as_media_flows",),
     ),
     Mutant(
         "ice_servers: a server that answered is left out after a silence",
