@@ -80,7 +80,7 @@ class IceServers:
     """Remembers which servers of one conference were silent: those are not asked again as long as media flows.
 
     A server that has answered once is always asked. Everything is forgotten when the controller names other servers;
-    `forget` forgets who was silent.
+    `forget` forgets which were silent.
     """
 
     def __init__(self) -> None:
@@ -110,5 +110,5 @@ class IceServers:
             self._silent.add(str(address))
 
     def forget(self) -> None:
-        """Forget who was silent. For a connection that failed: it may need a server that was silent."""
+        """Forget which servers were silent. For a connection that failed: it may need one of them."""
         self._silent.clear()

@@ -24,7 +24,7 @@ class Loopback(Enum):
     NEVER = "never"
     TOO = "too"
     """Beside the other addresses: the controller is on this machine, but its media server may be elsewhere."""
-    ALONE = "alone"
+    ONLY = "only"
     """Without any other address."""
 
 
@@ -35,7 +35,7 @@ _installed: Final[list[Callable[..., list[str]]]] = []
 
 def _get_host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     loopback = _threads.get(threading.get_ident(), Loopback.NEVER)
-    if loopback is Loopback.ALONE:
+    if loopback is Loopback.ONLY:
         return [LOOPBACK]
     own = [LOOPBACK] if loopback is Loopback.TOO else []
     return own + _installed[0](use_ipv4=use_ipv4, use_ipv6=use_ipv6)

@@ -42,7 +42,7 @@ C = TypeVar("C", bound=Command)
 
 def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """The exception handler of the loop: as the default one, except for a harmless error of aiortc."""
-    if is_connect_after_close(context):  # a task of aiortc that nobody awaits
+    if is_connect_after_close(context):  # in a task of aiortc that is never awaited
         logger.debug("a peer was closed while it connected")
     else:
         loop.default_exception_handler(context)

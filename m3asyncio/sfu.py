@@ -117,7 +117,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
     """
 
     def __init__(self, report: Report, *, loopback: bool = True, relay: bool = False) -> None:
-        super().__init__("m3-sfu", report, loopback=Loopback.ALONE if loopback else Loopback.NEVER)
+        super().__init__("m3-sfu", report, loopback=Loopback.ONLY if loopback else Loopback.NEVER)
         self._encoded = not relay and aiortc_private.available()
         self._publishers: dict[PeerId, _Publisher] = {}
         self._subscribers: dict[PeerId, _Subscriber] = {}

@@ -73,13 +73,13 @@ class _Call:
         self.done: CallDone | None = None
 
     def end(self, done: CallDone) -> None:
-        """Wake the one who waits."""
+        """Wake `Driver.finished`."""
         self.done = done
         self.ended.set()
 
 
 def closed() -> ConferenceEnded:
-    """The error for those who wait for something of a conference that was closed, for example by leaving its block."""
+    """The error for waiting on a conference that was closed on this side, for example by leaving its block."""
     return ConferenceEnded("closed", "it was closed on this side; join again")
 
 
@@ -113,7 +113,7 @@ class Driver:
         self._connections: dict[ConnectionId, _Connection] = {}
         self._calls: dict[CallId, _Call] = {}
         self._early: dict[CallId, CallDone] = {}
-        """Ends of calls that nobody waits for yet: a call may end within the input that began it."""
+        """Ends of calls before `finished` waits for them: a call may end within the input that began it."""
         self._bug: Exception | None = None
         self._closed = False
 
@@ -178,7 +178,7 @@ class Driver:
 
     def _perform(self, output: Output) -> None:
         if self._closed and not isinstance(output, CallDone | Notify):
-            return  # its tasks and connections would have nobody to end them
+            return  # nothing would end the tasks and connections that it begins
         match output:
             case SendText(connections=connections):
                 for connection in connections:

@@ -99,7 +99,7 @@ class Subscription:
             self._peer = peer
             self._session.read_by(peer, self.detach)
             # Within the same input as the subscribe: the driver performs `OpenSubscriber` after this function returns,
-            # and the media engine must know before it who takes the frames.
+            # and before it the media engine must be asked for the queue of its frames.
             self._received = media.received(peer)
             self._video = FrameStream(self._session.backend, self._received.video)
             self._audio = FrameStream(self._session.backend, self._received.audio)

@@ -77,7 +77,7 @@ class Session:
     def media(self) -> MediaEngine:
         """The media engine; it is made and started at the first call.
 
-        Importing it takes long: who can wait calls `start_media` instead. Raises `LocalProtocolError` after `close`.
+        Importing it takes long: coroutines call `start_media` instead. Raises `LocalProtocolError` after `close`.
         """
         if self._media_engine is None:
             if self._closed:

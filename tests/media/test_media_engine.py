@@ -358,7 +358,7 @@ def _exit() -> None:
 
 
 def test_loopback_touches_only_its_own_thread() -> None:
-    with offering(Loopback.ALONE):
+    with offering(Loopback.ONLY):
         assert ice.get_host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1"]
         others: list[list[str]] = []
         thread = threading.Thread(target=lambda: others.append(ice.get_host_addresses(True, True)))
