@@ -1,4 +1,4 @@
-"""The driver by itself, around an engine that does as it is told: what it performs, and what it refuses to begin."""
+"""The driver with an engine that the test controls: which outputs it performs, and what it does not begin."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ONE, TWO = ConnectionId(1), ConnectionId(2)
 
 
 class Puppet:
-    """An engine whose outputs the test gives, and which notes its inputs."""
+    """An engine whose outputs the test gives. It records its inputs."""
 
     def __init__(self) -> None:
         self.todo: list[object] = []
@@ -71,7 +71,7 @@ class Puppet:
 
 
 class Line:
-    """A WebSocket on which the test speaks."""
+    """A WebSocket whose messages the test gives."""
 
     def __init__(self) -> None:
         self.incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -115,7 +115,7 @@ class Silent:
 
 
 class Dead:
-    """A media engine whose thread is gone."""
+    """A media engine whose thread is dead."""
 
     def submit(self, command: MediaCommand) -> None:
         raise MediaError("the media engine is not running")

@@ -1,4 +1,4 @@
-"""Cancel at every step, close twice, fail half-way: nothing is left behind. No task, thread, socket or warning."""
+"""Cancel at every step, close twice, fail half-way: no task, thread, socket or warning is left behind."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Steps:
 
 
 class FakeEngine:
-    """The media engine of a client, without media: what it says comes in the next step, as from a thread."""
+    """A media engine without media. Its reports come in the next turn of the loop, as from a thread."""
 
     made: list[FakeEngine] = []  # noqa: RUF012 - emptied by the fixture
 
@@ -167,14 +167,14 @@ async def test_a_second_cancellation_does_not_break_the_closing() -> None:
     async with house() as here, nothing_left():
         entered = asyncio.Event()
 
-        async def stay() -> None:
+        async def wait_inside() -> None:
             async with m3.join(here.link, display_name="Gus"):
                 entered.set()
                 await asyncio.Event().wait()
 
         for between in range(5):
             entered.clear()
-            task = asyncio.create_task(stay())
+            task = asyncio.create_task(wait_inside())
             await entered.wait()
             task.cancel()
             for _ in range(between):

@@ -1,4 +1,4 @@
-"""What the server makes of WebSocket clients that are not ours (signaling.md s. 2 and 4), over real sockets."""
+"""The server with foreign WebSocket clients (signaling.md § 2, 4), over real sockets."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def test_fragmented_text_that_is_not_utf8_is_discarded() -> None:
 
 @in_loop
 async def test_heartbeats_are_pings_with_that_payload(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library answers pings by itself; so this client is made of bytes."""
+    """The library always answers pings; so this client sends bytes."""
     monkeypatch.setattr("m3core.controller.engine.HEARTBEAT_INTERVAL", 0.02)
     async with house() as here:
         heartbeat = b"\x89\x09heartbeat"

@@ -1,4 +1,4 @@
-"""Frames that are awaited: none is lost between a look and a wait, and nobody waits for a stream that is over."""
+"""Iterators of frames: no frame is lost between `pop` and the wait, and the end of the stream ends the wait."""
 
 from __future__ import annotations
 

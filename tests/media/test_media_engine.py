@@ -1,4 +1,4 @@
-"""The media engine by itself: failures, hand-over, and that nothing is left behind."""
+"""The media engine without an SFU: failures, reports, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_what_is_half_open_is_closed() -> None:
 
 
 def test_a_peer_that_is_being_closed_when_the_engine_ends_is_closed(caplog: pytest.LogCaptureFixture) -> None:
-    """A conference stops its streams and closes the engine right behind: no half-closed peer may keep its socket."""
+    """A conference stops its streams and then closes the engine at once: no half-closed peer may keep its socket."""
     before = sockets()
     for _ in range(3):
         with call() as it:
@@ -249,7 +249,7 @@ def test_a_loop_that_dies_is_reported(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_an_engine_that_ends_takes_no_calls() -> None:
-    """They would be queued, and never be run."""
+    """Such a call would be queued, and never run."""
     refused: list[bool] = []
 
     async def call_again() -> None:
@@ -289,7 +289,7 @@ def test_early_candidates_are_kept_up_to_a_limit() -> None:
 
 
 def test_candidates_that_come_before_the_answer_are_used() -> None:
-    """The server gets none of the client's, so that nobody else finds the way."""
+    """The SFU gets no candidates of the client: only the early ones of the SFU can lead to a path."""
     with call() as it:
         publisher = it.peer()
         offer, _ = split(it.offer(publisher, None, sources.tone()))

@@ -1,4 +1,4 @@
-"""Sources as values: what they refuse, and what comes out of them."""
+"""Sources: which arguments they refuse, and what they give."""
 
 from __future__ import annotations
 

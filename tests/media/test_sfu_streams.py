@@ -42,7 +42,7 @@ def in_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
 
 class Receiver:
-    """As much of a receiver as is replaced."""
+    """The part of a receiver of aiortc that is replaced."""
 
     async def _handle_rtp_packet(self, packet: object, arrival_time_ms: int) -> None: ...
 
@@ -86,7 +86,7 @@ async def test_video_starts_with_a_keyframe_and_so_again_after_an_overflow() -> 
 def test_video_that_comes_back_begins_with_a_keyframe_that_is_asked_for(
     by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A decoder that missed pictures makes nothing good of those that follow, and cameras send keyframes when asked."""
+    """A decoder that missed pictures needs a keyframe, and a publisher sends one when it is asked."""
     asked: list[object] = []
 
     async def ask(receiver: object) -> None:
@@ -146,7 +146,7 @@ def silent_sfu() -> tuple[EmbeddedSfu, list[MediaReport]]:
 
 
 class Counted:
-    """A peer connection that has lost so many packets."""
+    """A peer connection with a number of lost packets."""
 
     up = True
     lost = 0
