@@ -101,7 +101,7 @@ class Conference(Commands[Awaitable[object]]):
 
     # -- publishing ---
     async def publish(self, *, video: Source | None = None, audio: Source | None = None) -> Publication:
-        """Publish camera and microphone; returns when the server receives them. Raises `CallError`, `MediaError`."""
+        """Publish camera and microphone; returns when the others see the stream. Raises `CallError`, `MediaError`."""
         return await self._publish(MediaSessionType.VIDEO, video, audio)
 
     async def share_screen(self, video: Source, *, audio: Source | None = None) -> Publication:

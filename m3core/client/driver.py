@@ -125,7 +125,7 @@ class Driver:
         """Give the engine one input, then perform its outputs. Returns, or raises, what ``give`` does."""
         try:
             return give(self.now())
-        finally:  # a refused command may have outputs, too
+        finally:  # also after an error: the engine takes no further input before it is drained
             self._drain()
             while self._late:
                 self._late.popleft()(self.now())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 import time
 from collections import deque
@@ -252,13 +251,13 @@ def test_a_source_that_nobody_reads_reads_no_further() -> None:
     put: list[float] = []
 
     def produce(sink: ThreadSource) -> None:
-        for number in itertools.count():
+        for number in range(10 * READ_AHEAD_AUDIO):
             sink.put_audio(SILENT, number / 50)
             put.append(number / 50)
 
     source = ThreadSource("m3-test", produce, video=False, audio=True)
     opened = source.open(1)
-    while not source._changed._waiters:  # type: ignore[attr-defined]  # those of `threading.Condition`
+    while source._thread.is_alive() and not source._changed._waiters:  # type: ignore[attr-defined]  # of a `Condition`
         time.sleep(0.001)
     assert len(put) == READ_AHEAD_AUDIO
     opened.close()

@@ -60,7 +60,7 @@ MUTANTS: tuple[Mutant, ...] = (
         _DRIVER,
     ),
     Mutant(
-        "driver: the socket of a lost connection stays open",
+        "driver: the socket of a lost connection is not closed",
         DRIVER,
         "await self._backend.shielded(socket.close(None))",
         "pass",
