@@ -17,13 +17,13 @@ def media_factory() -> MediaFactory:
         from m3asyncio import media
     except ImportError as error:
         raise _missing(error) from None
-    return cast(MediaFactory, media.MediaEngine)  # it takes only sources of `m3asyncio.sources`
+    return cast(MediaFactory, media.MediaEngine)  # it takes its own sources alone
 
 
 def media_server_factory() -> MediaServerFactory:
     """`m3asyncio.sfu.EmbeddedSfu`, imported and warmed up. Raises `LocalProtocolError` without the extra.
 
-    Blocks for most of a second. To be called in a thread that runs no event loop.
+    Blocks for most of a second; for a thread that has no event loop.
     """
     try:
         from m3asyncio.sfu import EmbeddedSfu, warm_up
@@ -34,6 +34,6 @@ def media_server_factory() -> MediaServerFactory:
 
 
 def _missing(error: ImportError) -> LocalProtocolError:
-    """The error for a package that is missing, or for a library of the system that such a package needs."""
+    """A package that is not there, or a library of the system that one of them needs."""
     reason = f"no module {error.name}" if isinstance(error, ModuleNotFoundError) else str(error)
     return LocalProtocolError(f"media needs the extra m3-conference[media] ({reason})")
