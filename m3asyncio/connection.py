@@ -206,7 +206,7 @@ class Connection:
             await self.add_candidates(operation)
 
     async def add_candidates(self, operation: AddCandidates) -> None:
-        """Add remote candidates. They may come before the answer (media.md § 10, 12).
+        """Add remote candidates. They may come before the answer (media.md § 10 row 12).
 
         Useless candidates are dropped: resolving an mDNS name costs up to 1 s (measured), and aioice has no TCP.
         """

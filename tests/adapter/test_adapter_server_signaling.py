@@ -1,4 +1,4 @@
-"""The server with foreign WebSocket clients (signaling.md § 2, 4), over real sockets."""
+"""The server with foreign WebSocket clients (signaling.md § 2 and 4), over real sockets."""
 
 from __future__ import annotations
 
