@@ -226,7 +226,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
     def _arrived(self, publisher: _Publisher, connection: Connection, kind: str, level: int | None) -> None:
         monitor = publisher.monitors.get(kind)
         if monitor is None or not connection.up:
-            return  # media can arrive before aiortc says that the peer is up, and `Up` comes first (media.md § 10 row 5)
+            return  # media can arrive before aiortc reports the peer as up; `Up` comes first (media.md § 10 row 5)
         if monitor.packet(asyncio.get_running_loop().time()):
             self._report(Receiving(publisher.peer, MediaKind(kind), receiving=True))
         if level is not None and publisher.audible and publisher.detector.add(level):

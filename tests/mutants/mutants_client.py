@@ -215,10 +215,10 @@ MUTANTS: tuple[Mutant, ...] = (
         (*_PARITY, *_ACCOUNT),
     ),
     Mutant(
-        "account: closing leaves callers waiting",
+        "account: a closed account takes requests",
         ACCOUNT,
-        "            answer.timeout.cancel()\n",
-        "            pass\n",
+        '        if self._closed:\n            raise LocalProtocolError("this account was closed before the request',
+        '        if False:\n            raise LocalProtocolError("this account was closed before the request',
         _ACCOUNT,
     ),
     Mutant(
