@@ -1,8 +1,8 @@
 """Every private name of aiortc that this package touches, in one place.
 
 aiortc has no public way to pass encoded media through (docs/architecture.md, decision 7). It is pinned to its minor
-version, and tests/media/test_aiortc_private.py asserts that these names exist. Where they do not, `available` is
-False, and the embedded SFU decodes and encodes again, with public names alone.
+version, and tests/media/test_aiortc_private.py asserts that these names exist. Where they do not, `available` is False,
+and the embedded SFU decodes and encodes again, with public names only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CONNECT: Final = "RTCPeerConnection.__connect"
 
 
 class EncodedFrame(Protocol):
-    """A whole frame as it was sent: its bytes, and its RTP timestamp counted from the first frame's."""
+    """A whole encoded frame: its bytes, and its RTP timestamp, counted from that of the first frame."""
 
     data: bytes
     timestamp: int
@@ -30,7 +30,7 @@ class EncodedFrame(Protocol):
 
 @frozen
 class ArrivedPacket:
-    """What is read of one RTP packet. ``level`` is dB below full scale, or None (RFC 6464)."""
+    """The parts of one RTP packet that are used. ``level`` is dB below full scale (RFC 6464), or None without one."""
 
     ssrc: int
     sequence_number: int
@@ -43,7 +43,7 @@ Watch: TypeAlias = Callable[[ArrivedPacket], None]
 
 
 def available() -> bool:
-    """Whether this aiortc has all the names that passing encoded media through needs."""
+    """Whether this aiortc has all the private names that passing encoded media through needs."""
     return (
         all(callable(getattr(RTCRtpReceiver, name, None)) for name in _RECEIVER_METHODS)
         and callable(getattr(RTCRtpSender, _SENDER_METHOD, None))
@@ -52,10 +52,10 @@ def available() -> bool:
 
 
 def is_connect_after_close(context: Mapping[str, object]) -> bool:
-    """Whether a loop complains (``context`` of its exception handler) of aiortc connecting what was closed meanwhile.
+    """Whether ``context``, for the exception handler of a loop, is that of aiortc connecting a closed peer connection.
 
-    A handshake that is under way at `RTCPeerConnection.close` may still finish; the task that waits for it goes on to a
-    transport that is closed, and nobody awaits that task.
+    A handshake that is under way at `RTCPeerConnection.close` may still finish. The task of aiortc that waits for it
+    then uses a transport that is closed, and nothing awaits that task.
     """
     task = context.get("future")
     name = getattr(task.get_coro(), "__qualname__", "") if isinstance(task, asyncio.Task) else ""
@@ -63,7 +63,7 @@ def is_connect_after_close(context: Mapping[str, object]) -> bool:
 
 
 class _DecoderQueue(queue.Queue[Any]):
-    """Takes encoded frames away from the decoder thread; the None that ends the thread goes through."""
+    """Takes the encoded frames before the decoder thread gets them. The None that ends the thread goes through."""
 
     def __init__(self, forward: Callable[[EncodedFrame], None]) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class _DecoderQueue(queue.Queue[Any]):
 
 
 def take_encoded_frames(receiver: RTCRtpReceiver, forward: Callable[[EncodedFrame], None]) -> None:
-    """Give each encoded frame to ``forward`` in the loop's thread; nothing is decoded.
+    """Call ``forward`` with each encoded frame, in the thread of the loop; nothing is decoded.
 
     To be called right after `setRemoteDescription`, before the receiver starts its decoder thread.
     """
@@ -85,7 +85,7 @@ def take_encoded_frames(receiver: RTCRtpReceiver, forward: Callable[[EncodedFram
 
 
 def watch_packets(receiver: RTCRtpReceiver, watch: Watch) -> None:
-    """Show each arriving RTP packet to ``watch``, then let the receiver handle it as always."""
+    """Call ``watch`` with each arriving RTP packet, before the receiver handles it as usual."""
     handle: Callable[..., Awaitable[None]] = receiver._handle_rtp_packet
 
     async def handle_and_watch(packet: Any, arrival_time_ms: int) -> None:
@@ -110,6 +110,6 @@ def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> No
 
 
 async def request_keyframe(receiver: RTCRtpReceiver) -> None:
-    """Ask the remote sender for a keyframe (PLI) on every source heard of in the last 10 s."""
+    """Ask the remote sender for a keyframe (PLI) on every source that has sent in the last 10 s."""
     for source in receiver.getSynchronizationSources():
         await receiver._send_rtcp_pli(source.source)

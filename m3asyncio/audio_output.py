@@ -1,4 +1,4 @@
-"""Sound that the user's program makes: written at any pace, sent in real time."""
+"""`AudioOutput`, a source of sound that the user's program writes."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 
 class AudioOutput(AudioSource):
-    """Sound that the user writes, at any pace; it is resampled, bounded, and sent in real time.
+    """A source of sound that the user writes, at any pace. It is resampled, bounded, and sent in real time.
 
-    ``sample_rate`` in Hz and ``channels`` (1 or 2) say what `write` gets. All methods can be called from any thread.
+    ``sample_rate`` in Hz and ``channels`` (1 or 2) are those of the sound that `write` gets. All methods can be called
+    from any thread.
     """
 
     def __init__(self, sample_rate: int = SAMPLE_RATE, channels: int = 1) -> None:
         if not 4_000 <= sample_rate <= 192_000 or channels not in {1, 2}:
-            raise LocalProtocolError("an AudioOutput has 4 to 192 kHz and one or two channels")
+            raise LocalProtocolError("an AudioOutput takes a sample_rate of 4000 to 192000 Hz, and 1 or 2 channels")
         self._rate = sample_rate
         self.channels = channels
         self._lock = threading.Lock()
@@ -46,6 +47,7 @@ class AudioOutput(AudioSource):
                 return
             if len(data) % (2 * self.channels):
                 raise LocalProtocolError("audio samples are 2 bytes for each channel")
+            # It keeps some samples between two writes, so that the sound goes on without a click.
             resampler = self._resampler or Resampler(self.channels)
             self._resampler = resampler
             self._buffer.write(resampler.convert(av_audio(data, self.channels, rate)) if data else b"")
@@ -67,7 +69,7 @@ class AudioOutput(AudioSource):
         raise LocalProtocolError("audio is written as bytes, int16 arrays or AudioFrames")
 
     def clear(self) -> None:
-        """Forget what has not been sent yet."""
+        """Drop the sound that has not been sent yet."""
         with self._lock:
             self._buffer.clear()
             self._resampler = None
@@ -75,26 +77,26 @@ class AudioOutput(AudioSource):
 
     @property
     def drained(self) -> bool:
-        """Whether all that was written has been sent."""
+        """Whether everything that was written has been sent."""
         with self._lock:
             return self._buffer.drained
 
     @property
     def seconds(self) -> float:
-        """How much is waiting to be sent."""
+        """How much sound waits to be sent."""
         with self._lock:
             return self._buffer.seconds
 
     def on_drained(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` once, in any thread, as soon as all that was written has been sent; at once if it has."""
+        """Call ``callback`` once, in any thread, when everything that was written has been sent; perhaps at once."""
         with self._lock:
             if not self._buffer.drained:
                 self._waiting.append(callback)
                 return
-        callback()
+        callback()  # outside of the lock: it may call methods of this object
 
     def wait_drained(self, timeout: float | None = None) -> bool:
-        """Block until all has been sent; False when ``timeout`` seconds passed before."""
+        """Block until everything has been sent; False when ``timeout`` seconds have passed before."""
         event = threading.Event()
         self.on_drained(event.set)
         return event.wait(timeout)
@@ -109,7 +111,7 @@ class AudioOutput(AudioSource):
         return self
 
     def take(self) -> bytes:
-        """The next 20 ms; for the media engine."""
+        """The next 20 ms. Called by the media engine."""
         with self._lock:
             data = self._buffer.take()
             drained = self._buffer.drained
@@ -118,4 +120,4 @@ class AudioOutput(AudioSource):
         return data
 
     def close(self) -> None:
-        """Nothing to free: what is written waits for the next publication."""
+        """Does nothing: what was written waits for the next publication."""

@@ -1,4 +1,4 @@
-"""Between the frames of users and those of av. The one place where a user's frame is checked and converted."""
+"""Conversion between the frames of users and those of av, in both directions. Frames of users are checked here."""
 
 from __future__ import annotations
 
@@ -18,35 +18,34 @@ if TYPE_CHECKING:
 VIDEO_CLOCK: Final = Fraction(1, 90_000)
 AUDIO_CLOCK: Final = Fraction(1, SAMPLE_RATE)
 MIN_SIDE: Final = 16
-"""Pixels; one macroblock of VP8."""
+"""Pixels: one macroblock of VP8."""
 MAX_SIDE: Final = 4096
-"""Pixels; what an encoder in software can be asked for."""
+"""Pixels: as much as an encoder in software can do."""
 
 
 @frozen(eq=False)
 class AvPixels:
-    """Pixels of a decoded frame, converted to RGB when asked."""
+    """Pixels of a decoded frame. `rgb` converts them when it is called: most frames are never looked at."""
 
     frame: av.VideoFrame = field(repr=False)
 
     def rgb(self) -> bytes:
-        """Packed RGB."""
         return self.frame.to_ndarray(format="rgb24").tobytes()
 
 
 def video_frame(frame: av.VideoFrame, time: float) -> VideoFrame:
-    """A decoded frame, for users."""
+    """Convert a decoded frame, for users."""
     return VideoFrame(frame.width, frame.height, time, AvPixels(frame))
 
 
 def av_video(frame: VideoFrame | NDArray[np.uint8]) -> av.VideoFrame:
-    """A user's frame, for the encoder. Raises `LocalProtocolError` when it is not RGB of 8 bits, or of no sane size."""
+    """Convert a user's frame, for the encoder. Raises `LocalProtocolError` when type, shape or size does not fit."""
     if isinstance(frame, VideoFrame):
-        if isinstance(frame.pixels, AvPixels):
+        if isinstance(frame.pixels, AvPixels):  # a received frame is sent on: no way through RGB
             return frame.pixels.frame
         frame = frame.to_ndarray()
     if not isinstance(frame, np.ndarray):
-        raise LocalProtocolError("a video frame is a VideoFrame or a numpy array")
+        raise LocalProtocolError("a video frame must be a VideoFrame or a numpy array")
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         raise LocalProtocolError("a video frame is a height x width x 3 array of uint8")
     check_size(frame.shape[1], frame.shape[0])
@@ -72,24 +71,24 @@ def samples_of(frame: av.AudioFrame) -> bytes:
 
 
 def audio_frame(frame: av.AudioFrame, time: float) -> AudioFrame:
-    """A decoded frame (packed, 16 bits), for users."""
+    """Convert a decoded frame (packed, 16 bits), for users."""
     return AudioFrame(samples_of(frame), frame.sample_rate, frame.layout.nb_channels, time)
 
 
 def av_audio(samples: bytes, channels: int, sample_rate: int = SAMPLE_RATE) -> av.AudioFrame:
-    """Interleaved 16-bit samples of one or two channels, for the encoder or resampler."""
+    """Convert interleaved 16-bit samples of one or two channels, for the encoder or resampler."""
     frame = av.AudioFrame(
         format="s16", layout="mono" if channels == 1 else "stereo", samples=len(samples) // (2 * channels)
     )
     size = frame.planes[0].buffer_size
-    frame.planes[0].update(samples.ljust(size, b"\0"))
+    frame.planes[0].update(samples.ljust(size, b"\0"))  # av pads its buffers, and `update` wants all bytes
     frame.sample_rate = sample_rate
     frame.time_base = Fraction(1, sample_rate)
     return frame
 
 
 class Resampler:
-    """Audio of any rate and format to packed 16-bit samples at 48 kHz with ``channels``."""
+    """Converts audio of any rate and format to packed 16-bit samples at 48 kHz with ``channels``."""
 
     def __init__(self, channels: int) -> None:
         self._resampler = av.AudioResampler(
@@ -97,9 +96,9 @@ class Resampler:
         )
 
     def convert(self, frame: av.AudioFrame) -> bytes:
-        """The samples that are ready."""
+        """Add ``frame``; the samples that are ready. Some are held back until `flush`."""
         return b"".join(samples_of(part) for part in self._resampler.resample(frame))
 
     def flush(self) -> bytes:
-        """The samples that were held back; the resampler is of no further use."""
+        """The samples that were held back. The resampler cannot be used afterwards."""
         return b"".join(samples_of(part) for part in self._resampler.resample(None))

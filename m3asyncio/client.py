@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from m3asyncio import http
 from m3asyncio.loop import BACKEND
 from m3core.client import account
-from m3core.client.joining import Door
+from m3core.client.joining import Joiner
 
 T = TypeVar("T")
-join = Door(BACKEND).join
+join = Joiner(BACKEND).join
 
 
 def run(main: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:

@@ -1,6 +1,6 @@
-"""One peer connection of aiortc: its descriptions, its candidates, what becomes of it, and its end.
+"""One peer connection of aiortc: its descriptions, its candidates, its state, and its end.
 
-Nothing that a peer sent, and no secret, goes into a report's reason or a log.
+The reason of a report and the log never hold a secret, nor text that a peer has sent.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from m3core.limits import MAX_CANDIDATES
 logger = logging.getLogger("m3.media")
 
 PEER_CLOSE_TIMEOUT: Final = 3.0
-"""Seconds that closing a peer connection is waited for."""
+"""Seconds after which `Connection.close` waits no longer for a peer connection that hangs."""
 NO_PATH_TIMEOUT: Final = 10.0
-"""Seconds after which ICE has found no path: all servers have had their time, and as much is left for checks.
+"""Seconds after which ICE counts as failed: `GATHER_TIMEOUT` for all servers, and as much for the checks.
 
-A media server gives up after 12 (measured with Janus), and its word would say nothing of the reason.
+A media server gives up after 12 s (measured with Janus), and then says nothing of the reason. So we give up before.
 """
 CODECS: Final = {"audio": ("audio/opus",), "video": ("video/VP8", "video/rtx")}
-"""The codecs that are sent: those that every M3 peer has, and the cheapest to encode (measured in design)."""
+"""The codecs that are negotiated: those that every M3 peer has (media.md § 8.3). VP8 is the cheapest to encode."""
 _END: Final = re.compile(r"^a=end-of-candidates\r\n", re.MULTILINE)
 _MID: Final = re.compile(r"^a=mid:(\S+)", re.MULTILINE)
 
@@ -50,7 +50,7 @@ Report: TypeAlias = Callable[[MediaReport], None]
 
 
 class Ice:
-    """What the peer connections of one engine share: what is known of servers, and allocations to be released."""
+    """What the peer connections of one engine share: which ICE servers are silent, and allocations under release."""
 
     def __init__(self) -> None:
         self.servers = IceServers()
@@ -58,9 +58,10 @@ class Ice:
 
 
 class Connection:
-    """One peer connection and what became of it. ``on_down`` is called when it ends or fails, and not by `close`.
+    """One peer connection. ``on_down`` is called when it ends or fails, but not by `close`.
 
-    With ``ice`` it is that of a client: candidates of ``ice_servers`` follow its description, once `trickle` is called.
+    With ``ice`` it is a client's: the candidates from ``ice_servers`` follow its description, once `trickle` is called.
+    Without, it is the SFU's, whose candidates are in its descriptions.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Connection:
         self._close_by = 0.0
         self.pc = RTCPeerConnection(
             RTCConfiguration(
-                # Without a way for candidates to come later, aiortc gathers them all at once.
+                # `Gathering` asks the servers. Where the private names for that are missing, aiortc asks one of them.
                 iceServers=[] if ice_private.available() else _ice_servers(self._asked),
                 bundlePolicy=RTCBundlePolicy.MAX_BUNDLE if offerer else RTCBundlePolicy.BALANCED,
             )
@@ -106,9 +107,10 @@ class Connection:
             self._end()
 
     def _end(self) -> None:
-        """It ended or failed: what was up is `Down`, whatever the reason, and what never was has `Failed`."""
+        """The connection ended or failed: `Down` if it was up, whatever the reason, and `Failed` if it never was."""
         self.over = True
         if self._ice is not None and (not self.up or self.pc.iceConnectionState == "failed"):
+            # The next attempt asks all servers again: one that was silent may be the one that is needed.
             self._ice.servers.forget()
         self._report(Down(self.peer) if self.up else Failed(None, self.peer, self._reason()))
         self.on_down()
@@ -124,7 +126,7 @@ class Connection:
         return "no path found; " + ", ".join(f"{address}: {words}" for address, words in said.items())
 
     def _expect_path(self) -> None:
-        """Both descriptions are there, and candidates are coming."""
+        """Limit the time until ICE has found a path. Called when both descriptions are set."""
         if self._ice is not None and self._limit is None:
             self._limit = asyncio.get_running_loop().call_later(NO_PATH_TIMEOUT, self._no_path)
 
@@ -134,7 +136,7 @@ class Connection:
 
     @property
     def flowing(self) -> bool:
-        """Whether media can be sent: up, and nobody has begun to close."""
+        """Whether media can be sent: the connection is up, and neither end has begun to close it."""
         return (
             self.up
             and not self.over
@@ -146,17 +148,21 @@ class Connection:
         )
 
     async def offer(self) -> str:
-        """Make an offer; the local description, with the candidates of this machine."""
+        """Make and apply an offer. Returns the description, with the candidates of this machine."""
         await self.pc.setLocalDescription(await self.pc.createOffer())
         return self._local_description()
 
     async def remote_offer(self, sdp: str) -> None:
-        """Take the peer's offer; it must not hold candidates, or DTLS starts too early and loses a second."""
+        """Apply the offer of the peer, which must hold no candidates.
+
+        With candidates ICE and DTLS would start before the peer has the answer. OpenSSL waits a second before it sends
+        the first DTLS message again (docs/architecture.md, decision 5).
+        """
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         self._described = True
 
     async def answer(self) -> str:
-        """Answer the remote offer; the local description, with the candidates of this machine."""
+        """Make and apply an answer. Returns the description, with the candidates of this machine."""
         await self.pc.setLocalDescription(await self.pc.createAnswer())
         self._expect_path()
         return self._local_description()
@@ -169,10 +175,10 @@ class Connection:
         self._gatherings = [
             Gathering(transport, self._asked, self._ice.servers, self._ice.releases) for transport in transports
         ]
-        return _END.sub("", sdp)
+        return _END.sub("", sdp)  # aiortc believes that it has gathered all, and more candidates follow (RFC 8838 s.13)
 
     def trickle(self) -> None:
-        """The description was reported: from now on, report the candidates that come."""
+        """Ask the ICE servers, and report each candidate. To be called after the description was reported."""
         mids = _MID.findall(self.pc.localDescription.sdp)
         open_ones = set(self._gatherings)
 
@@ -181,16 +187,17 @@ class Connection:
                 self._report(Trickled(self.peer, f"candidate:{candidate.to_sdp()}", index))
                 return
             open_ones.discard(gathering)
-            if not open_ones:
+            if not open_ones:  # one end-of-candidates for all transports
                 self._report(Trickled(self.peer, None))
 
         for gathering in self._gatherings:
+            # aioice has a candidate for the whole transport; on the wire it names an m-section (media.md § 8.6).
             of_it = {t.mid for t in self.pc.getTransceivers() if gathering.is_for(t.receiver.transport.transport)}
             index = next((index for index, mid in enumerate(mids) if mid in of_it), 0)
             gathering.start(functools.partial(tell, gathering, index))
 
     async def remote_answer(self, sdp: str) -> None:
-        """Take the peer's answer."""
+        """Apply the answer of the peer, and the candidates that came before it."""
         await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
         self._described = True
         self._expect_path()
@@ -199,9 +206,9 @@ class Connection:
             await self.add_candidates(operation)
 
     async def add_candidates(self, operation: AddCandidates) -> None:
-        """Take remote candidates, before the answer too (media.md § 10 row 12).
+        """Add remote candidates. They may come before the answer (media.md § 10 row 12).
 
-        Those of no use are dropped: names cost up to 1 s (measured), TCP never connects.
+        Useless candidates are dropped: resolving an mDNS name costs up to 1 s (measured), and aioice has no TCP.
         """
         if not self._described:
             if len(self._early) < MAX_CANDIDATES:
@@ -215,16 +222,16 @@ class Connection:
             await self.pc.addIceCandidate(None)
 
     async def packets_lost(self, *, sent: bool) -> int:
-        """Packets lost so far: of those that were sent, by the peer's account, or of those that were to be received."""
+        """How many packets were lost so far: ``sent`` ones, as the peer reports, or else those sent by the peer."""
         ends = self.pc.getSenders() if sent else self.pc.getReceivers()
         kind = "remote-inbound-rtp" if sent else "inbound-rtp"
         reports = [await end.getStats() for end in ends]
         return sum(stats.packetsLost for report in reports for stats in report.values() if stats.type == kind)
 
     def begin_to_close(self) -> asyncio.Future[None]:
-        """Close without a report.
+        """Start to close, without a report. Returns a future that is done at the end.
 
-        Nobody cancels that, except at the end of the thread: what was cancelled in the middle, aiortc closes no more.
+        Only the end of the thread cancels it: aiortc never finishes a `close` that was cancelled in the middle.
         """
         self.over = True
         self.up = False
@@ -244,7 +251,7 @@ class Connection:
         self.on_closed()
 
     async def close(self) -> None:
-        """Close without a report, and wait for it, in bounded time and once for all."""
+        """Close without a report. Waits at most `PEER_CLOSE_TIMEOUT` seconds from the first call on."""
         closing = self.begin_to_close()
         left = self._close_by - asyncio.get_running_loop().time()
         await asyncio.wait({closing}, timeout=max(left, 0.0))
@@ -265,7 +272,7 @@ def _ice_servers(addresses: Sequence[IceAddress]) -> list[RTCIceServer]:
 
 
 def parse_candidate(text: str) -> RTCIceCandidate | None:
-    """A candidate that can be of use: UDP, component 1, an address instead of an mDNS name; else None."""
+    """The candidate, or None when it is of no use: it is useful with UDP, component 1 and an address (no mDNS name)."""
     text = text.removeprefix("a=").removeprefix("candidate:")
     try:
         candidate = candidate_from_sdp(text)
@@ -277,7 +284,7 @@ def parse_candidate(text: str) -> RTCIceCandidate | None:
 
 
 def prefer_codecs(transceiver: RTCRtpTransceiver) -> None:
-    """Let ``transceiver`` negotiate the codecs of M3 alone."""
+    """Let ``transceiver`` negotiate only `CODECS`."""
     capabilities = RTCRtpSender.getCapabilities(transceiver.kind)
     wanted = CODECS[transceiver.kind]
     transceiver.setCodecPreferences([codec for codec in capabilities.codecs if codec.mimeType in wanted])

@@ -1,7 +1,7 @@
-"""A thread with an asyncio loop of its own, that can be used from any event loop or none.
+"""A thread with an asyncio loop of its own, which can be used from any event loop or none.
 
-Owns the life of the thread: started once, closed in bounded time, never leaked, never dead in silence. Must not know
-what runs in it.
+The thread is started once and closed in bounded time. It is never leaked, and its death is always told. This module
+does not know what runs in it.
 """
 
 from __future__ import annotations
@@ -27,26 +27,31 @@ CLOSE_TIMEOUT: Final = 10.0
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Closes with itself the sockets that are open then: a crash in the middle of opening leaves some to nobody."""
+    """Closes at its end the sockets that are still open.
+
+    A crash in the middle of opening a peer connection leaves sockets that no object of aiortc closes any more.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._endpoints: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
+        self._endpoints: weakref.WeakSet[asyncio.Transport | asyncio.DatagramTransport] = weakref.WeakSet()
 
     async def create_datagram_endpoint(self, *args: Any, **kwargs: Any) -> tuple[asyncio.DatagramTransport, Any]:
-        """As asyncio's."""
         transport, protocol = await super().create_datagram_endpoint(*args, **kwargs)
         self._endpoints.add(transport)
         return transport, protocol
 
     async def create_connection(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        """As asyncio's."""
         transport, protocol = await super().create_connection(*args, **kwargs)
         self._endpoints.add(transport)
         return transport, protocol
 
     async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
-        """As asyncio's, in a thread that nobody waits for: without a network, a resolver takes its time."""
+        """As asyncio's, but in a thread of its own.
+
+        asyncio uses its pool of threads, and closing a loop waits for that pool. Without a network a resolver takes
+        many seconds, so that closing a conference would take as long.
+        """
         found = self.create_future()
 
         def tell(result: object, error: OSError | None) -> None:
@@ -63,28 +68,25 @@ class _Loop(asyncio.SelectorEventLoop):
                 result = socket.getaddrinfo(*args, **kwargs)
             except OSError as trouble:
                 error = trouble
-            with contextlib.suppress(RuntimeError):  # the loop is closed
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
                 self.call_soon_threadsafe(tell, result, error)
 
         threading.Thread(target=look_up, name="m3-resolver", daemon=True).start()
         return await found
 
     def close(self) -> None:
-        """As asyncio's; sockets that are open are closed."""
         if not self.is_closed():
             for transport in list(self._endpoints):
-                if isinstance(transport, asyncio.Transport):
-                    transport.abort()  # nobody is left to wait for what is to be sent
-                transport.close()
-            self.run_until_complete(asyncio.sleep(0))  # they close in the next turn
+                transport.abort()  # `close` would wait until all is sent, and this loop runs one turn more
+            self.run_until_complete(asyncio.sleep(0))  # asyncio closes the sockets in the next turn of the loop
         super().close()
 
 
 class EngineThread:
     """A loop in a thread.
 
-    ``on_exit`` runs in the loop when it ends, whatever the reason, in bounded time. ``on_crash`` is called in the
-    thread, after that, if the loop did not end by `close`.
+    ``on_exit`` runs in the loop at its end, whatever the reason; it gets `EXIT_TIMEOUT` seconds. ``on_crash`` is called
+    afterwards in the thread, if the loop did not end by `close`.
     """
 
     def __init__(
@@ -113,16 +115,16 @@ class EngineThread:
     def start(self) -> None:
         """Start the thread; its loop takes calls at once. Raises `LocalProtocolError` when it was started before.
 
-        Does not wait for the thread: the caller's may be that of another event loop.
+        Does not wait for the thread, because the caller may run in an event loop.
         """
         if self._thread is not None:
-            raise LocalProtocolError("a media engine is started once")
+            raise LocalProtocolError("this media engine was started before; an engine is started once, make a new one")
         self._loop = _Loop()
         self._thread = threading.Thread(target=self._main, args=(self._loop,), name=self._name)
         self._thread.start()
 
     def call(self, function: Callable[[], object]) -> None:
-        """Run ``function`` in the loop soon, in order with other calls. Raises `MediaError` when nothing runs."""
+        """Run ``function`` in the loop soon, in order with other calls. Raises `MediaError` when no loop runs."""
         loop = self._loop
         if loop is None or self._finished:
             raise MediaError("the media engine is not running")
@@ -132,30 +134,30 @@ class EngineThread:
             raise MediaError("the media engine is not running") from None
 
     def submit(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run the coroutine that ``make`` gives as a task of the loop; what it raises is logged."""
+        """Run the coroutine that ``make`` gives as a task of the loop. Its error is logged."""
         self.call(lambda: self.spawn(make()))
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """As `submit`, from within the loop."""
+        """As `submit`; to be called in the loop."""
         task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
+        self._tasks.add(task)  # asyncio itself keeps weak references only
         task.add_done_callback(self._task_done)
         return task
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Run ``on_exit``, cancel all tasks, and join the thread. Blocks; may be called again.
+        """Run ``on_exit``, cancel all tasks, and wait for the end of the thread. Blocks; may be called again.
 
         Raises `MediaError` when the thread does not end within ``timeout`` seconds.
         """
         if self._thread is None:
             return
         if threading.current_thread() is self._thread:
-            raise LocalProtocolError("a media engine cannot be closed from within its own thread")
-        with contextlib.suppress(MediaError):
+            raise LocalProtocolError("close the media engine from another thread: here it would wait for itself")
+        with contextlib.suppress(MediaError):  # the loop may have ended by itself
             self.call(self._stop.set)
         self._thread.join(timeout)
         if self._thread.is_alive():
-            raise MediaError("the media engine did not end in time")
+            raise MediaError(f"the thread of the media engine did not end within {timeout:g} s")
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -171,7 +173,8 @@ class EngineThread:
                 try:
                     runner.run(self._run())
                 finally:
-                    self._finished = True  # before the runner cancels what is left
+                    # Before the runner cancels the tasks that are left: their reports would hide the reason.
+                    self._finished = True
         except BaseException as error:
             logger.exception("the media thread died")
             self._finished = True

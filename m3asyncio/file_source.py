@@ -1,4 +1,4 @@
-"""Files and devices as sources: whatever FFmpeg can open, decoded in a thread of its own."""
+"""Files and devices as sources: everything that FFmpeg can open, decoded in a thread of its own."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ class FileSource(Source):
 
     @property
     def has_video(self) -> bool:
-        """Whether it has a video stream."""
         return self._probe()[0]
 
     @property
     def has_audio(self) -> bool:
-        """Whether it has an audio stream."""
         return self._probe()[1]
 
     def _probe(self) -> tuple[bool, bool]:
@@ -52,18 +50,17 @@ class FileSource(Source):
         return container
 
     def open(self, *, video: bool, audio: bool) -> Opened:
-        """Open the file and start to read it; for the media engine."""
         if (video and not self.has_video) or (audio and not self.has_audio):
             raise LocalProtocolError("the source has no " + ("video" if video and not self.has_video else "audio"))
         container = self._container()
-        # To make two channels of one would cost 3 dB, and aiortc does that once more.
+        # A single channel is not made into two here: FFmpeg would make it 3 dB quieter. `AudioTrack` doubles it.
         channels = 1 if audio and container.streams.audio[0].codec_context.layout.nb_channels == 1 else 2
         reader = _FileReader(container, channels, loop=self._loop, video=video, audio=audio)
         return ThreadSource("m3-file", reader.produce, video=video, audio=audio).open(channels)
 
 
 def _videos(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """The video streams that are more than the cover of a record."""
+    """The video streams, without the cover pictures of audio files."""
     return [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
 
 
@@ -72,7 +69,7 @@ def _why(error: Exception) -> str:
 
 
 class _FileReader:
-    """Reads one container to its end, or for ever; runs in the thread of a `ThreadSource`."""
+    """Reads one container to its end, or again and again; runs in the thread of a `ThreadSource`."""
 
     def __init__(
         self, container: av.container.InputContainer, channels: int, *, loop: bool, video: bool, audio: bool
@@ -85,17 +82,17 @@ class _FileReader:
         self._offset = 0.0
 
     def produce(self, sink: ThreadSource) -> None:
-        """Put all that is in the container."""
+        """Put everything that is in the container."""
         with self._container:
             while True:
                 end = self._once(sink)
-                if not self._loop or end <= self._offset:
+                if not self._loop or end <= self._offset:  # without a frame the loop would never wait
                     return
                 self._offset = end
                 self._container.seek(0)
 
     def _once(self, sink: ThreadSource) -> float:
-        """From start to end; the media time of the end."""
+        """Read from start to end; the media time of the end."""
         streams: list[av.VideoStream | av.AudioStream] = [
             *_videos(self._container)[: self._video],
             *self._container.streams.audio[: self._audio],
@@ -107,11 +104,11 @@ class _FileReader:
             at = frame.time or 0.0
             if start is None:
                 start = at
-            time = max(0.0, at - start) + self._offset
+            time = max(0.0, at - start) + self._offset  # streams and files may begin at any time
             if isinstance(frame, av.VideoFrame):
                 check_size(frame.width, frame.height)
                 sink.put_video(frame, time)
-                end = max(end, time + 1 / 30)
+                end = max(end, time + 1 / 30)  # a picture has no length
             else:
                 end = max(end, time + frame.samples / frame.sample_rate)
                 sound.write(resampler.convert(frame), time)
@@ -132,7 +129,7 @@ class _FileReader:
 
 
 class _Sound:
-    """Cuts the sound of a file into frames of 20 ms. ``time`` is that of the next one."""
+    """Cuts the sound of a file into frames of 20 ms. ``time`` is the time of the next frame; None before the first."""
 
     def __init__(self, sink: ThreadSource, channels: int) -> None:
         self._sink = sink
@@ -141,7 +138,7 @@ class _Sound:
         self.time: float | None = None
 
     def write(self, data: bytes, time: float) -> None:
-        """Add samples; those that come first have ``time``, later ones follow without a gap."""
+        """Add samples. The first ones have ``time``; later ones follow without a gap."""
         start = time if self.time is None else self.time
         self._data += data
         while len(self._data) >= self._size:

@@ -1,7 +1,7 @@
-"""Server-reflexive and relayed candidates of one peer connection: all servers are asked at once, each for itself.
+"""Server-reflexive and relayed candidates of one ICE transport. All servers are asked at once.
 
-Each candidate is used, and told, as soon as it is there. Which servers there are, and which are worth asking, is said
-by `ice_servers`.
+Each candidate is used and reported as soon as it is there, so that nothing waits for a server that is silent.
+`ice_servers` says which servers there are, and which are worth asking.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from m3asyncio.ice_servers import IceAddress, IceServers
 logger = logging.getLogger("m3.media")
 
 GATHER_TIMEOUT: Final = 5.0
-"""Seconds after which a server counts as silent: TURN over TLS needs five round trips."""
+"""Seconds after which a server counts as silent. TURN over TLS needs five round trips before its candidate."""
 _NO_ANSWER: Final = "no answer"
 _ANSWERED: Final = "answered"
 _REFUSED_CREDENTIALS: Final = frozenset({401, 403, 438, 441})
@@ -34,9 +34,9 @@ Tell: TypeAlias = Callable[[Candidate | None], None]
 
 
 class Gathering:
-    """Asks ``addresses`` for one ICE transport. ICE does not fail as long as it goes on, from when it is made.
+    """Asks ``addresses`` for candidates of one ICE transport. From its creation to its end ICE does not fail.
 
-    ``said`` is what each has said, for people; it holds no text of theirs.
+    ``said`` is what became of each address, for people. It holds no text that a server has sent.
     """
 
     def __init__(
@@ -52,15 +52,15 @@ class Gathering:
         ice_private.hold(self._connection)
 
     def is_for(self, transport: RTCIceTransport) -> bool:
-        """Whether ``transport`` is the one it gathers for."""
+        """Whether the candidates are for ``transport``."""
         return transport is self._transport
 
     def start(self, tell: Tell) -> None:
-        """Ask. ``tell`` gets each candidate, and at the end None."""
+        """Ask all servers. ``tell`` is called with each candidate, and at the end with None."""
         self._task = asyncio.get_running_loop().create_task(self._ask_all(tell))
 
     def stop(self) -> None:
-        """Ask no more; ``tell`` hears nothing more."""
+        """End. ``tell`` is not called any more."""
         if self._task is not None:
             self._task.cancel()
 
@@ -68,6 +68,7 @@ class Gathering:
         try:
             await asyncio.gather(
                 *(
+                    # The local preference (RFC 8445 s.5.1.2.1): relays are tried in the order of the controller.
                     self._ask(address, tell, (1 << 16) - 1 - index)
                     for index, address in enumerate(self.said)
                     if address.is_supported
@@ -86,7 +87,7 @@ class Gathering:
                     await self._reflect(address, tell)
         except (TimeoutError, stun.TransactionTimeout):
             self._servers.was_silent(address)
-        except Exception as error:  # noqa: BLE001 - whatever a server does to us is its answer
+        except Exception as error:  # noqa: BLE001 - a server may send anything, and must not stop the others
             logger.debug("a server gave no candidate: %s", type(error).__name__)
             if self.said[address] != _ANSWERED:
                 self.said[address] = _in_words(error)
@@ -99,7 +100,7 @@ class Gathering:
         tls = await asyncio.to_thread(_tls_context) if address.is_encrypted else None
         relay = await ice_private.open_relay(self._connection, address, tls, self._releases, preference)
         self._answered(address)
-        if ice_private.is_decided(self._connection):
+        if ice_private.is_decided(self._connection):  # a pair was found meanwhile: the relay is not needed
             await relay.close()
         else:
             ice_private.join(self._connection, relay)
@@ -125,7 +126,7 @@ class Gathering:
         candidate, _ = await ice.server_reflexive_candidate(host, server)
         self._answered(address)
         mapped = (candidate.host, candidate.port)
-        # One that is the host candidate itself, or that another server told as well, is redundant (RFC 8445 s.5.1.3).
+        # A candidate that equals the host candidate, or that of another server, is redundant (RFC 8445 s.5.1.3).
         own = host.local_candidate
         is_new = mapped not in self._mapped and mapped != (own.host, own.port)
         self._mapped.add(mapped)
@@ -134,7 +135,7 @@ class Gathering:
 
 
 def _reaches(host: ice.StunProtocol, server: str) -> bool:
-    """Whether anything can be sent from there: a socket of this machine alone (127.0.0.1) reaches nothing else."""
+    """Whether ``server`` can be reached from the socket ``host``; a loopback address reaches only this machine."""
     own = ipaddress.ip_address(host.local_candidate.host)
     return own.version == 4 and (not own.is_loopback or ipaddress.ip_address(server).is_loopback)
 
@@ -158,5 +159,5 @@ def _in_words(error: Exception) -> str:
 
 @functools.cache
 def _tls_context() -> ssl.SSLContext:
-    """For TURN over TLS; made in a thread, since it takes 20 ms."""
+    """The context for TURN over TLS. Takes 20 ms, and is therefore called in a thread."""
     return ssl.create_default_context()

@@ -1,9 +1,9 @@
 """Every private name of aioice that this package touches, in one place (those of aiortc: `aiortc_private`).
 
-aioice gathers all candidates or none, has one TURN server, and gives up, or starts no check for what comes after its
-checks have ended. Here candidates join a connection while it runs. Where the names do not exist, `available` is False,
-and peers gather as aiortc does: one server, and everybody waits for it.
-tests/media/test_aiortc_private.py asserts that they exist.
+aioice gathers all candidates or none, knows one TURN server, and checks no candidate that comes after its checks have
+ended. The functions here add candidates to a connection while it runs. Where the private names do not exist,
+`available` is False, and peers gather as aiortc does: one TURN server, for which the description waits.
+tests/media/test_aiortc_private.py asserts that the names exist.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from aiortc import RTCIceTransport
 from m3asyncio.ice_servers import IceAddress
 
 RELEASE_TIMEOUT: Final = 2.0
-"""Seconds for a TURN server to confirm that it releases an allocation; nobody waits for that."""
+"""Seconds that a TURN server gets to confirm the release of an allocation. Closing does not wait for it."""
 REFUSED_FOR: Final = 1.0
-"""Seconds of nothing but refusals (ICMP) after which a TURN server is gone, and its allocations with it."""
+"""Seconds with nothing but refusals (ICMP) after which a TURN server counts as gone, with its allocations."""
 _METHODS: Final = ("_pair_remote_candidate", "_end_remote_candidates", "sort_check_list")
 _ATTRIBUTES: Final = (
     "_remote_candidates_resolving", "_remote_candidates_end", "_remote_candidates", "_local_candidates", "_protocols",
@@ -32,7 +32,7 @@ _ATTRIBUTES: Final = (
 
 
 def available() -> bool:
-    """Whether this aioice has all the names that candidates need to join late."""
+    """Whether this aioice has all the private names that late candidates need."""
     return (
         all(callable(getattr(Connection, name, None)) for name in _METHODS)
         and {*_ATTRIBUTES} <= {*Connection.__init__.__code__.co_names}
@@ -42,40 +42,41 @@ def available() -> bool:
 
 
 def connection_of(transport: RTCIceTransport) -> Connection:
-    """What aiortc's ICE transport runs on."""
+    """The connection of aioice in an ICE transport of aiortc."""
     return transport._connection
 
 
 def is_flowing(transport: RTCIceTransport) -> bool:
-    """Whether data can be sent. False a moment before aiortc says so when the peer's consent is lost (RFC 7675)."""
+    """Whether data can be sent. When the consent of the peer is lost (RFC 7675), it is False before aiortc notices."""
     connection = connection_of(transport)
     return bool(connection._nominated) and not connection._closing
 
 
 def hold(connection: Connection) -> None:
-    """ICE neither fails nor stops to look for pairs until `let_go`: as if a remote name were being resolved."""
+    """Until `let_go`, ICE neither fails nor ends its checks."""
+    # aioice counts the mDNS names of the peer that it resolves, and waits for them: this is one more of them.
     connection._remote_candidates_resolving += 1
 
 
 def let_go(connection: Connection) -> None:
-    """No local candidate follows."""
+    """Undo `hold`: no local candidate follows."""
     connection._remote_candidates_resolving -= 1
     if connection._remote_candidates_end and not connection._remote_candidates_resolving and not connection._closing:
         connection._end_remote_candidates()
 
 
 def is_decided(connection: Connection) -> bool:
-    """Whether ICE has found its pair, or ended: another candidate is of no use."""
+    """Whether ICE has found its pair, or has ended, so that another candidate is of no use."""
     return connection._check_list_done or connection._closing
 
 
 def host_sockets(connection: Connection) -> list[ice.StunProtocol]:
-    """The sockets behind its host candidates."""
+    """The sockets of the host candidates."""
     return [one for one in connection._protocols if one.local_candidate.type == "host"]
 
 
 def join(connection: Connection, relay: ice.StunProtocol) -> None:
-    """Use a relayed candidate: check it with every remote candidate that is known, and with those that come."""
+    """Add a relayed candidate: it is checked with every remote candidate that is known or will come."""
     connection._protocols.append(relay)
     connection._local_candidates.append(relay.local_candidate)
     for remote in connection._remote_candidates:
@@ -84,18 +85,18 @@ def join(connection: Connection, relay: ice.StunProtocol) -> None:
 
 
 class Releases:
-    """TURN allocations that are being given back, which nobody waits for."""
+    """The TURN allocations that are being released while their connections are already closed."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def add(self, task: asyncio.Task[Any]) -> None:
-        """One begins."""
+        """Note a release that has begun."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def end(self, grace: float) -> None:
-        """Give those that are under way ``grace`` seconds, and end them."""
+        """Give the releases under way ``grace`` seconds, then cancel them."""
         if tasks := set(self._tasks):
             await asyncio.wait(tasks, timeout=grace)
         for task in tasks:
@@ -104,7 +105,7 @@ class Releases:
 
 
 class _Client(turn.TurnClientMixin):
-    """A client of a TURN server, whose last word waits for nobody."""
+    """A client of a TURN server. Its release is sent, and its answer is not waited for (aioice waits up to 30 s)."""
 
     transport: asyncio.BaseTransport
 
@@ -120,7 +121,7 @@ class _Client(turn.TurnClientMixin):
         self.refused = asyncio.get_running_loop().create_future()
 
     async def delete(self) -> None:
-        """Ask the server to release the allocation (RFC 8656 s.7): at once, and for a bounded time."""
+        """Ask the server to release the allocation (RFC 8656 s.7), in bounded time."""
         task = asyncio.current_task()
         if task is not None:
             self._releases.add(task)
@@ -129,14 +130,14 @@ class _Client(turn.TurnClientMixin):
                 await super().delete()
 
     def give_up(self) -> None:
-        """Nothing came of it."""
+        """Close the socket of an allocation that failed or was cancelled."""
         if self.refresh_task is not None:
             self.refresh_task.cancel()
         self.transport.close()
 
 
 class _UdpClient(_Client, turn.TurnClientUdpProtocol):
-    """Over UDP, where a refusal is an ICMP message, and a hard error (RFC 8489 s.6.2.1)."""
+    """Over UDP. A refusal is an ICMP message, which is a hard error (RFC 8489 s.6.2.1)."""
 
     transport: asyncio.DatagramTransport
     _refused_since: float | None = None
@@ -146,7 +147,6 @@ class _UdpClient(_Client, turn.TurnClientUdpProtocol):
         super().datagram_received(data, addr)
 
     def error_received(self, exc: Exception) -> None:
-        """The server's machine says that nobody listens there: one that comes back has forgotten all allocations."""
         if not isinstance(exc, ConnectionRefusedError):
             return
         if not self.refused.done():
@@ -155,6 +155,7 @@ class _UdpClient(_Client, turn.TurnClientUdpProtocol):
         if self._refused_since is None:
             self._refused_since = now
         elif now - self._refused_since > REFUSED_FOR:
+            # A server that starts again has forgotten its allocations: nothing is relayed any more.
             self.transport.close()
 
 
@@ -165,17 +166,17 @@ class _TcpClient(_Client, turn.TurnClientTcpProtocol):
 
 
 class _Relay(ice.StunProtocol):
-    """The socket of a relayed candidate, closed without waiting for what the TURN server says to it."""
+    """The socket of a relayed candidate. `close` does not wait for the answer of the TURN server."""
 
     async def close(self) -> None:
         self.transport.close()
-        await asyncio.sleep(0)  # the release is sent in the next turn
+        await asyncio.sleep(0)  # the release is sent in the next turn of the loop
 
 
 async def open_relay(
     connection: Connection, address: IceAddress, tls: ssl.SSLContext | None, releases: Releases, preference: int
 ) -> ice.StunProtocol:
-    """Allocate a relayed candidate for ``connection``; `join` puts it to use.
+    """Allocate a relayed candidate for ``connection``, which `join` adds to it.
 
     Candidates of a higher ``preference`` (0 to 65535) are tried first. Raises `stun.TransactionError` and `OSError`.
     """
@@ -194,7 +195,7 @@ async def open_relay(
     host, port = endpoint.get_extra_info("sockname")
     related = endpoint.get_extra_info("related_address")
     relay.local_candidate = Candidate(
-        # One server gives candidates of different foundations over UDP and TCP (RFC 8445 s.5.1.1.3).
+        # Candidates that one server gives over UDP and over TCP have different foundations (RFC 8445 s.5.1.1.3).
         foundation=candidate_foundation("relay", str(address), host),
         component=1,
         transport="udp",

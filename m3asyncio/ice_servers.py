@@ -1,6 +1,6 @@
-"""The STUN and TURN servers of a conference: their addresses, and which of them have been silent.
+"""The STUN and TURN servers of a conference: their addresses, and which of them were silent.
 
-Knows no sockets. Nothing here shows credentials.
+Pure values and rules, without sockets. No text and no repr shows credentials.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _URL: Final = re.compile(
 
 @frozen
 class IceAddress:
-    """One address of a server (RFC 7064, 7065). Its text names it to people."""
+    """One address of a server (RFC 7064, 7065). `str` gives it as a URI, for people."""
 
     scheme: str
     host: str
@@ -38,22 +38,22 @@ class IceAddress:
 
     @property
     def is_relay(self) -> bool:
-        """Whether it relays: TURN."""
+        """Whether it is a TURN server, which relays."""
         return self.scheme.startswith("turn")
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether it is reached over TLS."""
+        """Whether it is spoken to over TLS or DTLS."""
         return self.scheme.endswith("s")
 
     @property
     def is_supported(self) -> bool:
-        """Whether we can ask it: aioice has neither STUN over TLS nor DTLS."""
+        """Whether it can be asked; aioice has no STUN over TLS, and no DTLS."""
         return not self.is_encrypted or (self.is_relay and self.transport == "tcp")
 
 
 def addresses(servers: Sequence[IceServer]) -> tuple[IceAddress, ...]:
-    """Every address of ``servers`` once, in order, as many as are of use; what is no such URL is left out."""
+    """The addresses of ``servers``, each once, in order. URLs that are invalid, or beyond the limit, are left out."""
     found: dict[str, IceAddress] = {}
     for server in servers:
         for url in server.urls:
@@ -77,9 +77,10 @@ def _parse(url: str, server: IceServer) -> IceAddress | None:
 
 
 class IceServers:
-    """What is known of the servers of one conference. One that was silent is not asked again as long as media flows.
+    """Remembers which servers of one conference were silent: those are not asked again as long as media flows.
 
-    One that has answered once is always asked. All is forgotten when there are others, and by `forget`.
+    A server that has answered once is always asked. Everything is forgotten when the controller names other servers;
+    `forget` forgets which were silent.
     """
 
     def __init__(self) -> None:
@@ -88,7 +89,7 @@ class IceServers:
         self._answered: set[str] = set()
 
     def choose(self, servers: Sequence[IceServer]) -> tuple[tuple[IceAddress, ...], tuple[IceAddress, ...]]:
-        """The addresses to be asked, and those to be left out because they were silent."""
+        """The addresses to ask, and the addresses to leave out because they were silent."""
         all_of_them = addresses(servers)
         names = frozenset(map(str, all_of_them))
         if names != self._names:
@@ -99,15 +100,15 @@ class IceServers:
         return tuple(address for address in all_of_them if address not in left_out), left_out
 
     def answered(self, address: IceAddress) -> None:
-        """It said something."""
+        """Note that the server has given a candidate."""
         self._answered.add(str(address))
         self._silent.discard(str(address))
 
     def was_silent(self, address: IceAddress) -> None:
-        """It said nothing in the time that it had."""
+        """Note that the server has not answered within its time."""
         if str(address) not in self._answered:
             self._silent.add(str(address))
 
     def forget(self) -> None:
-        """Nothing connects, or what was connected broke: whoever was silent may be the one that is needed."""
+        """Forget which servers were silent. For a connection that failed: it may need one of them."""
         self._silent.clear()

@@ -1,4 +1,4 @@
-"""What a source gives once it plays: pictures to await, sound to take every 20 ms.
+"""A source that plays: pictures to await, and sound to take every 20 ms.
 
 A source that may block (a file, a user's iterable) is read in a thread of its own, into bounded queues.
 """
@@ -20,17 +20,18 @@ from m3core.errors import M3Error, MediaError
 from m3core.media import AUDIO_FRAME_SECONDS, Pacer
 
 JOIN_TIMEOUT: Final = 0.2
-"""Seconds that a source's thread gets to end; one that is stuck in a user's iterable is left behind, as a daemon."""
+"""Seconds that the thread of a source gets to end. A thread that is stuck in a user's iterable is a daemon, and is left
+behind."""
 READ_AHEAD_VIDEO: Final = 16
-"""Pictures that are decoded ahead."""
+"""Pictures that wait at most, and keep the thread of a source from reading on."""
 READ_AHEAD_AUDIO: Final = 50
-"""Frames of 20 ms that are decoded ahead."""
+"""Frames of 20 ms that wait at most, and keep the thread of a source from reading on."""
 MAX_AHEAD: Final = 8
-"""Times as much, while the other kind of the same source has nothing."""
+"""So many times the limits above hold while the other kind of the same source has nothing."""
 
 
 class VideoInput(Protocol):
-    """Pictures of one playing source."""
+    """The pictures of a source that plays."""
 
     async def read(self) -> tuple[av.VideoFrame, float] | None:
         """The next picture and its media time in seconds; None at the end. Raises `M3Error` for a bad source."""
@@ -40,12 +41,12 @@ class VideoInput(Protocol):
 
 
 class AudioInput(Protocol):
-    """Sound of one playing source; ``channels`` is 1 or 2."""
+    """The sound of a source that plays; ``channels`` is 1 or 2."""
 
     channels: int
 
     def take(self) -> bytes | None:
-        """960 samples at 48 kHz of ``channels``; None for silence now. Raises `M3Error` for a bad source."""
+        """The next 20 ms: 960 samples at 48 kHz for each channel. None: silence. Raises `M3Error` for a bad source."""
 
     def close(self) -> None:
         """Free what it holds; may be called twice."""
@@ -53,14 +54,14 @@ class AudioInput(Protocol):
 
 @frozen(eq=False)
 class Opened:
-    """A source that plays. Video and audio of one source share the clock, so that they stay together."""
+    """A source that plays. Video and audio of one source share a clock (``pacer``), so that they are in step."""
 
     video: VideoInput | None = None
     audio: AudioInput | None = None
     pacer: Pacer = field(factory=Pacer)
 
     def close(self, *, video: bool = True, audio: bool = True) -> None:
-        """Close the parts that are named."""
+        """Close the parts that are asked for."""
         if video and self.video is not None:
             self.video.close()
         if audio and self.audio is not None:
@@ -68,11 +69,11 @@ class Opened:
 
 
 class _Quit(Exception):
-    """Nobody wants the source's frames any more."""
+    """Raised in the thread of a source when both of its kinds are closed."""
 
 
 class ThreadSource:
-    """A thread that runs ``produce``, which puts pictures and sound until its source ends."""
+    """A thread that runs ``produce``. That puts pictures and sound, until its source ends or nothing more is wanted."""
 
     def __init__(self, name: str, produce: Callable[[ThreadSource], None], *, video: bool, audio: bool) -> None:
         self._produce = produce
@@ -85,7 +86,7 @@ class ThreadSource:
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def open(self, channels: int = 2) -> Opened:
-        """Start the thread."""
+        """Start the thread; what it gives, as a source that plays."""
         pacer = Pacer()
         opened = Opened(
             _ThreadVideo(self) if self._video is not None else None,
@@ -96,13 +97,13 @@ class ThreadSource:
         return opened
 
     def open_video(self) -> VideoInput:
-        """Start the thread of a source of pictures alone."""
+        """Start the thread of a source that has only pictures."""
         self._thread.start()
         return _ThreadVideo(self)
 
     # -- in the source's thread ---
     def put_video(self, frame: av.VideoFrame, time: float) -> None:
-        """Queue a picture; waits while there are enough. Raises when the source is to end."""
+        """Queue a picture; blocks while the queue is full. Raises when the source is closed."""
         with self._changed:
             while _is_full(self._video, READ_AHEAD_VIDEO, self._audio):
                 self._changed.wait()
@@ -112,7 +113,7 @@ class ThreadSource:
             self._notify()
 
     def put_audio(self, samples: bytes, time: float) -> None:
-        """Queue 20 ms of sound; waits while there is enough. Raises when the source is to end."""
+        """Queue 20 ms of sound; blocks while the queue is full. Raises when the source is closed."""
         with self._changed:
             while _is_full(self._audio, READ_AHEAD_AUDIO, self._video):
                 self._changed.wait()
@@ -136,7 +137,7 @@ class ThreadSource:
             pass
         except M3Error as error:
             self._error = error
-        except Exception as error:  # noqa: BLE001 - whatever a user's iterable raises becomes the source's error
+        except Exception as error:  # noqa: BLE001 - a user's iterable may raise anything
             self._error = MediaError(f"the source failed: {type(error).__name__}")
         finally:
             with self._changed:
@@ -145,7 +146,7 @@ class ThreadSource:
 
     # -- in the engine's loop ---
     async def read(self) -> tuple[av.VideoFrame, float] | None:
-        """The next picture, or None at the end."""
+        """The next picture with its media time; None at the end. Raises the error of the source."""
         while True:
             with self._changed:
                 if self._video:
@@ -160,10 +161,10 @@ class ThreadSource:
             await arrived.wait()
 
     def take(self, pacer: Pacer, now: float) -> bytes | None:
-        """The next sound, if it is due."""
+        """The next 20 ms of sound, if they are due. Raises the error of a source that has no video."""
         with self._changed:
             if not self._audio:
-                if self._error is not None and self._video is None:
+                if self._error is not None and self._video is None:  # with video, `read` raises it
                     raise self._error
                 return None
             if pacer.delay(self._audio[0][1], now) > AUDIO_FRAME_SECONDS:
@@ -172,7 +173,7 @@ class ThreadSource:
             return self._audio.popleft()[0]
 
     def stop(self, *, video: bool) -> None:
-        """One of the two is not wanted any more; without both, the thread ends."""
+        """Close video, or else audio. When both are closed, the thread ends."""
         with self._changed:
             if video:
                 self._video = None
@@ -186,14 +187,18 @@ class ThreadSource:
 
 
 def _is_full(queue: Sized | None, limit: int, other: Sized | None) -> bool:
-    """Whether ``queue`` must wait. It may run ahead while ``other`` starves: files are not always well interleaved."""
+    """Whether ``queue`` takes no more now.
+
+    It takes more while ``other`` is empty: in some files audio lies far behind the video of the same time, and a reader
+    that waits for room in one queue would never fill the other.
+    """
     if queue is None:
         return False
     return len(queue) >= (MAX_AHEAD * limit if other is not None and not len(other) else limit)
 
 
 def _set_in(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is gone, and with it who waits
+    with contextlib.suppress(RuntimeError):  # the loop is closed, and nothing waits in it
         loop.call_soon_threadsafe(event.set)
 
 

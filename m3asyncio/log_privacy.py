@@ -1,6 +1,6 @@
-"""Keeps ICE passwords out of what aiortc logs: at DEBUG it prints every session description.
+"""Keeps ICE passwords out of the log of aiortc, which writes every session description at DEBUG.
 
-The rest of a description stays readable. Owns one logging filter; must not know who logs, or why.
+The rest of a description remains readable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class _MaskIcePasswords(logging.Filter):
     """Lets every record pass, without the passwords."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Mask in the text and in its arguments, which formatters may print on their own."""
+        """Mask the text, and its arguments, which some formatters print separately."""
         record.msg = _masked(record.msg)
         if isinstance(record.args, tuple):
             record.args = tuple(map(_masked, record.args))
@@ -31,5 +31,5 @@ _FILTER: Final = _MaskIcePasswords()
 
 
 def mask_ice_passwords() -> None:
-    """Do so from now on; may be called again."""
+    """Mask ICE passwords from now on. May be called again."""
     logging.getLogger("aiortc.rtcpeerconnection").addFilter(_FILTER)

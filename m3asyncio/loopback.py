@@ -1,7 +1,8 @@
-"""127.0.0.1 as an ICE candidate, for everything on one machine.
+"""127.0.0.1 as an ICE candidate, for conferences on one machine.
 
-aioice never offers a loopback address. The function that lists the addresses is replaced, once in the process, by one
-that asks which thread it runs in: every engine has a thread of its own, so the peers of others are not affected.
+aioice never offers a loopback address. The function of aioice that lists the addresses is replaced, once in the
+process, by one that looks which thread it runs in. Every engine has a thread of its own, so that peers of other users
+of aioice are not affected.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ class Loopback(Enum):
 
     NEVER = "never"
     TOO = "too"
-    """Besides the addresses of this machine: a controller is here, but where its media server is nobody knows."""
-    ALONE = "alone"
+    """Beside the other addresses: the controller is on this machine, but its media server may be elsewhere."""
+    ONLY = "only"
+    """Without any other address."""
 
 
 _threads: Final[dict[int, Loopback]] = {}
@@ -33,7 +35,7 @@ _installed: Final[list[Callable[..., list[str]]]] = []
 
 def _get_host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
     loopback = _threads.get(threading.get_ident(), Loopback.NEVER)
-    if loopback is Loopback.ALONE:
+    if loopback is Loopback.ONLY:
         return [LOOPBACK]
     own = [LOOPBACK] if loopback is Loopback.TOO else []
     return own + _installed[0](use_ipv4=use_ipv4, use_ipv6=use_ipv6)
@@ -41,7 +43,7 @@ def _get_host_addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
 
 @contextmanager
 def offering(loopback: Loopback) -> Iterator[None]:
-    """Peers of the current thread offer 127.0.0.1 so, as long as this lasts."""
+    """Within the block, peers of the current thread offer 127.0.0.1 as ``loopback`` says."""
     thread = threading.get_ident()
     with _lock:
         if not _installed:

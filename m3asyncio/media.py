@@ -1,7 +1,7 @@
 """The media engine of a client: aiortc in a thread of its own, usable from any event loop or none.
 
-Performs the `MediaCommand`s of `m3core.conference` and answers with `MediaReport`s, called in the engine's thread.
-Received tracks are always drained; who wants their frames attaches to `MediaEngine.received`.
+It performs the `MediaCommand`s of `m3core.conference` and answers with `MediaReport`s, called in its thread. Received
+tracks are always drained; a consumer of their frames attaches to `MediaEngine.received`.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ STATS_INTERVAL: Final = 1.0
 
 
 class _Peer:
-    """One peer of the engine. ``tracks`` are those that are sent, by kind."""
+    """One peer of the engine. ``tracks`` are the tracks that are sent, by kind."""
 
     def __init__(self, connection: Connection, received: ReceivedMedia) -> None:
         self.connection = connection
         self.received = received
         self.tracks: dict[str, SendTrack] = {}
         self.bytes_before: dict[str, int] = {}
-        """Sent by the peer connections that this one follows."""
+        """Sent by the peer connections before this one."""
         self.bytes_sent: dict[str, int] = {}
 
     def follow(self, before: _Peer) -> tuple[Opened | None, Opened | None]:
-        """Take over from a peer connection that is closed; its sources of video and audio."""
+        """Take over the counters and the sources of a peer connection that is closed. Returns (video, audio)."""
         self.bytes_before, self.bytes_sent = dict(before.bytes_sent), dict(before.bytes_sent)
         video, audio = before.tracks.get("video"), before.tracks.get("audio")
         return (None if video is None else video.release(), None if audio is None else audio.release())
@@ -63,8 +63,8 @@ class _Peer:
 class MediaEngine(PeerHost[MediaCommand]):
     """Sends and receives the media of a client.
 
-    ``report`` gets each `MediaReport`, in the engine's thread, and must only hand it over. With ``loopback`` 127.0.0.1
-    is offered besides the addresses of this machine.
+    ``report`` is called with each `MediaReport`, in the engine's thread, and must only hand it over. With ``loopback``
+    127.0.0.1 is offered beside the addresses of this machine.
     """
 
     def __init__(self, report: Report, *, loopback: bool = False) -> None:
@@ -76,9 +76,9 @@ class MediaEngine(PeerHost[MediaCommand]):
 
     # -- from any thread ---
     def set_sources(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
-        """Say what ``peer`` will send; before its `OpenPublisher`.
+        """Set what ``peer`` will send, before its `OpenPublisher`. Without a source, close those that were set.
 
-        Opens the sources: may block, and raises `MediaError` when one cannot be opened, `LocalProtocolError` when it
+        Opens the sources, which may block. Raises `MediaError` when one cannot be opened, `LocalProtocolError` when it
         lacks the wanted kind. One source for both kinds is opened once.
         """
         opened = _open(video, audio)
@@ -90,13 +90,13 @@ class MediaEngine(PeerHost[MediaCommand]):
     def replace_source(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
         """Send other sources from now on; None leaves a kind as it is. Nothing is renegotiated.
 
-        A kind that the publication does not have is ignored. Raises as `set_sources`.
+        A kind that the publication does not have is ignored. Blocks and raises as `set_sources` does.
         """
         opened = _open(video, audio)
         self._thread.call(lambda: self._replace(peer, *opened))
 
     def received(self, peer: PeerId) -> ReceivedMedia:
-        """What ``peer`` receives; to be asked for before its `OpenSubscriber`, or while it is open."""
+        """What ``peer`` receives; to be called before its `OpenSubscriber`, or while the peer is open."""
         with self._shared:
             return self._received.setdefault(peer, ReceivedMedia())
 
@@ -127,7 +127,7 @@ class MediaEngine(PeerHost[MediaCommand]):
     async def _open(self, command: MediaCommand, operation: OpenPublisher | OpenSubscriber) -> None:
         before = self._connections.get(command.peer)
         if before is not None:
-            await before.connection.close()  # from here on it reports nothing
+            await before.connection.close()  # the peer begins anew; the old connection reports nothing any more
         offerer = isinstance(operation, OpenPublisher)
         connection = self._connection_of(command.peer, operation.ice_servers, offerer=offerer)
         peer = self._connections[command.peer] = _Peer(connection, self.received(command.peer))
@@ -141,13 +141,13 @@ class MediaEngine(PeerHost[MediaCommand]):
             await self._close(command.peer)
             raise
         self._report(Described(command.id, command.peer, sdp))
-        connection.trickle()
+        connection.trickle()  # candidates must come after the description that they belong to
 
     async def _publish(self, peer_id: PeerId, peer: _Peer, operation: OpenPublisher, before: _Peer | None) -> str:
         kept = (None, None) if before is None else peer.follow(before)
         with self._shared:
             given = self._sources.pop(peer_id, None)
-        if given is not None:
+        if given is not None:  # other sources were set meanwhile
             _close_all(*kept)
         video, audio = given or kept
 
@@ -164,7 +164,7 @@ class MediaEngine(PeerHost[MediaCommand]):
             track.on("ended", lambda: self._track_ended(peer_id, peer))
             prefer_codecs(peer.connection.pc.addTransceiver(track, direction="sendonly"))
         if not peer.tracks:
-            raise LocalProtocolError("a publication has audio or video")
+            raise LocalProtocolError("there is nothing to publish: name a source of audio or video")
         return await peer.connection.offer()
 
     async def _subscribe(self, peer: _Peer, operation: OpenSubscriber) -> str:
@@ -193,12 +193,13 @@ class MediaEngine(PeerHost[MediaCommand]):
                 opened.close(video=kind == "video", audio=kind == "audio")
 
     def _track_ended(self, peer_id: PeerId, peer: _Peer) -> None:
-        # aiortc ends a track whose frame it cannot encode with a line in the log, and nothing else.
+        # When aiortc cannot encode a frame, it ends the track and writes to the log. Nothing else tells of it. A track
+        # also ends with its connection, which is reported by `Down`.
         if peer.connection.flowing:
             self._report(Failed(None, peer_id, "the encoder failed"))
 
     def _down(self, peer: _Peer) -> None:
-        # It may be begun anew: sources and queues of frames are kept until `ClosePeer`.
+        # The peer may begin anew: its sources and its queues of frames are kept until `ClosePeer`.
         self._thread.spawn(peer.connection.close())
 
     def _peers(self) -> list[PeerId]:
@@ -229,13 +230,14 @@ class MediaEngine(PeerHost[MediaCommand]):
 
 async def _shut(peer: _Peer) -> None:
     await peer.connection.close()
-    # Tracks that never got to send are not stopped by their sender; to stop them before it would make it hang.
+    # aiortc does not stop tracks that it has not begun to send. Stopped before the connection, they would make its
+    # `close` hang.
     for track in peer.tracks.values():
         track.close()
 
 
 async def _drain(track: MediaStreamTrack, received: ReceivedMedia) -> None:
-    """Take every frame, wanted or not: what is left in aiortc's queue grows without bound."""
+    """Take every frame, wanted or not: the queue of aiortc has no limit."""
     timeline = (received.video if track.kind == "video" else received.audio).timeline
     timeline.begin()
     try:
@@ -246,7 +248,7 @@ async def _drain(track: MediaStreamTrack, received: ReceivedMedia) -> None:
             elif isinstance(frame, av.AudioFrame):
                 received.audio.put(audio_frame(frame, timeline.at(frame.time or 0.0)))
     except MediaStreamError:
-        pass  # the peer may be begun anew: the queues end with `ClosePeer`
+        pass  # the peer may begin anew: the queues end with `ClosePeer`
 
 
 def _counter(received: ReceivedMedia, kind: str) -> aiortc_private.Watch:

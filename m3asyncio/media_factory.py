@@ -1,4 +1,4 @@
-"""The media engine and the SFU, for any event loop, imported when they are wanted: aiortc takes half a second."""
+"""The media engine and the SFU, for any event loop. Imported at their first use: aiortc takes half a second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def media_factory() -> MediaFactory:
         from m3asyncio import media
     except ImportError as error:
         raise MissingExtra.of("media", "media", error) from None
-    return cast(MediaFactory, media.MediaEngine)  # it takes its own sources alone
+    return cast(MediaFactory, media.MediaEngine)  # it takes only sources of m3asyncio.sources
 
 
 def media_server_factory() -> MediaServerFactory:

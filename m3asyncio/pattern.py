@@ -1,8 +1,8 @@
 """A moving test picture that people can read and programs can check.
 
-Two rows of 20 black and white cells at the top say, whatever a video codec makes of them: four markers, the 16-bit code
-of the sender's name, a 16-bit frame counter, four bits of checksum. Below: the name and the counter as text (with
-Pillow), the sender's own colour and stripes, and a moving bar.
+At the top are two rows of 20 black and white cells, large enough to survive a video codec: four markers, the 16-bit
+code of the sender's name, a 16-bit frame counter, and four bits of checksum. Below are the name and the counter as text
+(with Pillow), the colour and the stripes of the sender, and a moving bar.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ Style = Literal["camera", "screen"]
 
 @frozen
 class PatternReading:
-    """What the cells of a picture say."""
+    """The content of the cells of a picture."""
 
     sender_code: int
     """`sender_code` of the sender's name."""
     counter: int
-    """Frames since the sender's start, modulo 65536."""
+    """Frames since the start of the sender, modulo 65536."""
 
 
 def sender_code(name: str) -> int:
-    """16 bits that tell senders apart: the lower half of the CRC-32 of the name."""
+    """16 bits that distinguish senders: the lower half of the CRC-32 of the name."""
     return zlib.crc32(name.encode()) & 0xFFFF
 
 
@@ -65,7 +65,7 @@ def _edges(length: int, parts: int) -> list[int]:
 
 
 def _cell_grid(width: int, height: int) -> tuple[list[int], list[int]]:
-    """Where the cells begin and end: 1/20 of the width; 1/20 of the height, but 16 pixels where there is room."""
+    """The edges of columns and rows: 1/20 of the width; 1/20 of the height, but 16 pixels where there is room."""
     tall = min(max(16, height // 20), height // 4)
     return _edges(width, COLUMNS), [row * tall for row in range(ROWS + 1)]
 
@@ -84,7 +84,7 @@ class Pattern:
         self._cells_height = rows[-1]
         self._planes = _background(self._code, width, height, style)
         chroma = self._planes[height:].reshape(2, height // 2, width // 2)
-        chroma[:, : (rows[-1] + 1) // 2] = 128  # the cells are grey, whatever the sender's colour
+        chroma[:, : (rows[-1] + 1) // 2] = 128  # the cells have no colour, so that their brightness is certain
         self._ink = _WHITE if style == "camera" else _BLACK
         self._bar_top, self._bar_bottom = height * 5 // 6, height - 4
         self._digits = _glyphs("0123456789", max(12, height // 6))
@@ -92,7 +92,7 @@ class Pattern:
         self._paste(self._planes, _glyph(name, max(12, height // 8)), width // 20, height // 4)
 
     def draw(self, counter: int) -> av.VideoFrame:
-        """Frame number ``counter`` as a picture for the encoder."""
+        """Draw frame number ``counter``, for the encoder."""
         planes = self._planes.copy()
         cells = np.where(_cells(self._code, counter & 0xFFFF), _WHITE, _BLACK).astype(np.uint8)
         planes[: self._cells_height, : self._width] = cells[self._row_of][:, self._column_of]
@@ -113,12 +113,12 @@ class Pattern:
 
 
 def draw(name: str, counter: int, width: int = 640, height: int = 480, style: Style = "camera") -> VideoFrame:
-    """One frame of the pattern of ``name``, as users see frames."""
+    """Draw one frame of the pattern of ``name``, for users."""
     return video_frame(Pattern(name, width, height, style).draw(counter), 0.0)
 
 
 def read_pattern(frame: VideoFrame) -> PatternReading | None:
-    """What the cells of ``frame`` say; None when it shows no pattern, or one that cannot be read with certainty."""
+    """Read the cells of ``frame``. None when it shows no pattern, or one that cannot be read with certainty."""
     if frame.width < 4 * COLUMNS or frame.height < MIN_SIDE:
         return None
     columns, rows = _cell_grid(frame.width, frame.height)
@@ -126,7 +126,7 @@ def read_pattern(frame: VideoFrame) -> PatternReading | None:
     bits = []
     for top, bottom in pairwise(rows):
         for left, right in pairwise(columns):
-            tall, wide = (bottom - top) // 4, (right - left) // 4
+            tall, wide = (bottom - top) // 4, (right - left) // 4  # a codec blurs the edges of a cell
             mean = float(pixels[top + tall : bottom - tall, left + wide : right - wide].mean())
             if _DARK < mean < _LIGHT:
                 return None
@@ -141,7 +141,7 @@ def read_pattern(frame: VideoFrame) -> PatternReading | None:
 
 
 def _background(code: int, width: int, height: int, style: Style) -> NDArray[np.uint8]:
-    """The still part, as the planes of I420: a stack of height * 3/2 rows."""
+    """The part that does not move, as the planes of I420: a stack of height * 3/2 rows."""
     red, green, blue = colorsys.hsv_to_rgb(code / 0x10000, 0.6, 0.55 if style == "camera" else 0.9)
     luma = 16 + 65.5 * red + 128.6 * green + 25.0 * blue
     planes = np.empty((height * 3 // 2, width), dtype=np.uint8)
@@ -157,7 +157,7 @@ def _background(code: int, width: int, height: int, style: Style) -> NDArray[np.
 
 
 def _glyph(text: str, size: int) -> NDArray[np.bool_]:
-    """The shape of ``text``; nothing without Pillow, or for an empty text."""
+    """The shape of ``text``; an empty array without Pillow, or for an empty text."""
     try:
         from PIL import Image, ImageDraw, ImageFont
     except ImportError:

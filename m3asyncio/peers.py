@@ -1,7 +1,7 @@
-"""What the media engine and the embedded SFU share: a thread of peers, each with its commands in order.
+"""What the media engine and the embedded SFU share: a thread with peers, which perform their commands in order.
 
-Owns the hand-over of commands and reports, and that every peer connection is closed. Nothing that a peer sent, and no
-secret, goes into a report's reason or a log.
+This module hands over commands and reports, and closes every peer connection at the end. The reason of a report and
+the log never hold a secret, nor text that a peer has sent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from m3core.io import CommandId, Failed, IceServer, MediaReport, PeerId
 logger = logging.getLogger("m3.media")
 
 RELEASE_GRACE: Final = 0.15
-"""Seconds for TURN servers to confirm, at the end of the thread, that they release what was allocated."""
+"""Seconds that TURN servers get, at the end of the thread, to confirm the release of their allocations."""
 
 
 class Command(Protocol):
@@ -41,17 +41,18 @@ C = TypeVar("C", bound=Command)
 
 
 def _complain(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What the loop says of itself, but for a peer that was closed while it connected, which is nobody's trouble."""
-    if is_connect_after_close(context):
+    """The exception handler of the loop: as the default one, except for a harmless error of aiortc."""
+    if is_connect_after_close(context):  # in a task of aiortc that is never awaited
         logger.debug("a peer was closed while it connected")
     else:
         loop.default_exception_handler(context)
 
 
 class PeerHost(ABC, Generic[C]):
-    """Performs commands in a thread of its own: those of one peer in order, those of different peers side by side.
+    """Performs commands in a thread of its own: those of one peer in order, those of different peers concurrently.
 
-    ``report`` is called in that thread, and must only hand over. All public methods can be called from any thread.
+    ``report`` is called in that thread; it must only hand the report over. All public methods can be called from any
+    thread.
     """
 
     def __init__(self, name: str, report: Report, *, loopback: Loopback) -> None:
@@ -65,7 +66,7 @@ class PeerHost(ABC, Generic[C]):
         self._closing = False
 
     def start(self) -> None:
-        """Start the thread; returns when it runs."""
+        """Start the thread; commands are taken from then on."""
         self._thread.start()
         self._thread.call(lambda: asyncio.get_running_loop().set_exception_handler(_complain))
         self._thread.call(self._begin)
@@ -82,7 +83,7 @@ class PeerHost(ABC, Generic[C]):
     def _connection_of(
         self, peer: PeerId, ice_servers: Sequence[IceServer] | None = None, *, offerer: bool
     ) -> Connection:
-        """A new peer connection; with ``ice_servers``, be they none, one that trickles its candidates."""
+        """A new peer connection. With ``ice_servers`` (also an empty sequence) it trickles its candidates."""
         ice = None if ice_servers is None else self._ice
         connection = Connection(peer, self._report, ice, ice_servers or (), offerer=offerer)
         self._open_connections.add(connection)
@@ -105,10 +106,11 @@ class PeerHost(ABC, Generic[C]):
         self._workers.discard(worker)
         if self._closing or not self._thread.running or self._queues.get(peer) is not queue:
             return
-        # Nothing tells a worker to end but its own peer: whatever it was, the peer is as good as broken.
+        # A worker ends only after its peer is closed. This one was cancelled in the middle of a command (something
+        # inside aiortc was), so that the state of the peer is unknown. Its user may close it, or begin it anew.
         logger.error("the worker of a media peer ended before its peer")
         self._employ(peer, queue)
-        self._report(Failed(None, peer, "the media engine stumbled"))
+        self._report(Failed(None, peer, "the media engine was interrupted in the middle of a command"))
 
     async def _work(self, peer: PeerId, queue: asyncio.Queue[C | None]) -> None:
         """Perform the commands of one peer, until it is closed."""
@@ -126,18 +128,18 @@ class PeerHost(ABC, Generic[C]):
         except M3Error as error:
             self._fail(command, str(error))
         except (Exception, asyncio.CancelledError) as error:
-            # Something inside may have been cancelled, which is not to say that we are.
+            # A `CancelledError` may come from a task inside of aiortc. Only if this task is cancelled, it must end.
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and (
                 self._closing or (task is not None and task.cancelling())
             ):
                 raise
-            # The text of the error may quote what the peer sent.
+            # Only the class of the error: its text may quote what the peer has sent.
             logger.debug("%s failed: %s", type(command.operation).__name__, type(error).__name__)
             self._fail(command, f"{type(command.operation).__name__} failed: {type(error).__name__}")
 
     def _forget(self, peer: PeerId) -> None:
-        """``peer`` was closed by another one: let its worker end."""
+        """End the worker of ``peer``, which was closed together with another peer."""
         if (queue := self._queues.get(peer)) is not None:
             queue.put_nowait(None)
 
@@ -145,7 +147,8 @@ class PeerHost(ABC, Generic[C]):
         self._report(Failed(command.id, command.peer, reason))
 
     def _report(self, report: MediaReport) -> None:
-        # A loop that dies cancels all tasks at once, and what they then say of their peers is not the reason.
+        # A loop that dies cancels all tasks at once. What they then report of their peers would hide the reason, which
+        # `_crashed` reports.
         if self._thread.running and not self._closing:
             self._tell(report)
 
@@ -157,12 +160,13 @@ class PeerHost(ABC, Generic[C]):
 
     def _crashed(self, error: BaseException) -> None:
         reason = f"the media thread died: {type(error).__name__}"
-        for peer in list(self._queues):  # the peers are closed, but nobody has been told
+        for peer in list(self._queues):  # `_close_all` has closed the peers without a report
             self._tell(Failed(None, peer, reason))
 
     async def _close_all(self) -> None:
         self._closing = True
-        # What is half open is closed by its worker: aiortc would go on opening what was closed meanwhile.
+        # The workers first: a peer that is half open is closed by its worker, which is cancelled here. Closed from
+        # outside, aiortc would go on opening it.
         workers = list(self._workers)
         for worker in workers:
             worker.cancel()
@@ -170,27 +174,27 @@ class PeerHost(ABC, Generic[C]):
         await asyncio.gather(*(self._close(peer) for peer in self._peers()))
         await asyncio.gather(*(connection.close() for connection in list(self._open_connections)))
         await self._ice.releases.end(RELEASE_GRACE)
-        # What hangs even now is cancelled with the thread's loop, which then closes every socket that it has opened.
+        # A connection that is not closed by now hangs. The loop closes its sockets at its own end.
         for connection in list(self._open_connections):
             logger.warning("a media peer did not close in time")
             connection.begin_to_close().cancel()
 
     @abstractmethod
     def _begin(self) -> None:
-        """Called in the thread, first of all."""
+        """Start what runs beside the peers. Called in the thread, before any command."""
 
     @abstractmethod
     async def _perform(self, command: C) -> None:
-        """Perform one command; what it raises becomes `Failed`."""
+        """Perform one command. An exception becomes the report `Failed`."""
 
     @abstractmethod
     def _peers(self) -> list[PeerId]:
-        """All peers that hold anything."""
+        """All peers that have a connection or a source."""
 
     @abstractmethod
     def _has(self, peer: PeerId) -> bool:
-        """Whether ``peer`` holds anything."""
+        """Whether ``peer`` has a connection; without one its worker ends."""
 
     @abstractmethod
     async def _close(self, peer: PeerId) -> None:
-        """Close one peer without a report; nothing to do when there is none."""
+        """Close one peer without a report. Does nothing when there is no such peer."""

@@ -14,22 +14,26 @@ T = TypeVar("T")
 
 
 class Timeline:
-    """Media time in seconds that goes on when a peer begins anew, though the clock of its frames begins at 0 again."""
+    """Media time in seconds, which goes on when a peer begins anew.
+
+    The frames of a new peer connection have a clock that starts at 0 again; a consumer must not see time jump back.
+    """
 
     def __init__(self) -> None:
         self._shift: float | None = 0.0
         self._last: tuple[float, float] | None = None
-        """The latest time, and when it was told by `time.monotonic`."""
+        """The latest time, and when it was given, in seconds of `time.monotonic`."""
 
     def begin(self) -> None:
-        """Frames of another peer connection follow."""
+        """The following frames are those of another peer connection."""
         if self._last is not None:
             self._shift = None
 
     def at(self, frame_time: float) -> float:
-        """The time of the next frame, whose own clock says ``frame_time``."""
+        """The time of the next frame, which has ``frame_time`` on its own clock."""
         now = time.monotonic()
         if self._shift is None and self._last is not None:
+            # The gap between the two connections has its real length.
             told, when = self._last
             self._shift = told + (now - when) - frame_time
         told = frame_time + (self._shift or 0.0)
@@ -40,8 +44,8 @@ class Timeline:
 class ReceivedTrack(Generic[T]):
     """Decoded frames of one kind. All methods can be called from any thread.
 
-    Until somebody `attach`es, only the newest frame is kept, so that streams nobody reads cost no memory; then at most
-    `m3core.limits.MAX_FRAMES`, the oldest dropped and counted.
+    Without a consumer (`attach`) it keeps the newest frame only, so that streams that are not read cost no memory. With
+    one it keeps at most `m3core.limits.MAX_FRAMES`; the oldest is dropped and counted.
     """
 
     def __init__(self) -> None:
@@ -58,17 +62,18 @@ class ReceivedTrack(Generic[T]):
         """`time.monotonic` of the first frame."""
 
     def attach(self, wake: Callable[[], None] | None) -> None:
-        """Be the consumer: ``wake`` is called, in the engine's thread, when frames or the end came and `pop` is due.
+        """Set the consumer: ``wake`` is called in the engine's thread when `pop` has something, or at the end.
 
-        Called once at once if frames or the end are there already. None detaches.
+        It is called at once if frames or the end are there already. None detaches the consumer.
         """
         with self._lock:
+            # What an unread queue of one frame drops is not counted: no consumer was too slow for it.
             self._wake = wake
             self._dropped = self._counted()
             self._queue.dropped = 0
             self._queue.limit = 1 if wake is None else MAX_FRAMES
             ready = wake is not None and (len(self._queue) > 0 or self._queue.ended)
-        if ready and wake is not None:
+        if ready and wake is not None:  # outside of the lock: `wake` may call `pop`
             wake()
 
     def pop(self) -> T | None:
@@ -78,13 +83,13 @@ class ReceivedTrack(Generic[T]):
 
     @property
     def ended(self) -> bool:
-        """Whether no more frames will come; those that wait can still be popped."""
+        """Whether no more frames will come. Frames that wait can still be popped."""
         with self._lock:
             return self._queue.ended
 
     @property
     def dropped(self) -> int:
-        """Frames that an attached consumer was too slow for."""
+        """How many frames were dropped while a consumer was attached."""
         with self._lock:
             return self._counted()
 
@@ -92,13 +97,12 @@ class ReceivedTrack(Generic[T]):
         return self._dropped + (self._queue.dropped if self._queue.limit > 1 else 0)
 
     def clear(self) -> None:
-        """Forget the frames that wait."""
+        """Drop the frames that wait, without counting them."""
         with self._lock:
             self._queue.clear()
 
     # -- for the engine ---
     def put(self, frame: T) -> None:
-        """Add a frame."""
         self.frames += 1
         if self.first_frame_at is None:
             self.first_frame_at = time.monotonic()
@@ -108,7 +112,7 @@ class ReceivedTrack(Generic[T]):
             wake()
 
     def end(self) -> None:
-        """No more frames will come."""
+        """End the track: no frame follows."""
         with self._lock:
             self._queue.end()
             wake = self._wake
@@ -124,6 +128,6 @@ class ReceivedMedia:
         self.audio: ReceivedTrack[AudioFrame] = ReceivedTrack()
 
     def end(self) -> None:
-        """The peer is gone."""
+        """End both tracks."""
         self.video.end()
         self.audio.end()

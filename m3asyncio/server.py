@@ -1,4 +1,4 @@
-"""The embedded controller on asyncio sockets: bytes in and out of `m3core.serving`, and nothing else."""
+"""The embedded controller on asyncio sockets: passes bytes between sockets and `m3core.serving`."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ class _Protocol(asyncio.Protocol):
         self._connection: ConnectionId | None = None
         self.transport: asyncio.Transport | None = None
         self._patience: asyncio.TimerHandle | None = None
-        """Ends a close whose last bytes nobody reads."""
+        """The timer that aborts a connection whose client does not read the last bytes."""
 
     # -- for the server ---
     @property
     def waiting(self) -> int:
-        """Bytes that wait to be sent."""
+        """How many bytes wait to be sent."""
         return 0 if self.transport is None else self.transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
-        """Send."""
+        """Queue ``data`` for sending; it is dropped on a connection that is closing."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
     def close(self) -> None:
-        """Close when all is sent."""
+        """Close as soon as everything is sent, or after `CLOSE_TIMEOUT` seconds."""
         if self.transport is not None:
             self.transport.close()
             self._patience = asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self.transport.abort)
 
     def abort(self) -> None:
-        """Close now."""
+        """Close at once; what waits is not sent."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -60,7 +60,7 @@ class _Protocol(asyncio.Protocol):
     def eof_received(self) -> bool:
         if self._connection is not None:
             self._server.received(self._connection, b"")
-        return True  # the front decides when to close
+        return True  # keep the transport open: the front decides when to close
 
     def connection_lost(self, _error: Exception | None) -> None:
         if self._patience is not None:
@@ -70,7 +70,7 @@ class _Protocol(asyncio.Protocol):
 
 
 class _Listener:
-    """A listening socket. What comes before `start` waits in the system's queue."""
+    """A listening socket. Connections that come before `start` wait in the queue of the system."""
 
     def __init__(self) -> None:
         self._servers: list[Server] = []
@@ -87,24 +87,24 @@ class _Listener:
         except socket.gaierror:
             raise
         except OSError as error:
-            # asyncio's own text says again where.
+            # The text of asyncio repeats the address, which the caller adds to the message.
             raise OSError(error.errno, os.strerror(error.errno or 0)) from None
         address, bound, *_ = self._listener.sockets[0].getsockname()
         self._bound = (address, bound)
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it is bound."""
+        """The address that it is bound to: host and port."""
         return self._bound
 
     async def start(self, server: Server) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._servers.append(server)
         if self._listener is not None:
             await self._listener.start_serving()
 
     def close(self) -> None:
-        """Take no more."""
+        """Accept no more connections; those that are open remain."""
         if self._listener is not None:
             self._listener.close()
 

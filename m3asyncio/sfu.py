@@ -1,8 +1,9 @@
 """The embedded SFU: a media server in a thread of its own, for development, tests and small conferences.
 
-Obeys the `SfuCommand`s of the controller and answers with `MediaReport`s, called in its thread. Encoded video and opus
-packets are passed through (measured: 5 % of a core for 4 subscribers); without aiortc's private names, or with
-``relay``, they are decoded and encoded again. One codec a kind, no layers: ``substream`` is accepted and ignored.
+It performs the `SfuCommand`s of the controller and answers with `MediaReport`s, called in its thread. Encoded video and
+opus packets are passed through (measured: 5 % of a core for 4 subscribers). Without the private names of aiortc, or
+with ``relay``, they are decoded and encoded again. There is one codec for each kind, and no simulcast: ``substream`` is
+accepted and ignored.
 """
 
 from __future__ import annotations
@@ -44,24 +45,24 @@ from m3core.media import ArrivalMonitor, KindStats, PeerStats, TalkDetector
 from m3core.values import MediaKind, SlowDirection
 
 TICK: Final = 0.25
-"""Seconds between two looks at what does not arrive any more."""
+"""Seconds between two checks whether media still arrives."""
 SILENCE: Final = 2.0
-"""Seconds without packets after which a kind counts as not received (measured on Janus)."""
+"""Seconds without packets after which a kind counts as not received (measured with Janus)."""
 SCREEN_SILENCE: Final = 1.0
-"""The same for a publisher without audio: a screen (media.md § 3)."""
+"""The same for a publisher without audio, which is a screen (media.md § 3)."""
 SLOW_LOST: Final = 4
-"""Packets lost in a second from which a `Slow` is reported (as Janus' slowlink_threshold)."""
+"""Lost packets within a second at which `Slow` is reported (as the slowlink_threshold of Janus)."""
 ROOM_BASE: Final = 1_000_000_000_000
-"""Room numbers are this plus the peer id of the publisher; they look like those of Janus."""
+"""The number of a room is this plus the peer id of the publisher. It looks like one of Janus (media.md § 8.3)."""
 _UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 _KIND: Final = re.compile(r"^m=(audio|video) ", re.MULTILINE)
 _VIDEO_SECTION: Final = re.compile(r"^m=video [^\r\n]*\r\n(?:i=[^\r\n]*\r\n)?(?:c=[^\r\n]*\r\n)?", re.MULTILINE)
 
 
 def warm_up() -> None:
-    """Pay what the first peer connection costs more than all others: modules that are imported late, a certificate.
+    """Do what makes the first peer connection slower than later ones: import modules, and make a certificate.
 
-    Blocks for 30 ms; for a thread that has no event loop.
+    Blocks for 30 ms. To be called in a thread that runs no event loop.
     """
 
     async def offer() -> None:
@@ -72,31 +73,36 @@ def warm_up() -> None:
         await pc.close()
 
     asyncio.run(offer())
-    importlib.import_module("cryptography.hazmat.primitives.serialization")  # by pyOpenSSL, at the first handshake
+    # pyOpenSSL imports it at the first handshake.
+    importlib.import_module("cryptography.hazmat.primitives.serialization")
 
 
 class _Publisher:
-    """A publisher, and what is known of its media."""
+    """A publisher, the sources that relay its media, and what is known of that media."""
 
     def __init__(self, peer: PeerId) -> None:
         self.peer = peer
         self.connection: Connection | None = None
         self.ufrag = ""
+        """The ICE user name of its last offer: another one is an ICE restart."""
         self.sources: dict[str, RelaySource] = {}
         self.monitors: dict[str, ArrivalMonitor] = {}
         self.detector = TalkDetector()
         self.audible = True
+        """Whether its audio is relayed. If not, it does not count as talking."""
         self.lost = 0
+        """Packets lost until the last look."""
 
 
 class _Subscriber:
-    """A subscription: who it is to, what it gets, and the tracks that carry it."""
+    """A subscription: its publisher, what the subscriber wants, and the tracks that are sent."""
 
     def __init__(self, peer: PeerId, publisher: _Publisher, operation: OfferSubscription) -> None:
         self.peer = peer
         self.publisher = publisher
         self.without_video = operation.without_video
         self.video = True
+        """What was configured, also for the connection that follows a restart."""
         self.connection: Connection | None = None
         self.tracks: dict[str, RelayTrack] = {}
         self.lost = 0
@@ -105,18 +111,19 @@ class _Subscriber:
 class EmbeddedSfu(PeerHost[SfuCommand]):
     """A media server in this process.
 
-    ``report`` gets each `MediaReport`, in the SFU's thread, and must only hand it over. With ``loopback`` 127.0.0.1 is
-    the only address that is offered. ``relay`` decodes and encodes instead of passing through.
+    ``report`` is called with each `MediaReport`, in the thread of the SFU, and must only hand it over. With
+    ``loopback`` 127.0.0.1 is the only address that is offered. ``relay`` decodes and encodes media instead of passing
+    it through.
     """
 
     def __init__(self, report: Report, *, loopback: bool = True, relay: bool = False) -> None:
-        super().__init__("m3-sfu", report, loopback=Loopback.ALONE if loopback else Loopback.NEVER)
+        super().__init__("m3-sfu", report, loopback=Loopback.ONLY if loopback else Loopback.NEVER)
         self._encoded = not relay and aiortc_private.available()
         self._publishers: dict[PeerId, _Publisher] = {}
         self._subscribers: dict[PeerId, _Subscriber] = {}
 
     def stats(self, peer: PeerId) -> PeerStats:
-        """What came from a publisher, or went to a subscriber; all 0 for others. From any thread."""
+        """What came from a publisher, or went to a subscriber; all 0 for other ids. Can be called from any thread."""
         if (publisher := self._publishers.get(peer)) is not None:
             received = {
                 kind: KindStats(frames_received=source.frames, bytes_received=source.bytes)
@@ -165,14 +172,15 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
     async def _accept(self, command: SfuCommand, operation: AcceptPublisher) -> None:
         kinds = dict.fromkeys(_KIND.findall(operation.offer))
         if not kinds:
-            raise MediaError("an offer has audio or video")
+            raise MediaError("the offer of the publisher has neither audio nor video")
         publisher = self._publishers.get(command.peer)
         if publisher is None:
             publisher = self._publishers[command.peer] = _Publisher(command.peer)
         ufrag = found.group(1) if (found := _UFRAG.search(operation.offer)) else ""
         before, connection = publisher.connection, publisher.connection
         if connection is None or connection.over or ufrag != publisher.ufrag:
-            # aiortc cannot restart ICE: a fresh peer connection takes over, and the subscribers notice nothing.
+            # aiortc cannot restart ICE. A new peer connection takes over; the `RelaySource`s outlive the old one, so
+            # that the subscribers notice nothing.
             connection = self._connection_of(command.peer, offerer=False)
             for kind in kinds:
                 prefer_codecs(connection.pc.addTransceiver(kind, direction="recvonly"))
@@ -192,6 +200,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
             publisher.monitors.clear()
             self._silent(publisher)
         self._attach(publisher, connection)  # before anything can arrive: the peer has no answer yet
+        # The old connection is closed only after the new one has taken over: closing takes time.
         if before is not None and before is not connection:
             await before.close()
         self._report(Described(command.id, command.peer, _as_janus(sdp, command.peer, operation.bitrate)))
@@ -201,7 +210,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         silence = SILENCE if any(t.kind == "audio" for t in transceivers) else SCREEN_SILENCE
         for transceiver in transceivers:
             kind, receiver = transceiver.kind, transceiver.receiver
-            track: MediaStreamTrack | None = receiver.track  # None as long as nothing is offered
+            track: MediaStreamTrack | None = receiver.track  # None for a kind that the offer does not have
             if track is None:
                 continue
             if (source := publisher.sources.get(kind)) is None:
@@ -216,8 +225,8 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
 
     def _arrived(self, publisher: _Publisher, connection: Connection, kind: str, level: int | None) -> None:
         monitor = publisher.monitors.get(kind)
-        if monitor is None or not connection.up:  # `Up` comes first (media.md § 10 row 5)
-            return
+        if monitor is None or not connection.up:
+            return  # media can arrive before aiortc reports the peer as up; `Up` comes first (media.md § 10 row 5)
         if monitor.packet(asyncio.get_running_loop().time()):
             self._report(Receiving(publisher.peer, MediaKind(kind), receiving=True))
         if level is not None and publisher.audible and publisher.detector.add(level):
@@ -241,9 +250,9 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
     async def _offer(self, command: SfuCommand, operation: OfferSubscription) -> None:
         publisher = self._publishers.get(operation.publisher)
         if publisher is None or not publisher.sources:
-            raise MediaError("the publisher sends nothing")
+            raise MediaError("there is nothing to subscribe to: the publisher sends nothing")
         if command.peer in self._subscribers:
-            raise MediaError("the subscription exists already")
+            raise MediaError("this subscription exists already; it can be restarted")
         subscriber = self._subscribers[command.peer] = _Subscriber(command.peer, publisher, operation)
         try:
             sdp = await self._connect(subscriber)
@@ -271,12 +280,12 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
             if self._encoded:
                 aiortc_private.on_keyframe_request(transceiver.sender, source.request_keyframe)
         if not subscriber.tracks:
-            raise MediaError("the publisher sends nothing that is wanted")
+            raise MediaError("the publisher sends only video, and the subscription is without video")
         connection.on_down = lambda: self._subscriber_down(subscriber, connection)
         return _named(await connection.offer(), subscriber.publisher.peer)
 
     def _subscriber_down(self, subscriber: _Subscriber, connection: Connection) -> None:
-        # The subscription stays: it can be restarted.
+        # Only the connection ends: the subscriber may restart the subscription (`resubscribe`, media.md § 4.5).
         if subscriber.connection is connection:
             self._thread.spawn(self._disconnect(subscriber))
 
@@ -286,7 +295,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         subscriber.lost = 0
         if connection is not None:
             await connection.close()
-        for track in tracks.values():
+        for track in tracks.values():  # those that the connection did not get to send
             track.stop()
 
     def _configure(self, peer: PeerId, operation: ConfigureSubscription) -> None:
@@ -309,6 +318,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
             await self._disconnect(subscriber)
         if (publisher := self._publishers.pop(peer, None)) is not None:
             publisher.monitors.clear()
+            # A stream that ends takes its subscriptions with it (media.md § 4.4).
             orphans = [entry for entry in self._subscribers.values() if entry.publisher is publisher]
             for orphan in orphans:
                 del self._subscribers[orphan.peer]
@@ -340,7 +350,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
                 await self._compare_lost(subscriber, SlowDirection.UPSTREAM)
 
     async def _compare_lost(self, entry: _Publisher | _Subscriber, direction: SlowDirection) -> None:
-        """Report `Slow` as Janus does: downstream is what the server loses, upstream what it sends and gets lost."""
+        """Report `Slow` as Janus does. Downstream: lost on the way to the server; upstream: lost on the way from it."""
         if entry.connection is None or not entry.connection.up:
             return
         lost = await entry.connection.packets_lost(sent=direction is SlowDirection.UPSTREAM)
@@ -350,7 +360,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
 
 
 def _accept_one_of_each(connection: Connection) -> None:
-    """Refuse a second m-section of a kind: M3 has one of each (media.md § 1)."""
+    """Refuse further m-sections of a kind: an M3 stream has at most one of each (media.md § 1)."""
     seen: set[str] = set()
     for transceiver in connection.pc.getTransceivers():
         if transceiver.kind in seen:
@@ -363,5 +373,5 @@ def _named(sdp: str, publisher: PeerId) -> str:
 
 
 def _as_janus(sdp: str, publisher: PeerId, bitrate: int) -> str:
-    """The answer with the name of a room and the cap of the video, as clients know them (media.md § 8.3)."""
+    """Add the name of the room and the bitrate of the video to an answer, as Janus does (media.md § 8.3)."""
     return _VIDEO_SECTION.sub(lambda found: f"{found.group()}b=TIAS:{bitrate}\r\n", _named(sdp, publisher))

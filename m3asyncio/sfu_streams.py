@@ -1,6 +1,6 @@
-"""How the embedded SFU gets media from one publisher to its subscribers: encoded and passed through, or decoded.
+"""Media of one publisher on its way to the subscribers of the embedded SFU: encoded and passed through, or decoded.
 
-All of it lives in the loop of the SFU.
+Everything here runs in the loop of the SFU.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from m3asyncio.av_frames import AUDIO_CLOCK, VIDEO_CLOCK, samples_of
 from m3core.media import RequestLimiter, audio_level
 
 MAX_QUEUE: Final = {"video": 60, "audio": 100}
-"""Frames that wait for one subscriber, about 2 s; they only wait when its sender is stuck."""
+"""Frames that may wait for one subscriber, about 2 s of them. They wait only when its sender is stuck."""
 _GAP: Final = {"video": 3000, "audio": 960}
-"""One frame, in ticks of the RTP clock: the step over a publisher's new connection."""
+"""One frame, in ticks of the RTP clock: the step between the connections of a publisher."""
 _RTP_WRAP: Final = 1 << 32
 
 Media: TypeAlias = "av.Packet[Any] | av.AudioFrame | av.VideoFrame"
@@ -32,7 +32,10 @@ Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], object]
 
 
 class RelayTrack(MediaStreamTrack):
-    """What one subscriber is sent of one kind. ``encoded``: video starts, and starts again, with a keyframe."""
+    """What one subscriber is sent of one kind.
+
+    A decoder can begin only with a keyframe: after every gap the track sends nothing until the next one.
+    """
 
     def __init__(self, source: RelaySource) -> None:
         super().__init__()
@@ -48,9 +51,8 @@ class RelayTrack(MediaStreamTrack):
         source.tracks.add(self)
 
     async def recv(self) -> Media:
-        """The next frame or packet."""
         if not self._asked:
-            # The first call comes as soon as the subscriber is up, so that the keyframe is not sent too early.
+            # aiortc calls it as soon as the subscriber is up. A keyframe that comes before would be lost.
             self._asked = True
             self.restart()
         media = await self._queue.get() if self.readyState == "live" else None
@@ -61,10 +63,11 @@ class RelayTrack(MediaStreamTrack):
         return media
 
     def push(self, media: Media, *, keyframe: bool) -> None:
-        """Send ``media``, unless it could not be decoded."""
+        """Queue ``media``, unless the subscriber could not decode it."""
         if not self.enabled or not self._asked:
             return
         if self._queue.qsize() >= MAX_QUEUE[self.kind]:
+            # Old pictures are of no use to a subscriber that is stuck, and without some of them the others are not.
             self.dropped += self._queue.qsize()
             while not self._queue.empty():
                 self._queue.get_nowait()
@@ -75,25 +78,27 @@ class RelayTrack(MediaStreamTrack):
         self._queue.put_nowait(media)
 
     def restart(self) -> None:
-        """Send nothing until the next keyframe, and ask for one."""
+        """Send nothing until the next keyframe, and ask the publisher for one."""
         self._needs_keyframe = True
         self._source.request_keyframe()
 
     def enable(self, enabled: bool) -> None:
-        """Send or do not send."""
+        """Send, or stop to send."""
         if enabled and not self.enabled:
-            self.restart()
+            self.restart()  # the subscriber lacks the pictures that were not sent
         self.enabled = enabled
 
     def stop(self) -> None:
-        """End the track, and wake who waits for it."""
         self._source.tracks.discard(self)
         super().stop()
-        self._queue.put_nowait(None)
+        self._queue.put_nowait(None)  # wakes `recv`
 
 
 class RelaySource:
-    """One kind of media of one publisher. It outlives the publisher's peer connection, so that subscribers stay."""
+    """One kind of media of one publisher. It outlives the peer connection of the publisher.
+
+    So subscriptions go on when the publisher restarts ICE or comes back. Their timestamps rise through all of that.
+    """
 
     def __init__(self, kind: str, spawn: Spawn) -> None:
         self.kind = kind
@@ -106,17 +111,19 @@ class RelaySource:
         self._limiter = RequestLimiter()
         self._clock: Fraction = VIDEO_CLOCK if kind == "video" else AUDIO_CLOCK
         self._offset: int | None = 0
+        """What is added to timestamps of the present connection; None: to be found with its first frame."""
         self._last = 0
+        """The latest timestamp that was sent."""
         self._origin: int | None = None
         self._sequence: int | None = None
         self._ssrc: int | None = None
 
     def attach(self, receiver: RTCRtpReceiver, arrived: Arrived, *, encoded: bool) -> None:
-        """Relay what ``receiver`` gets, instead of what another one got; to be called before anything arrives.
+        """Relay what ``receiver`` gets, in place of the receiver before. To be called before anything arrives.
 
-        ``arrived`` is told of every packet (or decoded frame), with its level in dB below full scale if it has one.
+        ``arrived`` is called for every packet (or decoded frame), with its level in dB below full scale if it has one.
         """
-        if receiver is self._receiver:
+        if receiver is self._receiver:  # a renegotiation of the same connection
             return
         self._receiver = receiver
         self._restart_clock()
@@ -127,12 +134,12 @@ class RelaySource:
             self._spawn(self._relay_decoded(receiver, arrived))
 
     def _restart_clock(self) -> None:
-        """Timestamps begin anew; those that are sent go on."""
+        """The timestamps of the publisher begin anew. Those that are sent go on from the latest."""
         self._offset = None if self._last else 0
         self._origin = self._sequence = self._ssrc = None
 
     def set_relaying(self, relaying: bool) -> None:
-        """Relay or do not relay."""
+        """Relay, or stop to relay (a publisher that is muted, media.md § 1)."""
         resumed = relaying and not self.relaying
         self.relaying = relaying
         if resumed:
@@ -140,7 +147,10 @@ class RelaySource:
                 track.restart()
 
     def request_keyframe(self) -> None:
-        """Ask the publisher for a keyframe, not too often."""
+        """Ask the publisher for a keyframe, at most once in each `m3core.limits.KEYFRAME_INTERVAL`.
+
+        Keyframes are large: many subscribers that lose packets must not make the publisher send nothing else.
+        """
         if self.kind != "video" or self._receiver is None or not aiortc_private.available():
             return
         loop = asyncio.get_running_loop()
@@ -162,16 +172,16 @@ class RelaySource:
             track.stop()
 
     def _packet(self, receiver: RTCRtpReceiver, arrived: Arrived, packet: ArrivedPacket) -> None:
-        if receiver is not self._receiver:
+        if receiver is not self._receiver:  # the old connection of the publisher, which is being closed
             return
         arrived(packet.level)
         if self.kind == "audio" and packet.payload:
-            # Past aiortc's jitter buffer, which loses far more than the network does (measured).
+            # Audio is taken before the jitter buffer of aiortc, which loses more than the network does (measured).
             if packet.ssrc != self._ssrc:
                 self._restart_clock()
                 self._ssrc = packet.ssrc
             if self._sequence is not None and (packet.sequence_number - self._sequence - 1) & 0xFFFF >= 0x8000:
-                return  # late, or twice
+                return  # late or doubled: sequence numbers wrap at 16 bits (RFC 3550 s.5.1)
             self._sequence = packet.sequence_number
             if self._origin is None:
                 self._origin = packet.timestamp
@@ -188,7 +198,7 @@ class RelaySource:
         if self._offset is None:
             self._offset = self._last + _GAP[self.kind] - timestamp
         self._last = max(self._last, timestamp + self._offset)
-        if not self.relaying or not self.tracks:
+        if not self.relaying or not self.tracks:  # only counted
             return
         packet = av.Packet(data)
         packet.pts = timestamp + self._offset
@@ -200,7 +210,7 @@ class RelaySource:
             track.push(media, keyframe=keyframe)
 
     async def _relay_decoded(self, receiver: RTCRtpReceiver, arrived: Arrived) -> None:
-        """The way with public names alone: decoded here, encoded again for each subscriber."""
+        """Relay with public names only: media is decoded here, and encoded again for each subscriber."""
         try:
             while True:
                 frame = await receiver.track.recv()

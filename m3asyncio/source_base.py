@@ -1,4 +1,4 @@
-"""What every source is. See `m3asyncio.sources` for those that there are."""
+"""The base classes of sources. `m3asyncio.sources` has the sources themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from m3core.errors import LocalProtocolError
 
 
 class Source(ABC):
-    """Something that can be published: a value that belongs to no event loop and plays from its start each time."""
+    """Something that can be published. It belongs to no event loop, and plays from its start at each publication."""
 
     @property
     @abstractmethod
@@ -23,29 +23,26 @@ class Source(ABC):
 
     @abstractmethod
     def open(self, *, video: bool, audio: bool) -> Opened:
-        """Start to play; for the media engine. May block while a file or device is opened.
+        """Start to play; called by the media engine. May block while a file or device is opened.
 
         Raises `LocalProtocolError` for a kind that the source has not, `MediaError` when it cannot be opened.
         """
 
 
 class VideoSource(Source):
-    """A source of pictures alone."""
+    """A source that has only pictures."""
 
     @property
     def has_video(self) -> bool:
-        """True."""
         return True
 
     @property
     def has_audio(self) -> bool:
-        """False."""
         return False
 
     def open(self, *, video: bool, audio: bool) -> Opened:
-        """Start to play; for the media engine."""
         if audio:
-            raise LocalProtocolError("the source has no audio")
+            raise LocalProtocolError("this source has no audio; pass it as video=")
         return Opened(video=self._video() if video else None)
 
     @abstractmethod
@@ -53,22 +50,19 @@ class VideoSource(Source):
 
 
 class AudioSource(Source):
-    """A source of sound alone."""
+    """A source that has only sound."""
 
     @property
     def has_video(self) -> bool:
-        """False."""
         return False
 
     @property
     def has_audio(self) -> bool:
-        """True."""
         return True
 
     def open(self, *, video: bool, audio: bool) -> Opened:
-        """Start to play; for the media engine."""
         if video:
-            raise LocalProtocolError("the source has no video")
+            raise LocalProtocolError("this source has no video; pass it as audio=")
         return Opened(audio=self._audio() if audio else None)
 
     @abstractmethod

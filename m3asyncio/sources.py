@@ -1,7 +1,8 @@
-"""What can be published, as values that belong to no event loop: `pattern`, `tone`, `file`, `frames`, `AudioOutput`.
+"""The sources that can be published: `pattern`, `tone`, `file`, `frames`, `AudioOutput`.
 
-A source says what it has (``has_video``, ``has_audio``) and plays from its start each time it is published. What is
-wrong with it is raised when it is made or published, before anything is sent; see each function.
+A source belongs to no event loop. It says which kinds it has (``has_video``, ``has_audio``), and plays from its start
+at each publication. An error in its arguments is raised when it is made, other errors when it is published, before
+anything is sent; see each function.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class _PatternInput:
 def pattern(
     name: str = "", width: int = 640, height: int = 480, fps: float = 30.0, *, style: Style = "camera"
 ) -> Source:
-    """Moving test pictures that say who sends (``name``) and count; `m3asyncio.pattern.read_pattern` reads them.
+    """Moving test pictures with the name of the sender and a counter; `m3asyncio.pattern.read_pattern` reads them.
 
     Raises `LocalProtocolError` for sizes or rates that cannot be sent.
     """
@@ -70,7 +71,7 @@ def pattern(
 
 def _check_fps(fps: float) -> None:
     if not 0 < fps <= MAX_FPS:
-        raise LocalProtocolError(f"fps is above 0 and at most {MAX_FPS}")
+        raise LocalProtocolError(f"fps must be above 0 and at most {MAX_FPS}")
 
 
 # -- tone ---
@@ -105,7 +106,7 @@ class _ToneInput:
 def tone(frequency: float = 440.0, level: float = -20.0) -> Source:
     """A sine of ``frequency`` Hz at ``level`` dBov. Raises `LocalProtocolError` for what cannot be heard."""
     if not 0 < frequency <= SAMPLE_RATE / 2 or not -127 <= level <= 0:
-        raise LocalProtocolError("a tone has a frequency up to 24 kHz and a level of -127 to 0 dBov")
+        raise LocalProtocolError("a tone must have a frequency up to 24 kHz and a level of -127 to 0 dBov")
     return _ToneSource(frequency, level)
 
 
@@ -118,8 +119,8 @@ def file(
 ) -> Source:
     """Video and audio of a file, or of any input of FFmpeg (``input_format``: lavfi, v4l2, x11grab, alsa ...).
 
-    Paced by its timestamps; at its end nothing more is sent, or with ``loop`` it starts again. A file that is missing,
-    or that is no media, is a `MediaError` when it is published.
+    It is paced by its timestamps. At its end nothing more is sent; with ``loop`` it starts again. Publishing a file
+    that is missing, or that holds no media, raises `MediaError`.
     """
     return FileSource(os.fspath(path), input_format, options or {}, loop=loop)
 
@@ -142,10 +143,10 @@ def frames(pictures: Iterable[NDArray[np.uint8] | VideoFrame], fps: float = 30.0
     """The pictures of an iterable (height x width x 3 arrays of uint8, RGB; or `VideoFrame`s), ``fps`` a second.
 
     The iterable is read in a thread of its own, a little ahead, and may block. A picture of another shape or dtype, or
-    an exception of the iterable, ends the source with an error. Raises `LocalProtocolError` for a bad ``fps``, and for
-    what is not iterable.
+    an exception of the iterable, ends the source with an error. Raises `LocalProtocolError` for a bad ``fps``, or when
+    ``pictures`` is not an iterable of pictures.
     """
     _check_fps(fps)
     if not isinstance(pictures, Iterable) or isinstance(pictures, (np.ndarray, VideoFrame, bytes, str)):
-        raise LocalProtocolError("frames() takes an iterable of pictures")
+        raise LocalProtocolError("frames() takes an iterable of pictures: arrays or VideoFrames")
     return _FramesSource(pictures, fps)

@@ -1,7 +1,7 @@
 """The TLS context of this process: one for HTTP and WebSockets, on every event loop and in every thread.
 
-Making it takes longer than a whole conference takes to be joined (20 ms and 700 KiB: the certificates of all
-authorities), so it is made at the first connection that needs it, in a thread.
+It holds the certificates of all authorities. Making it takes 20 ms and 700 KiB, longer than joining a whole conference
+takes. So it is made once, in a thread, at the first connection that needs it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import httpx
 from m3core.client.transports import trouble
 
 InThread: TypeAlias = Callable[[Callable[[], ssl.SSLContext]], Awaitable[ssl.SSLContext]]
-"""Runs what blocks in a thread, as `m3core.client.loop.Backend.in_thread` does."""
+"""Runs a function that blocks in a thread, as `m3core.client.loop.Backend.in_thread` does."""
 
 _lock: Final = threading.Lock()
 _made: Final[list[ssl.SSLContext]] = []
 
 
 async def shared_context(in_thread: InThread) -> ssl.SSLContext:
-    """The context. Raises `TransportError` when its certificates cannot be read."""
+    """The context of this process. Raises `TransportError` when its certificates cannot be read."""
     try:
         return _made[0] if _made else await in_thread(_shared)
     except OSError as error:
@@ -39,12 +39,12 @@ def _shared() -> ssl.SSLContext:
 
 
 def _make() -> ssl.SSLContext:
-    """Trusts what SSL_CERT_FILE or else SSL_CERT_DIR names and nothing else; without them certifi and the system."""
+    """It trusts only what SSL_CERT_FILE or else SSL_CERT_DIR names; without them, certifi and the system."""
     context = httpx.create_ssl_context()
     if not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
         context.load_default_certs()
     context.set_alpn_protocols(["http/1.1"])
-    # httpcore sets them at each connection, and OpenSSL reads them without a lock in all threads that connect.
+    # httpcore sets the protocols again at each connection, while OpenSSL reads them without a lock in other threads.
     context.set_alpn_protocols = _as_they_are  # type: ignore[assignment, method-assign]
     return context
 

@@ -1,4 +1,4 @@
-"""The tracks that aiortc sends: paced, muted, replaced and counted here. They live in the engine's loop."""
+"""The tracks that aiortc sends. They pace, mute, replace and count the frames, in the loop of the engine."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ from m3core.errors import M3Error
 from m3core.media import AUDIO_FRAME_SAMPLES, AUDIO_FRAME_SECONDS, SAMPLE_RATE, Pacer
 
 MUTED_INTERVAL: Final = 0.5
-"""Seconds between the black pictures of a muted video; a media server takes 2 s without any for a dead camera."""
+"""Seconds between the black pictures of a muted video. After 2 s without any picture a media server reports that it
+receives no video (measured with Janus; ours does the same)."""
 LONG_WAIT: Final = 0.2
-"""Seconds; a picture that is due later does not hold up the source that replaces its own."""
+"""Seconds. The wait for a picture that is due later than this ends when its source is replaced."""
 _SILENCE: Final = bytes(4 * AUDIO_FRAME_SAMPLES)
 
 
 class SendTrack(MediaStreamTrack):
-    """What both kinds share. ``on_error`` is told when the source fails; the track then sends black or silence.
+    """What video and audio tracks share. When the source fails, ``on_error`` is called and the source is closed.
 
-    aiortc stops a track with its peer connection. The source lives on, for the track of the next one, until `close`.
+    aiortc stops a track with its peer connection. `stop` leaves the source open, for the track of the next connection;
+    `close` closes it.
     """
 
     def __init__(self, opened: Opened | None, on_error: Callable[[M3Error], None]) -> None:
@@ -42,7 +44,7 @@ class SendTrack(MediaStreamTrack):
         self.frames = 0
 
     def replace(self, opened: Opened) -> None:
-        """Send another source from now on."""
+        """Close the source, and send another one from now on."""
         self._close_input()
         self._opened = opened
         self._replaced.set()
@@ -56,12 +58,11 @@ class SendTrack(MediaStreamTrack):
     def _close_input(self) -> None: ...
 
     def stop(self) -> None:
-        """End the track."""
         super().stop()
-        self._replaced.set()
+        self._replaced.set()  # wakes `recv`, which then sees that the track has ended
 
     def release(self) -> Opened:
-        """The source, for another track; this one has none any more."""
+        """Take the source out of this track, for another one."""
         opened, self._opened = self._opened, Opened()
         return opened
 
@@ -77,7 +78,7 @@ class SendTrack(MediaStreamTrack):
 
 
 class VideoTrack(SendTrack):
-    """Pictures, each sent when it is due; black ones while muted; none after the end of the source."""
+    """Sends each picture when it is due, black pictures while muted, and nothing after the end of the source."""
 
     kind = "video"
 
@@ -87,7 +88,6 @@ class VideoTrack(SendTrack):
         self._black_due = 0.0
 
     async def recv(self) -> av.VideoFrame:
-        """The next picture, not before it is due."""
         while True:
             frame, due = await self._next()
             now = self._now()
@@ -98,8 +98,10 @@ class VideoTrack(SendTrack):
                 frame = black(frame.width, frame.height)
             else:
                 self._black_due = 0.0
+            # The timestamp is that at which the picture was due: a sender that is late for a moment must not make the
+            # picture shake. It rises with every picture, also when the source is replaced.
             frame.pts = self._pts = max(self._pts + 1, int((min(due, now) - self._origin) / VIDEO_CLOCK))
-            # A decoded frame says what it was coded as, and libvpx would make a keyframe of each that was one.
+            # A frame of a file carries the type that it was coded as, and libvpx makes a keyframe of each that was one.
             frame.pict_type = PictureType.NONE
             frame.time_base = VIDEO_CLOCK
             self.frames += 1
@@ -114,12 +116,12 @@ class VideoTrack(SendTrack):
                     taken = await opened.video.read()
                 except M3Error as error:
                     self._now()
-                    if self._opened is opened:
+                    if self._opened is opened:  # otherwise it was replaced, and its error is of no interest
                         self._fail(error)
             self._now()
             if opened is not self._opened:
                 continue
-            if taken is None:
+            if taken is None:  # the end of the source; the publication waits for another one
                 await self._replaced.wait()
                 continue
             delay = opened.pacer.delay(taken[1], self._now())
@@ -127,7 +129,7 @@ class VideoTrack(SendTrack):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._replaced.wait(), delay)
             else:
-                # Yields even when late: a source that never waits must not hold the loop.
+                # Also with a delay of 0: a source that never waits would block the loop.
                 await asyncio.sleep(delay)
             if opened is self._opened:
                 return taken[0], opened.pacer.due(taken[1])
@@ -139,7 +141,7 @@ class VideoTrack(SendTrack):
 
 
 class AudioTrack(SendTrack):
-    """Sound in frames of 20 ms without a gap; silence while muted, before, and after the source."""
+    """Sends sound in frames of 20 ms without a gap: silence while muted, and when the source has nothing."""
 
     kind = "audio"
 
@@ -149,7 +151,6 @@ class AudioTrack(SendTrack):
         self._number = 0
 
     async def recv(self) -> av.AudioFrame:
-        """The next 20 ms, not before they are due."""
         await asyncio.sleep(self._pacer.delay(self._number * AUDIO_FRAME_SECONDS, self._now()))
         samples, source = None, self._opened.audio
         if source is not None:
@@ -160,7 +161,7 @@ class AudioTrack(SendTrack):
         if samples is None or self.muted or source is None:
             samples = _SILENCE
         elif source.channels == 1:
-            # The encoder has two channels, and the resampler before it would take 3 dB from a single one.
+            # The encoder has two channels, and the resampler before it would make a single channel 3 dB quieter.
             samples = np.frombuffer(samples, dtype=np.int16).repeat(2).tobytes()
         frame = av_audio(samples, 2, SAMPLE_RATE)
         frame.pts = self._number * AUDIO_FRAME_SAMPLES

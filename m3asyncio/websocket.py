@@ -1,4 +1,4 @@
-"""WebSockets by the `websockets` library (see `m3core.client.transports`)."""
+"""WebSockets with the `websockets` library (see `m3core.client.transports`)."""
 
 from __future__ import annotations
 
@@ -19,52 +19,48 @@ from m3core.errors import TransportError
 from m3core.limits import CLOSE_GRACE, CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
 from m3core.rest.link import is_local
 
-# The library prints the handshake at DEBUG, and with it the ticket: it gets a logger that no handler hears.
+# The library logs its handshake at DEBUG, with the ticket in it. So it gets a logger without handlers or a parent.
 _SILENT = logging.Logger("m3.websocket", level=logging.CRITICAL + 1)
 
 
 class _ConnectOnce(connect):
-    """The ticket must not follow a redirect."""
+    """Treats every redirect as a refusal: the ticket must not be sent to another address."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
-        """Every redirect is a refusal."""
         return exc
 
 
 class _Connection(ClientConnection):
-    """What the library does not do: tell of pings, and end once the conversation has.
+    """Adds what the library lacks: it reports pings, and closes TCP soon after the close frames.
 
-    It waits for the server to close TCP, as RFC 6455 s.7.1.1 has it, and there are servers that never do.
+    The library waits for the server to close TCP, as RFC 6455 s.7.1.1 says, and some servers never do.
     """
 
     on_ping: Callable[[], None] | None = None
     _is_ending = False
 
     def process_event(self, event: Event) -> None:
-        """One frame, or the response of the handshake."""
         super().process_event(event)
         if isinstance(event, Frame) and event.opcode is Opcode.PING and self.on_ping is not None:
             self.on_ping()
 
     def data_received(self, data: bytes) -> None:
-        """After the server's close frame, and after what is no WebSocket, no message is read any more."""
         super().data_received(data)
         is_over = self.protocol.close_rcvd is not None or self.protocol.parser_exc is not None
         if is_over and not self._is_ending:
             self._is_ending = True
-            # Not `close`: on TLS it waits for the other end's part in that.
+            # `close` would wait, on TLS, until the server closes TLS as well.
             self.loop.call_later(CLOSE_GRACE, self.transport.abort)
 
 
 class LibraryWebSocket:
-    """One connection of the `websockets` library."""
+    """One connection of the `websockets` library, as a `WebSocket`."""
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
 
     @property
     def on_ping(self) -> Callable[[], None] | None:
-        """Called at each ping of the server."""
         return self._connection.on_ping
 
     @on_ping.setter
@@ -73,26 +69,22 @@ class LibraryWebSocket:
 
     @property
     def close_code(self) -> int | None:
-        """The code of the server's close frame."""
         received = self._connection.protocol.close_rcvd
         return None if received is None else received.code
 
     async def send(self, data: bytes) -> None:
-        """Send one text message."""
         try:
             await self._connection.send(data, text=True)
         except ConnectionClosed:
             raise TransportError("the connection is closed") from None
 
     async def ping(self, payload: bytes) -> None:
-        """Send a ping and wait for its pong."""
         try:
             await (await self._connection.ping(payload))
         except (ConnectionClosed, ConcurrencyError):
-            raise TransportError("the connection is closed, or a ping like that is under way") from None
+            raise TransportError("the connection is closed, or a ping with this payload is under way") from None
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """The messages that come in, until the connection is closed."""
         try:
             while True:
                 yield await self._connection.recv(decode=False)
@@ -100,7 +92,6 @@ class LibraryWebSocket:
             return
 
     async def close(self, code: int | None) -> None:
-        """Close with ``code``; ``None`` aborts. Returns when the socket is closed."""
         if code is None:
             self._connection.transport.abort()
             await self._connection.wait_closed()
@@ -109,7 +100,7 @@ class LibraryWebSocket:
 
 
 async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
-    """Open a WebSocket; compression is off (it costs more than it saves on 300-byte messages)."""
+    """Open a WebSocket. Compression is off: it costs more than it saves with messages of 300 bytes."""
     try:
         proxy = None if is_local(url) else get_proxy(parse_uri(url))
         tls = await _tls(url, proxy)
@@ -130,11 +121,14 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
         raise WebSocketRefused(error.response.status_code, bytes(error.response.body or b"")) from None
     except (OSError, TimeoutError, WebSocketException) as error:
         raise trouble("the WebSocket could not be opened", error) from None
-    return LibraryWebSocket(cast(_Connection, connection))  # what it was told to make
+    return LibraryWebSocket(cast(_Connection, connection))  # made by `create_connection` above
 
 
 async def _tls(url: str, proxy: str | None) -> dict[str, Any]:
-    """The context for what speaks TLS, server or proxy, as arguments of the library; it would make one for each."""
+    """The TLS context, as arguments of the library, for the server and for the proxy if they speak TLS.
+
+    Without these arguments the library makes a new context for each connection.
+    """
     secure = {"ssl": url.startswith("wss:"), "proxy_ssl": proxy is not None and proxy.startswith("https:")}
     names = [name for name, speaks in secure.items() if speaks]
     return dict.fromkeys(names, await shared_context(asyncio.to_thread)) if names else {}

@@ -6,10 +6,10 @@ from trio import run as run
 
 from m3asyncio import http
 from m3core.client import account
-from m3core.client.joining import Door
+from m3core.client.joining import Joiner
 from m3trio.loop import BACKEND
 
-join = Door(BACKEND).join
+join = Joiner(BACKEND).join
 
 
 class Account(account.Account):

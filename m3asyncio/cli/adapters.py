@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from attrs import frozen
 
 from m3core.client.account import Account
-from m3core.client.joining import Door
+from m3core.client.joining import Joiner
 from m3core.client.loop import Backend
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ class Adapter:
     account: type[Account]
 
     @property
-    def door(self) -> Door:
+    def door(self) -> Joiner:
         """Where guests come in."""
-        return Door(self.backend)
+        return Joiner(self.backend)
 
     @property
     def serve(self) -> Serve:

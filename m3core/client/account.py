@@ -1,7 +1,8 @@
 """Accounts and meetings: the `m3core.account` engine with a transport around it.
 
-No task works for an account: whoever waits for an answer does what has to be done. What is everybody's (the login,
-fresh tokens) is done by one who waits; if they are cancelled, another one does it again.
+An account has no task of its own, so that it can be used outside of a block: each caller that waits for an answer
+performs the requests that its answer needs. One of the waiting callers performs what all of them need (the login, the
+refresh of the tokens); when that caller is cancelled, another one performs it again.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _Job: TypeAlias = core.Perform | core.RefreshTokens
 
 
 class _Answer:
-    """Somebody waits for the answer to their request."""
+    """The answer that one caller waits for. ``timeout`` is the block in which the caller waits."""
 
     def __init__(self, timeout: Timeout) -> None:
         self.timeout = timeout
@@ -48,16 +49,18 @@ class _Answer:
 class Account:
     """A user at a controller.
 
-    ``tokens`` are those of the identity provider; a plain string is an access token. ``refresh`` gets fresh ones when
-    the controller refuses the old; it is called again if the one who waited for it was cancelled meanwhile. ``http`` is
-    a transport of your own, which you close, as an `HttpPool`. Use it as an async context manager, or close it with
-    `aclose`. A controller in a private network gets no token unless ``allow_private``, as links of `join` are refused;
-    this machine is always good. Before the first login the controller is asked where its API is, which may be elsewhere
-    (`m3core.rest.discovery`). Raises `LinkError`.
+    ``tokens`` are those of the identity provider; a plain string is an access token. ``refresh`` gets fresh tokens when
+    the controller refuses the old ones; it is called again if the caller that waited for it was cancelled. ``http`` is
+    a transport of your own (such as an `HttpPool`), which you close. Use the account as an async context manager, or
+    close it with `aclose`.
+
+    An address in a private network is refused unless ``allow_private``, so that no token goes there; an address of this
+    machine is always allowed. Before the first login the controller is asked where its API is, which may be another
+    address (`m3core.rest.discovery`). Raises `LinkError`.
     """
 
     backend: ClassVar[Backend]
-    """Set by the adapter."""
+    """The event loop; each adapter has a subclass with its own."""
 
     def __init__(
         self,
@@ -70,7 +73,7 @@ class Account:
     ) -> None:
         self.base_url = parse_controller_url(controller_url, allow_private=allow_private)
         self.web_url = self.base_url
-        """Where the web client is, that links of `Meeting.invite` open unless told otherwise."""
+        """The address of the web client, for the links of `Meeting.invite`."""
         if isinstance(tokens, str):
             tokens = Tokens(Secret(tokens))
         self._engine = core.Account(
@@ -86,13 +89,13 @@ class Account:
         self._closed = False
 
     async def me(self) -> PrivateUser:
-        """Who the tokens belong to."""
+        """The user that the tokens belong to."""
         return await self.ask(GET_ME, None)
 
     async def create_meeting(
         self, *, title: str, description: str = "", password: str | None = None, waiting_room: bool = False
     ) -> Meeting:
-        """An ad-hoc event and its room. ``waiting_room``: guests wait until a moderator lets them in."""
+        """Create an ad-hoc event with its room. ``waiting_room``: guests wait until a moderator accepts them."""
         request = CreateEvent(
             title=title,
             description=description,
@@ -115,12 +118,12 @@ class Account:
         observe: Callable[[ConferenceEvent], None] | None = None,
         wire: WatchFrames | None = None,
     ) -> Joining:
-        """Join any room as this user; the rest as in `join` for guests."""
+        """Join any room as this user. The other arguments are those of `join` for guests."""
         return Joining(
             self.backend,
             display_name,
             entrance=MemberEntrance(base_url=self.base_url, room_id=room_id),
-            account=self,
+            send_signed=self.perform,
             receive=receive,
             http=http,
             connect=connect,
@@ -131,7 +134,7 @@ class Account:
     async def perform(self, request: HttpRequest) -> HttpResponse:
         """Sign a request (`Authorization.ACCOUNT`) and send it; raises `TransportError` or `AuthError`."""
         if self._closed:
-            raise LocalProtocolError("the account is closed")
+            raise LocalProtocolError("this account was closed before the request; make a new Account")
         self._last += 1
         number = RequestId(self._last)
         try:
@@ -142,19 +145,24 @@ class Account:
         except TimeoutError:
             if not self._closed:
                 raise
-            raise LocalProtocolError("the account was closed") from None
+            raise LocalProtocolError("this account was closed before the answer came; make a new Account") from None
         finally:
             self._answers.pop(number, None)
             self._engine.cancel(number)
             self._jobs = deque(job for job in self._jobs if _owner(job) != number)
+            # Another caller takes over what this one has left undone, and `aclose` waits for the last caller.
             self._changed.set()
         if done.response is not None:
             return done.response
-        error = done.error or AuthError("no answer")
-        raise error.with_traceback(None)  # one error may go to many callers
+        error = done.error or AuthError("the request ended without an answer")
+        # A failed login is raised to all callers that waited for it: each gets a traceback of its own.
+        raise error.with_traceback(None)
 
     async def aclose(self) -> None:
-        """End what is under way, its callers are told, and close all connections (of a transport of our own)."""
+        """End the requests under way, whose callers get `LocalProtocolError`, and close all connections.
+
+        A transport that was given as ``http`` remains open.
+        """
         await self.backend.shielded(self._close())
 
     async def _close(self) -> None:
@@ -175,8 +183,11 @@ class Account:
         await self.aclose()
 
     async def ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
-        """Call any endpoint of `m3core.rest` as this user."""
-        request = endpoint.request(RequestId(0), self.base_url, body, invite=None, **ids)
+        """Call any endpoint of `m3core.rest` as this user; ``ids`` fill the template of its path.
+
+        Raises `ApiError`, `TransportError`, `AuthError`.
+        """
+        request = endpoint.request(RequestId(0), self.base_url, body, invite=None, **ids)  # `perform` numbers it
         return endpoint.read(await self.perform(request), (body, self._engine.tokens))
 
     # -- the engine ---
@@ -190,7 +201,7 @@ class Account:
         self._changed.set()
 
     async def _answered(self, number: RequestId, answer: _Answer) -> core.Answered:
-        """Wait for an answer, and do meanwhile what has to be done for it."""
+        """Wait for an answer, and perform meanwhile what it needs."""
         while answer.done is None:
             job = next((job for job in self._jobs if _owner(job) in (None, number)), None)
             if job is None:
@@ -200,7 +211,8 @@ class Account:
             try:
                 await self._do(job)
             except BaseException:
-                self._jobs.appendleft(job)  # for somebody else, unless it was for us alone
+                # Cancelled. Another caller performs what all of them need; `perform` removes what only this one needed.
+                self._jobs.appendleft(job)
                 raise
         return answer.done
 
@@ -211,7 +223,7 @@ class Account:
                     async with self.backend.timeout(seconds):
                         response = await self._http.request(request)
                 except TimeoutError:
-                    if seconds is None:
+                    if seconds is None:  # there was no limit: a transport raised it, which its protocol forbids
                         raise
                     late = TransportError(f"the controller did not answer within {seconds:g} s")
                     self._feed(lambda: self._engine.http_failed(request.id, late))
@@ -229,7 +241,7 @@ class Account:
         except M3Error as error:
             failure = error
             self._feed(lambda: self._engine.refresh_failed(failure))
-        except Exception as error:  # noqa: BLE001 - the user's function; those who wait for it must not wait for ever
+        except Exception as error:  # noqa: BLE001 - the user's function; other callers wait for its end
             unknown = AuthError(f"the refresh of the tokens raised {type(error).__name__}")
             unknown.__cause__ = error
             self._feed(lambda: self._engine.refresh_failed(unknown))
@@ -238,19 +250,19 @@ class Account:
 
 
 def _owner(job: _Job) -> RequestId | None:
-    """Whose answer it is for; None: everybody's."""
+    """The request that needs ``job``; None: all requests need it."""
     return job.of if isinstance(job, core.Perform) else None
 
 
 class Meeting:
-    """An event of an account, and its room."""
+    """An event of an account, and its room. `Account.create_meeting` gives one."""
 
     def __init__(self, account: Account, event: Event) -> None:
         self._account = account
         self.event = event
 
     async def invite(self, *, web_url: str | None = None) -> str:
-        """A new invitation link for guests. ``web_url``: where the web client is, if not at `Account.web_url`."""
+        """Create an invitation; its link for guests. ``web_url``: the web client, if not at `Account.web_url`."""
         invite = await self._account.ask(CREATE_INVITE, CreateInvite(), room_id=self.event.room.id)
         return f"{(web_url or self._account.web_url).rstrip('/')}/invite/{invite.invite_code}"
 
@@ -264,7 +276,10 @@ class Meeting:
         observe: Callable[[ConferenceEvent], None] | None = None,
         wire: WatchFrames | None = None,
     ) -> Joining:
-        """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``. The rest as in `join`."""
+        """Join as the owner: ``async with meeting.start(display_name="Ada") as conference``.
+
+        The other arguments are those of `join` for guests.
+        """
         return self._account.join(
             self.event.room.id,
             display_name=display_name,

@@ -1,4 +1,4 @@
-"""One timer for one engine: it rings when the engine's deadline has come."""
+"""One timer for one engine: it calls the engine when its deadline has come."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from m3core.client.loop import Backend, Signal, Task, Tasks
 
 
 class Alarm:
-    """Calls ``ring`` when the time that ``due`` gives has come. Say `arm` whenever that may have changed."""
+    """Calls ``ring`` when the time that ``due`` gives has come. Call `arm` whenever ``due`` may have changed."""
 
     def __init__(
         self, backend: Backend, tasks: Tasks, due: Callable[[], float | None], ring: Callable[[], None]
@@ -19,13 +19,15 @@ class Alarm:
         self._due = due
         self._ring = ring
         self._next: float | None = None
-        """When the task looks again; it may be too early, and is never too late."""
+        """When the task looks at the deadline again: perhaps too early, never too late."""
         self._changed = Signal(backend)
         self._task: Task | None = None
 
     def arm(self) -> None:
-        """Look at the deadline. The task is woken only for one that comes before it would look again."""
+        """Look at the deadline again."""
         due = self._due()
+        # Almost every input moves the deadline into the future. The task is not woken for that: it looks once too
+        # early, and then waits for the rest.
         if due is None or (self._next is not None and self._next <= due):
             return
         self._next = due

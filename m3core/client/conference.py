@@ -1,4 +1,4 @@
-"""A conference that one is in. Thin: every rule is in `m3core.conference`; here are the awaits."""
+"""`Conference`, which the user awaits. Every rule is in `m3core.conference`; this module only waits for it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import suppress
 from enum import Flag, auto
 from typing import Any, TypeVar, overload
 
+from m3core.client.driver import closed
 from m3core.client.media import MediaEngine, Source
 from m3core.client.publication import Publication, Subscription
 from m3core.client.session import Session
@@ -23,7 +24,7 @@ EventT = TypeVar("EventT")
 
 
 class Receive(Flag):
-    """What subscriptions ask for."""
+    """The kinds of media that subscriptions ask for."""
 
     AUDIO = auto()
     VIDEO = auto()
@@ -33,7 +34,7 @@ AUDIO, VIDEO = Receive.AUDIO, Receive.VIDEO
 
 
 class Conference(Commands[Awaitable[object]]):
-    """A conference that we are in. Get one from `join` or `Meeting.start`."""
+    """A conference that you are in. `join` and `Meeting.start` give one."""
 
     def __init__(self, session: Session, receive: Receive) -> None:
         super().__init__(session.command, lambda: session.engine.state)
@@ -43,25 +44,25 @@ class Conference(Commands[Awaitable[object]]):
     # -- state and events ---
     @property
     def state(self) -> ConferenceState:
-        """Everything at this moment, as frozen values."""
+        """Everything that is known at this moment, as frozen values."""
         return self._session.engine.state
 
     @property
     def own(self) -> Participant:
-        """Ourselves."""
+        """The own participant. Raises `LocalProtocolError` when it is not in the room."""
         own = self._session.engine.state.own
         if own is None:
-            raise LocalProtocolError("not in the room")
+            raise LocalProtocolError("you are not in the room, so that `own` has no value; join again")
         return own
 
     @property
     def ended(self) -> EndReason | None:
-        """Why the conference is over; ``None`` while it is not."""
+        """Why the conference has ended; None while it goes on."""
         return self._session.engine.state.ended
 
     @property
     def ended_detail(self) -> str:
-        """More about the end, for people."""
+        """More about the end, for people; empty while the conference goes on."""
         return self._session.ended_detail
 
     @overload
@@ -71,10 +72,11 @@ class Conference(Commands[Awaitable[object]]):
     @overload
     def events(self, *kinds: type[ConferenceEvent]) -> EventStream[ConferenceEvent]: ...
     def events(self, *kinds: type) -> EventStream[Any]:
-        """Listen from now on, to all events or those of some classes; what is there already comes first.
+        """Listen to all events from now on, or to those of some classes.
 
-        (`ParticipantJoined` for everybody present, `StreamStarted` for every stream.) Independent of other iterators,
-        bounded; ends with the conference.
+        The first events tell what is there already: `ParticipantJoined` for each participant, `StreamStarted` for each
+        stream. The iterator is independent of other iterators, holds at most `m3core.limits.MAX_EVENTS` events, and
+        ends with the conference.
         """
         return self._session.listen(kinds)
 
@@ -93,15 +95,17 @@ class Conference(Commands[Awaitable[object]]):
             async for event in events:
                 if where(event):
                     return event
-        raise ConferenceEnded(self.ended.value if self.ended else "closed", self._session.ended_detail)
+        if self.ended is None:
+            raise closed()
+        raise ConferenceEnded(self.ended.value, self._session.ended_detail)
 
     # -- publishing ---
     async def publish(self, *, video: Source | None = None, audio: Source | None = None) -> Publication:
-        """Publish camera and microphone; returns when the others see it. Raises `CallError`, `MediaError`."""
+        """Publish camera and microphone; returns when the others see the stream. Raises `CallError`, `MediaError`."""
         return await self._publish(MediaSessionType.VIDEO, video, audio)
 
     async def share_screen(self, video: Source, *, audio: Source | None = None) -> Publication:
-        """Share a screen."""
+        """Publish a screen beside the camera. Returns and raises as `publish`."""
         return await self._publish(MediaSessionType.SCREEN, video, audio)
 
     async def _publish(self, kind: MediaSessionType, video: Source | None, audio: Source | None) -> Publication:
@@ -111,7 +115,7 @@ class Conference(Commands[Awaitable[object]]):
         try:
             await self._session.backend.in_thread(lambda: media.set_sources(peer, video, audio))
             await self._session.call(
-                lambda engine, now: engine.publish(
+                lambda now: self._session.engine.publish(
                     kind, audio=audio is not None, video=video is not None, peer=peer, now=now
                 )[0]
             )
@@ -121,10 +125,12 @@ class Conference(Commands[Awaitable[object]]):
         return publication
 
     async def _take_back(self, publication: Publication, peer: PeerId, media: MediaEngine) -> None:
-        if self._session.engine.publications.of_peer(peer) is not None:  # done in the moment of the cancellation
+        # The caller may be cancelled in the moment in which the call succeeds: then the stream is live.
+        if self._session.engine.publications.of_peer(peer) is not None:
             with suppress(M3Error):
                 await publication.stop()
-        await self._session.backend.in_thread(lambda: media.set_sources(peer))  # closes those that no peer has taken
+        # Without `OpenPublisher` no peer has taken the sources, and nothing else would close them.
+        await self._session.backend.in_thread(lambda: media.set_sources(peer))
 
     # -- receiving ---
     def subscribe(
@@ -135,7 +141,7 @@ class Conference(Commands[Awaitable[object]]):
         with_video = Receive.VIDEO in self._receive
         return Subscription(self._session, participant_id, media_session_type, with_video=with_video)
 
-    # -- the rest: hands, chat, polls ... are those of `Commands`, awaited ---
+    # -- other commands; the methods of `Commands` are awaited (hands, chat, polls ...) ---
     async def send(self, command: Command | UnknownCommand) -> object:
         """Send any command of `m3core.messages`; raises `CallRefused` if the server refuses it."""
         return await self._session.command(command)
@@ -143,12 +149,13 @@ class Conference(Commands[Awaitable[object]]):
     async def switch_room(self, room: BreakoutRoomId | None) -> None:
         """Go into a breakout room of `state.breakout`, or back into the main room (None).
 
-        Our streams are published again there; subscriptions end, because the others are others. Raises `ApiError` if
-        there is no such room: then we are where we were. Raises `CallRefused` (`no_breakout_rooms`) if it is over when
-        we come in: then we are in the main room, or where we were.
+        The own streams are published again in the new room. Subscriptions end, because other participants are there.
+        Raises `ApiError` if there is no such room; you are then in the same room as before. Raises `CallRefused`
+        (`no_breakout_rooms`) if the breakout rooms end while you enter; you are then in the main room, or in the same
+        room as before.
         """
-        await self._session.call(lambda engine, now: engine.switch_room(room, now))
+        await self._session.call(lambda now: self._session.engine.switch_room(room, now))
 
     async def leave(self) -> None:
-        """Stop all streams and leave; a second time is harmless."""
-        await self._session.call(lambda engine, now: engine.leave(now))
+        """Stop all streams and leave. Does nothing once the conference has ended."""
+        await self._session.call(self._session.engine.leave)

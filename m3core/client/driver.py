@@ -1,7 +1,8 @@
-"""The one loop that feeds inputs to a client engine, performs its outputs, and arms one timer.
+"""The driver of a client engine: feeds it inputs, performs its outputs, and arms one timer.
 
-It decides nothing: it queues what the engine wants (a writer and a bounded queue for each connection, a task for each
-request, the media engine's own queues) and hands back what came of it. Draining is synchronous.
+It decides nothing. It queues what the engine wants (each connection has a bounded queue and a writer, each request a
+task, the media engine queues of its own) and gives the engine what comes of it. Outputs are drained without an await:
+their order is data (docs/architecture.md, the engine contract).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 from m3core.client.alarm import Alarm
 from m3core.client.loop import Backend, Event, Signal, Task, Tasks
 from m3core.client.media import MediaPort
-from m3core.client.transports import HttpTransport, WebSocket, WebSocketConnect, WebSocketRefused
+from m3core.client.transports import HttpTransport, SendSigned, WebSocket, WebSocketConnect, WebSocketRefused
 from m3core.conference.engine import Conference
 from m3core.conference.outbox import Output
 from m3core.errors import AuthError, CallCancelled, ConferenceEnded, M3Error, MediaError, TransportError
@@ -28,7 +29,6 @@ from m3core.io import (
     ConnectionId,
     Failed,
     HttpRequest,
-    HttpResponse,
     MediaCommand,
     MediaReport,
     Notify,
@@ -42,44 +42,49 @@ P = ParamSpec("P")
 
 
 class _Connection:
-    """One WebSocket on its way out: what waits to be written, in order, and the tasks that it has."""
+    """The outgoing side of one WebSocket: what waits to be written, in order, and the tasks of the connection."""
 
     def __init__(self, backend: Backend) -> None:
         self.queue: deque[SendText | Ping | Close] = deque()
         self.changed = Signal(backend)
         self.waiting = 0
-        """Bytes."""
+        """Bytes of the texts in ``queue``, and of the one that is being written."""
         self.reader: Task | None = None
         self.writer: Task | None = None
         self.pings: dict[int, Task] = {}
 
     def put(self, output: SendText | Ping | Close) -> None:
-        """Let it be written after all that waits."""
+        """Write ``output`` after everything that waits."""
         self.queue.append(output)
         self.changed.set()
 
     def cancel_others(self) -> None:
-        """Stop all tasks but the reader's, which calls this at its end."""
+        """Cancel all tasks except the reader, which calls this at its end."""
         for task in (self.writer, *self.pings.values()):
             if task is not None:
                 task.cancel()
 
 
 class _Call:
-    """Somebody waits for the end of a call."""
+    """The end of a call, for which `Driver.finished` waits."""
 
     def __init__(self, ended: Event) -> None:
         self.ended = ended
         self.done: CallDone | None = None
 
     def end(self, done: CallDone) -> None:
-        """Tell them."""
+        """Wake `Driver.finished`."""
         self.done = done
         self.ended.set()
 
 
+def closed() -> ConferenceEnded:
+    """The error for waiting on a conference that was closed on this side, for example by leaving its block."""
+    return ConferenceEnded("closed", "it was closed on this side; join again")
+
+
 class Driver:
-    """Runs one `Conference` engine in the current event loop."""
+    """Runs one `Conference` engine in the current event loop. ``send_signed``: for requests that need an account."""
 
     def __init__(
         self,
@@ -89,7 +94,7 @@ class Driver:
         *,
         http: HttpTransport,
         connect: WebSocketConnect,
-        sign: Callable[[HttpRequest], Coroutine[Any, Any, HttpResponse]] | None,
+        send_signed: SendSigned | None,
         media: Callable[[], MediaPort],
         notify: Callable[[object], None],
     ) -> None:
@@ -98,16 +103,17 @@ class Driver:
         self._tasks = tasks
         self._http = http
         self._connect = connect
-        self._sign = sign
+        self._send_signed = send_signed
         self._media = media
         self._notify = notify
         self._portal = backend.portal()
         self._alarm = Alarm(backend, tasks, self._deadline, self._advance)
         self._late: deque[Callable[[float], None]] = deque()
-        """Inputs that came of performing outputs."""
+        """Inputs that came of performing outputs. They wait, because an engine takes no input before it is drained."""
         self._connections: dict[ConnectionId, _Connection] = {}
         self._calls: dict[CallId, _Call] = {}
         self._early: dict[CallId, CallDone] = {}
+        """Ends of calls before `finished` waits for them: a call may end within the input that began it."""
         self._bug: Exception | None = None
         self._closed = False
 
@@ -116,10 +122,10 @@ class Driver:
         return self._backend.now()
 
     def feed(self, give: Callable[[float], T]) -> T:
-        """One input, then the drain."""
+        """Give the engine one input, then perform its outputs. Returns, or raises, what ``give`` does."""
         try:
             return give(self.now())
-        finally:
+        finally:  # also after an error: the engine takes no further input before it is drained
             self._drain()
             while self._late:
                 self._late.popleft()(self.now())
@@ -127,33 +133,34 @@ class Driver:
             self._alarm.arm()
 
     async def finished(self, call: CallId) -> object:
-        """Wait for the end of a call; its result, or its error raised. Cancelling cancels the call.
+        """Wait for the end of a call, and return its result or raise its error. Cancelling cancels the call.
 
-        What a transport raised against its protocol is raised here as it is.
+        An exception that a transport must not raise (anything but `M3Error`) is raised here as it is.
         """
         done = self._early.pop(call, None)
         if done is None:
             if self._closed:
-                raise ConferenceEnded("closed")
+                raise closed()
             if self._bug is not None:
                 raise self._bug
             waiting = self._calls[call] = _Call(self._backend.event())
             try:
                 await waiting.ended.wait()
             except BaseException:
+                # If the call is no longer listed, it ended in the moment of the cancellation.
                 if self._calls.pop(call, None) is not None and not self._closed:
                     self.feed(lambda now: self.engine.cancel(call, now))
                 self._early.pop(call, None)
                 raise
             done = waiting.done
         if done is None:
-            raise self._bug or CallCancelled("the conference was closed")
+            raise self._bug or CallCancelled("the conference was closed before the command ended")
         if done.error is not None:
             raise done.error
         return done.result
 
     def media_report(self, report: MediaReport) -> None:
-        """The media engine says something, in its own thread."""
+        """Take a report of the media engine; called in its thread."""
         self._portal(lambda: self._take_report(report))
 
     async def aclose(self) -> None:
@@ -171,7 +178,7 @@ class Driver:
 
     def _perform(self, output: Output) -> None:
         if self._closed and not isinstance(output, CallDone | Notify):
-            return  # nothing is begun that nobody would end
+            return  # nothing would end the tasks and connections that it begins
         match output:
             case SendText(connections=connections):
                 for connection in connections:
@@ -192,14 +199,15 @@ class Driver:
 
     def _enqueue(self, connection: ConnectionId, output: SendText | Ping | Close) -> None:
         entry = self._connections.get(connection)
-        if entry is None:
+        if entry is None:  # lost meanwhile
             return
-        if isinstance(output, Close) and output.code is None:
+        if isinstance(output, Close) and output.code is None:  # an abort: what waits is not written
             self._drop(connection, entry)
             return
         if isinstance(output, SendText):
             entry.waiting += len(output.data)
         if entry.waiting > MAX_WRITE_QUEUE:
+            # A server that does not read must not make us grow: the engine comes back over another connection.
             self._drop(connection, entry)
             self._late.append(lambda now: self.engine.connection_lost(connection, now, code=None))
         else:
@@ -208,7 +216,7 @@ class Driver:
     def _submit(self, command: MediaCommand) -> None:
         try:
             self._media().submit(command)
-        except MediaError as error:  # its thread is gone: the engine hears it as an input of its own
+        except MediaError as error:  # its thread is dead, so that no report will follow
             failed = Failed(command.id, command.peer, str(error))
             self._late.append(lambda now: self.engine.media_report(failed, now))
 
@@ -236,7 +244,7 @@ class Driver:
     async def _guarded(self, work: Callable[P, Coroutine[Any, Any, None]], *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             await work(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - a bug, of a transport most likely: whoever waits must not wait on
+        except Exception as error:  # noqa: BLE001 - a bug, most likely of a transport: no call must wait for ever
             self._bug = error
             for waiting in self._calls.values():
                 waiting.ended.set()
@@ -244,9 +252,9 @@ class Driver:
     async def _request(self, request: HttpRequest) -> None:
         try:
             if request.authorization is Authorization.ACCOUNT:
-                if self._sign is None:
-                    raise AuthError("this request needs an account")
-                response = await self._sign(request)
+                if self._send_signed is None:
+                    raise AuthError("this way into the room needs an account: use Account.join, or an invitation link")
+                response = await self._send_signed(request)
             else:
                 response = await self._http.request(request)
         except M3Error as error:
@@ -256,6 +264,7 @@ class Driver:
             self.feed(lambda now: self.engine.http_response(request.id, response, now))
 
     async def _run(self, wanted: Connect, entry: _Connection) -> None:
+        """The reader: opens the connection, reads until its end, and closes it."""
         connection = wanted.connection
         try:
             socket = await self._connect(wanted.url, wanted.subprotocols)
@@ -274,6 +283,7 @@ class Driver:
             async for data in socket.messages():
                 self.feed(partial(self.engine.receive_text, connection, data))
         finally:
+            # Also when the reader is cancelled: `_drop` and `aclose` leave the socket to it.
             entry.cancel_others()
             try:
                 self._lost(connection, socket.close_code)
@@ -283,7 +293,7 @@ class Driver:
 
     async def _write(self, entry: _Connection, socket: WebSocket) -> None:
         number = 0
-        with suppress(TransportError):  # the reader notices the loss
+        with suppress(TransportError):  # the reader notices the loss, and tells the engine
             while True:
                 while not entry.queue:
                     await entry.changed.wait()
@@ -292,7 +302,7 @@ class Driver:
                     case SendText(data=data):
                         await socket.send(data)
                         entry.waiting -= len(data)
-                    case Ping():
+                    case Ping():  # a task of its own, because `ping` waits for the pong
                         number += 1
                         entry.pings[number] = self._spawn(self._ping, entry, number, socket, output)
                     case Close(code=code):
@@ -310,7 +320,7 @@ class Driver:
         del entry.pings[number]
 
     def _drop(self, connection: ConnectionId, entry: _Connection) -> None:
-        """Abort: what waits is not written, and the engine is not told, because it knows."""
+        """Abort: what waits is not written. The engine is not told; it caused this, or the caller tells it."""
         del self._connections[connection]
         if entry.reader is not None:
             entry.reader.cancel()

@@ -1,4 +1,4 @@
-"""How one gets into a conference, and out of it again: `join`, and the context manager that it makes."""
+"""`join`, and the context manager that it makes: it enters a conference and leaves it again."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import datetime as dt
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from m3core.client.conference import AUDIO, VIDEO, Conference, Receive
 from m3core.client.loop import Backend, Tasks
 from m3core.client.session import Session
-from m3core.client.transports import HttpTransport, WebSocketConnect
+from m3core.client.transports import HttpTransport, SendSigned, WebSocketConnect
 from m3core.client.watching import Watch, WatchFrames
 from m3core.conference.engine import Conference as Engine
 from m3core.conference.entrance import Entrance, GuestEntrance
@@ -23,12 +22,9 @@ from m3core.rest.discovery import Search
 from m3core.rest.link import InviteLink, is_local
 from m3core.values import Secret
 
-if TYPE_CHECKING:
-    from m3core.client.account import Account
 
-
-class Door:
-    """Where guests come in: `join`, on one backend."""
+class Joiner:
+    """Binds `join`, the function for guests, to one backend."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -49,16 +45,19 @@ class Door:
     ) -> Joining:
         """Join as a guest: ``async with m3.join(url, display_name="Ada") as conference``.
 
-        ``url`` is an invitation link, whose server is asked where the controller is (`m3core.rest.discovery`);
-        ``controller`` is its address where that cannot be told.
-        ``receive`` without `VIDEO` asks for streams without their video. Links into private networks are refused
-        unless ``allow_private``; a ``controller`` that is named is trusted, and this machine always good. ``http`` and
-        ``connect`` are transports of your own (`m3core.client.transports`), which you close; an `HttpPool` is for many
-        conferences. ``observe`` is called with every event as it happens, those before we are in the room included
-        (`WaitingRoomEntered`); it must be quick, and not raise. ``wire`` is called with `sent` or `received` and each
-        text frame of the signaling, in order, over all connections: what people say is in them, and all else that is
-        private, but no ticket or token. It must be quick; what it raises is raised at the end of the block, unless
-        something else is, and until then it is not called again.
+        ``url`` is an invitation link; its server is asked where the controller is (`m3core.rest.discovery`).
+        ``controller`` is the address of the controller, for servers that cannot tell it. ``receive`` without `VIDEO`
+        asks for streams without their video.
+
+        A link into a private network is refused unless ``allow_private``. An address of this machine is always allowed,
+        and so is every ``controller``, because you have named it. ``http`` and ``connect`` are transports of your own
+        (`m3core.client.transports`), which you close; an `HttpPool` is shared by many conferences.
+
+        ``observe`` is called with every event as it happens, also with those before the room (`WaitingRoomEntered`). It
+        must be quick, and must not raise. ``wire`` is called with `sent` or `received` and the text of each frame of
+        the signaling, in order, over all connections. The frames hold chat messages and other private data, but no
+        ticket or token. ``wire`` must be quick. If it raises, it is not called again, and its error is raised at the
+        end of the block, unless another error is.
 
         Raises `LinkError`, `ApiError`, `CallError`, `TransportError`.
         """
@@ -79,7 +78,11 @@ class Door:
 
 
 class Joining:
-    """A conference that is about to be joined: an async context manager."""
+    """A conference that will be joined: an async context manager, which joins at its start and leaves at its end.
+
+    It needs a ``link`` or an ``entrance``. With ``send_signed`` the requests that need an account are signed and sent
+    by it.
+    """
 
     def __init__(
         self,
@@ -91,7 +94,7 @@ class Joining:
         password: Secret | None = None,
         controller: str | None = None,
         allow_private: bool = False,
-        account: Account | None = None,
+        send_signed: SendSigned | None = None,
         receive: Receive = AUDIO | VIDEO,
         http: HttpTransport | None = None,
         connect: WebSocketConnect | None = None,
@@ -105,49 +108,49 @@ class Joining:
         self._password = password
         self._controller = controller
         self._allow_private = allow_private
-        self._account = account
+        self._send_signed = send_signed
         self._receive = receive
         self._http = http
         self._connect = connect
         self._observe = observe
         self._wire = wire
-        self._stay: _Stay | None = None
+        self._resources: _Resources | None = None
 
     async def __aenter__(self) -> Conference:
-        if self._stay is not None:
-            raise LocalProtocolError("one conference is joined by it already")
-        stay = await _Stay.begin(self._backend)
+        if self._resources is not None:
+            raise LocalProtocolError("this object is in a conference already; call join() again for another one")
+        resources = await _Resources.open(self._backend)
         try:
-            conference = Conference(await self._enter(stay), self._receive)
+            conference = Conference(await self._enter(resources), self._receive)
         except BaseException as error:
-            await stay.end(error)
+            await resources.close(error)
             raise
-        self._stay, stay.conference = stay, conference
+        self._resources, resources.conference = resources, conference
         return conference
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        stay, self._stay = self._stay, None
-        if stay is None or stay.conference is None:
+        resources, self._resources = self._resources, None
+        if resources is None or resources.conference is None:
             return
-        conference = stay.conference
-        ended = conference.ended
-        await stay.end(error)
-        if error is None and stay.watch is not None and stay.watch.error is not None:
-            raise stay.watch.error
+        conference = resources.conference
+        ended = conference.ended  # asked before closing, which leaves a conference that has not ended
+        await resources.close(error)
+        if error is None and resources.watch is not None and resources.watch.error is not None:
+            raise resources.watch.error
         if error is None and ended is not None and ended is not EndReason.LEFT:
             raise ConferenceEnded(ended.value, conference.ended_detail)
 
-    async def _enter(self, stay: _Stay) -> Session:
+    async def _enter(self, resources: _Resources) -> Session:
         http = self._http
         if http is None:
             http = self._backend.http(local=self._is_local())
-            stay.when_over(http.aclose)
-        connect = self._connect or stay.tasks.connect
+            resources.when_closed(http.aclose)
+        connect = self._connect or resources.tasks.connect
         if self._wire is not None:
-            stay.watch = Watch(self._wire, connect)
-            connect = stay.watch.connect
+            resources.watch = Watch(self._wire, connect)
+            connect = resources.watch.connect
         entrance = self._entrance or await self._find(http)
         session = Session(
             Engine(
@@ -157,30 +160,30 @@ class Joining:
                 utc_at_zero=self._backend.utc_now() - dt.timedelta(seconds=self._backend.now()),
             ),
             self._backend,
-            stay.tasks,
+            resources.tasks,
             http=http,
             connect=connect,
-            account=self._account,
+            send_signed=self._send_signed,
             loopback=is_local(entrance.base_url),
             observe=self._observe,
         )
-        stay.when_over(session.close)
-        await session.call(lambda engine, now: engine.start(now))
+        resources.when_closed(session.close)
+        await session.call(session.engine.start)
         return session
 
     def _random(self) -> float:
         return int.from_bytes(self._backend.entropy(4)) / (1 << 32)
 
     def _is_local(self) -> bool:
-        """Whether the controller is on this machine, so that no proxy is asked."""
+        """Whether the controller is on this machine; then no proxy is used."""
         link = "" if self._link is None else self._link.origin
         return is_local(self._entrance.base_url if self._entrance is not None else self._controller or link)
 
     async def _find(self, http: HttpTransport) -> GuestEntrance:
-        """The controller of the link."""
+        """Find the controller of the link; the way in for guests."""
         link = self._link
         if link is None:
-            raise LocalProtocolError("join needs a link or an entrance")
+            raise LocalProtocolError("a Joining needs a way into the room: link= for guests, or entrance=")
         search = Search(link, self._controller, allow_private=self._allow_private)
         while search.request is not None:
             search.answered(await self._ask(http, search.request, search.timeout))
@@ -190,7 +193,7 @@ class Joining:
         )
 
     async def _ask(self, http: HttpTransport, request: HttpRequest, seconds: float | None) -> HttpResponse | None:
-        """What is answered, if anything is in so many seconds."""
+        """The answer; None when none came within ``seconds``. Discovery then asks at the next address."""
         try:
             async with self._backend.timeout(seconds):
                 return await http.request(request)
@@ -198,31 +201,34 @@ class Joining:
             return None
 
 
-class _Stay:
-    """The time in a conference: a place for its tasks, and what is to be done when it is over."""
+class _Resources:
+    """The resources of one conference: its tasks, and what is to be closed after it is left."""
 
     def __init__(self, backend: Backend, place: AbstractAsyncContextManager[Tasks], tasks: Tasks) -> None:
         self._backend = backend
         self._place = place
-        self._undo = AsyncExitStack()
+        self._closers = AsyncExitStack()
         self.tasks = tasks
         self.conference: Conference | None = None
         self.watch: Watch | None = None
 
     @classmethod
-    async def begin(cls, backend: Backend) -> _Stay:
-        """Make the place."""
+    async def open(cls, backend: Backend) -> _Resources:
+        """Open the place for tasks."""
         place = backend.tasks()
         return cls(backend, place, await place.__aenter__())
 
-    def when_over(self, do: Callable[[], Awaitable[None]]) -> None:
-        """Do it at the end, and the last such thing first."""
-        self._undo.push_async_callback(do)
+    def when_closed(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Call ``close`` at the end. What was added last is closed first: the session before its HTTP transport."""
+        self._closers.push_async_callback(close)
 
-    async def end(self, error: BaseException | None) -> None:
-        """Undo all, also if cancelled meanwhile; then end the place, whose errors are told instead of ours."""
+    async def close(self, error: BaseException | None) -> None:
+        """Close all, also when the caller is cancelled meanwhile. ``error``: what the block of the user has raised.
+
+        An error of the place for tasks (a bug of a task) is raised instead of ``error``.
+        """
         try:
-            await self._backend.shielded(self._undo.aclose())
+            await self._backend.shielded(self._closers.aclose())
         except BaseException as other:
             await self._place.__aexit__(type(other), other, other.__traceback__)
             raise

@@ -1,11 +1,11 @@
-"""The port to an event loop: all that the coroutines of this room await, and all that an adapter must give.
+"""The port to an event loop: everything that the coroutines of `m3core.client` await. An adapter implements it.
 
-A backend belongs to no conference and keeps nothing. Cancellation is the loop's own: an exception that is not an
-`Exception` and must be raised again. Rules that every method keeps:
+A backend belongs to no conference and keeps no state. Cancellation is that of the loop: an exception that is not an
+`Exception` and must be raised again. Every backend keeps two rules:
 
-* what is given by a thread (`Backend.portal`) is run in the loop, in order;
-* a task of a `Tasks` is cancelled by nobody but `Task.cancel` and `Tasks.close`: whoever is cancelled in the middle of
-  a conference can still leave it properly.
+* functions that threads give to `Backend.portal` run in the loop, in order;
+* only `Task.cancel` and `Tasks.close` cancel a task of a `Tasks`. A program that is cancelled in the middle of a
+  conference needs these tasks to leave it properly.
 """
 
 from __future__ import annotations
@@ -22,55 +22,51 @@ from m3core.client.transports import HttpTransport, WebSocket
 T = TypeVar("T")
 
 Portal: TypeAlias = Callable[[Callable[[], object]], None]
-"""Run a function in the loop, soon; from any thread. Does nothing once the loop is over."""
+"""Runs a function in the loop, soon; to be called from any thread. Does nothing once the loop has ended."""
 
 
 class Event(Protocol):
-    """Set once. Whoever waits goes on, now and later."""
+    """A flag that is set once; `wait` returns when it is set, and at once afterwards."""
 
-    def set(self) -> None:
-        """Wake all who wait."""
-        ...
+    def set(self) -> None: ...
 
-    def is_set(self) -> bool:
-        """Whether it was set."""
-        ...
+    def is_set(self) -> bool: ...
 
-    async def wait(self) -> object:
-        """Wait until it is set."""
-        ...
+    async def wait(self) -> object: ...
 
 
 class Timeout(Protocol):
     """A block that can be ended from outside, see `Backend.timeout`."""
 
     def cancel(self) -> object:
-        """Let it end now."""
+        """End the block now, with `TimeoutError`."""
         ...
 
 
 class Task(Protocol):
-    """A coroutine at work in a `Tasks`."""
+    """A coroutine that runs in a `Tasks`."""
 
     def cancel(self) -> object:
-        """Cancel it; one that is done, or was cancelled before, takes no notice."""
+        """Cancel it. Does nothing to a task that is done or cancelled."""
         ...
 
 
 class Tasks(Protocol):
-    """The tasks of one conference. They raise nothing but bugs; a bug comes out of the block that made the `Tasks`, or
-    where the loop tells such things."""
+    """The tasks of one conference. They raise only what is a bug.
+
+    A bug is raised by the block of `Backend.tasks`, or goes to the exception handler of the loop.
+    """
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Task:
-        """Begin ``work``, soon."""
+        """Start ``work`` in the next turn of the loop."""
         ...
 
     async def connect(self, url: str, subprotocols: tuple[str, ...]) -> WebSocket:
-        """Open a WebSocket by the adapter's own library; see `transports.WebSocketConnect`."""
+        """Open a WebSocket with the library of the adapter; see `transports.WebSocketConnect`."""
         ...
 
     async def close(self) -> None:
-        """Cancel all tasks and wait for their ends."""
+        """Cancel all tasks, and wait until they have ended."""
         ...
 
 
@@ -92,7 +88,7 @@ class Backend(ABC):
 
     @abstractmethod
     def event(self) -> Event:
-        """A new event."""
+        """A new event that is not set."""
 
     @abstractmethod
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[Timeout]:
@@ -100,43 +96,43 @@ class Backend(ABC):
 
     @abstractmethod
     async def checkpoint(self) -> None:
-        """Let others run, and be cancelled if that is due."""
+        """Let other tasks run; raises a cancellation that is due."""
 
     @abstractmethod
     async def shielded(self, work: Awaitable[T]) -> T:
-        """Finish ``work`` even if the caller is cancelled meanwhile, however often; they are told afterwards."""
+        """Finish ``work`` even if the caller is cancelled meanwhile, however often; then raise the cancellation."""
 
     @abstractmethod
     async def in_thread(self, function: Callable[[], T]) -> T:
-        """Run what blocks in a thread. Once begun it is waited for, also by a caller who is cancelled."""
+        """Run a function that blocks in a thread. A caller that is cancelled still waits for its end."""
 
     @abstractmethod
     def portal(self) -> Portal:
-        """A way into the running loop."""
+        """A portal into the running loop."""
 
     @abstractmethod
     def tasks(self) -> AbstractAsyncContextManager[Tasks]:
-        """A place for tasks, which lasts as long as the block. Errors of the block leave it as they are."""
+        """A place for tasks, which lasts as long as the block. An error of the block is raised as it is."""
 
     # -- the libraries ---
     @abstractmethod
     def http(self, *, local: bool) -> HttpTransport:
-        """The adapter's own HTTP. ``local``: the controller is on this machine, so no proxy is asked."""
+        """HTTP with the library of the adapter. ``local``: the controller is on this machine; no proxy is used."""
 
     @abstractmethod
     def media_factory(self) -> MediaFactory:
-        """Import the media engine, which may take long. Raises `LocalProtocolError` where its extra is missing."""
+        """Import the media engine, which may take long. Raises `LocalProtocolError` when its extra is missing."""
 
 
 class Signal:
-    """Wakes all who wait, as often as one likes. It keeps nothing: look first, then wait."""
+    """Wakes the waiting tasks, any number of times. It keeps no state: check your condition first, then `wait`."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._event: Event | None = None
 
     def set(self) -> None:
-        """Wake all who wait now."""
+        """Wake the tasks that wait now."""
         event, self._event = self._event, None
         if event is not None:
             event.set()

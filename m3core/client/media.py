@@ -1,4 +1,4 @@
-"""The port to a media engine, as far as a conference needs one. `m3asyncio.media` is such an engine, for any loop."""
+"""The port to a media engine: what a conference needs of one. `m3asyncio.media` implements it, for any event loop."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Source(Protocol):
         ...
 
     def open(self, *, video: bool, audio: bool) -> object:
-        """Start to play, for the media engine; may block."""
+        """Start to play; called by the media engine. May block."""
         ...
 
 
 class ReceivedTrack(Protocol[FrameT_co]):
-    """Decoded frames of one kind, from the engine's thread: bounded, the oldest dropped and counted."""
+    """The decoded frames of one kind, in a bounded queue, which drops the oldest frame when it is full."""
 
     first_frame_at: float | None
 
     def attach(self, wake: Callable[[], None] | None) -> None:
-        """Be the consumer: ``wake`` is called, in any thread, when `pop` is due. None detaches."""
+        """Set the consumer: ``wake`` is called, in any thread, when `pop` has something or the end came. None: none."""
         ...
 
     def pop(self) -> FrameT_co | None:
@@ -57,14 +57,10 @@ class ReceivedMedia(Protocol):
     """What one subscription receives."""
 
     @property
-    def video(self) -> ReceivedTrack[VideoFrame]:
-        """The decoded pictures."""
-        ...
+    def video(self) -> ReceivedTrack[VideoFrame]: ...
 
     @property
-    def audio(self) -> ReceivedTrack[AudioFrame]:
-        """The decoded sound."""
-        ...
+    def audio(self) -> ReceivedTrack[AudioFrame]: ...
 
 
 class MediaPort(Protocol):
@@ -76,14 +72,17 @@ class MediaPort(Protocol):
 
 
 class MediaEngine(MediaPort, Protocol):
-    """A media engine. Those marked so may block, and are called in a thread."""
+    """A media engine. The methods that may block say so; they are called in a thread."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the engine; it takes commands from then on."""
         ...
 
     def set_sources(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
-        """Say what ``peer`` will send, before its `OpenPublisher`; with nothing, give it up. May block."""
+        """Set what ``peer`` will send, before its `OpenPublisher`. Without a source, close those that were set.
+
+        May block. Raises `MediaError` when a source cannot be opened.
+        """
         ...
 
     def replace_source(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
@@ -91,15 +90,15 @@ class MediaEngine(MediaPort, Protocol):
         ...
 
     def received(self, peer: PeerId) -> ReceivedMedia:
-        """What ``peer`` receives; to be asked for before its `OpenSubscriber`."""
+        """What ``peer`` receives; to be called before its `OpenSubscriber`."""
         ...
 
     def stats(self, peer: PeerId) -> PeerStats:
-        """The counters of ``peer``."""
+        """The counters of ``peer``; all 0 when there is no such peer."""
         ...
 
     def close(self) -> None:
-        """Free all, in bounded time. May block."""
+        """Close all peers and end the engine, in bounded time. May block."""
         ...
 
 
@@ -107,5 +106,5 @@ class MediaFactory(Protocol):
     """Makes media engines."""
 
     def __call__(self, report: Callable[[MediaReport], None], *, loopback: bool) -> MediaEngine:
-        """An engine that calls ``report`` in a thread of its own. ``loopback``: offer 127.0.0.1 too."""
+        """An engine, which calls ``report`` in its own thread. ``loopback``: offer 127.0.0.1 beside other addresses."""
         ...

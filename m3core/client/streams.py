@@ -1,4 +1,4 @@
-"""What a program awaits: events and frames, each iterator on its own, bounded, and ended with the conference."""
+"""Iterators of events and of frames. Each is independent of the others, bounded, and ends with the conference."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 
 class EventStream(Generic[T]):
-    """One consumer of events. A stalled one raises `EventsOverflow`; the others go on.
+    """An iterator of events. When its consumer stalls, it raises `EventsOverflow`; other iterators go on.
 
-    An async iterator, and a context manager that stops listening at once when left.
+    It is also an async context manager, which stops listening at the end of its block.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class EventStream(Generic[T]):
         streams.add(self)
 
     def put(self, event: T) -> None:
-        """Take an event, if it is of interest."""
+        """Queue ``event`` if it is of one of the wanted classes."""
         if self._overflown or (self._kinds and not isinstance(event, self._kinds)):
             return
         if len(self._waiting) >= self._limit:
@@ -48,12 +48,12 @@ class EventStream(Generic[T]):
         self._changed.set()
 
     def end(self) -> None:
-        """No event will follow."""
+        """End the iterator after the events that wait."""
         self._ended = True
         self._changed.set()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening; events that wait are dropped."""
         self._streams.discard(self)
         self._waiting.clear()
         self.end()
@@ -63,7 +63,7 @@ class EventStream(Generic[T]):
 
     async def __anext__(self) -> T:
         while not self._waiting:
-            if self._overflown:
+            if self._overflown:  # only after the events that were queued in time
                 raise EventsOverflow(self._limit)
             if self._ended:
                 self._streams.discard(self)
@@ -81,7 +81,7 @@ class EventStream(Generic[T]):
 class FrameStream(Generic[T]):
     """The frames of one received track: an async iterator that ends with the stream.
 
-    Frames that nobody took in time were dropped, the oldest first; ``dropped`` counts them.
+    When the consumer is too slow, the oldest frames are dropped; ``dropped`` counts them.
     """
 
     def __init__(self, backend: Backend, track: ReceivedTrack[T]) -> None:
@@ -94,7 +94,7 @@ class FrameStream(Generic[T]):
 
     @property
     def dropped(self) -> int:
-        """Frames for which the consumer was too slow."""
+        """How many frames were dropped."""
         return self._track.dropped
 
     def __aiter__(self) -> FrameStream[T]:
@@ -108,11 +108,11 @@ class FrameStream(Generic[T]):
 
     async def __anext__(self) -> T:
         self._attach()
-        # On a busy machine the next frame is always there: without this nobody else would get to run. It comes first,
-        # so that a cancellation loses no frame.
+        # On a busy machine the next frame is always there: without a checkpoint no other task would run. It comes
+        # before the frame is taken, so that a cancellation loses no frame.
         await self._backend.checkpoint()
         while not self._detached:
-            ended = self._track.ended  # asked first: a last frame may come between the two
+            ended = self._track.ended  # asked before `pop`: the last frame may come between the two
             frame = self._track.pop()
             if frame is not None:
                 return frame
@@ -122,7 +122,7 @@ class FrameStream(Generic[T]):
         raise StopAsyncIteration
 
     def detach(self) -> None:
-        """Nobody takes frames any more; whoever waits for one is told so."""
+        """End the iterator: another consumer takes the frames from now on."""
         self._track.attach(None)
         self._detached = True
         self._changed.set()

@@ -1,7 +1,7 @@
-"""The two small protocols behind which HTTP and WebSocket libraries stand, so that users can bring their own.
+"""The protocols of HTTP and WebSocket transports, so that users can bring their own.
 
-Both raise `TransportError` for network trouble, and nothing else; both are cancelled as anything in their event loop.
-The same protocols serve asyncio and trio; `m3core.testing` has transports that record, replay and fail.
+A transport raises `TransportError` for network trouble, and nothing else. It is cancelled as every coroutine of its
+event loop is. The same protocols serve asyncio and trio; `m3core.testing` has transports that record, replay and fail.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from m3core.io import HttpRequest, HttpResponse
 
 
 def trouble(what: str, error: BaseException) -> TransportError:
-    """``what`` failed by ``error``: the class of it, and what TLS has against a certificate. Texts may hold secrets."""
+    """The `TransportError` that says that ``what`` failed: with the class of ``error``, and the reason of TLS if any.
+
+    The text of ``error`` itself is left out: libraries quote addresses and headers in it, which may hold secrets.
+    """
     reason = type(error).__name__
     cause: BaseException | None = error
     while cause is not None:
@@ -27,10 +30,10 @@ def trouble(what: str, error: BaseException) -> TransportError:
 
 
 class HttpTransport(Protocol):
-    """Performs requests. Follows no redirects, and reads no body beyond `limits.MAX_HTTP_BODY`."""
+    """Performs requests. It follows no redirects, and reads no body beyond `limits.MAX_HTTP_BODY`."""
 
     async def request(self, request: HttpRequest) -> HttpResponse:
-        """One request and its response; header names in lower case."""
+        """Send ``request``. The names of the response's headers are in lower case."""
         ...
 
     async def aclose(self) -> None:
@@ -48,22 +51,23 @@ class WebSocketRefused(TransportError):
 
 
 class WebSocket(Protocol):
-    """One open WebSocket, as a client. Pings of the server are answered by the implementation.
+    """The client's end of an open WebSocket. The implementation answers pings of the server.
 
-    ``on_ping`` is None until it is set by who uses the WebSocket. It is to be called in the event loop for each ping of
-    the server that comes: a server that only pings is alive all the same. One that never calls it costs a question
-    every `limits.KEEPALIVE_INTERVAL` of silence, and an outage of some seconds may end the connection.
+    The driver sets ``on_ping``, which is None before. The implementation calls it in the event loop for each ping of
+    the server, because a server that only pings is alive, too. With an implementation that never calls it, the client
+    asks for an echo after every `limits.KEEPALIVE_INTERVAL` of silence, and an outage of some seconds may end the
+    connection.
     """
 
     on_ping: Callable[[], None] | None
 
     @property
     def close_code(self) -> int | None:
-        """The code of the close frame that ended it, if any."""
+        """The code of the close frame that the server sent; None without one."""
         ...
 
     async def send(self, data: bytes) -> None:
-        """Send one text message of UTF-8 ``data``; may wait for the network."""
+        """Send one text message, ``data`` in UTF-8; may wait for the network."""
         ...
 
     async def ping(self, payload: bytes) -> None:
@@ -71,23 +75,22 @@ class WebSocket(Protocol):
         ...
 
     def messages(self) -> AsyncIterator[bytes]:
-        """The text messages that come in, until the connection is closed."""
+        """Yield the text messages of the server as UTF-8; ends when the connection is closed."""
         ...
 
     async def close(self, code: int | None) -> None:
-        """Close with ``code``; ``None`` aborts the connection."""
+        """Close with ``code``; None aborts the connection without a close frame."""
         ...
 
 
 class WrappedWebSocket:
-    """Another WebSocket, as it is: what subclasses do not change goes to it and comes from it."""
+    """Passes everything on to another WebSocket; subclasses change what they override."""
 
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
 
     @property
     def on_ping(self) -> Callable[[], None] | None:
-        """See `WebSocket`."""
         return self._socket.on_ping
 
     @on_ping.setter
@@ -96,25 +99,23 @@ class WrappedWebSocket:
 
     @property
     def close_code(self) -> int | None:
-        """See `WebSocket`."""
         return self._socket.close_code
 
     async def send(self, data: bytes) -> None:
-        """See `WebSocket`."""
         await self._socket.send(data)
 
     async def ping(self, payload: bytes) -> None:
-        """See `WebSocket`."""
         await self._socket.ping(payload)
 
     def messages(self) -> AsyncIterator[bytes]:
-        """See `WebSocket`."""
         return self._socket.messages()
 
     async def close(self, code: int | None) -> None:
-        """See `WebSocket`."""
         await self._socket.close(code)
 
 
 WebSocketConnect: TypeAlias = Callable[[str, tuple[str, ...]], Awaitable[WebSocket]]
 """Opens a WebSocket to a URL, offering subprotocols; raises `WebSocketRefused` or `TransportError`."""
+
+SendSigned: TypeAlias = Callable[[HttpRequest], Awaitable[HttpResponse]]
+"""Signs a request with the tokens of an account and sends it; raises `TransportError` or `AuthError`."""

@@ -1,4 +1,4 @@
-"""What goes over a WebSocket, shown to a function of the user: `join`'s ``wire``."""
+"""Shows the text frames of the signaling to a function of the user: the argument ``wire`` of `join`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ WatchFrames: TypeAlias = Callable[[FrameDirection, str], None]
 
 
 class Watch:
-    """A `WebSocketConnect` that shows each text frame, before it is written, and before it is acted upon.
+    """Wraps a `WebSocketConnect` so that ``see`` gets each text frame before it is written or acted upon.
 
-    What ``see`` raises is kept in ``error``, and that is the last that it sees: a recorder that fails ends no
-    conference.
+    When ``see`` raises, the error is kept in ``error``, and ``see`` is not called again: a recorder that fails must not
+    end the conference.
     """
 
     def __init__(self, see: WatchFrames, connect: WebSocketConnect) -> None:
@@ -24,11 +24,11 @@ class Watch:
         self._connect = connect
 
     async def connect(self, url: str, subprotocols: tuple[str, ...]) -> WebSocket:
-        """Connect, and watch."""
+        """Open a WebSocket that is watched; the `WebSocketConnect` to use."""
         return _WatchedSocket(self, await self._connect(url, subprotocols))
 
     def show(self, direction: FrameDirection, data: bytes) -> None:
-        """One frame. What is no UTF-8 (or was sent as binary) is shown as well as may be."""
+        """Show one frame. Bytes that are not UTF-8 are replaced: a server may send any bytes."""
         if self.error is None:
             try:
                 self._see(direction, data.decode(errors="replace"))

@@ -1,8 +1,8 @@
-"""Tools for tests, public: clients and a controller in memory on a virtual clock, fake media, Hypothesis strategies.
+"""Public tools for tests: clients and a controller in memory on a virtual clock, fake media, Hypothesis strategies.
 
-For adapters: `check_adapter`, the suite that all of them pass, and `check_adapter_over_sockets`; `Stage`, a controller
-in memory that conferences of an adapter can join; transports that record, replay and fail; `cancelled_at`. May import
-anything of m3core; nothing of m3core imports it.
+For adapters there are `check_adapter` and `check_adapter_over_sockets`, which every adapter must pass; `Stage`, a
+controller in memory that conferences of an adapter can join; transports that record, replay and fail; `cancelled_at`.
+This package may import everything of m3core, and nothing of m3core imports it.
 """
 
 from m3core.testing.adapter import CHECKS, Outcome, check_adapter

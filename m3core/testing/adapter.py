@@ -1,7 +1,8 @@
-"""`check_adapter`: what every adapter must do alike, event for event. A new backend that passes it is an adapter.
+"""`check_adapter`: what every adapter must do in the same way, event for event. A backend that passes it is an adapter.
 
-The server is a controller in memory (`m3core.testing.stage`), media is a fake; what is under test is the loop: that of
-the backend, and the coroutines of `m3core.client` on it. Checks of sockets and of media are the adapter's own.
+The server is a controller in memory (`m3core.testing.stage`), and media is a fake. Under test are the event loop of the
+backend, and the coroutines of `m3core.client` on it. Sockets and media are checked by `check_adapter_over_sockets` and
+by the adapter's own tests.
 """
 
 from __future__ import annotations
@@ -34,44 +35,46 @@ from m3core.testing.stage import Stage
 from m3core.testing.transports import Faulty, Recorder, Replay, Transcript
 
 CHECKPOINTS = 400
-"""More than anything that is cancelled here has."""
+"""More checkpoints than any work has that is cancelled here."""
 OVERFLOW = 3
+"""Events that the iterator of `check_events` holds before it overflows."""
 
 
 @frozen
 class Outcome:
-    """What `check_adapter` saw; equal for all adapters."""
+    """What `check_adapter` has seen; equal for all adapters."""
 
     events: tuple[ConferenceEvent, ...]
-    """Of one participant, from the entrance to the end."""
+    """The events of one participant, from the entrance to the end."""
     transcript: Transcript
-    """All that they said and heard. The order of HTTP requests may differ, and what crosses on a line may."""
+    """Everything that the participant sent and received. The order of HTTP requests may differ, and so may the order of
+    messages that cross on a connection."""
 
     def words(self) -> tuple[list[tuple[object, ...]], list[str]]:
-        """The transcript without that difference: equal for all adapters."""
+        """The transcript without these differences; equal for all adapters."""
         lines = [(line.url, line.subprotocols, line.sent, line.received) for line in self.transcript.lines]
         return [*lines], sorted(repr(exchange) for exchange in self.transcript.exchanges)
 
 
-class _Picture:
-    """A source; nobody plays it."""
+class Picture:
+    """A source for fake media, which never opens it."""
 
     has_video = True
     has_audio = True
 
     def open(self, *, video: bool, audio: bool) -> object:
-        """Nobody calls it."""
-        raise AssertionError(f"nobody plays it (video={video}, audio={audio})")
+        """Raises `AssertionError`."""
+        raise AssertionError(f"fake media opens no source (video={video}, audio={audio})")
 
 
 def check(holds: bool, what: str) -> None:
-    """Raises `AssertionError`, which says ``what`` should hold."""
+    """Raise `AssertionError` with ``what``, which should hold, unless ``holds``."""
     if not holds:
         raise AssertionError(what)
 
 
 async def _raises(error: type[BaseException], work: Awaitable[object]) -> BaseException:
-    """The error of ``work``, which must be of that class and no other: groups of errors are not."""
+    """The error of ``work``, which must be of class ``error``, and in no group."""
     try:
         await work
     except error as raised:
@@ -80,7 +83,7 @@ async def _raises(error: type[BaseException], work: Awaitable[object]) -> BaseEx
 
 
 async def _visit(stage: Stage, ada: Client, **more: object) -> tuple[ConferenceEvent, ...]:
-    """One visit to a conference in which Ada is, in all its parts; the events that it brings."""
+    """Bob visits the conference in which Ada is, and uses all of it; the events that he gets."""
     events: list[ConferenceEvent] = []
     async with stage.join("Bob", observe=events.append, **more) as bob, bob.events(ChatMessage) as said:
         await bob.raise_hand()
@@ -93,41 +96,41 @@ async def _visit(stage: Stage, ada: Client, **more: object) -> tuple[ConferenceE
         await bob.wait_for(StreamStarted)
         async with bob.subscribe(ada.id) as stream:
             await stream.configure(video=False)
-        publication = await bob.publish(video=_Picture(), audio=_Picture())
+        publication = await bob.publish(video=Picture(), audio=Picture())
         await publication.mute(video=False)
-        await publication.replace(video=_Picture())
+        await publication.replace(video=Picture())
         await publication.stop()
         await bob.lower_hand()
         await bob.leave()
         await bob.leave()
-        check(bob.ended is EndReason.LEFT, "who leaves has left")
+        check(bob.ended is EndReason.LEFT, "the conference ends by leaving")
         check([event async for event in bob.events(Ended)] == [], "after the end there are no events")
         await _raises(LocalProtocolError, bob.raise_hand())
     return tuple(events)
 
 
 async def check_visit(backend: Backend) -> Outcome:
-    """Join, hands, chat, subscribe, publish, mute, leave; then the same once more from the transcript."""
+    """Join, hands, chat, subscribe, publish, mute, leave; then the same again, from the transcript."""
     stage = Stage(backend)
     (ada,) = stage.joined("Ada")
     recorder = Recorder(stage, stage.connect)
     events = await _visit(stage, ada, http=recorder, connect=recorder.connect)
     check(isinstance(events[-1], Ended), "the last event is the end")
-    check(bool(ada.of(HandRaised)) and bool(ada.of(ChatMessage)), "the others hear what is done")
+    check(bool(ada.of(HandRaised)) and bool(ada.of(ChatMessage)), "the others get the events")
     nothing_left(stage)
 
     second = Stage(backend)
     (again,) = second.joined("Ada")
     replay = Replay(second.backend, recorder.transcript)
     seen = await _visit(second, again, http=replay, connect=replay.connect)
-    check(replay.mismatches == [], f"the same is said again: {replay.mismatches}")
-    check(replay.silent == [], f"all is said again: {replay.silent}")
+    check(replay.mismatches == [], f"a replayed visit sends the same: {replay.mismatches}")
+    check(replay.silent == [], f"a replayed visit sends everything: {replay.silent}")
     check(seen == events, "the same messages bring the same events")
     return Outcome(events, recorder.transcript)
 
 
 async def check_events(backend: Backend) -> None:
-    """Iterators are independent; a stalled one alone overflows; frames end with the subscription."""
+    """Iterators are independent; only the stalled one overflows; frames end with the subscription."""
     stage = Stage(backend)
     (ada,) = stage.joined("Ada")
     async with stage.join("Bob") as bob:
@@ -163,13 +166,13 @@ def _frame(time: float) -> VideoFrame:
 
 
 async def check_refusals(backend: Backend) -> None:
-    """Whatever bars the way in is raised as itself, and leaves nothing behind."""
+    """Every refusal on the way into the room is raised as its own error, and leaves nothing behind."""
     stage = Stage(backend)
     stage.joined("Ada")
 
     async def enter(name: str = "Bob", **more: object) -> None:
         async with stage.join(name, **more):
-            raise AssertionError("got in")
+            raise AssertionError("joined though it was refused")
 
     used: list[tuple[str, ...]] = []
 
@@ -202,7 +205,7 @@ async def check_faults(backend: Backend) -> None:
 
 
 async def check_errors_of_the_body(backend: Backend) -> None:
-    """What the block raises leaves it as it is; who is kicked learns of it where the block ends."""
+    """An error of the block is raised unchanged. A kick is raised at the end of the block."""
     stage = Stage(backend)
     (ada,) = stage.joined("Ada")
 
@@ -224,13 +227,13 @@ async def check_errors_of_the_body(backend: Backend) -> None:
 
 
 async def check_bugs(backend: Backend) -> None:
-    """A transport that raises what it must not: that comes out as it is, and nobody waits for ever."""
+    """An exception that a transport must not raise is raised unchanged, and no call waits for ever."""
     stage = Stage(backend)
     stage.joined("Ada")
 
     async def enter(http: HttpTransport, connect: WebSocketConnect) -> None:
         async with stage.join("Bob", http=http, connect=connect):
-            raise AssertionError("got in")
+            raise AssertionError("joined though the transport failed")
 
     async def fails(_url: str, _subprotocols: tuple[str, ...]) -> WebSocket:
         raise ZeroDivisionError
@@ -240,7 +243,7 @@ async def check_bugs(backend: Backend) -> None:
             raise ZeroDivisionError(request.method)
 
         async def aclose(self) -> None:
-            """Nothing is open."""
+            """Does nothing: it has no connection."""
 
     await _raises(ZeroDivisionError, enter(stage, fails))
     await _raises(ZeroDivisionError, enter(Fails(), stage.connect))
@@ -248,21 +251,21 @@ async def check_bugs(backend: Backend) -> None:
 
 
 async def check_resumption(backend: Backend) -> None:
-    """A cut connection comes back by itself; the same objects go on."""
+    """The conference comes back by itself after its connection is cut; the same objects go on."""
     stage = Stage(backend)
     stage.joined("Ada")
     async with stage.join("Bob") as bob, bob.events(ConnectionLost, Resumed) as told:
         own = bob.own.id
-        await bob.publish(video=_Picture())
+        await bob.publish(video=Picture())
         stage.cut_all()
-        check(isinstance(await anext(told), ConnectionLost), "the loss is told")
-        check(isinstance(await anext(told), Resumed), "and the way back")
-        check(bob.own.id == own and len(bob.state.publications) == 1, "we are who we were")
+        check(isinstance(await anext(told), ConnectionLost), "`ConnectionLost` tells of the loss")
+        check(isinstance(await anext(told), Resumed), "`Resumed` tells of the end of the loss")
+        check(bob.own.id == own and len(bob.state.publications) == 1, "Bob is the same participant, and publishes")
     nothing_left(stage)
 
 
 async def check_account(backend: Backend) -> None:
-    """An account whose caller is cancelled at any moment still answers the others, and closes."""
+    """When one caller of an account is cancelled at any moment, the account still answers others, and closes."""
     stage = Stage(backend)
     account = stage.account()
     at = 1
@@ -279,7 +282,7 @@ async def check_account(backend: Backend) -> None:
 
 
 async def check_cancellation(backend: Backend) -> None:
-    """Cancelled while it waits for the n-th time, for every n: nothing is left, and nobody is in the room."""
+    """A visit is cancelled at each of its checkpoints: nothing is left, and nobody is in the room."""
     stage = Stage(backend)
     (ada,) = stage.joined("Ada")
     ada.publish()
@@ -287,7 +290,7 @@ async def check_cancellation(backend: Backend) -> None:
 
     async def visit() -> None:
         async with stage.join("Bob") as bob:
-            await bob.publish(video=_Picture())
+            await bob.publish(video=Picture())
             async with bob.subscribe(ada.id):
                 pass
 
@@ -298,11 +301,11 @@ async def check_cancellation(backend: Backend) -> None:
         check(here == [], f"cancelled at checkpoint {at}: somebody is still in the room")
         if not cancelled:
             return
-    raise AssertionError("it never ends")
+    raise AssertionError(f"the visit has more than {CHECKPOINTS} checkpoints")
 
 
 async def check_streams_cancelled(backend: Backend) -> None:
-    """A cancelled publish is taken back, a cancelled subscribe is parked; the conference goes on."""
+    """A publish that is cancelled is taken back, and a subscribe is parked. The conference goes on."""
     stage = Stage(backend)
     (ada,) = stage.joined("Ada")
     ada.publish()
@@ -310,7 +313,7 @@ async def check_streams_cancelled(backend: Backend) -> None:
     async with stage.join("Bob") as bob:
 
         async def publish() -> None:
-            await bob.publish(video=_Picture())
+            await bob.publish(video=Picture())
 
         async def subscribe() -> None:
             async with bob.subscribe(ada.id):
@@ -325,15 +328,15 @@ async def check_streams_cancelled(backend: Backend) -> None:
             parked = all(one.is_parked for one in bob.state.subscriptions)
             check(parked, f"a subscribe cancelled at {moment} is parked")
         async with bob.subscribe(ada.id):
-            check(not bob.state.subscriptions[0].is_parked, "and can be had after all")
+            check(not bob.state.subscriptions[0].is_parked, "a parked subscription can be used again")
         check(bob.ended is None, "the conference goes on")
         (engine,) = stage.backend.engines
-        check(len(engine.sources) <= len(engine.fake.commands), "sources that nobody took are given back")
+        check(len(engine.sources) <= len(engine.fake.commands), "sources that no peer has taken are closed")
     nothing_left(stage)
 
 
 def nothing_left(stage: Stage) -> None:
-    """Raises `AssertionError` if an adapter left a connection or a media engine."""
+    """Raise `AssertionError` if an adapter has left a connection or a media engine open."""
     check(stage.sockets == {}, "a connection is still open")
     left: list[MemoryMedia] = [engine for engine in stage.backend.engines if engine.is_running or engine.fake.peers]
     check(left == [], "a media engine still runs")
@@ -351,13 +354,13 @@ CHECKS: tuple[Callable[[Backend], Awaitable[object]], ...] = (
     check_cancellation,
     check_streams_cancelled,
 )
-"""All parts of `check_adapter`, for test runners that want to see each by its name."""
+"""The parts of `check_adapter`, for test runners that show each by its name."""
 
 
 async def check_adapter(backend: Backend) -> Outcome:
-    """Run every check on ``backend``, in its running loop. Raises `AssertionError`, which says what is wrong.
+    """Run every check on ``backend``, in its running loop. Raises `AssertionError`, which says what should hold.
 
-    Takes a few seconds: some waits are those of the protocol. The outcome must be equal for all adapters.
+    Takes a few seconds, because the protocol itself waits. The outcome must be equal for all adapters.
     """
     for check in CHECKS[1:]:
         await check(backend)

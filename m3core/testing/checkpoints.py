@@ -9,7 +9,7 @@ from m3core.client.loop import Backend
 
 
 class _Steps:
-    """Work that is watched: ``act`` is called when it waits for the n-th time."""
+    """Runs ``work``, and calls ``act`` when it waits for the ``at``-th time."""
 
     def __init__(self, work: Coroutine[Any, Any, None], at: int, act: Callable[[], object]) -> None:
         self._work = work
@@ -31,12 +31,12 @@ class _Steps:
             try:
                 given = yield wanted
                 step = inner.send
-            except BaseException as error:  # noqa: BLE001 - it is for the work
+            except BaseException as error:  # noqa: BLE001 - the loop throws it into the work
                 given, step = error, inner.throw
 
 
 async def cancelled_at(backend: Backend, checkpoint: int, work: Coroutine[Any, Any, None]) -> bool:
-    """Run ``work``, and cancel it when it waits for the n-th time; whether it was, before it was done."""
+    """Run ``work``, and cancel it when it waits for the ``checkpoint``-th time. False when it ended before."""
     try:
         async with backend.timeout(None) as timeout:
             await _Steps(work, checkpoint, timeout.cancel)

@@ -1,4 +1,4 @@
-"""A client engine of an in-memory `World`, with its fake media engine, and what came out of it."""
+"""A client engine of an in-memory `World`, with its fake media engine, and a record of its outputs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from m3core.testing.fakes import FakeMedia
 from m3core.values import MediaSessionType, ParticipantId
 
 UTC_AT_ZERO: Final = dt.datetime(2024, 3, 5, 9, 30, tzinfo=dt.UTC)
-"""The instant of ``now`` = 0, for everybody."""
+"""The instant at which ``now`` is 0, for all engines."""
 EventT = TypeVar("EventT")
 
 
 def seeded_entropy(seed: str = "m3") -> Callable[[int], bytes]:
-    """Random bytes that are the same in every run."""
+    """A source of bytes that look random, and are the same in every run."""
     counter = 0
 
     def entropy(size: int) -> bytes:
@@ -31,7 +31,7 @@ def seeded_entropy(seed: str = "m3") -> Callable[[int], bytes]:
 
 
 class Surroundings(Protocol):
-    """What a client needs of its world."""
+    """The part of a `World` that a client uses."""
 
     now: float
 
@@ -41,7 +41,7 @@ class Surroundings(Protocol):
 
 
 class Client:
-    """One client engine with its fakes, and what came out of it."""
+    """One client engine with its fake media engine, and a record of its outputs."""
 
     def __init__(self, world: Surroundings, entrance: Entrance, name: str, seed: object) -> None:
         entropy = seeded_entropy(f"jitter/{seed}")
@@ -58,23 +58,23 @@ class Client:
         self.received: list[bytes] = []
         self.closes: list[int | None] = []
         self.requests: list[tuple[float, HttpRequest]] = []
-        """Every REST request, and when it was made."""
+        """Every REST request, with the time at which it was made."""
         self._world = world
 
     @property
     def id(self) -> ParticipantId:
-        """The own participant id."""
+        """The own participant id. Raises `AssertionError` before the room."""
         own = self.conference.own
         if own is None:
             raise AssertionError("not joined")
         return own.id
 
     def of(self, kind: type[EventT]) -> list[EventT]:
-        """The events of one class, in order."""
+        """The events of class ``kind`` so far, in order."""
         return [event for event in self.events if isinstance(event, kind)]
 
     def do(self, command: Callable[[Conference, float], CallId]) -> CallId:
-        """Give a command that is one call; its outputs are under way afterwards."""
+        """Give the engine a command that is one call, and perform its outputs."""
         call = command(self.conference, self._world.now)
         self._world.drain(self)
         return call
@@ -82,14 +82,12 @@ class Client:
     def publish(
         self, kind: MediaSessionType = MediaSessionType.VIDEO, *, audio: bool = True, video: bool = True
     ) -> CallId:
-        """Publish a stream."""
         return self.do(lambda c, now: c.publish(kind, audio=audio, video=video, now=now)[0])
 
     def subscribe(self, participant: ParticipantId, kind: MediaSessionType = MediaSessionType.VIDEO) -> CallId:
-        """Subscribe to a stream."""
         return self.do(lambda c, now: c.subscribe(participant, kind, now=now)[0])
 
     def tell(self, what: Callable[[Conference, float], None]) -> None:
-        """Give any other input."""
+        """Give the engine any other input, and perform its outputs."""
         what(self.conference, self._world.now)
         self._world.drain(self)

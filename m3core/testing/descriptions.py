@@ -1,4 +1,4 @@
-"""Session descriptions for fakes: small, legal, and made from a few words."""
+"""Session descriptions for fake media: small, valid, and made from a few arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FINGERPRINT = ":".join(["A5"] * 32)
 
 
 def make_offer(kinds: Iterable[str], number: int, *, lite: bool = False) -> str:
-    """An offer to send ``kinds`` (`audio`, `video`), with two candidates inside; ``number`` tells offers apart."""
+    """An offer to send ``kinds`` (`audio`, `video`), with two candidates. ``number`` makes offers distinct."""
     kinds = tuple(kinds)
     lines = [*_session(number, range(len(kinds)), lite=lite)]
     for index, kind in enumerate(kinds):
@@ -24,7 +24,7 @@ def make_offer(kinds: Iterable[str], number: int, *, lite: bool = False) -> str:
 
 
 def make_answer(offer: str, number: int, *, lite: bool = False) -> str:
-    """The answer that takes all of ``offer``, with two candidates inside."""
+    """An answer that accepts all of ``offer``, with two candidates."""
     description = SessionDescription.parse(offer)
     lines = [*_session(number, (section.mid or "" for section in description.media), lite=lite)]
     for section in description.media:

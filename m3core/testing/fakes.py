@@ -1,7 +1,7 @@
-"""A media engine and a media server without media: they make legal descriptions and say what real ones would say.
+"""A media engine and a media server without media: they make valid descriptions, and report what real ones would.
 
-Both answer a command with reports, at once and in order; a driver feeds them back as inputs. What they were told is
-kept for tests to look at.
+Both answer a command with reports, at once and in order; a driver feeds these back as inputs. They keep their commands
+and peers for tests to look at.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FakePeer:
     """What a fake knows of one peer."""
 
     described: bool = False
-    """Both descriptions are there."""
+    """Whether both descriptions are set."""
     candidates: list[tuple[str, int]] = field(factory=list)
     ended: bool = False
     is_up: bool = False
@@ -49,9 +49,9 @@ class FakePeer:
     video: bool = True
     publisher: PeerId | None = None
     kinds: tuple[str, ...] = ()
-    """What is sent; nothing for a subscriber of a `FakeMedia`."""
+    """The kinds that are sent; empty for a subscriber of a `FakeMedia`."""
     opened: int = 1
-    """How often it was begun."""
+    """How often it was opened: once, and once more each time it began anew."""
 
 
 class FakeMedia:
@@ -61,11 +61,11 @@ class FakeMedia:
         self.peers: dict[PeerId, FakePeer] = {}
         self.commands: list[MediaCommand] = []
         self.refuse_next: str | None = None
-        """Set a reason, and the next command fails with it; closing cannot fail."""
+        """When set, the next command fails with this reason. Closing cannot fail."""
         self._number = 0
 
     def perform(self, command: MediaCommand) -> list[MediaReport]:
-        """Carry out one command."""
+        """Perform one command; the reports that follow."""
         self.commands.append(command)
         if self.refuse_next is not None and not isinstance(command.operation, ClosePeer):
             reason, self.refuse_next = self.refuse_next, None
@@ -83,7 +83,7 @@ class FakeMedia:
                 self.peers.pop(command.peer, None)
                 return []
         peer = self.peers.get(command.peer)
-        if peer is None:  # it failed; what was on its way to it is of no use
+        if peer is None:  # it has failed; a command for it was already under way
             return []
         match command.operation:
             case ApplyAnswer():
@@ -96,11 +96,11 @@ class FakeMedia:
         return _up(command.peer, peer)
 
     def _open(self, peer_id: PeerId, peer: FakePeer) -> None:
-        """A new peer, or one that begins anew: its direction and kinds are those of before, and so is its muting."""
+        """Open a peer. One that begins anew keeps its muting, and must have the same direction and kinds."""
         before = self.peers.get(peer_id)
         if before is not None:
             if before.kinds != peer.kinds:
-                raise AssertionError("a peer begins anew as what it was")
+                raise AssertionError("a peer that begins anew must have the same kinds")
             peer.audio, peer.video, peer.opened = before.audio, before.video, before.opened + 1
         self.peers[peer_id] = peer
 
@@ -115,7 +115,7 @@ class FakeSfu:
         self._number = 1000
 
     def perform(self, command: SfuCommand) -> list[MediaReport]:
-        """Carry out one command."""
+        """Perform one command; the reports that follow."""
         self.commands.append(command)
         if self.refuse_next is not None and not isinstance(command.operation, ClosePeer):
             reason, self.refuse_next = self.refuse_next, None
@@ -164,7 +164,7 @@ class FakeSfu:
 
 
 def _up(peer_id: PeerId, peer: FakePeer) -> list[MediaReport]:
-    """ICE succeeds as soon as both descriptions and a candidate are there."""
+    """`Up`, once, as soon as both descriptions and a candidate are known: then ICE would succeed."""
     if peer.is_up or not (peer.described and peer.candidates):
         return []
     peer.is_up = True

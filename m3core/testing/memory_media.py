@@ -1,4 +1,7 @@
-"""A media engine of a conference without media: what arrives, the test gives (see `m3core.client.media`)."""
+"""A media engine without media, for conferences in tests: the test gives the frames that arrive.
+
+It implements the ports of `m3core.client.media`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ T = TypeVar("T")
 
 
 class MemoryTrack(Generic[T]):
-    """A received track whose frames the test gives, see `m3core.client.media.ReceivedTrack`."""
+    """A received track whose frames the test gives."""
 
     def __init__(self) -> None:
         self.first_frame_at: float | None = None
@@ -25,23 +28,21 @@ class MemoryTrack(Generic[T]):
         self._wake: Callable[[], None] | None = None
 
     def attach(self, wake: Callable[[], None] | None) -> None:
-        """Be the consumer."""
         self._wake = wake
         if wake is not None and (self._frames or self.ended):
             wake()
 
     def pop(self) -> T | None:
-        """The oldest frame."""
         return self._frames.pop(0) if self._frames else None
 
     def put(self, *frames: T) -> None:
-        """Let frames arrive."""
+        """Let ``frames`` arrive."""
         self._frames += frames
         if self._wake is not None:
             self._wake()
 
     def end(self) -> None:
-        """No more will come."""
+        """End the track."""
         self.ended = True
         if self._wake is not None:
             self._wake()
@@ -56,7 +57,7 @@ class MemoryReceived:
 
 
 class MemoryMedia:
-    """A media engine without media: a `FakeMedia` behind the port of a conference."""
+    """A media engine without media: a `FakeMedia` behind the port `m3core.client.media.MediaEngine`."""
 
     def __init__(self, report: Callable[[MediaReport], None], *, loopback: bool) -> None:
         del loopback
@@ -67,37 +68,31 @@ class MemoryMedia:
         self._report = report
 
     def start(self) -> None:
-        """Begin."""
         self.is_running = True
 
     def submit(self, command: MediaCommand) -> None:
-        """Carry out a command at once."""
         if not self.is_running:
             raise MediaError("the media engine is not running")
         for report in self.fake.perform(command):
             self._report(report)
 
     def set_sources(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
-        """Note them."""
         if video is None and audio is None:
             self.sources.pop(peer, None)
         else:
             self.sources[peer] = (video, audio)
 
     def replace_source(self, peer: PeerId, video: Source | None = None, audio: Source | None = None) -> None:
-        """Note them."""
         self.sources[peer] = (video, audio)
 
     def received(self, peer: PeerId) -> MemoryReceived:
-        """What the test lets arrive."""
         return self.media.setdefault(peer, MemoryReceived())
 
     def stats(self, peer: PeerId) -> PeerStats:
-        """Nothing is counted."""
+        """All counters are 0."""
         del peer
         return PeerStats()
 
     def close(self) -> None:
-        """End."""
         self.is_running = False
         self.fake.peers.clear()

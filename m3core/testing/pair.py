@@ -7,8 +7,8 @@
     world.run()
     assert bob.of(StreamStarted)
 
-Every message waits in a channel until it is delivered: `run` delivers all, `deliver(n)` the next of one channel, so
-that a test can let messages cross.
+Every message waits in a channel until it is delivered. `run` delivers all of them, `deliver(n)` the next one of one
+channel, so that a test can let messages cross.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ OWNER: Final = User(
 
 
 class World:
-    """One controller, its fake SFU, and any number of clients. ``users``: who has an account beside the owner."""
+    """One controller, its fake SFU, and any number of clients. ``users`` have an account beside the owner."""
 
     def __init__(self, config: ControllerConfig | None = None, *, users: Sequence[User] = ()) -> None:
         self.now = 0.0
@@ -72,12 +72,12 @@ class World:
         self.sfu = FakeSfu()
         self.clients: list[Client] = []
         self._accounts: list[Secret] = []
-        """The access token of each client, for entrances that use one."""
+        """The access token of each client; guests do not use theirs."""
         self.channels: dict[tuple[str, int], deque[Callable[[], None]]] = {}
-        """What is under way: one queue for each direction of each client, one for the SFU."""
+        """What is under way: a queue for each direction of each client, and one for the SFU."""
         self.refusals: list[HttpResponse] = []
         self.is_reachable = True
-        """Whether requests and new connections get to the controller; those that do not fail."""
+        """Whether requests and new connections reach the controller; otherwise they fail."""
         self._black: set[tuple[Client, ConnectionId]] = set()
         self._replies: dict[RequestId, Callable[[HttpResponse], None]] = {}
         self._links: dict[ConnectionId, tuple[Client, ConnectionId]] = {}
@@ -85,43 +85,43 @@ class World:
         self._last_connection = 0
         self.room_id, self.invite_code = self._prepare()
 
-    # -- who is there ---
+    # -- participants ---
     def guest(self, name: str) -> Client:
-        """A guest with the invitation; it starts to join."""
+        """A guest with the invitation, who starts to join."""
         return self._enter(GuestEntrance(base_url=BASE_URL, invite_code=self.invite_code), name)
 
     def owner(self, name: str) -> Client:
-        """The owner of the room; starts to join."""
+        """The owner of the room, who starts to join."""
         return self._enter(MemberEntrance(base_url=BASE_URL, room_id=self.room_id), name)
 
     def user(self, name: str) -> Client:
-        """One of the ``users``, by its display name; starts to join. Needs `ControllerConfig.open_rooms`."""
+        """One of the ``users``, by display name, who starts to join. Needs `ControllerConfig.open_rooms`."""
         entrance = MemberEntrance(base_url=BASE_URL, room_id=self.room_id)
         return self._enter(entrance, name, self._tokens[name])
 
     def joined(self, *names: str) -> list[Client]:
-        """The owner and guests, in the room, with their fakes."""
+        """The owner (the first name) and guests, all in the room."""
         clients = [self.owner(name) if index == 0 else self.guest(name) for index, name in enumerate(names)]
         self.run()
         return clients
 
     # -- time and delivery ---
     def run(self) -> None:
-        """Deliver everything, in turn, until nothing is under way."""
+        """Deliver from all channels in turn, until nothing is under way."""
         while any(self.channels.values()):
             for key in list(self.channels):
                 if self.channels[key]:
                     self.channels[key].popleft()()
 
     def deliver(self, which: int) -> bool:
-        """Deliver the next thing of one busy channel; False if none is busy."""
+        """Deliver the next item of one channel that is not empty; False if all are empty."""
         busy = [queue for queue in self.channels.values() if queue]
         if busy:
             busy[which % len(busy)].popleft()()
         return bool(busy)
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass: every deadline on the way is kept."""
+        """Let time pass; each engine is advanced at each of its deadlines."""
         end = self.now + seconds
         self.run()
         while True:
@@ -138,7 +138,7 @@ class World:
         self.now = end
 
     def cut(self, client: Client) -> None:
-        """The connection of ``client`` breaks: both ends notice, nothing under way arrives. It comes back by itself."""
+        """Break the connection of ``client``: both ends notice, what is under way is lost. The client comes back."""
         self._lose_what_is_under_way(client)
         for server_side, (owner, client_side) in list(self._links.items()):
             if owner is client:
@@ -147,22 +147,22 @@ class World:
                 self.drain(client)
                 self.controller.connection_lost(server_side, self.now)
                 self.drain_server()
-        # The other end may not know of it yet, or have closed it already, and the news of that was lost as well.
+        # A connection that the controller does not know yet, or has closed already: the news of that was lost above.
         if (connection := client.conference.outbox.connection) is not None:
             client.tell(lambda conference, now: conference.connection_lost(connection, now))
 
     def gone(self, client: Client) -> None:
-        """As `cut`, and ``client`` does not come back."""
+        """As `cut`, but ``client`` does not come back."""
         self.cut(client)
         client.do(lambda conference, now: conference.leave(now))
 
     def blackhole(self, client: Client) -> None:
-        """The connection of ``client`` passes nothing on any more, either way, and nobody is told. A new one works."""
+        """Let the connection of ``client`` lose everything, in both directions, unnoticed. A new connection works."""
         self._lose_what_is_under_way(client)
         self._black |= {link for link in self._links.values() if link[0] is client}
 
     def restart_controller(self, close_code: int | None = 1001) -> None:
-        """The controller forgets all that is not in its store, and all connections are closed."""
+        """The controller forgets everything that is not in its store, and closes all connections."""
         for client in self.clients:
             self._lose_what_is_under_way(client)
         self.controller.shut_down(self.now)
@@ -176,7 +176,7 @@ class World:
 
     # -- performing ---
     def drain(self, client: Client) -> None:
-        """Perform the outputs of a client."""
+        """Perform the outputs of ``client``."""
         for output in list(client.conference.outputs()):
             self._perform_client(client, output)
 
@@ -236,7 +236,7 @@ class World:
                 self._queue("sfu", 0, lambda: self._sfu(output))
 
     def _link(self, connection: ConnectionId) -> tuple[Client, ConnectionId] | None:
-        """Who is at the other end of a connection of the controller, if anything gets there."""
+        """The client at the other end of a connection of the controller; None if nothing arrives there."""
         link = self._links.get(connection)
         return None if link in self._black else link
 
@@ -365,7 +365,7 @@ class World:
         return client
 
     def _prepare(self) -> tuple[RoomId, InviteCode]:
-        """Log everybody in, create an event and an invitation, over REST."""
+        """Log in the owner and the users, and create an event and an invitation, over REST."""
         answers: list[HttpResponse] = []
 
         def ask(request: HttpRequest, token: Secret = OWNER_TOKEN) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""`check_adapter_over_sockets`: a visit with real sockets, a real server and real media."""
+"""`check_adapter_over_sockets`: a conference with real sockets, a real server and real media."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from m3core.account import Tokens
 from m3core.client.account import Account, Meeting
 from m3core.client.conference import Conference
-from m3core.client.joining import Door, Joining
+from m3core.client.joining import Joiner, Joining
 from m3core.client.loop import Backend, Event
 from m3core.client.media import Source
 from m3core.client.publication import Subscription
@@ -36,50 +36,50 @@ Heard: TypeAlias = EventStream[ConferenceEvent]
 FRAMES = 3
 """Pictures after which a stream counts as flowing."""
 PATIENCE = 60.0
-"""Seconds after which what should have happened never will."""
+"""Seconds after which the check fails."""
 
 
 class Place(Protocol):
-    """A controller that is served somewhere: in another thread, in another process, on another event loop."""
+    """A controller that is served elsewhere: in another thread, in another process, or on another event loop."""
 
     @property
     def base_url(self) -> str:
-        """Its address."""
+        """The address of the controller."""
         ...
 
     @property
     def guest_url(self) -> str:
-        """Another address of it, by way of something that `cut` can cut."""
+        """Another address of the controller, whose connections `cut` can cut."""
         ...
 
     @property
     def owner(self) -> Tokens:
-        """Of somebody who may create meetings."""
+        """The tokens of a user who may create meetings."""
         ...
 
     @property
     def source(self) -> Source:
-        """Something to publish that has pictures."""
+        """A source to publish, with pictures."""
         ...
 
     async def cut(self) -> None:
-        """Break the TCP connections over ``guest_url``, without a word. It takes new ones."""
+        """Break the TCP connections over ``guest_url`` without closing them properly. New ones are accepted."""
         ...
 
     async def restart(self) -> None:
-        """Let the controller end, and another one begin at its address that knows the meetings and nobody in them."""
+        """End the controller, and start another one at its address. It knows the meetings, but no participants."""
         ...
 
 
 class _Notes:
-    """The events of one participant. Ids and times differ between two visits: what is noted does not."""
+    """The events of one participant, without ids and times, which differ from run to run."""
 
     def __init__(self, name: str) -> None:
         self.told: list[str] = []
         self._name = name
 
     def observe(self, event: ConferenceEvent) -> None:
-        """Take note."""
+        """Note one event."""
         details = [self._name, type(event).__name__]
         if (participant := getattr(event, "participant", None)) is not None:
             details.append(participant.display_name)
@@ -94,10 +94,10 @@ class _Notes:
 
 
 async def check_adapter_over_sockets(backend: Backend, place: Place) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """One visit: waiting room, chat, hands, a stream, a cut connection, a server that starts again, a kick.
+    """Hold one conference: waiting room, chat, hands, a stream, a cut connection, a server that starts again, a kick.
 
-    Returns what the owner and the guest were told, as text; equal for all adapters, and all servers. Raises
-    `AssertionError`, or what the adapter raised. Takes some ten seconds: who was cut off waits before they come back.
+    Returns the events of the owner and of the guest, as text; they are equal for all adapters and all servers. Raises
+    `AssertionError`, or an error of the adapter. Takes some ten seconds, because clients wait before they reconnect.
     """
     olga, gus = _Notes("Olga"), _Notes("Gus")
     owner_account = type("OwnerAccount", (Account,), {"backend": backend})
@@ -106,12 +106,12 @@ async def check_adapter_over_sockets(backend: Backend, place: Place) -> tuple[tu
         link = await meeting.invite(web_url=place.guest_url)
         try:
             await _visit(
-                backend, place, meeting, Door(backend).join(link, display_name="Gus", observe=gus.observe), olga
+                backend, place, meeting, Joiner(backend).join(link, display_name="Gus", observe=gus.observe), olga
             )
         except ConferenceEnded as error:
-            check(error.reason == EndReason.KICKED.value, "who was kicked is told so")
+            check(error.reason == EndReason.KICKED.value, "the reason of the end is the kick")
         else:
-            raise AssertionError("who was kicked is told so")
+            raise AssertionError("a kick is raised at the end of the block")
     return tuple(olga.told), tuple(gus.told)
 
 
@@ -120,7 +120,7 @@ async def _visit(backend: Backend, place: Place, meeting: Meeting, guest_joins: 
     async with owner_joins as owner, owner.events() as owner_hears, backend.tasks() as tasks:
         await owner.moderation.enable_waiting_room()
         is_open = backend.event()
-        tasks.spawn(_open_the_door(owner, owner_hears, is_open))
+        tasks.spawn(_accept_guest(owner, owner_hears, is_open))
         async with guest_joins as guest, guest.events() as guest_hears:
             await is_open.wait()
             await _talk(owner, owner_hears, guest, guest_hears)
@@ -130,7 +130,7 @@ async def _visit(backend: Backend, place: Place, meeting: Meeting, guest_joins: 
             await place.restart()
             await _until(guest_hears, ConnectionLost)
             back = await _until(guest_hears, Resumed)
-            check(not back.same_id, "a server that has started again knows nobody")
+            check(not back.same_id, "after a restart of the server, the guest has a new id")
             owner_comes_back = meeting.start(display_name="Olga", observe=olga.observe)
             async with owner_comes_back as owner, owner.events() as owner_hears:
                 await _until(guest_hears, ParticipantJoined)
@@ -139,8 +139,8 @@ async def _visit(backend: Backend, place: Place, meeting: Meeting, guest_joins: 
                 await _until(owner_hears, ParticipantLeft)
 
 
-async def _open_the_door(owner: Conference, owner_hears: Heard, is_open: Event) -> None:
-    """Wait for somebody in the waiting room, and let them in, and everybody else."""
+async def _accept_guest(owner: Conference, owner_hears: Heard, is_open: Event) -> None:
+    """Accept the first participant who waits, and switch the waiting room off."""
     waiting = await _until(owner_hears, WaitingRoomJoined)
     await owner.moderation.accept(waiting.participant)
     await _until(owner_hears, ParticipantJoined)
@@ -161,7 +161,7 @@ async def _talk(owner: Conference, owner_hears: Heard, guest: Conference, guest_
 
 
 async def _watch(place: Place, owner: Conference, guest: Conference, guest_hears: Heard) -> None:
-    """A stream, before and after the connection is cut, in one subscription."""
+    """A stream in one subscription, before and after the connection is cut."""
     publication = await owner.publish(video=place.source)
     await _until(guest_hears, StreamStarted)
     async with guest.subscribe(owner.own) as stream:
@@ -170,9 +170,9 @@ async def _watch(place: Place, owner: Conference, guest: Conference, guest_hears
         await place.cut()
         await _until(guest_hears, ConnectionLost)
         back = await _until(guest_hears, Resumed)
-        check(back.same_id and guest.own.id == own, "who was cut off is who they were")
+        check(back.same_id and guest.own.id == own, "after a cut connection, the guest has the same id")
         received = stream.stats.video.frames_received
-        while stream.stats.video.frames_received < received + FRAMES:  # what has waited was sent before the cut
+        while stream.stats.video.frames_received < received + FRAMES:  # frames that waited were sent before the cut
             await _flows(stream)
     await publication.stop()
     await _until(guest_hears, StreamStopped)

@@ -1,10 +1,10 @@
-"""A `World` that participants of any adapter can enter: a controller in memory, behind transports, on no socket.
+"""A `World` that participants of any adapter can enter: a controller in memory behind transports, without sockets.
 
     stage = Stage(backend)
     async with stage.join("Bob") as bob:           # an adapter's conference
         ada = stage.joined("Ada")[0]               # an engine of the world
 
-Everything but the adapter's participants happens at once, in the order in which things are said, at world time.
+Everything except the adapter's participants happens at once, in the order of the messages, at the time of the world.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from attrs import evolve
 
 from m3core.account import Tokens
 from m3core.client import account
-from m3core.client.joining import Door, Joining
+from m3core.client.joining import Joiner, Joining
 from m3core.client.loop import Backend, Event, Portal, Signal, Tasks, Timeout
 from m3core.client.media import MediaFactory
 from m3core.client.transports import HttpTransport, WebSocket, WebSocketRefused
@@ -44,60 +44,48 @@ T = TypeVar("T")
 
 
 class StagedBackend(Backend):
-    """An adapter's backend with randomness that is the same in every run, and media without media."""
+    """The backend of an adapter, but with the same randomness in every run, and with `MemoryMedia`."""
 
     def __init__(self, real: Backend) -> None:
         self.engines: list[MemoryMedia] = []
-        """Every media engine that was made."""
+        """Every media engine that was made, in order."""
         self._real = real
         self._entropy = seeded_entropy("stage")
 
     def now(self) -> float:
-        """The adapter's."""
         return self._real.now()
 
     def utc_now(self) -> dt.datetime:
-        """The adapter's."""
         return self._real.utc_now()
 
     def entropy(self, size: int) -> bytes:
-        """The same in every run."""
         return self._entropy(size)
 
     def event(self) -> Event:
-        """The adapter's."""
         return self._real.event()
 
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[Timeout]:
-        """The adapter's."""
         return self._real.timeout(seconds)
 
     async def checkpoint(self) -> None:
-        """The adapter's."""
         await self._real.checkpoint()
 
     async def shielded(self, work: Awaitable[T]) -> T:
-        """The adapter's."""
         return await self._real.shielded(work)
 
     async def in_thread(self, function: Callable[[], T]) -> T:
-        """The adapter's."""
         return await self._real.in_thread(function)
 
     def portal(self) -> Portal:
-        """The adapter's."""
         return self._real.portal()
 
     def tasks(self) -> AbstractAsyncContextManager[Tasks]:
-        """The adapter's."""
         return self._real.tasks()
 
     def http(self, *, local: bool) -> HttpTransport:
-        """The adapter's."""
         return self._real.http(local=local)
 
     def media_factory(self) -> MediaFactory:
-        """`MemoryMedia`."""
         return self._media
 
     def _media(self, report: Callable[[MediaReport], None], *, loopback: bool) -> MemoryMedia:
@@ -107,19 +95,19 @@ class StagedBackend(Backend):
 
 
 class Stage(World):
-    """See above. ``backend`` is that of the adapter under test; it is played with `StagedBackend`."""
+    """A `World` for the adapter of ``backend``, which is wrapped in a `StagedBackend`."""
 
     def __init__(self, backend: Backend, config: ControllerConfig | None = None) -> None:
         super().__init__(config)
         self.backend = StagedBackend(backend)
         self.sockets: dict[ConnectionId, MemorySocket] = {}
-        """The open connections of the adapter's participants."""
+        """The open connections of the participants of the adapter."""
         self.link = f"{BASE_URL}/invite/{self.invite_code}"
 
     def join(self, name: str, **more: Any) -> Joining:
-        """A guest of the adapter's, by `Door.join`."""
+        """Join as a guest with the adapter. ``more`` are arguments of `Joiner.join`."""
         given: dict[str, Any] = {"http": self, "connect": self.connect, **more}
-        return Door(self.backend).join(self.link, display_name=name, **given)
+        return Joiner(self.backend).join(self.link, display_name=name, **given)
 
     def account(self) -> account.Account:
         """The owner's account."""
@@ -131,7 +119,7 @@ class Stage(World):
 
     # -- transports ---
     async def request(self, request: HttpRequest) -> HttpResponse:
-        """HTTP, see `m3core.client.transports`."""
+        """Answer a request; `m3core.client.transports.HttpTransport`."""
         await self.backend.checkpoint()
         if not self.is_reachable:
             raise TransportError("the controller cannot be reached")
@@ -142,10 +130,10 @@ class Stage(World):
         return answers[0]
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no connection is open."""
 
     async def connect(self, url: str, subprotocols: tuple[str, ...]) -> WebSocket:
-        """A WebSocket, see `m3core.client.transports`."""
+        """Open a WebSocket; `m3core.client.transports.WebSocketConnect`."""
         del url
         await self.backend.checkpoint()
         if not self.is_reachable:
@@ -161,12 +149,12 @@ class Stage(World):
         return socket
 
     def settle(self) -> None:
-        """Perform all that is to be done, until nothing is."""
+        """Perform the outputs of the controller, and deliver everything, until nothing is under way."""
         self.drain_server()
         self.run()
 
     def cut_all(self) -> None:
-        """The connections of the adapter's participants break."""
+        """Break the connections of all participants of the adapter."""
         for socket in tuple(self.sockets.values()):
             socket.lost(None)
             self.controller.connection_lost(socket.connection, self.now)
@@ -190,13 +178,13 @@ class Stage(World):
             case Close(connection=connection, code=code) if connection in self.sockets:
                 self.sockets[connection].lost(code)
             case Accept() | Reject() | Ping() | Close() if output.connection not in self._links:
-                pass  # it is gone
+                pass  # the connection is closed already
             case _:
                 super()._perform_server(output)
 
 
 class MemorySocket:
-    """The client's end of a connection without a network."""
+    """The client's end of a connection without a network; `m3core.client.transports.WebSocket`."""
 
     def __init__(self, stage: Stage, connection: ConnectionId) -> None:
         self.connection = connection
@@ -209,19 +197,19 @@ class MemorySocket:
         self._is_open = True
 
     def put(self, data: bytes) -> None:
-        """A message comes."""
+        """Let a message of the server arrive."""
         self._waiting.append(data)
         self._changed.set()
 
     def lost(self, code: int | None) -> None:
-        """The server closed it, or nobody did."""
+        """End the connection, with the code of the server's close frame, if any."""
         self._stage.sockets.pop(self.connection, None)
         self._is_open = False
         self.close_code = code
         self._changed.set()
 
     async def send(self, data: bytes) -> None:
-        """Send a message; all that follows from it has happened before this returns."""
+        """Send a message; everything that follows from it in the world happens before this returns."""
         await self._stage.backend.checkpoint()
         if not self._is_open:
             raise TransportError("the connection is closed")
@@ -229,14 +217,13 @@ class MemorySocket:
         self._stage.settle()
 
     async def ping(self, payload: bytes) -> None:
-        """Answered at once."""
+        """Return at once, as if the pong had come."""
         del payload
         await self._stage.backend.checkpoint()
         if not self._is_open:
             raise TransportError("the connection is closed")
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """What the server sent."""
         while self._waiting or self._is_open:
             if self._waiting:
                 yield self._waiting.pop(0)
@@ -244,7 +231,6 @@ class MemorySocket:
                 await self._changed.wait()
 
     async def close(self, code: int | None) -> None:
-        """Close, or give up."""
         if self._is_open:
             self.lost(code)
             self._stage.controller.connection_lost(self.connection, self._stage.now, code)

@@ -1,6 +1,6 @@
-"""Hypothesis strategies over messages: every command and event that has a class, with fields of every legal kind.
+"""Hypothesis strategies for messages: every command and event that has a class, with all legal values of its fields.
 
-Made of the classes themselves, so that a new message is covered as soon as it is written. Needs the extra `testing`.
+They are derived from the classes, so that a new message needs no strategy of its own. Needs the extra `testing`.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ INT64: Final = st.integers(-(2**63), 2**63 - 1)
 
 
 SECRET_LETTERS: Final = "".join(map(chr, range(0x12000, 0x12010)))
-"""Cuneiform, which Python prints as it is. All secrets are drawn from it, and nothing else: one letter shows a leak."""
+"""The letters of all secrets: cuneiform, which Python prints unescaped. Nothing else is drawn from them, so that one
+such letter in a text shows a leak."""
 
 
 def texts(max_size: int = 30) -> st.SearchStrategy[str]:
-    """Texts that UTF-8 can hold, but for `SECRET_LETTERS`."""
+    """Texts that UTF-8 can hold, without `SECRET_LETTERS`."""
     return st.text(st.characters(exclude_categories=["Cs"], exclude_characters=SECRET_LETTERS), max_size=max_size)
 
 
 def secrets() -> st.SearchStrategy[Secret]:
-    """Secrets, made of `SECRET_LETTERS`."""
+    """Secrets made of `SECRET_LETTERS`."""
     return st.text(SECRET_LETTERS, max_size=30).map(Secret)
 
 
@@ -45,13 +46,13 @@ def ids() -> st.SearchStrategy[str]:
 
 @st.composite
 def timestamps(draw: st.DrawFn) -> Timestamp:
-    """Timestamps with any number of digits that servers send, in UTC."""
+    """Timestamps in UTC, with each number of digits that servers send."""
     moment = draw(st.datetimes(timezones=st.just(dt.UTC)))
     return Timestamp.of(moment, digits=draw(st.sampled_from([0, 1, 6, 9])), nanosecond=draw(st.integers(0, 10**9 - 1)))
 
 
 def json_values() -> st.SearchStrategy[Json]:
-    """JSON values that nest a little."""
+    """JSON values, nested a few levels deep."""
     floats = st.floats(allow_nan=False, allow_infinity=False)
     leaves: st.SearchStrategy[Json] = st.none() | st.booleans() | INT64 | floats | texts()
     nested: st.SearchStrategy[Json] = st.recursive(
@@ -86,7 +87,7 @@ def _of_hint(hint: Any) -> st.SearchStrategy[Any]:
 
 
 def instances(cls: type[_T]) -> st.SearchStrategy[_T]:
-    """Instances of a message class, or of a class of values inside of messages."""
+    """Instances of a message class, or of a class of values within messages."""
     arguments: dict[str, st.SearchStrategy[Any]] = {}
     for field in fields_of(cls):
         strategy = _of_hint(field.type)

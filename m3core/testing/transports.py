@@ -1,7 +1,7 @@
-"""Transports for tests: one that takes notes, one that plays notes back, one that fails when it is told to.
+"""Transports for tests: `Recorder` records a transcript, `Replay` plays it back, `Faulty` fails at a chosen operation.
 
-All are `m3core.client.transports`, for any event loop: give their ``http`` and ``connect`` to `join` or `Account`.
-A transcript holds tickets and tokens: it is for tests.
+All implement `m3core.client.transports`, for any event loop: pass the object as ``http`` and its ``connect`` to `join`
+or `Account`. A transcript holds tickets and tokens, and must not leave the tests.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from m3core.strict_json import read
 
 @frozen
 class Exchange:
-    """One HTTP request and its answer; None: it failed."""
+    """One HTTP request with its response; None: the request failed."""
 
     method: str
     url: str
@@ -35,21 +35,21 @@ class Exchange:
 
 @frozen
 class Sent:
-    """A message that the client sent."""
+    """A message from the client."""
 
     data: bytes
 
 
 @frozen
 class Received:
-    """A message that came."""
+    """A message from the server."""
 
     data: bytes
 
 
 @frozen
 class Closed:
-    """The client closed with ``code``; None: it gave the connection up."""
+    """The client closed the connection with ``code``; None: it aborted the connection."""
 
     code: int | None
 
@@ -59,36 +59,36 @@ Entry = Sent | Received | Closed
 
 @define
 class Line:
-    """One WebSocket: what it was asked for, and what went over it in order. ``refused``: the HTTP status, if it was."""
+    """One WebSocket: its address and subprotocols, and its messages in order. ``refused``: the HTTP status, if any."""
 
     url: str
     subprotocols: tuple[str, ...]
     refused: int | None = None
     entries: list[Entry] = field(factory=list)
     close_code: int | None = None
-    """Of the server's close frame."""
+    """The code of the server's close frame."""
 
     @property
     def sent(self) -> tuple[bytes, ...]:
-        """What the client said, in order."""
+        """The messages of the client, in order."""
         return tuple(entry.data for entry in self.entries if isinstance(entry, Sent))
 
     @property
     def received(self) -> tuple[bytes, ...]:
-        """What the server said, in order."""
+        """The messages of the server, in order."""
         return tuple(entry.data for entry in self.entries if isinstance(entry, Received))
 
 
 @define
 class Transcript:
-    """All that a client said and heard. Requests that are under way at once end in any order."""
+    """Everything that a client sent and received. Concurrent requests may end in any order."""
 
     exchanges: list[Exchange] = field(factory=list)
     lines: list[Line] = field(factory=list)
 
 
 class Recorder:
-    """Takes notes of other transports."""
+    """Passes everything on to other transports, and records it in ``transcript``."""
 
     def __init__(self, http: HttpTransport, connect: WebSocketConnect) -> None:
         self.transcript = Transcript()
@@ -96,7 +96,7 @@ class Recorder:
         self._connect = connect
 
     async def request(self, request: HttpRequest) -> HttpResponse:
-        """Perform it, and note it."""
+        """Perform and record a request."""
         try:
             response = await self._http.request(request)
         except TransportError:
@@ -110,7 +110,7 @@ class Recorder:
         await self._http.aclose()
 
     async def connect(self, url: str, subprotocols: tuple[str, ...]) -> WebSocket:
-        """Connect, and note all that goes over it."""
+        """Open a WebSocket whose messages are recorded."""
         line = Line(url, subprotocols)
         self.transcript.lines.append(line)
         try:
@@ -145,16 +145,16 @@ class _RecordedSocket(WrappedWebSocket):
 
 
 class Replay:
-    """Plays a transcript back: answers what was answered, once what was said before it has been said again.
+    """Plays a transcript back: each message of the server comes after the client has sent what was sent before it.
 
-    ``mismatches`` tells what the client said that is not in the transcript; such a thing also fails, as the network
-    would. ``silent`` is what it has not said yet.
+    ``mismatches`` lists what the client sent that is not in the transcript; sending it raises `TransportError`.
+    ``silent`` lists what the client has not sent yet.
     """
 
     def __init__(self, backend: Backend, transcript: Transcript) -> None:
         self.mismatches: list[str] = []
         self.open = 0
-        """Connections that are not closed."""
+        """How many connections are open."""
         self._backend = backend
         self._exchanges = list(transcript.exchanges)
         self._lines = list(transcript.lines)
@@ -162,12 +162,12 @@ class Replay:
 
     @property
     def silent(self) -> list[str]:
-        """What the client has not said, though the transcript has it."""
+        """What the client has not sent, although it is in the transcript."""
         unsaid = [f"{one.method} {one.url}" for one in self._exchanges] + [line.url for line in self._lines]
         return unsaid + [f"{entry}" for socket in self._sockets for entry in socket.unsaid()]
 
     async def request(self, request: HttpRequest) -> HttpResponse:
-        """Answer as the transcript does."""
+        """Answer as in the transcript."""
         await self._backend.checkpoint()
         for exchange in self._exchanges:
             if (exchange.method, exchange.url, exchange.body) == (request.method, request.url, request.body):
@@ -179,10 +179,10 @@ class Replay:
         raise TransportError("not in the transcript")
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Does nothing: there are no connections."""
 
     async def connect(self, url: str, subprotocols: tuple[str, ...]) -> WebSocket:
-        """Open, or be refused, as the transcript does."""
+        """Open a WebSocket, or refuse it, as in the transcript."""
         await self._backend.checkpoint()
         if not self._lines or (self._lines[0].url, self._lines[0].subprotocols) != (url, subprotocols):
             self.mismatches.append(url)
@@ -207,7 +207,7 @@ class _ReplayedSocket:
         self._is_closed = False
 
     def unsaid(self) -> list[Entry]:
-        """What was sent in the transcript, and not here."""
+        """What was sent in the transcript, and has not been sent here."""
         return [entry for entry in self._entries if isinstance(entry, Sent)]
 
     @property
@@ -253,9 +253,9 @@ class _ReplayedSocket:
 
 
 class Faulty:
-    """Passes on to other transports until so many operations were begun; the next ones fail with `TransportError`.
+    """Passes ``after`` operations on to other transports; all later ones fail with `TransportError`.
 
-    An operation is a request, a connect, a send, a ping, or a message that comes. ``done`` counts them.
+    An operation is a request, a connect, a send, a ping, or a message that arrives. ``done`` counts them.
     """
 
     def __init__(self, http: HttpTransport, connect: WebSocketConnect, *, after: int) -> None:
@@ -265,13 +265,12 @@ class Faulty:
         self._after = after
 
     def step(self) -> None:
-        """Count one more; raises `TransportError` when it is one too many."""
+        """Count one operation. Raises `TransportError` when it is one too many."""
         if self.done >= self._after:
             raise TransportError("the cable is cut")
         self.done += 1
 
     async def request(self, request: HttpRequest) -> HttpResponse:
-        """Perform it, or fail."""
         self.step()
         return await self._http.request(request)
 
@@ -280,7 +279,7 @@ class Faulty:
         await self._http.aclose()
 
     async def connect(self, url: str, subprotocols: tuple[str, ...]) -> WebSocket:
-        """Connect, or fail."""
+        """Open a WebSocket that fails later, or fail now."""
         self.step()
         return _FaultySocket(self, await self._connect(url, subprotocols))
 
@@ -302,7 +301,7 @@ class _FaultySocket(WrappedWebSocket):
         try:
             self._faulty.step()
         except TransportError:
-            await self.close(None)  # the reader notices, as with a real one
+            await self.close(None)  # the reader notices the loss, as with a real WebSocket
             raise
 
     async def messages(self) -> AsyncIterator[bytes]:
@@ -310,5 +309,5 @@ class _FaultySocket(WrappedWebSocket):
             try:
                 await self._step()
             except TransportError:
-                continue  # what still comes is lost
+                continue  # messages that still arrive are lost
             yield data

@@ -20,7 +20,7 @@ P = ParamSpec("P")
 
 
 def in_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run a test in an event loop of its own, in debug mode; what its tasks and futures forgot to tell fails it."""
+    """Run a test in an event loop of its own, in debug mode. Errors that no task or future has raised fail it."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -66,7 +66,7 @@ class House:
 
 @asynccontextmanager
 async def house(*, password: str | None = None) -> AsyncIterator[House]:
-    """A `House` on a free port."""
+    """A `House`, whose controller listens at a free port."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(m3.serve())
         account = await stack.enter_async_context(m3.Account(server.base_url, server.owner))
@@ -75,7 +75,7 @@ async def house(*, password: str | None = None) -> AsyncIterator[House]:
 
 
 def free_port() -> int:
-    """A loopback port on which nobody listens."""
+    """A loopback port without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""Clients that obey nothing: HTTP by httpx, WebSockets by `websockets`, and bare bytes."""
+"""Clients that may break every rule: HTTP with httpx, WebSockets with `websockets`, and bare bytes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def heard(connection: ClientConnection) -> Json:
 
 
 async def exchange(here: House, request: bytes, *, until: bytes | None = None) -> bytes:
-    """Send bytes and read: ``until`` they come, or the server closes."""
+    """Send ``request`` and read until the bytes ``until`` come, or without them until the server closes."""
     reader, writer = await asyncio.open_connection(*here.address)
     try:
         writer.write(request)

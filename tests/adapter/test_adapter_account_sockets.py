@@ -112,13 +112,13 @@ async def test_closing_tells_those_who_wait_and_cancelling_one_harms_no_other(mo
         await account.aclose()
         with pytest.raises(m3.LocalProtocolError, match="was closed"):
             await patient
-        with pytest.raises(m3.LocalProtocolError, match="is closed"):
+        with pytest.raises(m3.LocalProtocolError, match="before the request"):
             await account.me()
         await account.aclose()
 
 
 class Quoting:
-    """HTTP to a server that repeats what it does not like."""
+    """HTTP to a server that quotes the header it refuses."""
 
     async def request(self, request: HttpRequest) -> HttpResponse:
         if not request.url.endswith("/v1/events"):
@@ -128,7 +128,7 @@ class Quoting:
         return HttpResponse(400, (), told.encode())
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Does nothing: it has no connection."""
 
 
 @in_loop

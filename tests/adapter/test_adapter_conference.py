@@ -1,4 +1,4 @@
-"""People in a conference, over real sockets: join, see, listen, leave, and the end that was not their doing."""
+"""Participants of a conference, over real sockets: join, see, listen, leave, and ends that they did not ask for."""
 
 from __future__ import annotations
 

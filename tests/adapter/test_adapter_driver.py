@@ -1,4 +1,4 @@
-"""The driver by itself, around an engine that does as it is told: what it performs, and what it refuses to begin."""
+"""The driver with an engine that the test controls: which outputs it performs, and what it does not begin."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ONE, TWO = ConnectionId(1), ConnectionId(2)
 
 
 class Puppet:
-    """An engine whose outputs the test gives, and which notes its inputs."""
+    """An engine whose outputs the test gives. It records its inputs."""
 
     def __init__(self) -> None:
         self.todo: list[object] = []
@@ -71,7 +71,7 @@ class Puppet:
 
 
 class Line:
-    """A WebSocket on which the test speaks."""
+    """A WebSocket whose messages the test gives."""
 
     def __init__(self) -> None:
         self.incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -115,7 +115,7 @@ class Silent:
 
 
 class Dead:
-    """A media engine whose thread is gone."""
+    """A media engine whose thread is dead."""
 
     def submit(self, command: MediaCommand) -> None:
         raise MediaError("the media engine is not running")
@@ -134,7 +134,7 @@ def make(puppet: Puppet, line: WebSocket | Exception | None = None, events: list
         AsyncioTasks(),
         http=Silent(),
         connect=connect,
-        sign=None,
+        send_signed=None,
         media=Dead,
         notify=([] if events is None else events).append,
     )
@@ -216,6 +216,24 @@ async def test_a_full_queue_is_a_lost_connection(monkeypatch: pytest.MonkeyPatch
     assert await puppet.until("connection_lost") == ("connection_lost", ONE, None)
     await driver.aclose()
     assert line.sent == []
+
+
+@in_loop
+async def test_what_was_written_waits_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long conference sends more than the limit in all: only what waits at one time counts."""
+    monkeypatch.setattr("m3core.client.driver.MAX_WRITE_QUEUE", 10)
+    puppet, line = Puppet(), Line()
+    driver = make(puppet, line)
+    give(driver, Connect(ONE, "ws://x", ()))
+    await puppet.until("connected")
+    for number in range(5):
+        give(driver, SendText((ONE,), b"12345678"))
+        while len(line.sent) == number:
+            assert puppet.inputs == []
+            await asyncio.sleep(0)
+    assert puppet.inputs == []
+    await driver.aclose()
+    assert line.sent == [b"12345678"] * 5
 
 
 @in_loop
@@ -304,6 +322,18 @@ async def test_calls_end_once_however_they_end() -> None:
         await driver.finished(closed)
     assert driver._calls == {}
     assert driver._early == {}
+
+
+@in_loop
+async def test_a_bug_of_a_transport_is_raised_by_calls_that_come_later() -> None:
+    puppet = Puppet()
+    driver = make(puppet, ZeroDivisionError())
+    give(driver, Connect(ONE, "ws://x", ()))
+    while driver._bug is None:
+        await asyncio.sleep(0)
+    with pytest.raises(ZeroDivisionError):
+        await driver.finished(CallId(1))
+    await driver.aclose()
 
 
 @in_loop

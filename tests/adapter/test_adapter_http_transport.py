@@ -1,4 +1,4 @@
-"""httpx behind our protocol: what is no answer is a `TransportError`, and redirects are not followed."""
+"""The transport with httpx: everything but a response is a `TransportError`, and redirects are not followed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joins that fail: each way in that is barred raises its own error, and leaves nothing behind."""
+"""Joins that fail: each refusal raises its own error, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_loopback_link_of_a_controller_elsewhere() -> None:
 
 
 class Nowhere:
-    """HTTP that only says what it was asked; nothing leaves the machine."""
+    """HTTP that records its requests and answers them itself."""
 
     def __init__(self, answer: Callable[[HttpRequest], HttpResponse]) -> None:
         self.asked: list[str] = []
@@ -219,13 +219,13 @@ async def test_a_ticket_that_is_used_already() -> None:
 async def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("m3core.conference.life.CONNECT_TIMEOUT", 0.05)
     async with house() as here:
-        deaf = socket.create_server(("127.0.0.1", 0))  # the system takes connections, and nobody reads them
-        port = deaf.getsockname()[1]
+        silent = socket.create_server(("127.0.0.1", 0))  # the system accepts connections, which are never read
+        port = silent.getsockname()[1]
 
         async def elsewhere(_url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
             return await connect_websocket(f"ws://127.0.0.1:{port}/signaling", subprotocols)
 
         with pytest.raises(m3.CallTimedOut, match="connect"):
             async with m3.join(here.link, display_name="Gus", connect=elsewhere):
-                pytest.fail("joined the deaf")
-        deaf.close()
+                pytest.fail("joined a server that never answers")
+        silent.close()

@@ -1,4 +1,4 @@
-"""Cancel at every step, close twice, fail half-way: nothing is left behind. No task, thread, socket or warning."""
+"""Cancel at every step, close twice, fail half-way: no task, thread, socket or warning is left behind."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Steps:
 
 
 class FakeEngine:
-    """The media engine of a client, without media: what it says comes in the next step, as from a thread."""
+    """A media engine without media. Its reports come in the next turn of the loop, as from a thread."""
 
     made: list[FakeEngine] = []  # noqa: RUF012 - emptied by the fixture
 
@@ -167,14 +167,14 @@ async def test_a_second_cancellation_does_not_break_the_closing() -> None:
     async with house() as here, nothing_left():
         entered = asyncio.Event()
 
-        async def stay() -> None:
+        async def wait_inside() -> None:
             async with m3.join(here.link, display_name="Gus"):
                 entered.set()
                 await asyncio.Event().wait()
 
         for between in range(5):
             entered.clear()
-            task = asyncio.create_task(stay())
+            task = asyncio.create_task(wait_inside())
             await entered.wait()
             task.cancel()
             for _ in range(between):
@@ -240,7 +240,7 @@ async def _published(conference: Conference) -> None:
 async def test_a_publish_cancelled_at_any_step_is_taken_back(fake_media: type[FakeEngine]) -> None:
     async with house() as here, here.two() as (owner, guest):
         await _published(guest)
-        await guest._session.call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
+        await guest._session.call(lambda now: guest._session.engine.unpublish(m3.MediaSessionType.VIDEO, now))
         stops = owner.events(m3.StreamStopped)
         outcomes: list[bool] = []
         for after in range(0, 60, 2):
@@ -248,7 +248,7 @@ async def test_a_publish_cancelled_at_any_step_is_taken_back(fake_media: type[Fa
             outcomes.append(cancelled)
             assert bool(guest.state.publications) is not cancelled, after
             if not cancelled:
-                await guest._session.call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
+                await guest._session.call(lambda now: guest._session.engine.unpublish(m3.MediaSessionType.VIDEO, now))
         assert True in outcomes
         assert False in outcomes
         for engine in fake_media.made:
@@ -299,7 +299,7 @@ async def test_after_the_end_no_media_engine_is_started(fake_media: type[FakeEng
 async def test_a_media_engine_that_dies_ends_calls_and_not_the_conference(fake_media: type[FakeEngine]) -> None:
     async with house() as here, here.two() as (_owner, guest):
         await _published(guest)
-        await guest._session.call(lambda engine, now: engine.unpublish(m3.MediaSessionType.VIDEO, now))
+        await guest._session.call(lambda now: guest._session.engine.unpublish(m3.MediaSessionType.VIDEO, now))
         fake_media.made[0].closed = True
         with pytest.raises(m3.MediaError, match="not running"):
             await _published(guest)

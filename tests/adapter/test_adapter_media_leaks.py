@@ -1,4 +1,4 @@
-"""Interrupted while real media runs: the threads end, the sockets close, and it is the interruption that comes out."""
+"""Programs interrupted while real media runs: threads end, sockets close, and the interruption itself is raised."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import m3asyncio as m3
 
 
 async def _watch(on_first_frame: Callable[[], None]) -> None:
-    """Two people; one watches the other until something happens."""
+    """Two participants; one receives the other's stream until something happens."""
     async with house() as here, here.two() as (owner, guest):
         await guest.publish(video=m3.sources.pattern(), audio=m3.sources.tone())
         await owner.wait_for(m3.StreamStarted)

@@ -26,13 +26,13 @@ class Cable:
         return self.sockets[-1]
 
     async def cut(self) -> None:
-        """Abort the connection there is."""
+        """Abort the present connection."""
         await self.sockets[-1].close(None)
 
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first attempt comes as soon as it may."""
+    """Make the first attempt to reconnect come at once."""
     monkeypatch.setattr("m3core.client.joining.Joining._random", lambda _: 0.0)
 
 

@@ -1,4 +1,4 @@
-"""The controller over real sockets, as others meet it: REST, handshakes (signaling.md § 1), and bare bytes."""
+"""The controller over real sockets, with foreign clients: REST, handshakes (signaling.md § 1), and bare bytes."""
 
 from __future__ import annotations
 

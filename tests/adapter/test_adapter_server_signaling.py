@@ -1,4 +1,4 @@
-"""What the server makes of WebSocket clients that are not ours (signaling.md § 2 and 4), over real sockets."""
+"""The server with foreign WebSocket clients (signaling.md § 2 and 4), over real sockets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosedError
 
 import m3asyncio as m3
 from m3asyncio.server import _Protocol
-from m3core.conference.engine import Conference as Engine
 from m3core.limits import MAX_MESSAGE
 
 JOIN = {"namespace": "control", "payload": {"action": "join", "display_name": "Raw"}}
@@ -122,7 +121,7 @@ async def test_fragmented_text_that_is_not_utf8_is_discarded() -> None:
 
 @in_loop
 async def test_heartbeats_are_pings_with_that_payload(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library answers pings by itself; so this client is made of bytes."""
+    """The library always answers pings; so this client sends bytes."""
     monkeypatch.setattr("m3core.controller.engine.HEARTBEAT_INTERVAL", 0.02)
     async with house() as here:
         heartbeat = b"\x89\x09heartbeat"
@@ -172,7 +171,8 @@ async def test_a_client_that_reads_nothing_is_dropped_and_the_others_go_on(monke
                 protocol.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         while owner.state.participants[joined.participant.id].is_here:
             is_up = guest.own.hand_is_up
-            guest._session.feed(Engine.lower_hand if is_up else Engine.raise_hand)
+            engine = guest._session.engine
+            guest._session.driver.feed(engine.lower_hand if is_up else engine.raise_hand)
             await asyncio.sleep(0)
         assert (await anext(left)).participant.id == joined.participant.id
         assert guest.ended is None

@@ -1,4 +1,4 @@
-"""Frames that are awaited: none is lost between a look and a wait, and nobody waits for a stream that is over."""
+"""Iterators of frames: no frame is lost between `pop` and the wait, and the end of the stream ends the wait."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ async def test_who_waits_for_a_frame_is_told_of_the_detaching() -> None:
     track: ReceivedTrack[int] = ReceivedTrack()
     stream = FrameStream(BACKEND, track)
     waiting = asyncio.create_task(anext(stream))  # without `aiter`: it listens all the same
-    await asyncio.sleep(0)
+    while stream._changed._event is None:
+        await asyncio.sleep(0)
     stream.detach()
     with pytest.raises(StopAsyncIteration):
         await waiting

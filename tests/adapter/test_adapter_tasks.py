@@ -1,4 +1,4 @@
-"""Tasks of a conference end with it, whenever they end by themselves."""
+"""Tasks of a conference end with it, also those that have just ended by themselves."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ print("all closed")
 
 @pytest.mark.parametrize("gather", ["as here", "since 3.12"])
 def test_closing_ends_though_the_tasks_have_just_finished(gather: str) -> None:
-    """What finished in this turn of the loop calls back in the next; since Python 3.12 `gather` does not wait for that.
+    """A task that ends in this turn of the loop calls back in the next. Since 3.12 `gather` does not wait for that.
 
-    In a process of its own: a loop that never gives way cannot be stopped from within.
+    It runs in a process of its own, because a loop that never gives way cannot be stopped from within.
     """
     run = subprocess.run(
         [sys.executable, "-c", CLOSES, gather], capture_output=True, text=True, timeout=PATIENCE, check=False

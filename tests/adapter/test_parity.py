@@ -1,4 +1,4 @@
-"""One suite for both adapters, and what it sees is the same, event for event."""
+"""`check_adapter` for both adapters, which must see the same, event for event."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from m3trio.loop import BACKEND as TRIO
 
 
 def run_asyncio(check: Callable[[Backend], Awaitable[object]]) -> object:
-    """In a loop of its own, which must be empty afterwards and have nothing to complain of."""
+    """Run ``check`` in a loop of its own, which must have no tasks and no errors afterwards."""
     complaints: list[object] = []
 
     async def main() -> object:
@@ -38,7 +38,7 @@ def run_asyncio(check: Callable[[Backend], Awaitable[object]]) -> object:
 
 
 def run_trio(check: Callable[[Backend], Awaitable[object]]) -> object:
-    """In a run of its own, which must be empty afterwards."""
+    """Run ``check`` in a trio run of its own, which must have no tasks afterwards."""
 
     async def main() -> object:
         before = trio.lowlevel.current_statistics().tasks_living

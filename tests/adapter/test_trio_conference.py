@@ -1,4 +1,4 @@
-"""m3trio over real sockets, against its own server: join, media, accounts, errors that come out as themselves."""
+"""m3trio over real sockets, with its own server: join, media, accounts, and errors that are raised unchanged."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_pictures_and_sound_come_through() -> None:
 
 @in_trio
 async def test_a_conference_with_media_that_is_cancelled_leaves_nothing() -> None:
-    """The surrounding scope is cancelled while frames flow; both still leave properly, and the threads end."""
+    """The surrounding scope is cancelled while frames flow: both participants still leave, and the threads end."""
     with trio.CancelScope() as scope:
         async with house() as here, here.two() as (owner, guest):
             await guest.publish(video=m3.sources.pattern(width=64, height=48))
@@ -101,7 +101,7 @@ async def test_what_the_body_raises_comes_out_as_it_is() -> None:
         try:
             async with m3.join(here.link, display_name="Gus"), trio.open_nursery() as nursery:
                 nursery.start_soon(_fails)
-        except* ZeroDivisionError as group:  # a nursery of the user's stays theirs
+        except* ZeroDivisionError as group:  # the groups of the user's own nurseries are not opened
             groups.append(group)
         assert len(groups) == 1
         assert [type(one) for one in groups[0].exceptions] == [ZeroDivisionError]
@@ -118,7 +118,7 @@ class Broken:
         raise ZeroDivisionError
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Does nothing: it has no connection."""
 
 
 @in_trio

@@ -1,4 +1,4 @@
-"""The contract of the engines holds on another event loop: trio below, asyncio above, one controller between them."""
+"""The contract of the engines holds on another event loop: a driver on bare trio, a controller on asyncio."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from m3core.values import MediaSessionType, Secret
 
 @contextmanager
 def served(password: str | None = None) -> Iterator[tuple[asyncio.AbstractEventLoop, House]]:
-    """A house in a thread and loop of its own."""
+    """A `House` in a thread with an event loop of its own."""
     started = threading.Event()
     found: list[tuple[asyncio.AbstractEventLoop, House, asyncio.Event]] = []
 
@@ -72,7 +72,7 @@ async def until(driver: TrioDriver, holds: Callable[[], bool]) -> None:
 
 
 def entrance(here: House, password: str | None = None) -> GuestEntrance:
-    """The way in of a guest."""
+    """The entrance of a guest."""
     code = InviteLink.parse(here.link).invite_code
     return GuestEntrance(
         base_url=here.server.base_url, invite_code=code, password=None if password is None else Secret(password)
@@ -80,7 +80,7 @@ def entrance(here: House, password: str | None = None) -> GuestEntrance:
 
 
 async def asyncio_guest(loop: asyncio.AbstractEventLoop, here: House, name: str) -> None:
-    """Somebody on the other loop who comes, raises a hand, and goes."""
+    """A guest on the asyncio loop, who joins, raises a hand, and leaves."""
 
     async def come_and_go() -> None:
         async with m3.join(here.link, display_name=name) as guest:
@@ -142,7 +142,7 @@ def test_a_cut_connection_resumes_there_too() -> None:
 
 
 def test_media_commands_are_performed_in_order_by_a_fake() -> None:
-    """The offer goes out and is refused by the media server, which makes of it a call that ends with its error."""
+    """The media server refuses the offer, and the call ends with its error."""
     with served() as (_loop, here):
 
         async def main() -> None:

@@ -18,12 +18,12 @@ P = ParamSpec("P")
 
 
 def sockets() -> set[tuple[int, str]]:
-    """The open sockets of this process, but those of an event loop's own."""
+    """The open sockets of this process, without those of event loops."""
     return {(entry.fd, str(entry.laddr)) for entry in psutil.Process().net_connections("tcp") if entry.status != "NONE"}
 
 
 def in_trio(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run a test in a trio of its own; tasks, threads and sockets that it leaves fail it."""
+    """Run a test in a trio run of its own. Tasks, threads and sockets that it leaves fail it."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -64,7 +64,7 @@ class House:
 
 @asynccontextmanager
 async def house(*, password: str | None = None) -> AsyncIterator[House]:
-    """A `House` on a free port."""
+    """A `House`, whose controller listens at a free port."""
     async with m3.serve() as server, m3.Account(server.base_url, server.owner) as account:
         meeting = await account.create_meeting(title="Stand-up", password=password)
         yield House(server, account, meeting, await meeting.invite())

@@ -1,4 +1,4 @@
-"""The core's part between a media engine and the SFU, without signalling: candidates split off and carried over."""
+"""A media engine and an SFU without signaling: descriptions and candidates are passed on as the core does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ R = TypeVar("R", bound=MediaReport)
 
 
 class Reports:
-    """Reports as they come, from the engine's thread to the test's."""
+    """The reports of an engine, which come in its thread, for the thread of the test."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -54,14 +54,14 @@ class Reports:
                 take(report)
 
     def forward(self, take: Callable[[MediaReport], None], since: int) -> None:
-        """Give every report from ``since`` on to ``take``, also those to come, in their thread."""
+        """Call ``take`` with every report from ``since`` on; with later ones in the engine's thread."""
         with self._changed:
             for report in self.all[since:]:
                 take(report)
             self._takers.append(take)
 
     def mark(self) -> int:
-        """Where later reports begin."""
+        """The index of the next report."""
         with self._changed:
             return len(self.all)
 

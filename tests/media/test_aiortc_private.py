@@ -1,4 +1,4 @@
-"""The private names of aiortc and aioice that we touch exist: fails first when new ones move them."""
+"""The private names of aiortc and aioice that are used exist: this fails first when a new version moves them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_missing_name_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_peer_that_is_closed_while_it_connects_is_no_trouble() -> None:
-    """aiortc goes on to a transport that is closed, in a task that nobody awaits; all else is complained of."""
+    """aiortc then uses a closed transport in a task that is never awaited. All other errors are still logged."""
     told: list[str] = []
 
     async def connect(error: Exception) -> None:

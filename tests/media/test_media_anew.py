@@ -19,7 +19,7 @@ BOTH = OpenPublisher(KEY, audio=True, video=True)
 
 
 def lose(it: Call, *peers: PeerId) -> None:
-    """The media server forgets ``peers``; the media engine notices."""
+    """Close ``peers`` at the media server, until the media engine notices."""
     for peer in peers:
         it.sfu.do(peer, ClosePeer())
     for peer in peers:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import time
 from itertools import pairwise
 
 import pytest
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver
 from media_helpers import Reader, call
+from patience import PATIENCE
 
 from m3asyncio import aiortc_private, sources
 from m3asyncio.connection import Connection
@@ -137,6 +139,50 @@ def test_video_is_configured_muted_replaced_and_relayed() -> None:
         assert it.embedded.stats(subscriber).video.frames_sent > frames
 
 
+def test_a_subscription_whose_video_comes_back_asks_the_publisher_for_a_keyframe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = threading.Semaphore(0)
+    request = aiortc_private.request_keyframe
+
+    async def note(receiver: RTCRtpReceiver) -> None:
+        asked.release()
+        await request(receiver)
+
+    monkeypatch.setattr(aiortc_private, "request_keyframe", note)
+    with call() as it:
+        subscriber = it.subscribe(it.publish(ADA, None))
+        video = Reader(it.engine.received(subscriber).video)
+        video.until(shows_ada)
+        assert asked.acquire(timeout=PATIENCE)  # for its first picture
+        it.sfu.do(subscriber, ConfigureSubscription(video=False))
+        it.sfu.do(subscriber, ConfigureSubscription(video=True))
+        assert asked.acquire(timeout=PATIENCE)
+        video.until(shows_ada)
+
+
+def test_sound_that_is_not_relayed_is_no_talking() -> None:
+    with call() as it:
+        publisher = it.publish(None, TONE)
+        for _ in range(2):
+            mark = it.sfu.reports.mark()
+            it.sfu.do(publisher, RelayPublisher(audio=True, video=True))
+            it.sfu.reports.wait(Talking, lambda r: r.talking, mark)
+            it.sfu.do(publisher, RelayPublisher(audio=False, video=True))
+            it.sfu.reports.wait(Talking, lambda r: not r.talking, mark)
+
+
+def test_a_restarted_subscription_is_configured_as_before() -> None:
+    with call() as it:
+        subscriber = it.subscribe(it.publish(ADA, TONE))
+        it.sfu.do(subscriber, ConfigureSubscription(video=False))
+        it.client.do(subscriber, ClosePeer())
+        it.sfu.reports.wait(Down, lambda r: r.peer == subscriber)
+        it.negotiate(subscriber, RestartSubscription())
+        tracks = it.embedded._subscribers[subscriber].tracks
+        assert {kind: track.enabled for kind, track in tracks.items()} == {"audio": True, "video": False}
+
+
 def test_a_dead_camera_is_told_and_comes_back() -> None:
     with call() as it:
         publisher = it.publish(sources.frames([], fps=30), None)
@@ -227,8 +273,7 @@ def test_a_receiver_that_loses_pictures_gets_a_keyframe_and_losses_are_told(monk
 
         assert len(asked) == 1
         it.engine._thread.submit(lose)
-        while len(asked) < 2:
-            assert video.next() is not None
+        video.until(lambda _frame: len(asked) > 1)
         assert it.sfu.reports.wait(Slow) == Slow(subscriber, SlowDirection.UPSTREAM)
         assert all(later - sooner > KEYFRAME_INTERVAL - 0.05 for sooner, later in pairwise(asked))
 
@@ -285,9 +330,10 @@ def test_what_cannot_be_done_is_failed() -> None:
         assert "no such" in it.sfu.refused(peer, RelayPublisher(audio=True, video=True))
         assert "no such" in it.sfu.refused(peer, ConfigureSubscription(video=True))
         assert "sends nothing" in it.sfu.refused(peer, OfferSubscription(PeerId(98)))
-        assert "has audio or video" in it.sfu.refused(peer, AcceptPublisher("v=0\r\n", 1))
+        assert "neither audio nor video" in it.sfu.refused(peer, AcceptPublisher("v=0\r\n", 1))
         reason = it.sfu.refused(peer, AcceptPublisher("v=0\r\nm=video secret\r\n", 1))
         assert "AcceptPublisher failed" in reason
         assert "secret" not in reason
-        screen = it.publish(ADA, None)
-        assert "wanted" in it.sfu.refused(it.peer(), OfferSubscription(screen, without_video=True))
+        screen, subscriber = it.publish(ADA, None), it.peer()
+        for _ in range(2):  # the first leaves nothing behind
+            assert "only video" in it.sfu.refused(subscriber, OfferSubscription(screen, without_video=True))

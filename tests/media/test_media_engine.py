@@ -1,9 +1,10 @@
-"""The media engine by itself: failures, hand-over, and that nothing is left behind."""
+"""The media engine without an SFU: failures, reports, and that nothing is left behind."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
 import numpy as np
 import psutil
@@ -14,11 +15,12 @@ from media_helpers import KEY, Call, Reader, Reports, call, split
 from patience import PATIENCE
 
 from m3asyncio import engine_thread, sources
-from m3asyncio.connection import parse_candidate
+from m3asyncio.connection import Connection, Ice, parse_candidate
 from m3asyncio.engine_thread import EngineThread
 from m3asyncio.loopback import Loopback, offering
 from m3asyncio.media import MediaEngine
 from m3asyncio.received import ReceivedTrack
+from m3core.controller.sfu import AcceptPublisher
 from m3core.errors import LocalProtocolError, MediaError
 from m3core.io import (
     AddCandidates,
@@ -31,8 +33,9 @@ from m3core.io import (
     OpenSubscriber,
     PeerId,
     SetSending,
+    Up,
 )
-from m3core.limits import MAX_FRAMES
+from m3core.limits import MAX_CANDIDATES, MAX_FRAMES
 
 ADA = sources.pattern("Ada", 320, 240)
 BOTH = OpenPublisher(KEY, audio=True, video=True)
@@ -70,14 +73,15 @@ def test_what_is_half_open_is_closed() -> None:
     assert sockets() == before
 
 
-def test_a_peer_that_is_being_closed_when_the_engine_ends_is_closed() -> None:
-    """A conference stops its streams and closes the engine right behind: no half-closed peer may keep its socket."""
+def test_a_peer_that_is_being_closed_when_the_engine_ends_is_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """A conference stops its streams and then closes the engine at once: no half-closed peer may keep its socket."""
     before = sockets()
     for _ in range(3):
         with call() as it:
             publisher = it.publish(ADA, sources.tone())
             it.engine.submit(MediaCommand(CommandId(9_999), publisher, ClosePeer()))
         assert sockets() == before
+    assert "in time" not in caplog.text
 
 
 def test_an_engine_that_never_started_is_closed() -> None:
@@ -244,6 +248,57 @@ def test_a_loop_that_dies_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     assert "ZeroDivisionError" in caplog.text
 
 
+def test_an_engine_that_ends_takes_no_calls() -> None:
+    """Such a call would be queued, and never run."""
+    refused: list[bool] = []
+
+    async def call_again() -> None:
+        with pytest.raises(MediaError, match="not running"):
+            thread.call(lambda: None)
+        refused.append(True)
+
+    thread = EngineThread("m3-test", call_again, lambda _error: None)
+    thread.start()
+    thread.close()
+    assert refused == [True]
+
+
+def test_a_peer_that_is_closed_has_no_worker() -> None:
+    with call() as it:
+        for _ in range(2):
+            peer = it.peer()
+            it.client.described(peer, BOTH)
+            it.client.do(peer, ClosePeer())
+        it.client.described(it.peer(), BOTH)  # by then one of them is done
+        while len(it.engine._queues) > 1:
+            assert not [report for report in it.client.reports.all if isinstance(report, Failed)]
+            time.sleep(0.001)
+
+
+async def _early(count: int) -> Connection:
+    one = Connection(PeerId(1), lambda _report: None, Ice(), offerer=True)
+    for number in range(count):
+        await one.add_candidates(AddCandidates(((f"candidate:{number} 1 udp 1 127.0.0.1 9 typ host", 0),)))
+    await one.close()
+    return one
+
+
+def test_early_candidates_are_kept_up_to_a_limit() -> None:
+    assert len(asyncio.run(_early(3))._early) == 3
+    assert len(asyncio.run(_early(MAX_CANDIDATES + 5))._early) == MAX_CANDIDATES
+
+
+def test_candidates_that_come_before_the_answer_are_used() -> None:
+    """The SFU gets no candidates of the client: only the early ones of the SFU can lead to a path."""
+    with call() as it:
+        publisher = it.peer()
+        offer, _ = split(it.offer(publisher, None, sources.tone()))
+        answer, answered = split(it.sfu.described(publisher, AcceptPublisher(offer, 1_500_000)))
+        it.client.do(publisher, AddCandidates(answered, end=True))
+        it.client.do(publisher, ApplyAnswer(answer))
+        it.client.reports.wait(Up)
+
+
 def test_an_exit_that_hangs_is_bounded(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_thread, "EXIT_TIMEOUT", 0.2)
     refused: list[Exception] = []
@@ -262,7 +317,7 @@ def test_an_exit_that_hangs_is_bounded(caplog: pytest.LogCaptureFixture, monkeyp
     thread.start()
     thread.call(close_within)
     thread.call(lambda: blocked.wait(PATIENCE))
-    with pytest.raises(MediaError, match="in time"):
+    with pytest.raises(MediaError, match="did not end"):
         thread.close(timeout=0.01)
     blocked.set()
     thread.close()
@@ -303,7 +358,7 @@ def _exit() -> None:
 
 
 def test_loopback_touches_only_its_own_thread() -> None:
-    with offering(Loopback.ALONE):
+    with offering(Loopback.ONLY):
         assert ice.get_host_addresses(use_ipv4=True, use_ipv6=True) == ["127.0.0.1"]
         others: list[list[str]] = []
         thread = threading.Thread(target=lambda: others.append(ice.get_host_addresses(True, True)))

@@ -1,4 +1,4 @@
-"""Candidates that come late, servers that are silent, refuse or die, and what becomes of peers that hang on them."""
+"""Candidates that come late; ICE servers that are silent, refuse or die; and the peers that need them."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ TONE = sources.tone()
 
 @pytest.fixture
 def silence_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for a silent server does so for ever."""
+    """Make gathering wait for a silent server without limit."""
     monkeypatch.setattr(gathering, "GATHER_TIMEOUT", 1000 * PATIENCE)
 
 
 @pytest.fixture
 def nothing_on_stderr(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Nobody complains, and no socket stays open."""
+    """Nothing is written to stderr, and no socket is left open."""
     before = len(psutil.Process().net_connections())
     yield
     assert capfd.readouterr().err == ""
@@ -72,7 +72,7 @@ def stun_url(port: int) -> str:
 
 
 def trickle(it: Call, peer: PeerId, ice_servers: tuple[IceServer, ...]) -> PeerId:
-    """Publish as ``peer``: the server has the candidates of the client's machine, and gets those that come later."""
+    """Publish as ``peer``. The SFU gets the host candidates of the client, and those that are trickled."""
     server_peer, mark = it.peer(), it.client.reports.mark()
     offer = it.offer(peer, None, TONE, ice_servers)
     bare, offered = split(offer)
@@ -92,7 +92,7 @@ def trickle(it: Call, peer: PeerId, ice_servers: tuple[IceServer, ...]) -> PeerI
 
 
 def publish(it: Call, ice_servers: tuple[IceServer, ...], peer: PeerId | None = None) -> PeerId:
-    """The same, until both ends are up."""
+    """Publish, and wait until both ends are up."""
     peer, mark = peer or it.peer(), it.client.reports.mark()
     server_peer = trickle(it, peer, ice_servers)
     it.client.reports.wait(Up, lambda r: r.peer == peer, mark)
@@ -107,7 +107,7 @@ def relays(it: Call, peer: PeerId) -> list[str]:
 
 
 def ends(it: Call, peer: PeerId, since: int = 0) -> list[MediaReport]:
-    """What was said of the end of ``peer``."""
+    """The reports of the end of ``peer``."""
     return [one for one in it.client.reports.all[since:] if isinstance(one, Down | Failed) and one.peer == peer]
 
 
@@ -156,7 +156,7 @@ def test_every_address_gives_its_candidate() -> None:
 
 @pytest.mark.usefixtures("nothing_on_stderr")
 def test_candidates_that_come_when_all_others_failed_connect(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checks of the host candidates end in vain before the relay is there."""
+    """The checks of the host candidates fail before the relay is there."""
     with call() as it, turn_relay() as relay, relayed_only():
         may_allocate = threading.Event()
         open_relay = ice_private.open_relay
@@ -195,6 +195,7 @@ def failures(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
 @pytest.mark.usefixtures("nothing_on_stderr")
 def test_a_silent_server_is_left_out_as_long_as_media_flows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "GATHER_TIMEOUT", 0.05)
+    monkeypatch.setattr(stun, "RETRY_MAX", 1000)  # aioice itself never gives up
     with call() as it, silent_server() as silent, turn_relay() as relay:
         named = servers(stun_url(silent.port), turn(silent.port), turn(relay.port))
         first = publish(it, named)
@@ -262,13 +263,28 @@ def test_if_nothing_connects_every_server_is_named_with_what_it_said(monkeypatch
             f"stuns:x:5349: not supported, {turn(relay.port)}: refused the credentials (401), "
             f"{stun_url(relay.port)}: answered",
         )
+        # The address that the STUN server sees is that of the host candidate: it is not told again.
+        assert {one.candidate for one in it.client.reports.all if isinstance(one, Trickled)} == {None}
         it.client.do(peer, ClosePeer())
+
+
+@pytest.mark.usefixtures("nothing_on_stderr")
+def test_ice_fails_by_itself_once_all_servers_have_had_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "GATHER_TIMEOUT", 0.1)
+    monkeypatch.setattr(connection, "NO_PATH_TIMEOUT", 1000 * PATIENCE)
+    monkeypatch.setattr(stun, "RETRY_MAX", 0)
+    monkeypatch.setattr(stun, "RETRY_RTO", 0.05)
+    with call() as it, silent_server() as silent, relayed_only():
+        peer = it.peer()
+        trickle(it, peer, servers(turn(silent.port)))
+        failed = it.client.reports.wait(Failed, lambda r: r.peer == peer)
+        assert failed.reason == f"no path found; {turn(silent.port)}: no answer"
 
 
 @pytest.mark.usefixtures("nothing_on_stderr")
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_life_goes_on_when_the_relay_dies_in_mid_call(transport: str) -> None:
-    """As when a laptop changes its network: media and its relay are gone, and the peer is begun anew."""
+    """As when a laptop changes its network: media and the relay are lost, and the peer begins anew."""
     with call() as it, turn_relay() as relay:
         with relayed_only():
             publisher = publish(it, servers(turn(relay.port, transport)))
@@ -293,7 +309,7 @@ def test_closing_does_not_wait_for_a_dead_relay(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.usefixtures("nothing_on_stderr")
 def test_a_relay_that_is_killed_ends_media_once_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The kernel of a machine whose TURN server was killed says so; a new one would know of no allocation."""
+    """The kernel refuses packets for a TURN server that was killed; a new server would have no allocation."""
     monkeypatch.setattr(ice_private, "REFUSED_FOR", 0.1)
     with call() as it, turn_relay() as relay, relayed_only():
         publisher = publish(it, servers(turn(relay.port)))
@@ -308,7 +324,7 @@ def test_a_relay_that_is_killed_ends_media_once_with_its_reason(monkeypatch: pyt
 
 @pytest.mark.usefixtures("nothing_on_stderr")
 def test_media_whose_consent_is_lost_is_down_and_no_encoder_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RFC 7675: nobody answers any more."""
+    """RFC 7675: the peer answers no more."""
     monkeypatch.setattr(ice, "CONSENT_INTERVAL", 0.05)
     with call() as it, turn_relay() as relay, relayed_only():
         publisher = publish(it, servers(turn(relay.port)))
@@ -377,14 +393,14 @@ def test_a_worker_that_is_cancelled_is_told_and_followed(
         if inside:
             assert failed == Failed(command, publisher, "SetSending failed: CancelledError")
         else:
-            assert failed == Failed(None, publisher, "the media engine stumbled")
+            assert failed == Failed(None, publisher, "the media engine was interrupted in the middle of a command")
             assert "ended before its peer" in caplog.text
         publish(it, (), publisher)
 
 
 @pytest.mark.usefixtures("nothing_on_stderr")
 def test_nothing_is_asked_from_an_address_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """127.0.0.1 reaches this machine alone: the kernel refuses all else (EINVAL)."""
+    """From 127.0.0.1 only this machine can be reached: for other addresses the kernel gives EINVAL."""
     monkeypatch.setattr(connection, "NO_PATH_TIMEOUT", 0.3)
     monkeypatch.setattr(loopback, "_installed", [lambda **_: []])
     sent: list[tuple[str, int]] = []
@@ -404,8 +420,8 @@ def test_nothing_is_asked_from_an_address_that_leads_nowhere(monkeypatch: pytest
         it.client.do(peer, ApplyAnswer(answer))
         it.client.do(peer, AddCandidates((), end=True))
         failed = it.client.reports.wait(Failed, lambda r: r.peer == peer)
-        alone = it.client.reports.wait(Failed, lambda r: r.peer == subscriber)
-    assert alone == Failed(None, subscriber, "no path found")  # nobody trickled anything to it
+        receiving = it.client.reports.wait(Failed, lambda r: r.peer == subscriber)
+    assert receiving == Failed(None, subscriber, "no path found")  # it was given no candidate
     assert "stun:192.0.2.1:3478: not asked: no address leads there" in failed.reason
     assert set(sent) == {(HOST, near.port)}
 

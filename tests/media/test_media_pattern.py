@@ -1,4 +1,4 @@
-"""The test picture is readable in every size, and nothing else is."""
+"""The test picture can be read in every size, and no other picture can."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""Sources as values: what they refuse, and what comes out of them."""
+"""Sources: which arguments they refuse, and what they give."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
@@ -13,6 +14,7 @@ import av
 import numpy as np
 import pytest
 from aiortc.mediastreams import MediaStreamError
+from attrs import evolve
 from av.video.frame import PictureType
 from patience import PATIENCE
 
@@ -22,7 +24,7 @@ from m3asyncio.inputs import MAX_AHEAD, READ_AHEAD_AUDIO, READ_AHEAD_VIDEO, Open
 from m3asyncio.pattern import Pattern, draw, read_pattern
 from m3asyncio.tracks import AudioTrack, VideoTrack
 from m3core.errors import LocalProtocolError, M3Error, MediaError
-from m3core.media import AUDIO_FRAME_SAMPLES, AudioFrame, VideoFrame, audio_level
+from m3core.media import AUDIO_FRAME_SAMPLES, AudioFrame, Pacer, VideoFrame, audio_level
 
 SILENT = bytes(2 * AUDIO_FRAME_SAMPLES)
 
@@ -241,7 +243,26 @@ def test_a_source_may_run_ahead_while_its_other_kind_starves() -> None:
     assert opened.video is not None
     opened.video.close()
     opened.close()
-    assert "m3-test" not in {thread.name for thread in threading.enumerate()}
+    source._thread.join(PATIENCE)
+    assert not source._thread.is_alive()
+
+
+def test_a_source_that_nobody_reads_reads_no_further() -> None:
+    put: list[float] = []
+
+    def produce(sink: ThreadSource) -> None:
+        for number in range(10 * READ_AHEAD_AUDIO):
+            sink.put_audio(SILENT, number / 50)
+            put.append(number / 50)
+
+    source = ThreadSource("m3-test", produce, video=False, audio=True)
+    opened = source.open(1)
+    while source._thread.is_alive() and not source._changed._waiters:  # type: ignore[attr-defined]  # of a `Condition`
+        time.sleep(0.001)
+    assert len(put) == READ_AHEAD_AUDIO
+    opened.close()
+    source._thread.join(PATIENCE)
+    assert not source._thread.is_alive()
 
 
 def test_sound_waits_until_it_is_due_and_tells_its_error() -> None:
@@ -305,7 +326,8 @@ def test_decoded_keyframes_are_not_sent_as_keyframes() -> None:
 
 def test_a_picture_that_is_due_later_does_not_hold_up_another_source() -> None:
     async def send() -> int:
-        slow = sources.pattern("slow", 64, 48, fps=0.2).open(video=True, audio=False)
+        slow = sources.pattern("slow", 64, 48, fps=1e-6).open(video=True, audio=False)
+        slow = evolve(slow, pacer=Pacer(leap=float("inf")))  # or a leap of time would send it at once
         track = VideoTrack(slow, lambda _error: None)
         assert (await track.recv()).width == 64
         waiting = asyncio.ensure_future(track.recv())

@@ -10,8 +10,14 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 from patience import PATIENCE
 
+from m3asyncio import aiortc_private
 from m3asyncio.aiortc_private import ArrivedPacket
+from m3asyncio.sfu import SLOW_LOST, EmbeddedSfu, _Publisher, _Subscriber
 from m3asyncio.sfu_streams import MAX_QUEUE, RelaySource, RelayTrack
+from m3core.controller.sfu import OfferSubscription
+from m3core.io import MediaReport, PeerId, Receiving, Slow
+from m3core.media import ArrivalMonitor
+from m3core.values import MediaKind, SlowDirection
 
 
 class Frame:
@@ -36,7 +42,7 @@ def in_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
 
 class Receiver:
-    """As much of a receiver as is replaced."""
+    """The part of a receiver of aiortc that is replaced."""
 
     async def _handle_rtp_packet(self, packet: object, arrival_time_ms: int) -> None: ...
 
@@ -74,6 +80,104 @@ async def test_video_starts_with_a_keyframe_and_so_again_after_an_overflow() -> 
     assert track.dropped == MAX_QUEUE["video"]
     receiver.take(Frame(500_000, keyframe=True))
     assert await times(track, 1) == [500_000]
+
+
+@pytest.mark.parametrize("by", ["subscriber", "publisher"])
+def test_video_that_comes_back_begins_with_a_keyframe_that_is_asked_for(
+    by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder that missed pictures needs a keyframe, and a publisher sends one when it is asked."""
+    asked: list[object] = []
+
+    async def ask(receiver: object) -> None:
+        asked.append(receiver)
+
+    @in_loop
+    async def check() -> None:
+        source, track, receiver, _ = make("video")
+        switch = track.enable if by == "subscriber" else source.set_relaying
+        receiver.take(Frame(0, keyframe=True))
+        switch(False)
+        receiver.take(Frame(3000))
+        assert asked == []
+        switch(True)
+        await asyncio.sleep(0)
+        assert asked == [receiver]
+        receiver.take(Frame(6000))
+        receiver.take(Frame(9000, keyframe=True))
+        assert await times(track, 2) == [0, 9000]
+        switch(True)  # it is on: nothing was missed
+        receiver.take(Frame(12_000))
+        assert await times(track, 1) == [12_000]
+
+    monkeypatch.setattr(aiortc_private, "request_keyframe", ask)
+    check()
+
+
+def test_many_requests_for_a_keyframe_are_one_now_and_one_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    later = asyncio.Event()
+
+    async def ask(receiver: object) -> None:
+        asked.append(receiver)
+        if len(asked) > 1:
+            later.set()
+
+    @in_loop
+    async def check() -> None:
+        source, *_ = make("video")
+        for _ in range(5):
+            source.request_keyframe()
+        await asyncio.sleep(0)
+        assert len(asked) == 1
+        await later.wait()
+        assert len(asked) == 2
+
+    monkeypatch.setattr(aiortc_private, "request_keyframe", ask)
+    check()
+
+
+def silent_sfu() -> tuple[EmbeddedSfu, list[MediaReport]]:
+    """An SFU whose thread does not run, and what it reports."""
+    told: list[MediaReport] = []
+    sfu = EmbeddedSfu(told.append)
+    sfu._report = told.append  # type: ignore[assignment, method-assign]  # which would ask whether the thread runs
+    return sfu, told
+
+
+class Counted:
+    """A peer connection with a number of lost packets."""
+
+    up = True
+    lost = 0
+
+    async def packets_lost(self, *, sent: bool) -> int:
+        return self.lost if sent else 0
+
+
+@in_loop
+async def test_losses_are_told_for_each_look_that_finds_new_ones() -> None:
+    sfu, told = silent_sfu()
+    subscriber = _Subscriber(PeerId(2), _Publisher(PeerId(1)), OfferSubscription(PeerId(1)))
+    subscriber.connection = counted = Counted()  # type: ignore[assignment]  # as much as is needed
+    looks: list[int] = []
+    for lost in (SLOW_LOST - 1, 2 * SLOW_LOST - 1, 2 * SLOW_LOST - 1, 2 * SLOW_LOST):
+        counted.lost = lost
+        await sfu._compare_lost(subscriber, SlowDirection.UPSTREAM)
+        looks.append(len(told))
+    assert looks == [0, 1, 1, 1]
+    assert told == [Slow(PeerId(2), SlowDirection.UPSTREAM)]
+
+
+@in_loop
+async def test_media_is_told_after_its_connection_is_up() -> None:
+    sfu, told = silent_sfu()
+    publisher, connection = _Publisher(PeerId(1)), Counted()
+    publisher.monitors["audio"] = ArrivalMonitor(1.0)
+    for is_up in (False, True):
+        connection.up = is_up
+        sfu._arrived(publisher, connection, "audio", None)  # type: ignore[arg-type]  # as above
+        assert told == [Receiving(PeerId(1), MediaKind.AUDIO, receiving=True)] * is_up
 
 
 @in_loop

@@ -13,7 +13,7 @@ import trio
 from blockbuster import BlockBuster, BlockingError
 
 CALLERS = 6
-"""Functions that are named in front of the one that blocks."""
+"""The functions whose names are reported before the one that blocks."""
 _OURS = ("blocking.py", "blockbuster.py")
 
 
@@ -35,13 +35,13 @@ class Watch(trio.abc.Instrument):
         self._task = None
 
     def get_running_loop(self) -> object:
-        """What blockbuster asks of `asyncio`: raises `RuntimeError` where blocking is nobody's business."""
+        """Called by blockbuster as `asyncio`'s: raises `RuntimeError` where blocking is allowed."""
         if threading.get_ident() != self._thread:
             raise RuntimeError("not the thread that is watched")
         return self._task if self._task is not None else asyncio.get_running_loop()
 
     def note(self, function: str) -> BlockingError:
-        """What a call that blocks raises; noted, because many a library takes any error for one of the network."""
+        """Called for a call that blocks; recorded, because many libraries take any error for one of the network."""
         task = self._task if self._task is not None else asyncio.current_task()
         name = "a callback" if task is None else task.get_name() if isinstance(task, asyncio.Task) else task.name
         callers = [frame.name for frame in traceback.extract_stack() if not frame.filename.endswith(_OURS)]

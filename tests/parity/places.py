@@ -32,7 +32,7 @@ TOKEN = "the-token-of-the-owner"
 
 
 class Cable:
-    """A TCP proxy in a thread: what goes in at `port` comes out at ``target``. `cut` resets all that goes over it."""
+    """A TCP proxy in a thread, from `port` to ``target``. `cut` resets its connections."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -46,9 +46,9 @@ class Cable:
         self._others: dict[socket.socket, socket.socket] = {}
         self._lock = threading.Lock()
         self.frozen = False
-        """Whether nothing goes over it any more, and nobody is told."""
+        """When set, it passes nothing on, and neither end notices."""
         self.bite = b""
-        """If set: the next data with these bytes inside goes half-way through them, and that is the end."""
+        """When set, the next data with these bytes is cut in their middle, and all connections are reset."""
         self._thread = threading.Thread(target=self._run, name="cable")
         self._thread.start()
 
@@ -64,7 +64,7 @@ class Cable:
                 self._drop(end)
 
     def close(self) -> None:
-        """End."""
+        """Close the proxy."""
         self._ours.close()
         self._thread.join()
         self.cut()
@@ -139,7 +139,7 @@ class ServedPlace:
     _port: int = 0
 
     def begin(self) -> None:
-        """Serve, at the port that was taken first."""
+        """Serve at the port that was bound first."""
         serving = self.adapter.serve(port=self._port, owner=OWNER, owner_token=TOKEN)
         self._serving = self.portal.wrap_async_context_manager(serving)
         self.server = self._serving.__enter__()
@@ -147,16 +147,16 @@ class ServedPlace:
         self._port = int(self.base_url.rpartition(":")[2])
 
     def end(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         serving, self._serving = self._serving, nullcontext(self.server)
         serving.__exit__(None, None, None)
 
     async def cut(self) -> None:
-        """Reset what goes over the cable."""
+        """Reset the connections of the cable."""
         self.cable.cut()
 
     async def restart(self) -> None:
-        """Another server, which knows the meetings of the old one: as if they were in a data base."""
+        """Start another server, which knows the meetings of the old one, as if from a data base."""
         await anyio.to_thread.run_sync(self._restart)
 
     def _restart(self) -> None:

@@ -1,4 +1,4 @@
-"""How tests run what they have to await: on one loop or the other, and never for ever."""
+"""Runs coroutines on either loop, in bounded time."""
 
 from __future__ import annotations
 

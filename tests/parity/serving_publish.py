@@ -1,7 +1,7 @@
-"""A process that serves, and in which somebody publishes for the first time: ``LOOP``.
+"""A process that serves, and in which a participant publishes for the first time: ``LOOP``.
 
-Prints as JSON whether media is there once it serves, what the thread of the event loop imports from then on, and which
-modules of aiortc and below it any thread does.
+It prints as JSON whether media is available as soon as it serves, what the thread of the event loop imports from then
+on, and which modules of aiortc and its dependencies any thread imports.
 """
 
 from __future__ import annotations

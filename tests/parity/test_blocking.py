@@ -1,4 +1,4 @@
-"""No call of ours blocks the event loop: neither the server's nor a client's, on asyncio and on trio."""
+"""No call of a server or client blocks the event loop, on asyncio and on trio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A path that is lost at one end: real media goes on by the same sources and readers, on both loops."""
+"""A path that is lost at one end: real media goes on with the same sources and readers, on both loops."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ async def frames(reader: AsyncIterator[VideoFrame], count: int) -> None:
 
 
 def lose_path(conference: Conference) -> None:
-    """The media engine finds that the way to the server is gone; the server has not noticed."""
+    """Let the media engine lose its path to the server, which does not notice."""
     engine = conference._session.engine
     (session,) = (*engine.publications.all(), *engine.subscriptions.all())
-    conference._session._driver.media_report(Down(session.peer))
+    conference._session.driver.media_report(Down(session.peer))
 
 
 @pytest.mark.parametrize("at", ["publisher", "subscriber"])

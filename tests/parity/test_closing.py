@@ -1,4 +1,4 @@
-"""Closing, in every phase of a conference: bounded in time, as often as one likes, and nothing is left."""
+"""Closing in every phase of a conference: in bounded time, several times, and nothing is left."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def place(loop: str) -> Iterator[ServedPlace]:
 
 
 class Visit:
-    """A client's view of a place: the adapter of the loop, and a link by way of the cable."""
+    """A place as a client sees it: the adapter of the loop, and a link that leads through the cable."""
 
     def __init__(self, loop: str, place: ServedPlace) -> None:
         self.m3: ModuleType = ADAPTERS[loop]
@@ -62,7 +62,7 @@ def visit(loop: str, place: ServedPlace) -> Visit:
 
 
 class Freezing:
-    """HTTP that freezes the cable once a ticket was given: the WebSocket will get no answer."""
+    """HTTP that freezes the cable after the ticket: the WebSocket gets no answer."""
 
     def __init__(self, visit: Visit) -> None:
         self._http: HttpTransport = visit.backend.http(local=True)
@@ -93,7 +93,7 @@ def test_before_it_was_joined(visit: Visit) -> None:
 
 
 async def cancelled_when(event: anyio.Event, joining: AbstractAsyncContextManager[object]) -> None:
-    """Join, and be cancelled when ``event`` is set; nobody gets in."""
+    """Join, and be cancelled when ``event`` is set, before the room."""
 
     async def enter() -> None:
         async with joining:
@@ -140,7 +140,7 @@ def test_in_the_waiting_room(visit: Visit) -> None:
 
 @pytest.mark.parametrize("is_frozen", [False, True])
 def test_in_the_room(visit: Visit, is_frozen: bool) -> None:
-    """Also if the server says nothing any more, which nobody has noticed yet."""
+    """Also when the server is silent, and the client has not noticed yet."""
 
     async def scenario() -> None:
         joining = visit.m3.join(visit.link, display_name="Gus")
@@ -198,7 +198,7 @@ def test_with_media(visit: Visit) -> None:
 
 @pytest.mark.parametrize("is_dead", [False, True])
 def test_while_it_reconnects(visit: Visit, is_dead: bool) -> None:
-    """With a stream, cut off from a server that lives, or that has died."""
+    """With a stream, when the connection is lost, to a server that lives or that has died."""
 
     async def scenario() -> None:
         m3 = visit.m3

@@ -116,7 +116,7 @@ def test_the_web_server_of_a_link_names_the_controller(loop: str, m3: ModuleType
 
 
 def test_a_controller_names_its_api(loop: str, m3: ModuleType, place: ServedPlace) -> None:
-    """For guests and accounts: what is asked of the one is answered by the other."""
+    """Guests and accounts ask the address that they were given, and use the API that it names."""
 
     async def scenario() -> None:
         api = {DOCUMENTS[1]: {"opentalk_api": {"v1": {"base_url": f"{place.base_url}/v1"}}}}

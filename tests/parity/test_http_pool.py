@@ -1,4 +1,4 @@
-"""HTTP connections that many share: they stay until their maker closes them, whoever used them."""
+"""HTTP connections that several conferences share: only the owner of the pool closes them."""
 
 from __future__ import annotations
 

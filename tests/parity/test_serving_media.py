@@ -1,4 +1,4 @@
-"""The media server is imported before anybody is served, in a thread; without it, all else is served."""
+"""The media server is imported in a thread before the first request; without it, everything else is served."""
 
 from __future__ import annotations
 

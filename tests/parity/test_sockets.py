@@ -1,4 +1,4 @@
-"""The suite for adapters over real sockets: each client on each server, and all are told the same."""
+"""`check_adapter_over_sockets`: each client with each server, and all get the same events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One TLS context for all, and none where no TLS is spoken; whom it trusts is tested in test_trouble too."""
+"""One TLS context for everything, and none without TLS. test_trouble also tests whom it trusts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_conferences_over_http_make_no_tls_context(loop: str) -> None:
 
 @each_loop
 def test_conferences_over_https_share_one_made_in_a_thread(loop: str, tmp_path: Path) -> None:
-    """By HTTP and WebSocket; both trust what SSL_CERT_FILE names."""
+    """HTTP and WebSocket both trust what SSL_CERT_FILE names."""
     nobody = certificate(tmp_path)
     with served(loop, sources.pattern()) as place:
         front = tls_front(nobody, int(place.base_url.rpartition(":")[2]))
@@ -94,7 +94,7 @@ async def refused(loop: str, url: str, reason: str) -> None:
 def test_a_folder_of_authorities(
     loop: str, scheme: str, made: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SSL_CERT_DIR is trusted alone: an empty folder is nobody."""
+    """Only SSL_CERT_DIR is trusted: with an empty folder no certificate is."""
 
     async def scenario() -> None:
         monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "authorities"))
@@ -135,7 +135,7 @@ def test_certificates_that_cannot_be_read(
 def test_a_proxy_is_spoken_to_with_the_context_of_all(
     loop: str, variable: str, url: str, made: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`m3trio` asks no proxy for WebSockets."""
+    """`m3trio` uses no proxy for WebSockets."""
 
     async def scenario() -> None:
         with tls(tmp_path) as port:
@@ -173,7 +173,7 @@ def test_no_proxy_is_asked_of_this_machine_or_if_there_is_to_be_none(
 
 @each_loop
 def test_connections_without_tls_refuse_it(loop: str) -> None:
-    """They are never asked for it; were they, they would not leave certificates unchecked."""
+    """TLS is never asked of them; if it were, certificates would not go unchecked."""
 
     async def scenario() -> None:
         async with aclosing(HttpxTransport(BACKENDS[loop])) as http:

@@ -1,4 +1,4 @@
-"""What a network and a peer may do wrong, on both loops: one error of ours with its reason, raised where one waits."""
+"""Faults of the network and of peers, on both loops: each raises one error of the library, with its reason."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def place(loop: str) -> Iterator[ServedPlace]:
 
 
 async def invited(m3: ModuleType, place: ServedPlace, **more: object) -> str:
-    """A link by way of the cable."""
+    """A link that leads through the cable."""
     async with m3.Account(place.base_url, place.owner) as account:
         meeting = await account.create_meeting(title="Trouble", **more)
         return str(await meeting.invite(web_url=place.guest_url))
@@ -150,7 +150,7 @@ def test_refusals_say_why(loop: str, m3: ModuleType, place: ServedPlace) -> None
 
 
 class Spender:
-    """HTTP that gives every ticket twice: the second time it is used up."""
+    """HTTP that gives every ticket twice; the second time the ticket is used already."""
 
     def __init__(self, http: HttpTransport) -> None:
         self._http = http
@@ -254,7 +254,7 @@ def test_a_half_open_connection_is_noticed(
 
 
 def test_a_half_open_connection_is_noticed_when_it_is_due() -> None:
-    """On a clock that stands still: after the keep-alive and its timeout, and not before."""
+    """With a clock that stands still: after the keep-alive and its timeout, not before."""
     m3 = ADAPTERS["trio"]
     clock = trio.testing.MockClock()
 

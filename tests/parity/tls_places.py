@@ -1,4 +1,4 @@
-"""Servers that answer every connection alike, with TLS or without, and a certificate that nobody signed."""
+"""Servers that answer every connection in the same way, with TLS or without, and a self-signed certificate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 
 def certificate(folder: Path) -> Path:
-    """A certificate that nobody signed, and its key."""
+    """A self-signed certificate and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
     now = dt.datetime.now(dt.UTC)
@@ -65,7 +65,7 @@ def listening(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 @contextmanager
 def tls(folder: Path) -> Iterator[int]:
-    """A TLS server that nobody should trust; its port."""
+    """A TLS server whose certificate must not be trusted; its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate(folder))
     with listening(lambda stream: context.wrap_socket(stream, server_side=True).close()) as port:

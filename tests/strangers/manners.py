@@ -8,7 +8,7 @@ The switches are the fields of `Manners`. The defaults are easy for clients. Wha
 chooses is a method of `Controller`: `say`, `ping`, `close`, `cut`, `crash`, `open_breakouts`, `restart_sfu`, ... Its
 REST calls are those that our clients make (`manners_rest`), its feature level is 0.3 (`manners_room`). Its media server
 sends descriptions without a peer behind them (`manners_script`), or relays by aiortc (`manners_sfu`). Clients without
-media of their own: ``Door(StagedBackend(BACKENDS[loop])).join(there.link, display_name="Ada")``.
+media of their own: ``Joiner(StagedBackend(BACKENDS[loop])).join(there.link, display_name="Ada")``.
 
 Any thread may call the methods; they return when the work is done. `until` waits for what a client will do. A coroutine
 awaits `seen` instead.

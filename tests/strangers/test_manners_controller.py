@@ -7,7 +7,7 @@ from manners import Controller, Manners, Sfu, controller
 from manners_clients import ADAPTERS, BACKENDS, each_loop, run
 
 from m3asyncio import sources
-from m3core.client.joining import Door
+from m3core.client.joining import Joiner
 from m3core.testing.stage import StagedBackend
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
@@ -40,8 +40,11 @@ def test_streams_by_script(loop: str) -> None:
     m3 = ADAPTERS[loop]
 
     async def scenario(there: Controller) -> None:
-        door = Door(StagedBackend(BACKENDS[loop]))
-        async with door.join(there.link, display_name="Ada") as ada, door.join(there.link, display_name="Bob") as bob:
+        joiner = Joiner(StagedBackend(BACKENDS[loop]))
+        async with (
+            joiner.join(there.link, display_name="Ada") as ada,
+            joiner.join(there.link, display_name="Bob") as bob,
+        ):
             publication = await ada.publish(video=sources.pattern())
             started = await bob.wait_for(m3.StreamStarted)
             async with bob.subscribe(started.participant), bob.events(m3.StreamStopped) as told:

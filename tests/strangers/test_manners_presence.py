@@ -18,14 +18,14 @@ import m3asyncio
 import m3trio
 from m3asyncio.loop import BACKEND as ASYNCIO
 from m3core.client.conference import Conference
-from m3core.client.joining import Door
+from m3core.client.joining import Joiner
 from m3core.errors import CallRefused
 from m3core.testing.stage import StagedBackend
 from m3core.values import BreakoutRoomId
 from m3trio.loop import BACKEND as TRIO
 
 ADAPTERS = {"asyncio": m3asyncio, "trio": m3trio}
-DOORS = {"asyncio": Door(StagedBackend(ASYNCIO)), "trio": Door(StagedBackend(TRIO))}
+JOINERS = {"asyncio": Joiner(StagedBackend(ASYNCIO)), "trio": Joiner(StagedBackend(TRIO))}
 each_loop = pytest.mark.parametrize("loop", LOOPS)
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
 
@@ -65,7 +65,7 @@ def test_a_breakout_room_that_is_over_leads_back(loop: str) -> None:
 
     async def scenario(there: Controller) -> None:
         told: list[Any] = []
-        async with DOORS[loop].join(there.link, display_name="Ada", observe=told.append) as ada:
+        async with JOINERS[loop].join(there.link, display_name="Ada", observe=told.append) as ada:
             own = ada.own.id
             (room,) = there.open_breakouts("Red")
             await ada.wait_for(m3asyncio.BreakoutStarted)
@@ -85,7 +85,7 @@ def test_a_breakout_room_that_is_over_leads_back(loop: str) -> None:
 @each_loop
 def test_breakout_rooms_that_expire_silently_are_closed(loop: str) -> None:
     async def scenario(there: Controller) -> None:
-        async with DOORS[loop].join(there.link, display_name="Ada") as ada:
+        async with JOINERS[loop].join(there.link, display_name="Ada") as ada:
             there.open_breakouts("Red", seconds=0.1)
             stopped = await ada.wait_for(m3asyncio.BreakoutStopped)
             assert stopped.expired
@@ -99,7 +99,7 @@ def test_who_is_in_the_waiting_room_is_not_in_the_list(loop: str) -> None:
     """`update` comes for somebody in the waiting room, and for somebody who never joined."""
 
     async def wait(there: Controller) -> None:
-        async with DOORS[loop].join(there.link, display_name="Ada"):
+        async with JOINERS[loop].join(there.link, display_name="Ada"):
             pytest.fail("nobody let her in")
 
     async def scenario(there: Controller) -> None:
@@ -135,7 +135,7 @@ def test_hands_and_roles_while_waiting(loop: str) -> None:
         told: list[Any] = []
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(let_in, there)
-            async with DOORS[loop].join(there.link, display_name="Ada", observe=told.append) as ada:
+            async with JOINERS[loop].join(there.link, display_name="Ada", observe=told.append) as ada:
                 assert not ada.state.moderation.raise_hands_enabled
         assert m3asyncio.WaitingRoomEntered in kinds(told)
         assert m3asyncio.PeerMisbehaved not in kinds(told)
@@ -147,7 +147,7 @@ def test_hands_and_roles_while_waiting(loop: str) -> None:
 def test_a_private_message_to_oneself_is_one_event(loop: str) -> None:
     async def scenario(there: Controller) -> None:
         told: list[Any] = []
-        async with DOORS[loop].join(there.link, display_name="Ada", observe=told.append) as ada:
+        async with JOINERS[loop].join(there.link, display_name="Ada", observe=told.append) as ada:
             words = {"message": "message_sent", "id": str(uuid.uuid4()), "source": ada.own.id, "content": "milk"}
             for _ in range(2):
                 there.say("Ada", "chat", {**words, "scope": "private", "target": ada.own.id})

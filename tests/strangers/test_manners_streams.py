@@ -13,7 +13,7 @@ from manners import Controller, Down, Manners, Sfu, controller
 from manners_clients import ADAPTERS, BACKENDS, each_loop, run
 
 from m3core.client.conference import Conference
-from m3core.client.joining import Door
+from m3core.client.joining import Joiner
 from m3core.conference import events
 from m3core.conference.state import EndReason
 from m3core.media import VideoFrame
@@ -36,7 +36,7 @@ async def staged(loop: str, there: Controller, *names: str) -> AsyncIterator[tup
         yield (
             [
                 await stack.enter_async_context(
-                    Door(StagedBackend(BACKENDS[loop])).join(there.link, display_name=name, observe=note)
+                    Joiner(StagedBackend(BACKENDS[loop])).join(there.link, display_name=name, observe=note)
                 )
                 for name in names
             ],
