@@ -331,9 +331,7 @@ class Server:
         if self._closing:
             return
         self._closing = True
-        self._drain()
-        self._controller.shut_down(self._backend.now())
-        self._front.advance(self._backend.now())
+        self._front.shut_down(self._backend.now())
         told = self._drain()
         for connection in self._peers.keys() - told:  # an HTTP connection that waits for its next request
             self._shut(connection, abort=False)

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from m3core.controller.features import Feature
 from m3core.controller.joining import NORMAL_CLOSURE
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant
-from m3core.controller.room import Breakouts, LiveRoom, Meeting
+from m3core.controller.room import Breakouts, LiveRoom, Meeting, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import BREAKOUT_GRACE, MAX_BREAKOUT_DURATION, MAX_BREAKOUT_NAME, MAX_BREAKOUT_ROOMS
 from m3core.messages import breakout

@@ -7,7 +7,7 @@ from attrs import define, field
 from m3core.controller.chat_history import Allowance, Histories, History
 from m3core.controller.features import Feature
 from m3core.controller.module import Module, Occasion
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.controller.texts import cut
 from m3core.errors import MalformedMessage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from m3core.controller.features import Feature
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import control
 from m3core.values import Role

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from m3core.controller.participant import Session
+from m3core.controller.room import Session
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import LocalProtocolError
 from m3core.messages import Command, UnknownCommand, UnknownEvent

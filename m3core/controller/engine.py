@@ -23,10 +23,9 @@ from m3core.controller.joining import Joining
 from m3core.controller.media_reports import MediaReports
 from m3core.controller.modules import modules_of
 from m3core.controller.one_by_one import OneByOne
-from m3core.controller.participant import Participant, Session
 from m3core.controller.rate import RateLimit
 from m3core.controller.resumptions import Resumptions
-from m3core.controller.room import Rooms
+from m3core.controller.room import Participant, Rooms, Session
 from m3core.controller.sfu import SfuCommand, SfuOperation
 from m3core.controller.store import Store
 from m3core.controller.streams import Streams

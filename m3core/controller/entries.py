@@ -9,7 +9,7 @@ from attrs import frozen
 
 from m3core.controller.module import Module, Occasion
 from m3core.controller.one_by_one import announced
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.messages import control
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
 from m3core.values import MediaSessionType, Timestamp

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from m3core.controller.about import About
 from m3core.controller.entries import Entries, control_state
 from m3core.controller.features import Feature
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant, Session
-from m3core.controller.room import LiveRoom, Meeting
+from m3core.controller.room import LiveRoom, Meeting, Participant, Session
+from m3core.controller.room_details import RoomDetails
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import MAX_DISPLAY_NAME, MAX_PARTICIPANTS
 from m3core.messages import control, moderation
@@ -36,7 +35,7 @@ class Joining:
         self._around = around
         self._modules = tuple(modules)
         self._entries = entries
-        self._about = About(around)
+        self._room_details = RoomDetails(around)
 
     # -- in ---
     def join(self, session: Session, given: str | None) -> None:
@@ -149,7 +148,7 @@ class Joining:
             role=participant.role,
             participants=self._entries.others(participant),
             timestamp=around.direct(),
-            **self._about.meeting(participant),
+            **self._room_details.keys_for(participant),
             **self._entries.join_data(participant),
         )
         around.tell(participant.session, success)

@@ -10,7 +10,8 @@ from m3core.controller.features import Feature
 from m3core.controller.media_moderation import MediaModeration, may_share
 from m3core.controller.module import Module
 from m3core.controller.one_by_one import OneByOne
-from m3core.controller.participant import Participant, Publisher, Subscription
+from m3core.controller.peers import Publisher, Subscription
+from m3core.controller.room import Participant
 from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RestartSubscription
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings

@@ -8,8 +8,7 @@ from typing import Any
 from attrs import define, evolve
 
 from m3core.controller.features import Feature
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import MAX_PARTICIPANTS

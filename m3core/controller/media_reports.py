@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from m3core.controller.one_by_one import OneByOne
-from m3core.controller.participant import Participant, Publisher, Subscription
+from m3core.controller.peers import Publisher, Subscription
+from m3core.controller.room import Participant
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import LocalProtocolError, RemoteProtocolError

@@ -13,8 +13,7 @@ from attrs import define, frozen
 from m3core.controller.config import Pads
 from m3core.controller.features import Feature
 from m3core.controller.module import Module, Occasion
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import meeting_notes, minutes, protocol
 from m3core.messages.minutes import ProtocolErrorCode

@@ -11,8 +11,7 @@ from m3core.controller.entries import control_state
 from m3core.controller.features import Feature
 from m3core.controller.joining import NORMAL_CLOSURE, normalised_name
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import Command, UnknownCommand, moderation
 from m3core.messages.moderation import KickScope, ModerationErrorCode

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, ClassVar
 
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import Command, UnknownCommand
 from m3core.messages.base import Value

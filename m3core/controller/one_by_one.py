@@ -19,7 +19,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from m3core.controller.alarms import Alarm
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import STREAM_TOLD_TIMEOUT
 from m3core.messages.participants import StreamState

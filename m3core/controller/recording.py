@@ -10,7 +10,7 @@ from attrs import define, frozen
 
 from m3core.controller.joining import NORMAL_CLOSURE
 from m3core.controller.module import Module, Occasion
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import recording
 from m3core.messages.recording import RecordingErrorCode, RecordingState

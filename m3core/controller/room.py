@@ -1,5 +1,6 @@
-"""Live rooms: a meeting with its main room and its breakout rooms, and who is there. Decides nothing.
+"""Who is where: sessions, participants, rooms and meetings. Decides nothing, knows no messages.
 
+They refer to each other, and so they are one module: a participant knows its room, and a room who is in it.
 "The whole room" of signaling.md is the `Meeting`; what it calls "all" is one `LiveRoom` of it.
 """
 
@@ -11,10 +12,94 @@ from collections.abc import Iterator, Mapping
 from attrs import define, field
 
 from m3core.controller.alarms import Alarm
-from m3core.controller.participant import Participant, States
+from m3core.controller.focus import FocusQueue
+from m3core.controller.peers import Publisher, Subscription
+from m3core.controller.rate import RateLimit
+from m3core.controller.states import States
 from m3core.controller.store import StoredRoom
+from m3core.controller.tickets import Admission
+from m3core.io import ConnectionId
 from m3core.limits import MAX_LEAVERS
-from m3core.values import BreakoutRoomId, ParticipantId, RoomId, Timestamp, UserId
+from m3core.messages.participants import StreamState
+from m3core.signaling import SignalingConnection
+from m3core.values import (
+    BreakoutRoomId,
+    MediaSessionKey,
+    MediaSessionType,
+    ParticipantId,
+    ParticipationKind,
+    Role,
+    RoomId,
+    Timestamp,
+    UserId,
+)
+
+
+@define(eq=False)
+class Session:
+    """One WebSocket connection and the identity that its ticket gave it."""
+
+    connection: ConnectionId
+    admission: Admission
+    signaling: SignalingConnection
+    last_pong: float
+    allowance: RateLimit
+    one_by_one: bool = False
+    """Whether it is told of streams one at a time, see `controller.one_by_one`."""
+    participant: Participant | None = field(default=None, repr=False)
+    """Who is in the room, or waits for it, by this connection."""
+
+
+@define(eq=False)
+class Participant:
+    """Somebody in a room, or who waits for it, or who was there."""
+
+    id: ParticipantId
+    session: Session
+    room: LiveRoom = field(repr=False)
+    display_name: str
+    role: Role
+    kind: ParticipationKind
+    avatar_url: str | None
+    joined_at: Timestamp
+    hand_updated_at: Timestamp
+    is_presenter: bool
+    is_waiting: bool = False
+    is_accepted: bool = False
+    """Let in by a moderator: does not wait again (signaling.md § 6)."""
+    was_inside: bool = False
+    """Sent back to wait: comes in again as who it is, not as who it was before."""
+    hand_is_up: bool = False
+    left_at: Timestamp | None = None
+    publishers: dict[MediaSessionType, Publisher] = field(factory=dict)
+    announced: dict[MediaSessionType, StreamState] = field(factory=dict)
+    """The streams that others are told of. It has announced them itself, and there need not be a publisher (media.md
+    § 2)."""
+    subscriptions: dict[MediaSessionKey, Subscription] = field(factory=dict)
+    focus: FocusQueue = field(factory=FocusQueue)
+    states: States = field(factory=States)
+
+    @property
+    def is_moderator(self) -> bool:
+        """Whether the role is that of a moderator."""
+        return self.role is Role.MODERATOR
+
+    @property
+    def groups(self) -> tuple[str, ...] | None:
+        """The groups of the user; None without an account."""
+        user = self.session.admission.user
+        return None if user is None else user.groups
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this is the creator of the room."""
+        user = self.session.admission.user
+        return user is not None and user.id == self.session.admission.room.owner
+
+    @property
+    def is_visible(self) -> bool:
+        """Nobody is told of recorders (signaling.md § 5)."""
+        return self.kind is not ParticipationKind.RECORDER
 
 
 @define(eq=False)

@@ -12,9 +12,8 @@ from attrs import define
 
 from m3core.controller.alarms import Alarm
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant
 from m3core.controller.recording import Consents
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import MAX_STREAM_REASON, RECORDER_TIMEOUT
 from m3core.messages import recording, recording_service

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from m3core.controller.features import Feature
-from m3core.controller.participant import Participant, Publisher, Subscription
+from m3core.controller.peers import Publisher, Subscription
+from m3core.controller.room import Participant
 from m3core.controller.sfu import AcceptPublisher, RelayPublisher
 from m3core.controller.surroundings import Surroundings
 from m3core.io import AddCandidates, ApplyAnswer, ClosePeer, PeerId

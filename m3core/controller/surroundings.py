@@ -8,8 +8,7 @@ from typing import Protocol
 from m3core.controller.alarms import Alarm
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import Feature
-from m3core.controller.participant import Participant, Session
-from m3core.controller.room import Rooms
+from m3core.controller.room import Participant, Rooms, Session
 from m3core.controller.sfu import SfuOperation
 from m3core.controller.store import Store
 from m3core.io import CommandId, PeerId

@@ -7,8 +7,7 @@ from attrs import define
 from m3core.controller.alarms import Alarm
 from m3core.controller.features import Feature
 from m3core.controller.module import Module, Occasion
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.controller.texts import cut
 from m3core.limits import MAX_TIMER_TEXT

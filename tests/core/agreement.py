@@ -10,9 +10,9 @@ from m3core.conference.state import Participant as Seen
 from m3core.controller.breakout import _active
 from m3core.controller.chat import _Said, _Switch
 from m3core.controller.features import FeatureLevel
-from m3core.controller.participant import Participant
 from m3core.controller.polls import _Ballot, _Poll
 from m3core.controller.recording import _Consent
+from m3core.controller.room import Participant
 from m3core.controller.timer import _Ready, _Running
 from m3core.messages.media import Speaker
 from m3core.testing.pair import Client, World

@@ -78,6 +78,9 @@ class _Controller:
     def advance(self, now: float) -> None:
         self._input("advance", now)
 
+    def shut_down(self, now: float) -> None:
+        self._input("shut down", now)
+
     def outputs(self) -> Iterator[ControllerOutput]:
         while self.queue:
             yield self.queue.pop(0)

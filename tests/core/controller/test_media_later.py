@@ -11,7 +11,7 @@ from worlds import SCREEN, VIDEO, errors, heard, published, report, say, server_
 from m3core.controller import media_moderation
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
-from m3core.controller.participant import Publisher
+from m3core.controller.peers import Publisher
 from m3core.io import Talking
 from m3core.testing.pair import Client, World
 from m3core.values import MediaSessionKey, Secret
