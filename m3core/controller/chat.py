@@ -1,4 +1,4 @@
-"""The server's side of namespace `chat`: messages, what was said before, what was read (signaling.md § 7)."""
+"""The server's side of namespace `chat`: messages, histories, and marks of what was read (signaling.md § 7)."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from m3core.values import MessageId, ParticipantId, Timestamp, is_uuid
 
 @define(eq=False)
 class _Switch:
-    """Of a meeting: whether its rooms may chat."""
+    """State of a meeting: whether its rooms may chat."""
 
     is_on: bool = True
 
 
 @define(eq=False)
 class _Said:
-    """Of a room, main or breakout: what was said in it."""
+    """State of a room, main or breakout: its chat histories."""
 
     to_all: History = field(factory=History)
     in_groups: Histories[str] = field(factory=Histories)
@@ -35,7 +35,7 @@ class _Said:
 
 @define(eq=False)
 class _LastSeen:
-    """Of a participant: until when it has read what was said."""
+    """State of a participant: the time of the last message that it has read, in each conversation."""
 
     to_all: Timestamp | None = None
     in_groups: dict[str, Timestamp] = field(factory=dict)
@@ -43,7 +43,7 @@ class _LastSeen:
 
 
 class ChatModule(Module):
-    """Handles what participants say. The switch is for the whole meeting, all else for one room of it."""
+    """Handles chat. The switch is for the whole meeting; histories and messages belong to one room of it."""
 
     NAMESPACE = "chat"
 
@@ -59,7 +59,11 @@ class ChatModule(Module):
 
     # -- what others are told ---
     def join_data(self, joiner: Participant) -> chat.JoinData:
-        """What was said before. What does not fit into one message is left out: private history first, then groups."""
+        """The switch, the histories and the joiner's marks.
+
+        All histories share one allowance, because `join_success` is one message with a limit of its own. They take from
+        it in the order room, groups, private: the most private history is left out first.
+        """
         said, seen = joiner.room.states.of(_Said), joiner.states.of(_LastSeen)
         left = Allowance(MAX_CHAT_TOLD)
         groups = joiner.groups or ()
@@ -84,7 +88,7 @@ class ChatModule(Module):
         return tuple(told)
 
     def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> chat.PeerData | None:
-        """The groups that both are in; only those who are logged in have groups, if only none (S)."""
+        """The groups that both are in. Guests have none: the capture shows no key for them, and `[]` for users (S)."""
         theirs = None if receiver is None else receiver.groups
         if theirs is None and self._around.has(Feature.GUESTS_HEAR_OF_GROUPS):
             theirs = ()
@@ -93,14 +97,14 @@ class ChatModule(Module):
         return chat.PeerData(groups=tuple(name for name in peer.groups if name in theirs))
 
     def resumed(self, participant: Participant, before: Participant) -> None:
-        """What was read survives (signaling.md § 3)."""
+        """Keep the marks of what was read (signaling.md § 3)."""
         participant.states.put(before.states.of(_LastSeen))
 
     # -- messages ---
     def _send_message(self, sender: Participant, command: chat.SendMessage) -> None:
         if not command.content:
-            return
-        if not sender.room.meeting.states.of(_Switch).is_on:
+            return  # dropped silently (signaling.md § 7)
+        if not sender.room.meeting.states.of(_Switch).is_on:  # moderators are no exception (signaling.md § 7)
             self._refuse(sender, ChatErrorCode.CHAT_DISABLED)
             return
         content = cut(command.content, MAX_CHAT_MESSAGE)
@@ -125,7 +129,10 @@ class ChatModule(Module):
         self._around.tell_all(members, _sent(message, self._around.relayed()))
 
     def _say_in_private(self, sender: Participant, content: str, target: ParticipantId) -> None:
-        """The sender hears its message, whoever the recipient is; only what somebody could read is remembered."""
+        """Deliver to the recipient and send a copy to the sender, even if there is no such recipient.
+
+        Only messages that somebody can read later are stored: a stranger's id as the target would fill the histories.
+        """
         around, room = self._around, sender.room
         message = self._message(sender, content, ChatScope.PRIVATE, target)
         recipient = room.present.get(target)
@@ -165,7 +172,7 @@ class ChatModule(Module):
 
     # -- what was read ---
     def _set_last_seen(self, sender: Participant, command: chat.SetLastSeenTimestamp) -> None:
-        """Later or earlier than before; a mark that says no time, or is for nobody, is no mark."""
+        """Store a mark, be it later or earlier than the last. Ignore one without a time or for no conversation."""
         seen, target = sender.states.of(_LastSeen), command.target
         timestamp = self._as_kept(command.timestamp)
         if timestamp is None:
@@ -179,10 +186,10 @@ class ChatModule(Module):
                 _mark(seen.in_private, target, timestamp)
 
     def _as_kept(self, timestamp: Timestamp) -> Timestamp | None:
-        """A mark as it will come back; None: it says no time."""
+        """A mark in the form in which `join_success` repeats it; None if it is no instant."""
         try:
             in_utc = Timestamp.of(timestamp.datetime, digits=0)
-        except (MalformedMessage, OverflowError):  # the latter: in UTC it is before the year 1, or after 9999
+        except (MalformedMessage, OverflowError):  # OverflowError: in UTC it is before the year 1, or after 9999
             return None
         return timestamp if self._around.has(Feature.LAST_SEEN_AS_SENT) else in_utc
 
@@ -208,7 +215,7 @@ def _sent(message: chat.StoredMessage, timestamp: Timestamp) -> chat.MessageSent
 
 
 def _mark(marks: dict[str, Timestamp], target: str, timestamp: Timestamp) -> None:
-    """Remember a mark as the newest one; the oldest is forgotten for it."""
+    """Store a mark as the newest one. Beyond `MAX_LAST_SEEN` the oldest is forgotten."""
     marks.pop(target, None)
     if len(marks) >= MAX_LAST_SEEN:
         del marks[next(iter(marks))]

@@ -19,8 +19,11 @@ class ApiSurroundings(Protocol):
     config: ControllerConfig
     store: Store
     rooms: Rooms
-    now: float
-    """Monotonic seconds."""
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        ...
 
     def has(self, feature: Feature) -> bool:
         """Whether the feature level of this controller has ``feature``."""
