@@ -57,7 +57,7 @@ class ControlModule(Module):
         self._set_role(sender, target, granted=False)
 
     def _set_role(self, sender: Participant, target: Participant | None, *, granted: bool) -> None:
-        """The checks are in the order of signaling.md § 5: sender moderates, state differs, target is not the owner."""
+        """The checks are in the order of signaling.md § 5."""
         around = self._around
         # An unknown target counts as no moderator, so a grant does nothing and a revoke is `nothing_to_do` (R).
         is_moderator = target is not None and target.is_moderator

@@ -50,7 +50,7 @@ class Feature(Enum):
         "`joined_waiting_room` goes to moderators only; waiting participants get the events of the waiting room's"
         " switch; `moderation` of `join_success` goes to all, with `raise_hands_enabled`"
     )
-    BREAKOUT_OMITS_NULLS = "participants in `breakout` have no keys that would be null, and those who left are not listed"
+    BREAKOUT_OMITS_NULLS = "participants in `breakout` have no keys with null, and those who left are not listed"
     DENIAL_SURVIVES = "a participant that lost the presenter role does not get it back by resuming its session"
     LAST_SEEN_AS_SENT = "`last_seen_timestamp_*` are repeated as they were sent, and not in UTC and whole seconds"
     TIMER_STYLE = "a timer without a style gets the usual one: later web clients show no timer without a style"
