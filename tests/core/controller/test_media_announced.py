@@ -127,6 +127,15 @@ def test_who_is_told_one_at_a_time_hears_of_it_when_media_comes() -> None:
     server.settle()
 
 
+def test_force_mute_silences_what_is_not_announced_yet() -> None:
+    server = Stage(FeatureLevel.V0_16)
+    ada, bob = server.joined("Ada", "Bob")
+    offer(bob)
+    before = len(server.sfu.commands)
+    ada.say("media", "moderator_enable_force_mute", allow_list=[])
+    assert [one.operation for one in server.sfu.commands[before:]] == [RelayPublisher(audio=False, video=True)]
+
+
 def test_force_mute_silences_what_has_no_media() -> None:
     server = Stage(FeatureLevel.V0_16)
     ada, bob = server.joined("Ada", "Bob")

@@ -218,6 +218,7 @@ def test_the_waiting_room() -> None:
         {"message": "left_waiting_room", "id": dee},
         {**stage.heard("bob")[1], "message": "joined"},
     ]
+    stage.settle()  # nobody waits any more
 
 
 @pytest.mark.parametrize(("level", "told"), [(FeatureLevel.V0_3, []), (FeatureLevel.V0_4, ["waiting_room_disabled"])])
