@@ -36,7 +36,6 @@ class Api:
         self, around: ApiSurroundings, identities: Identities, tickets: Tickets, resumptions: Resumptions
     ) -> None:
         self._config: ControllerConfig = around.config
-        self._identities = identities
         access = Access(around, identities)
         handlers: Handlers = (
             *Auth(around, identities).handlers,

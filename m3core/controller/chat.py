@@ -18,14 +18,14 @@ from m3core.values import MessageId, ParticipantId, Timestamp, is_uuid
 
 
 @define(eq=False)
-class _Switch:
+class _ChatSwitch:
     """State of a meeting: whether its rooms may chat."""
 
     is_on: bool = True
 
 
 @define(eq=False)
-class _Said:
+class _ChatHistories:
     """State of a room, main or breakout: its chat histories."""
 
     to_all: History = field(factory=History)
@@ -34,7 +34,7 @@ class _Said:
 
 
 @define(eq=False)
-class _LastSeen:
+class _ReadMarks:
     """State of a participant: the time of the last message that it has read, in each conversation."""
 
     to_all: Timestamp | None = None
@@ -64,11 +64,11 @@ class ChatModule(Module):
         All histories share one allowance, because `join_success` is one message with a limit of its own. They take from
         it in the order room, groups, private: the most private history is left out first.
         """
-        said, seen = joiner.room.states.of(_Said), joiner.states.of(_LastSeen)
+        said, seen = joiner.room.states.of(_ChatHistories), joiner.states.of(_ReadMarks)
         left = Allowance(MAX_CHAT_TOLD)
         groups = joiner.groups or ()
         return chat.JoinData(
-            enabled=joiner.room.meeting.states.of(_Switch).is_on,
+            enabled=joiner.room.meeting.states.of(_ChatSwitch).is_on,
             room_history=said.to_all.newest_first(left),
             groups_history=tuple(
                 chat.GroupHistory(name=name, history=said.in_groups.of(name).newest_first(left)) for name in groups
@@ -81,7 +81,7 @@ class ChatModule(Module):
 
     def _private_history(self, joiner: Participant, left: Allowance) -> tuple[chat.PrivateHistory, ...]:
         told = []
-        for pair, history in joiner.room.states.of(_Said).in_private:
+        for pair, history in joiner.room.states.of(_ChatHistories).in_private:
             if joiner.id in pair:
                 (correspondent,) = pair - {joiner.id}
                 told.append(chat.PrivateHistory(correspondent=correspondent, history=history.newest_first(left)))
@@ -98,13 +98,13 @@ class ChatModule(Module):
 
     def resumed(self, participant: Participant, before: Participant) -> None:
         """Keep the marks of what was read (signaling.md § 3)."""
-        participant.states.put(before.states.of(_LastSeen))
+        participant.states.put(before.states.of(_ReadMarks))
 
     # -- messages ---
     def _send_message(self, sender: Participant, command: chat.SendMessage) -> None:
         if not command.content:
             return  # dropped silently (signaling.md § 7)
-        if not sender.room.meeting.states.of(_Switch).is_on:  # moderators are no exception (signaling.md § 7)
+        if not sender.room.meeting.states.of(_ChatSwitch).is_on:  # moderators are no exception (signaling.md § 7)
             self._refuse(sender, ChatErrorCode.CHAT_DISABLED)
             return
         content = cut(command.content, MAX_CHAT_MESSAGE)
@@ -119,12 +119,12 @@ class ChatModule(Module):
 
     def _say_to_all(self, sender: Participant, content: str) -> None:
         message = self._message(sender, content, ChatScope.GLOBAL, None)
-        sender.room.states.of(_Said).to_all.add(message)
+        sender.room.states.of(_ChatHistories).to_all.add(message)
         self._around.tell_all(sender.room.present.values(), _sent(message, self._around.relayed()))
 
     def _say_in_group(self, sender: Participant, content: str, name: str) -> None:
         message = self._message(sender, content, ChatScope.GROUP, name)
-        sender.room.states.of(_Said).in_groups.add(name, message)
+        sender.room.states.of(_ChatHistories).in_groups.add(name, message)
         members = (one for one in sender.room.present.values() if name in (one.groups or ()))
         self._around.tell_all(members, _sent(message, self._around.relayed()))
 
@@ -138,7 +138,7 @@ class ChatModule(Module):
         recipient = room.present.get(target)
         if recipient is not sender:
             if around.has(Feature.PRIVATE_HISTORY) and (recipient is not None or target in room.gone):
-                room.states.of(_Said).in_private.add(frozenset({sender.id, target}), message)
+                room.states.of(_ChatHistories).in_private.add(frozenset({sender.id, target}), message)
             if recipient is not None:
                 around.tell(recipient.session, _sent(message, around.relayed()))
         around.tell(sender.session, _sent(message, around.direct()))
@@ -156,13 +156,13 @@ class ChatModule(Module):
     # -- moderators ---
     def _switch(self, sender: Participant, *, is_on: bool) -> None:
         if self._may_moderate(sender):
-            sender.room.meeting.states.of(_Switch).is_on = is_on
+            sender.room.meeting.states.of(_ChatSwitch).is_on = is_on
             event = chat.ChatEnabled if is_on else chat.ChatDisabled
             self._tell_room(sender, event(issued_by=sender.id, timestamp=self._around.relayed()))
 
     def _clear_history(self, sender: Participant) -> None:
         if self._may_moderate(sender):
-            sender.room.states.of(_Said).to_all.clear()
+            sender.room.states.of(_ChatHistories).to_all.clear()
             self._tell_room(sender, chat.HistoryCleared(issued_by=sender.id, timestamp=self._around.relayed()))
 
     def _may_moderate(self, sender: Participant) -> bool:
@@ -173,7 +173,7 @@ class ChatModule(Module):
     # -- what was read ---
     def _set_last_seen(self, sender: Participant, command: chat.SetLastSeenTimestamp) -> None:
         """Store a mark, be it later or earlier than the last. Ignore one without a time or for no conversation."""
-        seen, target = sender.states.of(_LastSeen), command.target
+        seen, target = sender.states.of(_ReadMarks), command.target
         timestamp = self._as_kept(command.timestamp)
         if timestamp is None:
             return

@@ -28,7 +28,7 @@ from m3core.values import MediaSessionKey, MediaSessionType
 
 
 @define
-class _Told:
+class _KnownStreams:
     """State of a participant: what its client knows of the streams of others."""
 
     keys: set[MediaSessionKey] = field(factory=set)
@@ -41,7 +41,7 @@ class _Told:
 
 def announced(participant: Participant, receiver: Participant | None) -> dict[MediaSessionType, StreamState]:
     """The streams of ``participant`` that ``receiver`` may know of; None stands for a receiver that may know all."""
-    told = None if receiver is None or not receiver.session.one_by_one else receiver.states.of(_Told).keys
+    told = None if receiver is None or not receiver.session.one_by_one else receiver.states.of(_KnownStreams).keys
     return {
         kind: state
         for kind, state in participant.announced.items()
@@ -62,20 +62,20 @@ class OneByOne:
 
     def left(self, receiver: Participant) -> None:
         """``receiver`` leaves: forget its state and its alarms."""
-        told = receiver.states.find(_Told)
-        for alarm in () if told is None else told.busy.values():
+        known = receiver.states.find(_KnownStreams)
+        for alarm in () if known is None else known.busy.values():
             alarm.cancel()
-        receiver.states.drop(_Told)
+        receiver.states.drop(_KnownStreams)
 
     def update(self, receiver: Participant, participant: Participant) -> None:
         """``participant`` changed: send ``receiver`` an `update` without the streams whose turn has not come."""
-        told = receiver.states.of(_Told)
+        known = receiver.states.of(_KnownStreams)
         on = {MediaSessionKey(participant.id, kind) for kind, state in participant.announced.items() if _is_on(state)}
-        for key in [key for key in told.keys if key.participant_id == participant.id and key not in on]:
-            told.keys.discard(key)
-            self._free(told, key)
+        for key in [key for key in known.keys if key.participant_id == participant.id and key not in on]:
+            known.keys.discard(key)
+            self._free(known, key)
         # Before the `update`: if the turn is that of a stream of ``participant``, one `update` tells both.
-        chosen = self._proceed(receiver, told)
+        chosen = self._proceed(receiver, known)
         self._around.announce_to(receiver, participant)
         if chosen is not None and chosen is not participant:
             self._around.announce_to(receiver, chosen)
@@ -92,56 +92,56 @@ class OneByOne:
         if not participant.session.one_by_one:
             begin()
             return
-        told = participant.states.of(_Told)
-        told.held[key] = begin
-        if told.busy.keys() <= {key}:  # nothing else is being negotiated; an offer for the same stream goes on with it
-            self._free(told, key)
+        known = participant.states.of(_KnownStreams)
+        known.held[key] = begin
+        if known.busy.keys() <= {key}:  # nothing else is being negotiated; an offer for the same stream goes on with it
+            self._free(known, key)
             self._tell_next(participant)
 
     def goes_on(self, participant: Participant, key: MediaSessionKey) -> None:
         """A negotiation made a step: start its timeout anew, since a slow network needs it for each step."""
-        told = participant.states.find(_Told)
-        if told is not None and key in told.busy:
-            self._free(told, key)
-            self._wait(participant, told, key)
+        known = participant.states.find(_KnownStreams)
+        if known is not None and key in known.busy:
+            self._free(known, key)
+            self._wait(participant, known, key)
 
     def done(self, participant: Participant, key: MediaSessionKey) -> None:
         """``participant`` has configured a subscription or completed a stream, or the wait for that is over."""
-        told = participant.states.find(_Told)
-        if told is not None and key in told.busy:
-            self._free(told, key)
+        known = participant.states.find(_KnownStreams)
+        if known is not None and key in known.busy:
+            self._free(known, key)
             self._tell_next(participant)
 
     def _tell_next(self, receiver: Participant) -> None:
-        chosen = self._proceed(receiver, receiver.states.of(_Told))
+        chosen = self._proceed(receiver, receiver.states.of(_KnownStreams))
         if chosen is not None:
             self._around.announce_to(receiver, chosen)
 
-    def _proceed(self, receiver: Participant, told: _Told) -> Participant | None:
+    def _proceed(self, receiver: Participant, known: _KnownStreams) -> Participant | None:
         """If no negotiation is under way, begin the next one. Returns whose stream is to be told now, if any.
 
         What the client publishes comes first.
         """
-        if told.busy:
+        if known.busy:
             return None
-        for key in told.held:  # the first one; the loop ends with it
-            begin = told.held.pop(key)
-            self._wait(receiver, told, key)
+        for key in known.held:  # the first one; the loop ends with it
+            begin = known.held.pop(key)
+            self._wait(receiver, known, key)
             begin()
             return None
         for other in receiver.room.others(receiver):
             for kind, publisher in other.publishers.items() if other.is_visible else ():
-                if publisher.is_up and _is_on(other.announced.get(kind)) and publisher.key not in told.keys:
-                    told.keys.add(publisher.key)
-                    self._wait(receiver, told, publisher.key)
+                if publisher.is_up and _is_on(other.announced.get(kind)) and publisher.key not in known.keys:
+                    known.keys.add(publisher.key)
+                    self._wait(receiver, known, publisher.key)
                     return other
         return None
 
-    def _wait(self, receiver: Participant, told: _Told, key: MediaSessionKey) -> None:
-        told.busy[key] = self._around.after(STREAM_TOLD_TIMEOUT, lambda: self.done(receiver, key))
+    def _wait(self, receiver: Participant, known: _KnownStreams, key: MediaSessionKey) -> None:
+        known.busy[key] = self._around.after(STREAM_TOLD_TIMEOUT, lambda: self.done(receiver, key))
 
-    def _free(self, told: _Told, key: MediaSessionKey) -> None:
-        alarm = told.busy.pop(key, None)
+    def _free(self, known: _KnownStreams, key: MediaSessionKey) -> None:
+        alarm = known.busy.pop(key, None)
         if alarm is not None:
             alarm.cancel()
 

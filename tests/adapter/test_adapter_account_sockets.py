@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 from house import House, house, in_loop
 
 import m3asyncio as m3
-from m3core.controller.config import TokenTable
+from m3core.controller.config import TokenTable, User
 from m3core.io import HttpRequest, HttpResponse
 
 
 class Provider:
     """An identity provider whose tokens can be made to expire."""
 
-    def __init__(self, here: House) -> None:
-        table = here.server._controller._api._identities
-        assert isinstance(table, TokenTable)
-        self.users = table._users
-        self.user = next(iter(self.users.values()))
+    def __init__(self, here: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.valid = {owner := here.server.owner.access_token}
+        for method in (TokenTable.user_of, TokenTable.login):
+            monkeypatch.setattr(TokenTable, method.__name__, self._only_if_valid(method, owner))
         self.given = 0
         self.asked = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.error: Exception | None = None
 
+    def _only_if_valid(self, method: Callable[[TokenTable, m3.Secret], User | None], owner: m3.Secret) -> object:
+        return lambda table, token: method(table, owner) if token in self.valid else None
+
     def expire(self) -> None:
-        self.users.clear()
+        self.valid.clear()
 
     async def refresh(self) -> m3.Tokens:
         self.given += 1
@@ -36,14 +39,14 @@ class Provider:
         if self.error is not None:
             raise self.error
         token = m3.Secret(f"fresh-{self.given}")
-        self.users[token] = self.user
+        self.valid.add(token)
         return m3.Tokens(token)
 
 
 @in_loop
-async def test_a_token_expires_and_one_refresh_serves_everybody() -> None:
+async def test_a_token_expires_and_one_refresh_serves_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     async with house() as here:
-        provider = Provider(here)
+        provider = Provider(here, monkeypatch)
         provider.may_answer.set()
         async with m3.Account(here.server.base_url, here.server.owner, refresh=provider.refresh) as account:
             assert (await account.me()).display_name == "Owner"
@@ -68,9 +71,11 @@ async def test_a_token_expires_and_one_refresh_serves_everybody() -> None:
     ],
 )
 @in_loop
-async def test_a_refresh_that_fails_is_told_to_everybody(error: Exception, raised: type[Exception]) -> None:
+async def test_a_refresh_that_fails_is_told_to_everybody(
+    error: Exception, raised: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with house() as here:
-        provider = Provider(here)
+        provider = Provider(here, monkeypatch)
         provider.may_answer.set()
         provider.error = error
         async with m3.Account(here.server.base_url, here.server.owner, refresh=provider.refresh) as account:
@@ -80,10 +85,10 @@ async def test_a_refresh_that_fails_is_told_to_everybody(error: Exception, raise
 
 
 @in_loop
-async def test_without_a_refresh_the_controllers_answer_is_told() -> None:
+async def test_without_a_refresh_the_controllers_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     async with house() as here:
         await here.account.me()
-        Provider(here).expire()
+        Provider(here, monkeypatch).expire()
         with pytest.raises(m3.ApiError) as caught:
             await here.account.me()
         assert (caught.value.status, caught.value.code) == (401, "unauthorized")
@@ -93,9 +98,9 @@ async def test_without_a_refresh_the_controllers_answer_is_told() -> None:
 
 
 @in_loop
-async def test_closing_tells_those_who_wait_and_cancelling_one_harms_no_other() -> None:
+async def test_closing_tells_those_who_wait_and_cancelling_one_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     async with house() as here:
-        provider = Provider(here)
+        provider = Provider(here, monkeypatch)
         provider.expire()
         account = m3.Account(here.server.base_url, here.server.owner, refresh=provider.refresh)
         impatient, patient = asyncio.create_task(account.me()), asyncio.create_task(account.me())

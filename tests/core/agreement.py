@@ -8,7 +8,7 @@ from m3core.conference.events import ConnectionLost
 from m3core.conference.state import ConferenceState, Phase
 from m3core.conference.state import Participant as Seen
 from m3core.controller.breakout import _active
-from m3core.controller.chat import _Said, _Switch
+from m3core.controller.chat import _ChatHistories, _ChatSwitch
 from m3core.controller.features import FeatureLevel
 from m3core.controller.polls import _Ballot, _Poll
 from m3core.controller.recording import _Consent
@@ -96,9 +96,9 @@ def _moderation(world: World, me: Participant, state: ConferenceState) -> None:
 
 def _chat(world: World, me: Participant, state: ConferenceState) -> None:
     """A switch is told in the room of whoever uses it alone (signaling.md § 7)."""
-    said = me.room.states.of(_Said)
+    said = me.room.states.of(_ChatHistories)
     if me.room.meeting.breakouts is None and len(me.room.meeting.rooms) == 1 and not _was_split(world):
-        assert state.chat.enabled == me.room.meeting.states.of(_Switch).is_on
+        assert state.chat.enabled == me.room.meeting.states.of(_ChatSwitch).is_on
     assert [one.id for one in state.chat.room.messages] == [one.id for one, _ in said.to_all._messages]
     for pair, history in said.in_private:
         if me.id in pair:

@@ -201,8 +201,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "chat",
         "moderators write while chat is off",
-        "        if not sender.room.meeting.states.of(_Switch).is_on:",
-        "        if not sender.room.meeting.states.of(_Switch).is_on and not sender.is_moderator:",
+        "        if not sender.room.meeting.states.of(_ChatSwitch).is_on:",
+        "        if not sender.room.meeting.states.of(_ChatSwitch).is_on and not sender.is_moderator:",
         _CHAT,
     ),
     _in(
@@ -371,14 +371,14 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "one_by_one",
         "two streams are told at once",
-        "        if told.busy:\n            return None\n",
+        "        if known.busy:\n            return None\n",
         "",
         _ONE_BY_ONE,
     ),
     _in(
         "one_by_one",
         "a step of a negotiation gets no time of its own",
-        "            self._free(told, key)\n            self._wait(participant, told, key)\n",
+        "            self._free(known, key)\n            self._wait(participant, known, key)\n",
         "            pass\n",
         _ONE_BY_ONE,
     ),

@@ -315,7 +315,7 @@ def test_groups_are_marked_by_their_members() -> None:
     mark(stage, "dee", "group", SECONDS)
     meeting = stage.controller.rooms.live[RoomId(stage.room)]
     (dee,) = [one for one in meeting.joined() if one.id == stage.ids["dee"]]
-    assert dee.states.of(chat._LastSeen).in_groups.keys() == {"board"}
+    assert dee.states.of(chat._ReadMarks).in_groups.keys() == {"board"}
 
 
 @pytest.mark.parametrize("timestamp", ["", "yesterday", "x" * 60_000, "0001-01-01T00:00:00+01:00"])
