@@ -151,7 +151,7 @@ def test_start_checks_in_the_order_of_the_protocol() -> None:
 
 
 def test_an_operator_may_open_all_rooms_to_all_users() -> None:
-    """To start in them; nothing else there is theirs (rest.md § 4)."""
+    """With `open_rooms` users may start in every room, and do nothing else there (rest.md § 4)."""
     rest = Rest(ControllerConfig(web_url="https://meet.example", open_rooms=True))
     room, _ = rest.room()
     other = f"Bearer {OTHER_TOKEN.reveal()}"
@@ -201,7 +201,7 @@ def test_later_servers_tell_whether_a_password_is_needed() -> None:
 
 
 def test_made_up_values_pass_strict_validators() -> None:
-    """Strangers check addresses, URLs and languages before they go on (media.md § 10 row 18)."""
+    """Foreign clients check addresses, URLs and languages before they go on (media.md § 10, row 18)."""
     rest = Rest(ControllerConfig(web_url="https://meet.example"))
     url = json.loads(rest.ask("GET", "/auth/login").body)["oidc"]["url"]
     assert re.fullmatch(r"https://[a-z0-9-]+(\.[a-z0-9-]+)+", url)
@@ -248,7 +248,7 @@ def test_streaming_targets_are_bounded() -> None:
 
 
 def test_the_answer_to_a_login_has_permissions() -> None:
-    """Web clients read it; the capture alone shows an empty body."""
+    """Web clients read the answer; only the capture has an empty body."""
     for level in FeatureLevel:
         rest = Rest(ControllerConfig(web_url="https://meet.example", feature_level=level))
         answer = rest.owner("POST", "/auth/login", {"id_token": OWNER_TOKEN.reveal()})
@@ -325,7 +325,7 @@ def test_every_endpoint_has_a_handler() -> None:
 
 
 def test_the_users_of_a_room() -> None:
-    """Somebody with an account but not the owner comes by the invitation, as a guest (rest.md)."""
+    """A user who is not the owner comes by the invitation, as a guest (rest.md § 4, start_invited)."""
     world = World()
     ada = world.owner("Ada")
     guest = world.guest("Ada again")

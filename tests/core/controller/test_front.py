@@ -43,7 +43,7 @@ _A, _B, _C = ConnectionId(1), ConnectionId(2), ConnectionId(3)
 
 
 class _Controller:
-    """Records its inputs; ``react`` says what each of them puts out."""
+    """Records its inputs; ``react`` gives the outputs of each."""
 
     def __init__(self, react: Callable[[tuple[Any, ...]], list[ControllerOutput]] | None = None) -> None:
         self.inputs: list[tuple[Any, ...]] = []
@@ -117,7 +117,7 @@ def _written(outputs: list[FrontOutput], connection: ConnectionId) -> bytes:
 
 
 def _exchange(front: Front, connection: ConnectionId, client: ClientProtocol, now: float = 0.0) -> list[FrontOutput]:
-    """Give what the client has to say to the front, and the other way round."""
+    """Carry bytes from the client to the front, and back."""
     for data in client.data_to_send():
         front.data_received(connection, data, now)
     outputs = list(front.outputs())

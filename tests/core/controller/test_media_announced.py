@@ -31,7 +31,7 @@ def connect(line: Line, kind: str = "video") -> None:
 
 
 def media(line: Line) -> list[dict[str, Any]]:
-    """What the entries say of media that the line heard since the last time."""
+    """The `media` keys of the entries that the line got since the last time."""
     return [
         one["media"]
         for payload in line.heard()
@@ -112,7 +112,7 @@ def test_subscribing_to_who_left_is_refused() -> None:
 
 
 def test_who_is_told_one_at_a_time_hears_of_it_when_media_comes() -> None:
-    """Its subscribe would be refused before, and it would wait in vain."""
+    """Before that its `subscribe` would be refused, and it would wait in vain."""
     server = Stage()
     bob = server.joined("Ada", "Bob")[1]
     announce(bob)

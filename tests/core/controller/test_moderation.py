@@ -38,7 +38,7 @@ def test_kick() -> None:
 
 
 def in_a_room(stage: Stage, who: str) -> str:
-    """Let ``who`` move into a breakout room, which ada opens; its id."""
+    """Let ``who`` move into a breakout room, which ada opens. Returns its id."""
     stage.say("ada", "breakout", "start", rooms=[{"name": "Red", "assignments": []}])
     room: str = next(iter(stage.controller.rooms.live[RoomId(stage.room)].breakouts.names))  # type: ignore[union-attr]
     token = stage.resumption[who]

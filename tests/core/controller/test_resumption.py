@@ -120,7 +120,7 @@ def test_who_was_let_in_does_not_wait_again() -> None:
 
 
 def test_an_acceptance_is_used_up_by_coming_back() -> None:
-    """Sent back to the waiting room, and gone from there, a participant waits again, whoever let it in before."""
+    """A participant that was sent back to the waiting room, and left from there, waits again when it comes back."""
     stage = Stage(FeatureLevel.V0_15, waiting_room=True)
     stage.join("ada")
     stage.join("bob")
@@ -247,7 +247,7 @@ def test_what_the_latest_server_tells_of_the_room() -> None:
 
 
 def test_meeting_details_are_told_if_the_event_is_to_show_them() -> None:
-    """With an invitation, by which others may be asked in."""
+    """They have an invitation, which opens the room for others."""
     stage = Stage(FeatureLevel.V0_13)
     target = {"name": "Live", "kind": "custom", "public_url": "https://stream.example.org/watch"}
     event = {"title": "T", "description": "", "is_time_independent": True, "show_meeting_details": True}
@@ -261,14 +261,14 @@ def test_meeting_details_are_told_if_the_event_is_to_show_them() -> None:
 
 
 def test_what_readers_want_of_a_tariff() -> None:
-    """Those of 0.9 and later refuse the whole `join_success` without it (signaling.md § 5.1)."""
+    """Clients of 0.9 and later refuse the whole `join_success` without `disabled_features` (signaling.md § 5.1)."""
     for level in FeatureLevel:
         tariff = Stage(level).join("ada")[0].get("tariff", {})
         assert tariff.get("disabled_features") == ([] if level.has(Feature.DISABLED_FEATURES) else None)
 
 
 def test_sub_protocols() -> None:
-    """Each client knows one of the names, and comes to a server of any version."""
+    """Each client knows one of the names, and meets servers of any version."""
     for level in FeatureLevel:
         for offered in (OPENTALK, K3K, f"{OPENTALK}, {K3K}"):
             stage = Stage(level)
