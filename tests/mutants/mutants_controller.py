@@ -449,6 +449,20 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _in(
         "front",
+        "what follows from a loss is not performed",
+        "            self._controller.connection_lost(connection, now, code)\n            self._perform_all()\n",
+        "            self._controller.connection_lost(connection, now, code)\n",
+        _FRONT,
+    ),
+    _in(
+        "front",
+        "the sessions of a server that shuts down get no close frame",
+        "        self._controller.shut_down(now)\n        self._perform_all()\n",
+        "        self._controller.shut_down(now)\n",
+        _FRONT,
+    ),
+    _in(
+        "front",
         "a loss is told twice",
         "            socket.is_websocket = False  # `Closed` may",
         "            socket.is_websocket = True  # `Closed` may",
