@@ -65,6 +65,8 @@ class _Controller:
 
     def advance(self, now: float) -> None: ...
 
+    def shut_down(self, now: float) -> None: ...
+
     def outputs(self) -> Iterator[ControllerOutput]:
         queue, self.queue = self.queue, []
         return iter(queue)

@@ -1,4 +1,4 @@
-"""The embedded controller, served: what event loops do alike between sockets and `m3core.controller.front`."""
+"""The embedded controller, served: what all event loops share between their sockets and `m3core.controller.front`."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from m3core.rest.link import is_local
 from m3core.values import Secret, UserId, format_uuid
 
 SHUTDOWN_TIMEOUT = 1.0
-"""Seconds that open connections get to take their last bytes."""
+"""Seconds in which open connections can take their last bytes."""
 
 
 class Peer(Protocol):
-    """One TCP connection. It tells the server of its bytes (`Server.received`) and its end (`Server.lost`)."""
+    """One TCP connection. It gives its bytes to `Server.received`, and calls `Server.lost` at its end."""
 
     @property
     def waiting(self) -> int:
-        """Bytes that the system has not taken yet."""
+        """The number of bytes that were written and that the operating system has not taken yet."""
         ...
 
     def write(self, data: bytes) -> None:
-        """Send, in order. Never blocks; ignored once the connection is closing."""
+        """Send ``data`` after what was written before. Never blocks; does nothing once the connection is closing."""
         ...
 
     def close(self) -> None:
-        """Close once all is written; abort after `limits.CLOSE_TIMEOUT`."""
+        """Close once all is written, or abort after `limits.CLOSE_TIMEOUT`."""
         ...
 
     def abort(self) -> None:
-        """Close at once."""
+        """Close at once, without writing the rest."""
         ...
 
 
@@ -53,15 +53,15 @@ class MediaServer(Protocol):
     """An SFU. See `m3core.controller.sfu`."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start. Called once, before the first command."""
         ...
 
     def submit(self, command: SfuCommand) -> None:
-        """Carry out a command; never blocks. Raises `MediaError` when it has died."""
+        """Queue a command. It never blocks. Raises `MediaError` when the media server has died."""
         ...
 
     def close(self) -> None:
-        """Free all. May block."""
+        """End all peers and free all resources. It may block."""
         ...
 
 
@@ -70,15 +70,15 @@ class Listener(Protocol):
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it is bound."""
+        """The IP address and the port that were bound."""
         ...
 
     async def start(self, server: Server) -> None:
-        """Take connections: each is a `Peer` that is told by `Server.opened`."""
+        """Accept connections, and give each as a `Peer` to `Server.opened`."""
         ...
 
     def close(self) -> None:
-        """Take no more."""
+        """Accept no more connections. Open ones remain open."""
         ...
 
 
@@ -86,7 +86,7 @@ class Listen(Protocol):
     """Binds a socket."""
 
     async def __call__(self, tasks: Tasks, host: str, port: int) -> Listener:
-        """Bind; connections may run in ``tasks``. Raises `OSError`."""
+        """Bind ``host`` and ``port``; connections may run in ``tasks``. Raises `OSError`."""
         ...
 
 
@@ -94,12 +94,12 @@ class MediaServerFactory(Protocol):
     """Makes SFUs."""
 
     def __call__(self, report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
-        """An SFU that calls ``report`` in a thread of its own. ``loopback``: offer 127.0.0.1 alone."""
+        """An SFU that calls ``report`` in a thread of its own. With ``loopback`` it offers only 127.0.0.1."""
         ...
 
 
 class Host:
-    """What an adapter gives so that a controller can be served. `serve` is its public name."""
+    """The parts of an adapter that serve a controller. Adapters publish its method `serve`."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Host:
         self.account = account
         self._listen = listen
         self._media_server_factory = media_server_factory
-        """Imports it, which may take long. Raises `LocalProtocolError` where its extra is missing."""
+        """Imports the media server, which may take long. Raises `LocalProtocolError` if its extra is missing."""
 
     @asynccontextmanager
     async def serve(
@@ -128,15 +128,17 @@ class Host:
     ) -> AsyncIterator[Server]:
         """Run a controller with its SFU: ``async with m3.serve() as server``.
 
-        ``port`` 0 takes a free one. ``public_url`` is how guests reach it, if not at ``host``: they refuse plain http
-        beyond their own machine, so that is usually https, with a proxy in between. Media is offered at 127.0.0.1 if
-        guests are on this machine, else at its real addresses. ``web_url``: where a web client is, `https://host[:port]`,
-        that invitation links open; else that of ``config`` if it names one, else links lead to the controller. There is
-        one user with an account, ``owner``, whose token is ``owner_token`` or a random one (`Server.owner`).
-        ``config``: how the controller behaves. Raises `TransportError`; `LocalProtocolError` for two web clients.
+        ``port`` 0 takes a free one. ``public_url`` is the address at which guests reach the controller, if that is not
+        ``host``: clients refuse plain http beyond their own machine, so it is usually https, with a proxy in between.
+        If that address is on this machine, media is offered at 127.0.0.1, else at the real addresses of the machine.
+        ``web_url``, `https://host[:port]`, is the web client that invitation links open. Without it that is
+        ``config.web_url``, and without both links lead to the controller. One user has an account, ``owner``, whose
+        token is ``owner_token`` or a random one (`Server.owner`). ``config`` has the controller's settings.
+
+        Raises `TransportError` if it cannot listen, and `LocalProtocolError` if the two web clients differ.
         """
         if web_url and config is not None and config.web_url not in ("", web_url):
-            raise LocalProtocolError("web_url and config.web_url name different web clients")
+            raise LocalProtocolError("web_url and config.web_url name different web clients: give one of them")
         backend = self.backend
         user = owner or User(
             id=UserId(format_uuid(backend.entropy(16))), email="owner@m3.invalid", display_name="Owner"
@@ -180,7 +182,7 @@ class Host:
                 listener.close()
 
     async def _load_media(self) -> MediaServerFactory:
-        """Import the media server before anybody is served: nobody would be for as long as that takes."""
+        """Import the media server before the first connection: it takes half a second, which would block all."""
         try:
             return await self.backend.in_thread(self._media_server_factory)
         except LocalProtocolError as error:
@@ -188,7 +190,7 @@ class Host:
 
 
 class Server:
-    """A controller that runs in this event loop. Made by `serve`."""
+    """A controller that runs in this event loop. `serve` makes it."""
 
     def __init__(
         self,
@@ -203,11 +205,11 @@ class Server:
         address: tuple[str, int],
     ) -> None:
         self.base_url = base_url
-        """Where guests reach the controller."""
+        """The address at which guests reach the controller."""
         self.web_url = web_url
-        """Where its invitation links lead: a web client, or the controller."""
+        """The address that its invitation links open: a web client, or the controller."""
         self.address = address
-        """Where it listens: the IP address and the port that were bound, also behind a ``public_url``."""
+        """The IP address and the port that were bound. They may differ from ``base_url``, behind a proxy."""
         self.owner = owner
         """Tokens of the one user with an account, for `Account(server.base_url, server.owner)`."""
         self._controller = controller
@@ -225,7 +227,10 @@ class Server:
         self._gone = Signal(self._backend)
 
     def account(self) -> Account:
-        """The owner's account, for this very process: no network in between, so that it works behind any proxy."""
+        """The owner's account, for use in this process.
+
+        Its requests go to the controller without a network, so it works behind any proxy.
+        """
         http = _Inside(self._controller, self._backend.now)
         account = self._host.account(self.base_url, self.owner, allow_private=True, http=http)
         account.web_url = self.web_url
@@ -233,11 +238,11 @@ class Server:
 
     # -- for the connections ---
     def opened(self, peer: Peer) -> ConnectionId:
-        """A TCP connection came in."""
+        """A TCP connection was accepted."""
         self._last += 1
         connection = ConnectionId(self._last)
         self._peers[connection] = peer
-        if self._closing:  # it was accepted before the listener closed
+        if self._closing:  # accepted just before the listener was closed
             peer.abort()
             return connection
         self._front.connection_made(connection, self._backend.now())
@@ -245,13 +250,13 @@ class Server:
         return connection
 
     def received(self, connection: ConnectionId, data: bytes) -> None:
-        """Bytes; empty ones are the end of what the peer sends."""
+        """Bytes of a connection; empty bytes mean that the peer has closed its side."""
         if not self._closed:
             self._front.data_received(connection, data, self._backend.now())
             self._drain()
 
     def lost(self, connection: ConnectionId) -> None:
-        """A TCP connection is gone."""
+        """A TCP connection is gone, whoever ended it. Call it once for each `opened`."""
         del self._peers[connection]
         if not self._peers:
             self._gone.set()
@@ -261,8 +266,10 @@ class Server:
 
     # -- performing ---
     def _drain(self) -> set[ConnectionId]:
-        """Perform what the front says; the connections that were written to."""
+        """Perform the outputs of the front. Returns the connections that were written to."""
         written: set[ConnectionId] = set()
+        # A command that fails at once is a report, and so a further input. It has to wait until all outputs before it
+        # are performed (docs/architecture.md, the engine contract).
         failures: deque[MediaReport] = deque()
         while True:
             for output in self._front.outputs():
@@ -282,7 +289,7 @@ class Server:
         return written
 
     def _submit(self, command: SfuCommand) -> Iterator[MediaReport]:
-        """Hand it over; a media server that has died, or is not installed, is a report, as one that fails is."""
+        """Give a command to the media server. Yields a report if there is none, or if it has died."""
         try:
             self._media_server().submit(command)
         except MediaError as error:
@@ -300,7 +307,7 @@ class Server:
         if peer is not None:
             peer.write(data)
             if peer.waiting > MAX_WRITE_QUEUE:
-                peer.abort()  # `lost` follows: a reader that is too slow loses the connection
+                peer.abort()  # the reader is too slow (docs/limits.md); `lost` follows
 
     def _shut(self, connection: ConnectionId, *, abort: bool) -> None:
         peer = self._peers.get(connection)
@@ -308,13 +315,13 @@ class Server:
             peer.abort() if abort else peer.close()
 
     def _media_server(self) -> MediaServer:
-        if self._sfu is None:
+        if self._sfu is None:  # made for the first publisher (docs/architecture.md, The server)
             self._sfu = self._make_media_server(self._sfu_report, loopback=is_local(self.base_url))
             self._sfu.start()
         return self._sfu
 
     def _sfu_report(self, report: MediaReport) -> None:
-        """Called in the media server's thread."""
+        """Called in the thread of the media server: the report has to come back to the event loop."""
         self._portal(lambda: self._take_report(report))
 
     def _take_report(self, report: MediaReport) -> None:
@@ -327,15 +334,15 @@ class Server:
             await self._gone.wait()
 
     async def aclose(self) -> None:
-        """Say good-bye to all (1001), give them a moment, and end. To be shielded."""
+        """Close all WebSockets with 1001, wait a moment for the answers, and abort the rest. Call it shielded."""
         if self._closing:
             return
         self._closing = True
-        self._drain()
-        self._controller.shut_down(self._backend.now())
-        self._front.advance(self._backend.now())
+        self._front.shut_down(self._backend.now())
         told = self._drain()
-        for connection in self._peers.keys() - told:  # an HTTP connection that waits for its next request
+        # Connections that were written to get their close frame or answer first. Others are HTTP connections between
+        # two requests.
+        for connection in self._peers.keys() - told:
             self._shut(connection, abort=False)
         with suppress(TimeoutError):
             async with self._backend.timeout(SHUTDOWN_TIMEOUT):
@@ -349,13 +356,13 @@ class Server:
 
 
 def _reachable(address: str) -> str:
-    """How to write the bound ``address`` in a URL; all addresses of this machine include that of itself."""
+    """The bound ``address`` as a URL has it. For "all addresses" that is the loopback address, which is one of them."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - it is not bound here
     return f"[{address}]" if ":" in address else address
 
 
 def _no_media(reason: str) -> MediaServerFactory:
-    """In place of a media server that is not installed: all else is served, and who publishes is told."""
+    """In place of a media server that is not installed: publishing fails with ``reason``, all else is served."""
 
     def refuse(report: Callable[[MediaReport], None], *, loopback: bool) -> MediaServer:
         del report, loopback
@@ -365,14 +372,13 @@ def _no_media(reason: str) -> MediaServerFactory:
 
 
 class _Inside:
-    """HTTP without a network, for the process that serves (see `transports.HttpTransport`)."""
+    """An `HttpTransport` without a network: it asks the controller of this process."""
 
     def __init__(self, controller: Controller, now: Callable[[], float]) -> None:
         self._controller = controller
         self._now = now
 
     async def request(self, request: HttpRequest) -> HttpResponse:
-        """Give the request to the controller and take its reply."""
         path = request.url.partition("://")[2].partition("/")[2].partition("?")[0]
         self._controller.http_request(
             request.id, request.method, f"/{path}", request.headers, request.body, self._now()
@@ -381,4 +387,4 @@ class _Inside:
         return replies[0]
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection to close."""

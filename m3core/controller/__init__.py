@@ -1,7 +1,10 @@
-"""The server engine: rooms, tickets, participants. `Controller` takes whole requests and messages, `front.Front` bytes;
-`sfu` is the port to a media server; one module for each namespace mirrors `m3core.messages`.
+"""The server engine: rooms, tickets, participants.
 
-The names are imported when they are first named: `m3 --help` asks for the feature levels alone, and needs no engine.
+`Controller` takes whole requests and messages, `front.Front` takes bytes, and `sfu` is the port to a media server. One
+module for each namespace mirrors `m3core.messages`, and one for each REST resource, in `resources`, mirrors
+`m3core.rest`.
+
+The public names are imported at their first use: `m3 --help` needs the feature levels only, and not the engine.
 """
 
 import importlib
@@ -18,7 +21,7 @@ __all__ = ["Controller", "ControllerConfig", "Identities", "TokenTable", "User"]
 
 
 def __getattr__(name: str) -> object:
-    """Import what is named for the first time."""
+    """Import a public name at its first use (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = "engine" if name == "Controller" else "config"

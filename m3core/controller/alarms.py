@@ -1,4 +1,4 @@
-"""What has to happen at a time: heartbeats, the end of a poll, of a timer, of a breakout. Knows no module."""
+"""Things that are due later: heartbeats, the ends of polls, timers and breakout rooms. Knows no module."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import heapq
 from collections.abc import Callable
 
 _SLACK = 64
-"""So many cancelled alarms may always lie about; beyond, at most as many as there are live ones."""
+"""So many cancelled alarms may remain in the heap; beyond that, at most as many as there are live ones."""
 
 
 class Alarm:
-    """One thing that is due at ``when``, monotonic seconds. `cancel` as often as you like."""
+    """One thing that is due at ``when``, monotonic seconds. It may be cancelled more than once, and after it rang."""
 
     def __init__(self, alarms: Alarms, when: float, order: int, ring: Callable[[], None]) -> None:
         self._alarms = alarms
@@ -24,7 +24,7 @@ class Alarm:
         return self._ring is not None
 
     def cancel(self) -> None:
-        """It will not ring."""
+        """Forget what is due."""
         if self._ring is not None:
             self._ring = None
             self._alarms.note_cancelled()
@@ -48,7 +48,7 @@ class Alarms:
         self._cancelled = 0
 
     def at(self, when: float, ring: Callable[[], None]) -> Alarm:
-        """Ring at ``when``."""
+        """Call ``ring`` at ``when``."""
         self._last += 1
         alarm = Alarm(self, when, self._last, ring)
         heapq.heappush(self._heap, alarm)
@@ -56,19 +56,23 @@ class Alarms:
 
     @property
     def deadline(self) -> float | None:
-        """When the next one rings; ``None``: nothing is due, ever."""
+        """When the next one rings; None: nothing is due, ever."""
+        # Cancelled alarms remain in the heap until they come to its top: a heap cannot drop one from its middle.
         while self._heap and not self._heap[0].is_set:
             heapq.heappop(self._heap)
             self._cancelled -= 1
         return self._heap[0].when if self._heap else None
 
     def ring_due(self, now: float) -> None:
-        """Ring all whose time has come, in order; one that is set meanwhile for the past rings as well."""
+        """Ring all that are due, in order. An alarm that one of them sets for a time before ``now`` rings as well."""
         while (when := self.deadline) is not None and when <= now:
             heapq.heappop(self._heap).ring()
 
     def note_cancelled(self) -> None:
-        """An alarm was cancelled: those that lie about are thrown away when they are the most."""
+        """An alarm was cancelled. Once cancelled ones are the majority, drop them all.
+
+        A client that starts and stops timers in a loop would fill the heap otherwise.
+        """
         self._cancelled += 1
         if self._cancelled > _SLACK + len(self._heap) // 2:
             self._heap = [alarm for alarm in self._heap if alarm.is_set]

@@ -1,7 +1,7 @@
 """The server's side of namespace `breakout`: rooms beside the main room (signaling.md § 8).
 
-The rooms themselves are the meeting's (`room.Breakouts`), who may enter is decided in `joining` and `api`. Moving is
-leaving one room and joining another with a resumption token, so that this module only tells the other rooms of it.
+The meeting holds the rooms (`room.Breakouts`); `joining` and the REST API decide who may enter one. A participant moves
+by leaving one room and joining another with its resumption token, so this module only tells the other rooms of it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from m3core.controller.features import Feature
 from m3core.controller.joining import NORMAL_CLOSURE
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant
-from m3core.controller.room import Breakouts, LiveRoom, Meeting
+from m3core.controller.room import Breakouts, LiveRoom, Meeting, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import BREAKOUT_GRACE, MAX_BREAKOUT_DURATION, MAX_BREAKOUT_NAME, MAX_BREAKOUT_ROOMS
 from m3core.messages import breakout
@@ -21,7 +20,7 @@ from m3core.values import BreakoutRoomId, ParticipantId
 
 
 class BreakoutModule(Module):
-    """Handles the commands of moderators, and tells of comings and goings in the other rooms."""
+    """Handles the commands of moderators, and tells each room who joins and leaves the others."""
 
     NAMESPACE = "breakout"
 
@@ -33,7 +32,7 @@ class BreakoutModule(Module):
         }
 
     def join_data(self, joiner: Participant) -> breakout.JoinData | None:
-        """Where the joiner is and who is elsewhere, while breakout rooms are active; R also lists who left there."""
+        """The joiner's room and the participants of the other rooms; None while no breakout rooms are active."""
         room = joiner.room
         breakouts = _active(room.meeting)
         if breakouts is None:
@@ -47,13 +46,13 @@ class BreakoutModule(Module):
 
     def _elsewhere(self, room: LiveRoom) -> list[Participant]:
         there = [one for one in room.meeting.elsewhere(room) if one.is_visible]
-        if not self._around.has(Feature.BREAKOUT_OMITS_NULLS):
+        if not self._around.has(Feature.BREAKOUT_OMITS_NULLS):  # R also lists those who left the other rooms
             there += room.meeting.gone_elsewhere(room)
             there.sort(key=lambda one: one.room.breakout is not None)  # the main room first
         return there
 
     def entered(self, participant: Participant) -> None:
-        """The other rooms hear who joined which room."""
+        """Tell the other rooms who joined which room."""
         room = participant.room
         if participant.is_visible and _active(room.meeting) is not None:
             event = breakout.Joined(
@@ -63,14 +62,14 @@ class BreakoutModule(Module):
                 role=participant.role,
                 avatar_url=participant.avatar_url,
                 participation_kind=participant.kind,
-                joined_at=self._around.direct(),  # with a fraction, as R tells it here and nowhere else
+                joined_at=self._around.direct(),  # with a fraction of a second, as R sends it here and nowhere else
                 is_short=self._around.has(Feature.BREAKOUT_OMITS_NULLS),
                 timestamp=self._around.relayed(),
             )
             self._around.tell_all(room.meeting.elsewhere(room), event)
 
     def left(self, participant: Participant) -> None:
-        """The other rooms hear who left which room; once all is over, the main room who left the others."""
+        """Tell the other rooms who left which room. Once breakout rooms are over, tell only the main room."""
         room = participant.room
         told: Iterable[Participant] = ()
         if _active(room.meeting) is not None:
@@ -83,12 +82,12 @@ class BreakoutModule(Module):
 
     # -- commands ---
     def _start(self, sender: Participant, command: breakout.Start) -> None:
-        """Set rooms up, in place of those that are. Those inside of the latter stay until the new ones end."""
+        """Set up rooms in place of active ones. Participants in an old room remain there until the new ones end."""
         if not sender.is_moderator:
             self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)
             return
         if not _is_sensible(command):
-            return
+            return  # `breakout` has no error for it; R ignores a start without rooms (signaling.md § 8)
         around, meeting = self._around, sender.room.meeting
         seconds = command.duration
         rooms = [(BreakoutRoomId(around.new_id()), plan) for plan in command.rooms]
@@ -96,7 +95,7 @@ class BreakoutModule(Module):
             names={room_id: plan.name for room_id, plan in rooms},
             expires=None if seconds is None else around.in_utc(seconds),
         )
-        self._cancel(meeting)
+        self._cancel(meeting)  # else the end of the replaced rooms would end these
         meeting.breakouts = breakouts
         if seconds is not None:
             breakouts.alarm = around.after(seconds, lambda: self._expire(meeting, breakouts))
@@ -106,7 +105,7 @@ class BreakoutModule(Module):
     def _tell_started(
         self, meeting: Meeting, breakouts: Breakouts, assigned: dict[ParticipantId, BreakoutRoomId]
     ) -> None:
-        """Everybody hears its own assignment; encoded once for all who have the same."""
+        """Tell each participant its own assignment. The message is encoded once for all who have the same."""
         audiences: dict[BreakoutRoomId | None, list[Participant]] = {}
         for participant in meeting.joined():
             audiences.setdefault(assigned.get(participant.id), []).append(participant)
@@ -136,7 +135,7 @@ class BreakoutModule(Module):
         self._wind_up(meeting, breakouts)
 
     def _wind_up(self, meeting: Meeting, breakouts: Breakouts) -> None:
-        """Nobody enters any more; those inside have some minutes left."""
+        """Let nobody enter any more. Participants inside have `BREAKOUT_GRACE` left (signaling.md § 8)."""
         self._cancel(meeting)
         breakouts.is_over = True
         breakouts.alarm = self._around.after(BREAKOUT_GRACE, lambda: self._put_out(meeting))

@@ -1,4 +1,4 @@
-"""The server's side of namespace `chat`: messages, what was said before, what was read (signaling.md § 7)."""
+"""The server's side of namespace `chat`: messages, histories, and marks of what was read (signaling.md § 7)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from attrs import define, field
 from m3core.controller.chat_history import Allowance, Histories, History
 from m3core.controller.features import Feature
 from m3core.controller.module import Module, Occasion
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.controller.texts import cut
 from m3core.errors import MalformedMessage
@@ -18,15 +18,15 @@ from m3core.values import MessageId, ParticipantId, Timestamp, is_uuid
 
 
 @define(eq=False)
-class _Switch:
-    """Of a meeting: whether its rooms may chat."""
+class _ChatSwitch:
+    """State of a meeting: whether its rooms may chat."""
 
     is_on: bool = True
 
 
 @define(eq=False)
-class _Said:
-    """Of a room, main or breakout: what was said in it."""
+class _ChatHistories:
+    """State of a room, main or breakout: its chat histories."""
 
     to_all: History = field(factory=History)
     in_groups: Histories[str] = field(factory=Histories)
@@ -34,8 +34,8 @@ class _Said:
 
 
 @define(eq=False)
-class _LastSeen:
-    """Of a participant: until when it has read what was said."""
+class _ReadMarks:
+    """State of a participant: the time of the last message that it has read, in each conversation."""
 
     to_all: Timestamp | None = None
     in_groups: dict[str, Timestamp] = field(factory=dict)
@@ -43,7 +43,7 @@ class _LastSeen:
 
 
 class ChatModule(Module):
-    """Handles what participants say. The switch is for the whole meeting, all else for one room of it."""
+    """Handles chat. The switch is for the whole meeting; histories and messages belong to one room of it."""
 
     NAMESPACE = "chat"
 
@@ -59,12 +59,16 @@ class ChatModule(Module):
 
     # -- what others are told ---
     def join_data(self, joiner: Participant) -> chat.JoinData:
-        """What was said before. What does not fit into one message is left out: private history first, then groups."""
-        said, seen = joiner.room.states.of(_Said), joiner.states.of(_LastSeen)
+        """The switch, the histories and the joiner's marks.
+
+        All histories share one allowance, because `join_success` is one message with a limit of its own. They take from
+        it in the order room, groups, private: the most private history is left out first.
+        """
+        said, seen = joiner.room.states.of(_ChatHistories), joiner.states.of(_ReadMarks)
         left = Allowance(MAX_CHAT_TOLD)
         groups = joiner.groups or ()
         return chat.JoinData(
-            enabled=joiner.room.meeting.states.of(_Switch).is_on,
+            enabled=joiner.room.meeting.states.of(_ChatSwitch).is_on,
             room_history=said.to_all.newest_first(left),
             groups_history=tuple(
                 chat.GroupHistory(name=name, history=said.in_groups.of(name).newest_first(left)) for name in groups
@@ -77,14 +81,14 @@ class ChatModule(Module):
 
     def _private_history(self, joiner: Participant, left: Allowance) -> tuple[chat.PrivateHistory, ...]:
         told = []
-        for pair, history in joiner.room.states.of(_Said).in_private:
+        for pair, history in joiner.room.states.of(_ChatHistories).in_private:
             if joiner.id in pair:
                 (correspondent,) = pair - {joiner.id}
                 told.append(chat.PrivateHistory(correspondent=correspondent, history=history.newest_first(left)))
         return tuple(told)
 
     def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> chat.PeerData | None:
-        """The groups that both are in; only those who are logged in have groups, if only none (S)."""
+        """The groups that both are in. Guests have none: the capture shows no key for them, and `[]` for users (S)."""
         theirs = None if receiver is None else receiver.groups
         if theirs is None and self._around.has(Feature.GUESTS_HEAR_OF_GROUPS):
             theirs = ()
@@ -93,14 +97,14 @@ class ChatModule(Module):
         return chat.PeerData(groups=tuple(name for name in peer.groups if name in theirs))
 
     def resumed(self, participant: Participant, before: Participant) -> None:
-        """What was read survives (signaling.md § 3)."""
-        participant.states.put(before.states.of(_LastSeen))
+        """Keep the marks of what was read (signaling.md § 3)."""
+        participant.states.put(before.states.of(_ReadMarks))
 
     # -- messages ---
     def _send_message(self, sender: Participant, command: chat.SendMessage) -> None:
         if not command.content:
-            return
-        if not sender.room.meeting.states.of(_Switch).is_on:
+            return  # dropped silently (signaling.md § 7)
+        if not sender.room.meeting.states.of(_ChatSwitch).is_on:  # moderators are no exception (signaling.md § 7)
             self._refuse(sender, ChatErrorCode.CHAT_DISABLED)
             return
         content = cut(command.content, MAX_CHAT_MESSAGE)
@@ -115,23 +119,26 @@ class ChatModule(Module):
 
     def _say_to_all(self, sender: Participant, content: str) -> None:
         message = self._message(sender, content, ChatScope.GLOBAL, None)
-        sender.room.states.of(_Said).to_all.add(message)
+        sender.room.states.of(_ChatHistories).to_all.add(message)
         self._around.tell_all(sender.room.present.values(), _sent(message, self._around.relayed()))
 
     def _say_in_group(self, sender: Participant, content: str, name: str) -> None:
         message = self._message(sender, content, ChatScope.GROUP, name)
-        sender.room.states.of(_Said).in_groups.add(name, message)
+        sender.room.states.of(_ChatHistories).in_groups.add(name, message)
         members = (one for one in sender.room.present.values() if name in (one.groups or ()))
         self._around.tell_all(members, _sent(message, self._around.relayed()))
 
     def _say_in_private(self, sender: Participant, content: str, target: ParticipantId) -> None:
-        """The sender hears its message, whoever the recipient is; only what somebody could read is remembered."""
+        """Deliver to the recipient and send a copy to the sender, even if there is no such recipient.
+
+        Only messages that somebody can read later are stored: a stranger's id as the target would fill the histories.
+        """
         around, room = self._around, sender.room
         message = self._message(sender, content, ChatScope.PRIVATE, target)
         recipient = room.present.get(target)
         if recipient is not sender:
             if around.has(Feature.PRIVATE_HISTORY) and (recipient is not None or target in room.gone):
-                room.states.of(_Said).in_private.add(frozenset({sender.id, target}), message)
+                room.states.of(_ChatHistories).in_private.add(frozenset({sender.id, target}), message)
             if recipient is not None:
                 around.tell(recipient.session, _sent(message, around.relayed()))
         around.tell(sender.session, _sent(message, around.direct()))
@@ -149,13 +156,13 @@ class ChatModule(Module):
     # -- moderators ---
     def _switch(self, sender: Participant, *, is_on: bool) -> None:
         if self._may_moderate(sender):
-            sender.room.meeting.states.of(_Switch).is_on = is_on
+            sender.room.meeting.states.of(_ChatSwitch).is_on = is_on
             event = chat.ChatEnabled if is_on else chat.ChatDisabled
             self._tell_room(sender, event(issued_by=sender.id, timestamp=self._around.relayed()))
 
     def _clear_history(self, sender: Participant) -> None:
         if self._may_moderate(sender):
-            sender.room.states.of(_Said).to_all.clear()
+            sender.room.states.of(_ChatHistories).to_all.clear()
             self._tell_room(sender, chat.HistoryCleared(issued_by=sender.id, timestamp=self._around.relayed()))
 
     def _may_moderate(self, sender: Participant) -> bool:
@@ -165,8 +172,8 @@ class ChatModule(Module):
 
     # -- what was read ---
     def _set_last_seen(self, sender: Participant, command: chat.SetLastSeenTimestamp) -> None:
-        """Later or earlier than before; a mark that says no time, or is for nobody, is no mark."""
-        seen, target = sender.states.of(_LastSeen), command.target
+        """Store a mark, be it later or earlier than the last. Ignore one without a time or for no conversation."""
+        seen, target = sender.states.of(_ReadMarks), command.target
         timestamp = self._as_kept(command.timestamp)
         if timestamp is None:
             return
@@ -179,10 +186,10 @@ class ChatModule(Module):
                 _mark(seen.in_private, target, timestamp)
 
     def _as_kept(self, timestamp: Timestamp) -> Timestamp | None:
-        """A mark as it will come back; None: it says no time."""
+        """A mark in the form in which `join_success` repeats it; None if it is no instant."""
         try:
             in_utc = Timestamp.of(timestamp.datetime, digits=0)
-        except (MalformedMessage, OverflowError):  # the latter: in UTC it is before the year 1, or after 9999
+        except (MalformedMessage, OverflowError):  # OverflowError: in UTC it is before the year 1, or after 9999
             return None
         return timestamp if self._around.has(Feature.LAST_SEEN_AS_SENT) else in_utc
 
@@ -208,7 +215,7 @@ def _sent(message: chat.StoredMessage, timestamp: Timestamp) -> chat.MessageSent
 
 
 def _mark(marks: dict[str, Timestamp], target: str, timestamp: Timestamp) -> None:
-    """Remember a mark as the newest one; the oldest is forgotten for it."""
+    """Store a mark as the newest one. Beyond `MAX_LAST_SEEN` the oldest is forgotten."""
     marks.pop(target, None)
     if len(marks) >= MAX_LAST_SEEN:
         del marks[next(iter(marks))]

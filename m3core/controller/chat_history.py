@@ -1,6 +1,6 @@
-"""What was said in a room, as far as it is remembered: bounded in messages and bytes. Knows nobody.
+"""Chat histories, bounded in messages and bytes. Knows no participants.
 
-A history forgets its oldest messages, a collection of histories the one that was silent longest.
+A full history forgets its oldest messages. A full collection of histories forgets the one whose last message is oldest.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ KeyT = TypeVar("KeyT")
 
 
 class History:
-    """The last messages of a room, of a group, or of two participants."""
+    """The last messages of a room, of a group or of two participants."""
 
     def __init__(self) -> None:
         self._messages: deque[tuple[StoredMessage, int]] = deque()
-        """With their sizes, oldest first."""
+        """Each message with its size in bytes, oldest first."""
         self._size = 0
 
     def add(self, message: StoredMessage) -> None:
-        """Remember ``message``, and forget the oldest ones for it."""
-        # A little more than what goes over the wire: a time is an object here, and what is absent is null.
+        """Store ``message``. The oldest messages are forgotten for it."""
+        # A little more than its size on the wire: a time is an object here, and an absent field is null.
         size = len(msgspec.json.encode(message))
         self._messages.append((message, size))
         self._size += size
@@ -35,23 +35,23 @@ class History:
             self._size -= self._messages.popleft()[1]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all messages."""
         self._messages.clear()
         self._size = 0
 
     def newest_first(self, allowance: Allowance) -> tuple[StoredMessage, ...]:
-        """The messages, as many as ``allowance`` has room for."""
+        """The newest messages, as many as ``allowance`` has room for."""
         return tuple(message for message, size in reversed(self._messages) if allowance.take(size))
 
 
 class Allowance:
-    """So many bytes of history may still be told."""
+    """How many bytes of history still fit into one message."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def take(self, size: int) -> bool:
-        """Whether ``size`` bytes more fit; once some did not, nothing does."""
+        """Whether ``size`` bytes more fit. Once a message did not fit, no later one does: a history has no gaps."""
         self._left = self._left - size if size <= self._left else 0
         return self._left > 0
 
@@ -61,20 +61,20 @@ class Histories(Generic[KeyT]):
 
     def __init__(self) -> None:
         self._by_key: dict[KeyT, History] = {}
-        """The one that was silent longest first."""
+        """The history whose last message is oldest comes first."""
 
     def add(self, key: KeyT, message: StoredMessage) -> None:
-        """Remember ``message``."""
-        history = self._by_key.pop(key, None) or History()
+        """Store ``message`` in the history of ``key``."""
+        history = self._by_key.pop(key, None) or History()  # popped, and put in again at the end
         if len(self._by_key) >= MAX_CHAT_HISTORIES:
             del self._by_key[next(iter(self._by_key))]
         self._by_key[key] = history
         history.add(message)
 
     def of(self, key: KeyT) -> History:
-        """The history of ``key``; an empty one if nothing was said."""
+        """The history of ``key``; an empty one if there is none."""
         return self._by_key.get(key) or History()
 
     def __iter__(self) -> Iterator[tuple[KeyT, History]]:
-        """All, the one where something was said last first."""
+        """All histories with their keys; the one with the newest message comes first."""
         return reversed(self._by_key.items())

@@ -1,4 +1,4 @@
-"""How an embedded controller behaves, and who may log in: values and two ports, no I/O."""
+"""Settings of an embedded controller, and the ports to users and pads. No I/O."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class User:
     title: str = ""
     avatar_url: str = ""
     groups: tuple[str, ...] = ()
-    """Names; members of a group may chat among themselves."""
+    """Names of groups. The members of a group have a chat of their own."""
 
 
 class Identities(Protocol):
-    """The port to whoever knows the users: a table of tokens here, an identity provider elsewhere."""
+    """The port to the users: `TokenTable`, or a class of yours in front of an identity provider."""
 
     def user_of(self, access_token: Secret) -> User | None:
-        """The user whose access token this is."""
+        """The user whose access token this is; None for an unknown one."""
         ...
 
     def login(self, id_token: Secret) -> User | None:
-        """The user whose id token this is (`POST /auth/login`)."""
+        """The user whose id token this is (`POST /auth/login`); None for an unknown one."""
         ...
 
 
@@ -47,59 +47,64 @@ class TokenTable:
         self._users = dict(users)
 
     def user_of(self, access_token: Secret) -> User | None:
-        """The user whose token this is."""
+        """The user whose token this is; None for an unknown one."""
         return self._users.get(access_token)
 
     def login(self, id_token: Secret) -> User | None:
-        """The same: the tokens do not differ."""
+        """The same as `user_of`: a user has one token."""
         return self._users.get(id_token)
 
 
 class Pads(Protocol):
-    """The port to a pad, where people write together (signaling.md § 13): makes the addresses of sessions there.
+    """The port to a pad, where people write minutes together (signaling.md § 13): makes the addresses of sessions.
 
-    ``breakout`` None: the pad of the main room; each breakout room has its own. An address may hold a key.
+    ``breakout`` None means the pad of the main room; each breakout room has its own. An address may hold a key.
     """
 
     def write_url(self, room: RoomId, breakout: BreakoutRoomId | None, participant: ParticipantId) -> str:
-        """Where ``participant`` may write."""
+        """The address of a session in which ``participant`` may write."""
         ...
 
     def read_url(self, room: RoomId, breakout: BreakoutRoomId | None, participant: ParticipantId) -> str:
-        """Where ``participant`` may read."""
+        """The address of a session in which ``participant`` may only read."""
         ...
 
 
 @frozen(kw_only=True)
 class ControllerConfig:
-    """Settings of one controller. ``web_url`` is where its invitation links lead."""
+    """Settings of one controller. ``web_url`` is the web client that its invitation links open."""
 
     web_url: str
     public_url: str = ""
-    """Where guests reach the controller, for those who ask (`m3core.rest.discovery`); empty: where they ask."""
+    """The address at which guests reach the controller, as its discovery document gives it (`m3core.rest.discovery`).
+    Empty: the address that the request for the document used."""
     issuer: str = "https://login.m3.invalid"
-    """Of the identity provider, for `GET /auth/login`; a URL that leads nowhere where tokens come from elsewhere."""
+    """The identity provider, for `GET /auth/login`. The default leads nowhere: tokens come from elsewhere then."""
     screen_needs_permission: bool = False
-    """Whether guests and users need a moderator's grant to share the screen (media.md § 3)."""
+    """Whether guests and users need a moderator's grant to share the screen (media.md § 3, `is_presenter`)."""
     open_rooms: bool = False
-    """Whether everybody who is logged in may start in every room, not only its owner (rest.md § 4, start)."""
+    """Whether all logged-in users may start in every room, and not only its owner (rest.md § 4, start)."""
     camera_bitrate: int = CAMERA_BITRATE
     screen_bitrate: int = SCREEN_BITRATE
     feature_level: FeatureLevel = NEWEST
-    """Which version of the server to behave like."""
+    """The version of the reference controller whose messages this controller sends."""
     participant_limit: int | None = None
-    """How many may be in a meeting, those who wait included; a quota of 0.3."""
+    """How many participants a meeting may have, waiting ones included (None: `limits.MAX_PARTICIPANTS`). It is a quota
+    of feature level 0.3."""
     time_limit: float | None = None
-    """Seconds from the first join until a meeting is closed; a quota of 0.3."""
+    """Seconds from the first join until a meeting is closed; None: no limit. It is a quota of feature level 0.3."""
     turn_servers: tuple[TurnServer, ...] = field(default=(), repr=False)
     has_recording: bool = True
-    """Whether there is a namespace `recording`, and so a key in `join_success`, be there a recorder or not."""
+    """Whether the namespace `recording` exists, and with it a key in `join_success`, even without a recorder."""
     recorder_token: Secret | None = None
-    """By which a recorder gets its tickets (rest.md § 4, Services); None: nobody may record."""
+    """The secret with which a recorder gets its tickets (rest.md § 4, Services); None: nobody may record."""
     pads: Pads | None = field(default=None, repr=False)
-    """Where minutes are written; None: there are none (namespaces `protocol` and `meeting_notes`)."""
+    """The pad for minutes; None: the namespaces `protocol` and `meeting_notes` do not exist."""
 
     def __attrs_post_init__(self) -> None:
         quotas = (self.participant_limit, self.time_limit)
         if any(quota is not None for quota in quotas) and not self.feature_level.has(Feature.QUOTAS):
-            raise LocalProtocolError("limits of participants and time are quotas of feature level 0.3 or later")
+            raise LocalProtocolError(
+                "clients know participant_limit and time_limit from feature level 0.3 on: give ControllerConfig a "
+                "later feature_level, or leave both limits out"
+            )

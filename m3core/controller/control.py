@@ -1,17 +1,17 @@
-"""The server's side of namespace `control` once joined: hands and roles (signaling.md § 5). `joining` does the rest."""
+"""The server's side of namespace `control` inside a room: hands and roles (signaling.md § 5). See also `joining`."""
 
 from __future__ import annotations
 
 from m3core.controller.features import Feature
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import control
 from m3core.values import Role
 
 
 class ControlModule(Module):
-    """Handles the commands of those who are in the room."""
+    """Handles the commands of participants in the room."""
 
     NAMESPACE = "control"
 
@@ -36,7 +36,7 @@ class ControlModule(Module):
         self._acknowledge(participant, control.HandLowered)
 
     def lower_hand(self, participant: Participant) -> None:
-        """Lower a hand, be it up or not; its owner is not told."""
+        """Lower a hand, be it up or not. The others get an `update`; the participant itself gets no message."""
         self._set_hand(participant, is_up=False)
 
     def _set_hand(self, participant: Participant, *, is_up: bool) -> None:
@@ -57,8 +57,9 @@ class ControlModule(Module):
         self._set_role(sender, target, granted=False)
 
     def _set_role(self, sender: Participant, target: Participant | None, *, granted: bool) -> None:
-        """Checks in the order of signaling.md § 5: sender is moderator, state differs, target is not the owner."""
+        """The checks are in the order of signaling.md § 5."""
         around = self._around
+        # An unknown target counts as no moderator, so a grant does nothing and a revoke is `nothing_to_do` (R).
         is_moderator = target is not None and target.is_moderator
         if not sender.is_moderator:
             around.refuse(sender.session, "insufficient_permissions")
@@ -73,5 +74,5 @@ class ControlModule(Module):
 
 
 def _own_role(participant: Participant) -> Role:
-    """What somebody is without a grant."""
+    """The role without a moderator's grant."""
     return Role.GUEST if participant.session.admission.user is None else Role.USER

@@ -1,8 +1,8 @@
 """The server engine: rooms, tickets and participants behind HTTP requests and WebSocket messages.
 
-Inputs in, outputs out (see `m3core.io`); `front` turns bytes into these inputs. Owns who is connected, heartbeats and
-fan-out; what commands mean is in one module for each namespace (`control`, `media`, `chat`, ...), mirroring
-`m3core.messages`, and the ways into and out of a room in `joining`.
+Inputs in, outputs out (see `m3core.io`); `front` turns bytes into these inputs. The engine owns connections, heartbeats
+and fan-out. The meaning of commands is in one module for each namespace (`control`, `media`, `chat`, ...), and the ways
+into a room and out of it are in `joining`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TypeAlias
 from m3core import handshake
 from m3core.controller.alarms import Alarm, Alarms
 from m3core.controller.api import Api
+from m3core.controller.clock import Clock
 from m3core.controller.config import ControllerConfig, Identities
 from m3core.controller.echo import ECHO, Echo
 from m3core.controller.entries import Entries
@@ -24,10 +25,9 @@ from m3core.controller.joining import Joining
 from m3core.controller.media_reports import MediaReports
 from m3core.controller.modules import modules_of
 from m3core.controller.one_by_one import OneByOne
-from m3core.controller.participant import Participant, Session
 from m3core.controller.rate import RateLimit
 from m3core.controller.resumptions import Resumptions
-from m3core.controller.room import Rooms
+from m3core.controller.room import Participant, Rooms, Session
 from m3core.controller.sfu import SfuCommand, SfuOperation
 from m3core.controller.store import Store
 from m3core.controller.streams import Streams
@@ -60,7 +60,7 @@ from m3core.values import InviteCode, RoomId, Subprotocol, Timestamp, format_uui
 Output: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
 
 HEARTBEAT = b"heartbeat"
-"""The payload of the server's pings (signaling.md § 2)."""
+"""The payload of the server's pings. A pong with another payload does not count (signaling.md § 2)."""
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 MESSAGE_TOO_BIG = 1009
@@ -68,7 +68,10 @@ MESSAGE_TOO_BIG = 1009
 
 
 class Controller:
-    """One controller. ``entropy(n)`` gives n random bytes; ``utc_at_zero`` is the UTC instant of ``now`` = 0."""
+    """One controller, and the `Surroundings` of its modules.
+
+    ``entropy(n)`` gives n random bytes; ``utc_at_zero`` is the UTC instant of ``now`` = 0.
+    """
 
     def __init__(
         self,
@@ -79,11 +82,10 @@ class Controller:
         utc_at_zero: dt.datetime,
     ) -> None:
         self.config = config
-        self.now = 0.0
         self.rooms = Rooms()
         self.store = Store()
         self._entropy = entropy
-        self._utc_at_zero = utc_at_zero
+        self._clock = Clock(utc_at_zero)
         self._queue: deque[Output] = deque()
         self._alarms = Alarms()
         self._sessions: dict[ConnectionId, Session] = {}
@@ -102,19 +104,22 @@ class Controller:
         self._reports = MediaReports(self, self.streams, self._one_by_one)
         self._last_peer = 0
         self._last_command = 0
-        self._relayed = (self.now, self.in_utc(0.0, digits=0))
-        """The last answer of `relayed`: it is asked for many times in one instant."""
 
     # -- the contract ---
     def outputs(self) -> Iterator[Output]:
-        """What to perform, in order; drained at once after every input."""
+        """What to perform, in order. The driver takes all of it before the next input."""
         while self._queue:
             yield self._queue.popleft()
 
     @property
     def deadline(self) -> float | None:
-        """When the next heartbeat, or the end of something, is due; ``None``: nothing."""
+        """When to call `advance` for the next heartbeat, or the end of something; None: nothing is due."""
         return self._alarms.deadline
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds: the time of the current input."""
+        return self._clock.now
 
     def invite_url(self, code: InviteCode) -> str:
         """The link for a guest."""
@@ -140,7 +145,7 @@ class Controller:
     def http_request(
         self, request: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float
     ) -> None:
-        """A REST request."""
+        """A REST request; the reply is in the outputs at once."""
         self._begin(now)
         is_preflight = method == "OPTIONS"
         response = preflight() if is_preflight else with_cors(self._api.answer(method, target, headers, body))
@@ -154,6 +159,7 @@ class Controller:
     def websocket_requested(self, connection: ConnectionId, target: str, headers: Headers, now: float) -> None:
         """A WebSocket handshake (signaling.md § 1)."""
         self._begin(now)
+        # The checks are in the order of signaling.md § 1: the path, the header, then the ticket.
         if target.partition("?")[0] not in handshake.SIGNALING_PATHS:
             self._queue.append(Reject(connection, NOT_FOUND.response()))
             return
@@ -162,6 +168,8 @@ class Controller:
         if isinstance(offered, handshake.HandshakeRefusal):
             self._reject(connection, offered)
             return
+        # The first attempt with a valid header uses the ticket up, whatever becomes of the connection (signaling.md
+        # § 1, single use). So two attempts at the same time cannot both get in.
         admission = self._tickets.redeem(offered.ticket, self.now)
         if admission is None:
             self._reject(connection, handshake.INVALID_TICKET)
@@ -173,9 +181,11 @@ class Controller:
             signaling,
             last_pong=self.now,
             allowance=RateLimit(self.now),
+            # Mustang's client offers this name only, and cannot negotiate two streams at once (media.md § 10, row 4).
             one_by_one=offered.subprotocols == (Subprotocol.K3K,),
         )
         self._sessions[connection] = session
+        # Not before: a resumption token becomes valid with its session (signaling.md § 3).
         self._resumptions.opened(admission, self.now)
         self._heartbeats[connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
         self._queue.append(Accept(connection, offered.subprotocols[0].value))
@@ -185,7 +195,7 @@ class Controller:
         self._begin(now)
         session = self._sessions.get(connection)
         if session is None:
-            return
+            return  # it was dismissed, and its close frame is under way
         if not session.allowance.take(self.now):
             self.dismiss((session,), POLICY_VIOLATION)
             return
@@ -197,33 +207,33 @@ class Controller:
                 self._dispatch(session, event)
 
     def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
-        """A pong; only the heartbeat's payload counts (signaling.md § 2)."""
+        """A pong. Only one with the payload of the heartbeat proves that the client is there (signaling.md § 2)."""
         self._begin(now)
         session = self._sessions.get(connection)
         if session is not None and payload == HEARTBEAT:
             session.last_pong = self.now
 
     def connection_lost(self, connection: ConnectionId, now: float, code: int | None = None) -> None:
-        """A WebSocket is closed: closing is the leave (signaling.md § 2)."""
-        del code
+        """A WebSocket is closed. There is no leave command: closing is the leave (signaling.md § 2)."""
+        del code  # every code is a leave; whether the session may be resumed does not depend on it (signaling.md § 3)
         self._begin(now)
         session = self._sessions.pop(connection, None)
         if session is not None:
             self._forget(session, LeftReason.QUIT)
 
     def sfu_report(self, report: MediaReport, now: float) -> None:
-        """The media server says something."""
+        """A report of the media server."""
         self._begin(now)
         self._reports.take(report)
 
     def advance(self, now: float) -> None:
-        """Time passed: heartbeats, and what modules want to happen."""
+        """Time has passed: send heartbeats, and do what modules have set an alarm for."""
         self._begin(now)
         self._tickets.forget_expired(self.now)
         self._alarms.ring_due(self.now)
 
     def delete_room(self, room: RoomId, now: float) -> None:
-        """The room is gone: everybody is told (L 0.4), and put out."""
+        """Forget a room, its event and its invitations. A meeting in it ends with `room_deleted` (L 0.4)."""
         self._begin(now)
         self.store.remove_room(room)
         meeting = self.rooms.live.get(room)
@@ -237,45 +247,34 @@ class Controller:
         self.dismiss(list(self._sessions.values()), GOING_AWAY)
 
     # -- for the modules ---
+    # `Surroundings` documents these methods.
     def has(self, feature: Feature) -> bool:
-        """Whether the feature level has ``feature``."""
         return self.config.feature_level.has(feature)
 
     def direct(self) -> Timestamp:
-        """Now, with nanoseconds."""
-        return self.in_utc(0.0)
+        return self._clock.direct()
 
     def relayed(self) -> Timestamp:
-        """Now, in whole seconds."""
-        at, told = self._relayed
-        if at != self.now:
-            told = self.in_utc(0.0, digits=0)
-            self._relayed = (self.now, told)
-        return told
+        return self._clock.relayed()
 
     def in_utc(self, seconds: float, *, digits: int = 9) -> Timestamp:
-        """The instant that is so many seconds from now."""
-        return Timestamp.of(self._utc_at_zero + dt.timedelta(seconds=self.now + seconds), digits=digits)
+        return self._clock.in_utc(seconds, digits=digits)
 
     def after(self, seconds: float, ring: Callable[[], None]) -> Alarm:
-        """Call ``ring`` later."""
         return self._alarms.at(self.now + seconds, ring)
 
     def new_id(self) -> str:
-        """A new UUID."""
         return format_uuid(self._entropy(16))
 
     def new_digits(self) -> str:
-        """Ten decimal digits (SIP id and pin)."""
         return f"{int.from_bytes(self._entropy(8)) % 10**10:010d}"
 
     def tell(self, session: Session, event: Event | UnknownEvent) -> None:
-        """Send to one; somebody who is being dismissed hears nothing more."""
+        # Nothing follows a close frame: a session that is being dismissed is no longer among the sessions.
         if session.connection in self._sessions:
             self._queue.append(SendText((session.connection,), session.signaling.send(event)))
 
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
-        """Send to many: encoded once."""
         sessions = [one.session for one in participants if one.session.connection in self._sessions]
         for session in sessions:
             session.signaling.note_sent(event)
@@ -283,11 +282,9 @@ class Controller:
             self._queue.append(SendText(tuple(session.connection for session in sessions), encode(event)))
 
     def refuse(self, session: Session, slug: str) -> None:
-        """Answer `control.error`."""
         self._queue.append(SendText((session.connection,), session.signaling.refuse(slug, self.direct())))
 
     def announce(self, participant: Participant) -> None:
-        """Tell the others how somebody is now: complete, not a delta (signaling.md § 5.2)."""
         if participant.is_visible:
             others = list(participant.room.others(participant))
             event = self._entries.update(participant, self.relayed())
@@ -297,11 +294,10 @@ class Controller:
                     self._one_by_one.update(other, participant)
 
     def announce_to(self, receiver: Participant, participant: Participant) -> None:
-        """Tell one of the others."""
         self.tell(receiver.session, self._entries.update(participant, self.relayed(), receiver))
 
     def dismiss(self, sessions: Iterable[Session], code: int | None, reason: LeftReason = LeftReason.QUIT) -> None:
-        """Close connections, all before anybody is told; their participants leave."""
+        # First close them all, then let them leave: those who are dismissed together get no `left` of each other.
         going = [session for session in sessions if self._sessions.pop(session.connection, None) is not None]
         for session in going:
             self._queue.append(Close(session.connection, code))
@@ -309,18 +305,15 @@ class Controller:
             self._forget(session, reason)
 
     def send_back(self, participant: Participant) -> None:
-        """Put somebody who is in the room into the waiting room."""
         self._joining.send_back(participant)
 
     def command_sfu(self, peer: PeerId, operation: SfuOperation) -> CommandId:
-        """Command the media server."""
         self._last_command += 1
         command = CommandId(self._last_command)
         self._queue.append(SfuCommand(command, peer, operation))
         return command
 
     def new_peer(self) -> PeerId:
-        """An id for a new peer of the media server."""
         self._last_peer += 1
         return PeerId(self._last_peer)
 
@@ -328,13 +321,17 @@ class Controller:
     def _begin(self, now: float) -> None:
         if self._queue:
             raise LocalProtocolError("drain the outputs of an input before the next one")
-        self.now = max(self.now, now)
+        self._clock.set(now)
 
     def _reject(self, connection: ConnectionId, refusal: handshake.HandshakeRefusal) -> None:
         self._queue.append(Reject(connection, Problem(refusal.status, refusal.code).response()))
 
     def _heartbeat(self, session: Session) -> None:
-        """Ping, or drop who did not answer the last one."""
+        """Send a ping, or drop a client whose last pong is too old (signaling.md § 2).
+
+        Pings are 15 s apart and a pong may be 20 s old. So one ping without an answer is fatal at the next tick, when
+        the last pong is 30 s old; a pong that is late by less than 15 s does no harm. As in R there is no close frame.
+        """
         if self.now - session.last_pong > HEARTBEAT_TIMEOUT:
             self.dismiss((session,), None, LeftReason.TIMEOUT)
         else:
@@ -344,12 +341,17 @@ class Controller:
     def _answer_bad(self, session: Session, bad: BadMessage) -> None:
         if bad.reply is not None:
             self.refuse(session, bad.reply)
-        if bad.fatal:  # over-long; the reference drops the connection without a word (signaling.md § 2)
+        if bad.fatal:
+            # Too large. R drops the connection without a close frame, which looks like a broken network; with a code
+            # the client knows its fault (docs/differences.md).
             self.dismiss((session,), MESSAGE_TOO_BIG)
 
     def _dispatch(self, session: Session, command: Command | UnknownCommand) -> None:
-        """The state tables have let it through: before the room that is `join`, in the waiting room `enter_room`, and
-        an echo at any time."""
+        """Give a command to its handler.
+
+        The state tables of `m3core.signaling` let through what is legal: `join` before the room, `enter_room` in the
+        waiting room, and an echo at any time. The rest of what comes then is dropped here.
+        """
         participant = session.participant
         namespace = command.namespace if isinstance(command, UnknownCommand) else command.NAMESPACE
         if namespace == ECHO:
@@ -364,12 +366,12 @@ class Controller:
             self._modules[namespace].handle(participant, command)
 
     def _forget(self, session: Session, reason: LeftReason) -> None:
-        """A connection is gone; its participant leaves."""
+        """A connection is gone, and with it its participant."""
         self._heartbeats.pop(session.connection).cancel()
         session.signaling.close()
         until = self._resumptions.lost(session.admission, self.now)
         participant = session.participant
         if participant is not None:
-            if participant.is_accepted:
+            if participant.is_accepted:  # for as long as its resumption token lives (signaling.md § 6)
                 participant.room.meeting.remember_accepted(participant.id, until)
             self._joining.leave(participant, reason)

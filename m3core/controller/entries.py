@@ -1,4 +1,4 @@
-"""How participants and rooms look on the wire: entries, and what the modules put into `join_success`."""
+"""Participants as messages show them: participant entries, and the keys of the modules in `join_success`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import frozen
 
 from m3core.controller.module import Module, Occasion
 from m3core.controller.one_by_one import announced
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.messages import control
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
 from m3core.values import MediaSessionType, Timestamp
@@ -17,37 +17,38 @@ from m3core.values import MediaSessionType, Timestamp
 
 @frozen
 class _AsLeft:
-    """Of somebody who left: its entry, which is the same for everybody who joins later."""
+    """State of a participant who left: its entry, which is the same for everybody who joins later."""
 
     entry: ParticipantEntry
 
 
 class Entries:
-    """Makes entries. ``tells_owner``: they say who owns the room (L 0.9)."""
+    """Makes entries. With ``tells_owner`` they have `is_room_owner` (L 0.9)."""
 
     def __init__(self, modules: Collection[Module], *, tells_owner: bool) -> None:
+        # Every join asks every module about every participant: modules without an answer are left out here.
         self._joining = tuple(module for module in modules if type(module).join_data is not Module.join_data)
         self._of_peers = tuple(module for module in modules if type(module).peer_data is not Module.peer_data)
         self._tells_owner = tells_owner
 
     def others(self, joiner: Participant) -> tuple[ParticipantEntry, ...]:
-        """The `participants` of a `join_success`: those who left included."""
+        """The `participants` of a `join_success`: the others in the room, then those who left it."""
         room = joiner.room
         visible = [other for other in room.others(joiner) if other.is_visible]
         left = (self._entry_as_left(other, joiner) for other in room.gone.values())
         return (*(self._entry(other, joiner) for other in visible), *left)
 
     def forget_left(self, participant: Participant) -> None:
-        """Somebody who left is about to come in again."""
+        """Drop the stored entry of ``participant``, which is about to come in again."""
         participant.states.drop(_AsLeft)
 
     def join_data(self, joiner: Participant) -> dict[str, Any]:
-        """The keys of the namespaces in `join_success`."""
+        """The keys of the namespaces in `join_success`, with their values."""
         data = {module.NAMESPACE: module.join_data(joiner) for module in self._joining}
         return {namespace: value for namespace, value in data.items() if value is not None}
 
     def joined(self, participant: Participant, receiver: Participant, timestamp: Timestamp) -> control.Joined:
-        """What others, of the same groups as ``receiver``, are told of a joiner."""
+        """The message about a joiner for ``receiver``, and for all others with the same groups as ``receiver``."""
         return control.Joined(
             id=participant.id,
             control=control_state(participant, tells_owner=self._tells_owner),
@@ -59,7 +60,10 @@ class Entries:
     def update(
         self, participant: Participant, timestamp: Timestamp, receiver: Participant | None = None
     ) -> control.Update:
-        """What the others are told of a change: complete, not a delta. ``receiver``: one who is told otherwise."""
+        """The message about a change of ``participant``: complete, not a delta (signaling.md § 5.2).
+
+        It is the same for all others, except for a ``receiver`` that may not know of all streams (`one_by_one`).
+        """
         return control.Update(
             id=participant.id,
             control=control_state(participant, tells_owner=self._tells_owner),
@@ -77,7 +81,10 @@ class Entries:
         )
 
     def _entry_as_left(self, participant: Participant, receiver: Participant) -> ParticipantEntry:
-        """Made once, of whoever has no groups: these are told to those who share them."""
+        """The entry of somebody who left. It is made once, except for members of groups.
+
+        Their entries differ by receiver, since `chat.groups` has the groups in common.
+        """
         if participant.groups is not None:
             return self._entry(participant, receiver)
         known = participant.states.find(_AsLeft)
@@ -107,7 +114,7 @@ def control_state(participant: Participant, *, tells_owner: bool) -> ControlStat
 
 
 def media_state(participant: Participant, receiver: Participant | None = None) -> MediaState:
-    """The `media` key of an entry: a stream is there only once it was announced, and ``receiver`` may be told."""
+    """The `media` key of an entry: the streams that were announced, as far as ``receiver`` may know of them."""
     states = announced(participant, receiver)
     return MediaState(
         is_presenter=participant.is_presenter,

@@ -1,7 +1,7 @@
 """Feature levels: what later versions of the server added to the wire, as one table (protocol/README.md).
 
-What clients send is understood at every level; a level decides what the server emits, and which later commands it
-obeys. Where a version could not be verified, the table says so.
+The controller understands what clients send at every level. The level decides which messages and fields it sends, and
+which later commands it obeys. Comments in the table name versions that could not be verified.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 
 class FeatureLevel(Enum):
-    """The version that the server behaves like; `CAPTURE` is about 0.1."""
+    """A version of the reference controller, whose behaviour ours shows; `CAPTURE` is about 0.1."""
 
     CAPTURE = "capture"
     V0_3 = "0.3"
@@ -35,7 +35,7 @@ class FeatureLevel(Enum):
 
 
 NEWEST: Final = list(FeatureLevel)[-1]
-"""How a controller behaves unless it is told otherwise: the clients of all versions get along with it."""
+"""The level of a controller whose configuration names none. The clients of all versions were tried with it."""
 
 _ORDER: Final = {level: index for index, level in enumerate(FeatureLevel)}
 
@@ -45,14 +45,15 @@ class Feature(Enum):
 
     QUOTAS = "participant and time limits: `tariff`, `closes_at`, `join_blocked`, `time_limit_quota_elapsed`"
     VERIFY_SAYS_MORE = "`password_required` in the answer of `POST /invite/verify`"
-    GUESTS_HEAR_OF_GROUPS = "guests, too, are told that peers with an account have groups: none in common with them"
+    GUESTS_HEAR_OF_GROUPS = "guests get `chat.groups` of peers with an account, too: an empty list"
     WAITING_ROOM_FOR_MODERATORS = (
-        "only moderators hear who waits; who waits hears of the switch; all learn that of the hands"
+        "`joined_waiting_room` goes to moderators only; waiting participants get the events of the waiting room's"
+        " switch; `moderation` of `join_success` goes to all, with `raise_hands_enabled`"
     )
-    BREAKOUT_OMITS_NULLS = "`breakout` tells people without the keys that would be null, and not who left"
-    DENIAL_SURVIVES = "who may not share the screen any more may not when it comes back, either"
-    LAST_SEEN_AS_SENT = "marks of what was read come back as they were sent, and not in UTC and whole seconds"
-    TIMER_STYLE = "a timer without a style has a usual one: later web clients show none without"
+    BREAKOUT_OMITS_NULLS = "participants in `breakout` have no keys with null, and those who left are not listed"
+    DENIAL_SURVIVES = "a participant that lost the presenter role does not get it back by resuming its session"
+    LAST_SEEN_AS_SENT = "`last_seen_timestamp_*` are repeated as they were sent, and not in UTC and whole seconds"
+    TIMER_STYLE = "a timer without a style gets the usual one: later web clients show no timer without a style"
     LOGIN_PERMISSIONS = "`permissions` in the answer of `POST /auth/login`"
     DEBRIEF = "`moderation.debrief`"
     ROOM_DELETED = "`control.room_deleted`"
@@ -60,28 +61,28 @@ class Feature(Enum):
     MODERATOR_ALWAYS_ENTERS = "one moderator may enter a full room"
     EVENT_INFO = "`event_info` in `join_success`"
     TARIFF_MODULES = "the modules of the tariff with their features"
-    DISABLED_FEATURES = "the disabled features of the tariff, without which its readers refuse `join_success`"
+    DISABLED_FEATURES = "`disabled_features` of the tariff, without which clients refuse `join_success`"
     IS_ADHOC = "`event_info.is_adhoc`"
     VOTE_AGAIN = "voting again in a poll replaces the vote; votes may be `choice_ids`"
-    HAND_ACKNOWLEDGED = "`hand_raised` and `hand_lowered` for oneself"
+    HAND_ACKNOWLEDGED = "`hand_raised` and `hand_lowered` for the participant itself"
     ROOM_OWNER = "`is_room_owner` in `join_success` and in entries"
     TARIFF_STATUS = "`tariff_status` in the answer of `GET /users/me`"
-    CALL_IN = "`call_in`, for those who can be called, in the place of the `sip_*` of an event's room"
+    CALL_IN = "the room of an event has `call_in`, if it can be called, in place of the four `sip_*`"
     SPEAKING_STATE = "`speaker_updated` instead of `focus_update`"
-    STORAGE_QUOTA = "files of a room count: `storage_exceeded`, `used_storage`"
+    STORAGE_QUOTA = "a quota for files: `storage_exceeded`, `used_storage`"
     SEND_TO_WAITING_ROOM = "`moderation.send_to_waiting_room`"
     CHANGE_DISPLAY_NAME = "`moderation.change_display_name`"
     LEFT_REASON = "`reason` of `control.left`"
     MEETING_DETAILS = "`event_info.meeting_details` and `event_info.room_id`"
-    MULTIPLE_CHOICE = "polls with several choices, or not: `multiple_choice` is always told"
+    MULTIPLE_CHOICE = "polls in which one may vote for several choices; `multiple_choice` is always sent"
     STREAMING_TARGETS = "recording as streaming to targets"
-    EVENT_SHOWS_DETAILS = "`show_meeting_details` of an event is always told"
+    EVENT_SHOWS_DETAILS = "`show_meeting_details` of an event is always sent"
     MODERATION_REFUSES = "`moderation` answers `insufficient_permissions`"
-    RESET_ONE_HAND = "`reset_raised_hands` of some participants; only those whose hand was up are told"
-    STAYS_CONNECTED = "the socket stays open when somebody is sent to the waiting room"
+    RESET_ONE_HAND = "`reset_raised_hands` of some participants; only those whose hand was up get the event"
+    STAYS_CONNECTED = "the socket remains open when a participant is sent to the waiting room"
     ROOM_INFO = "`room_info` in `join_success`"
     FORCE_MUTE = "force mute; `moderator_mute` without targets"
-    MEETING_NOTES = "the minutes are `meeting_notes`, and not `protocol`"
+    MEETING_NOTES = "the namespace of the minutes is `meeting_notes`, and not `protocol`"
     ROOM_IN_TICKET = "tickets begin with the id of the room"
 
 

@@ -1,7 +1,10 @@
-"""The server's front: bytes of many TCP connections to inputs of the controller, and its outputs to bytes.
+"""The server's front: bytes of many TCP connections become inputs of the controller, and its outputs become bytes.
 
-An engine like all others (`m3core.io`): a socket server feeds it and performs what it says. It owns connections, HTTP
-requests in flight and their timers; it knows nothing of rooms. A text for many receivers is framed once.
+An engine like all others (`m3core.io`): a socket server feeds it and performs its outputs. It owns connections, HTTP
+requests in flight and their timers; it knows nothing of rooms.
+
+The project has a front of its own because ASGI servers hide pings, pongs and aborts from their applications, and the
+heartbeat of the protocol needs all three (signaling.md § 2).
 """
 
 from __future__ import annotations
@@ -65,16 +68,19 @@ class ControllerEngine(Protocol):
         """The answer to a ping."""
 
     def connection_lost(self, connection: ConnectionId, now: float, code: int | None = None, /) -> None:
-        """The WebSocket is over, whoever ended it. Told once, but not after a `Reject`."""
+        """The WebSocket is over, whoever ended it. Called once, but not after a `Reject`."""
 
     def sfu_report(self, report: MediaReport, now: float, /) -> None:
-        """The media server says something."""
+        """A report of the media server."""
 
     def advance(self, now: float, /) -> None:
         """Time has passed."""
 
+    def shut_down(self, now: float, /) -> None:
+        """The server stops: end all sessions."""
+
     def outputs(self) -> Iterable[ControllerOutput]:
-        """All there is to perform, drained."""
+        """All outputs since the last call, in order. They must be taken before the next input."""
 
 
 @frozen
@@ -87,7 +93,7 @@ class Write:
 
 @frozen
 class Shut:
-    """Close the TCP connection once all is written, or with ``abort`` at once. Nothing more comes for it."""
+    """Close the TCP connection once all is written, or with ``abort`` at once. No output for it follows."""
 
     connection: ConnectionId
     abort: bool
@@ -100,19 +106,20 @@ FrontOutput: TypeAlias = Write | Shut | SfuCommand | Notify
 class _Socket:
     http: HttpConnection = field(factory=HttpConnection)
     request: RequestId | None = None
+    """The request that the controller has not answered yet."""
     is_websocket: bool = False
-    """The controller knows of this connection, and waits to be told that it is lost."""
+    """The controller knows of this connection, and expects `connection_lost` for it."""
     timed: tuple[Phase, int] | None = None
-    """What the deadline is about."""
+    """The phase and the cycle of ``http`` for which ``deadline`` was set."""
     deadline: float | None = None
     alarm: float | None = None
     """When its entry among the alarms is due: no later than the deadline."""
 
 
 class Front:
-    """The sans-IO server in front of ``controller``: `Write` and `Shut` for sockets, the rest passed on.
+    """The sans-IO server in front of ``controller``: `Write` and `Shut` are for sockets, other outputs are passed on.
 
-    Data of connections that are shut, lost or unknown is ignored. Over ``max_connections`` a new one is shut.
+    Data of connections that are shut, lost or unknown is ignored.
     """
 
     def __init__(self, controller: ControllerEngine, *, max_connections: int = MAX_CONNECTIONS) -> None:
@@ -123,6 +130,7 @@ class Front:
         self._last_request = 0
         self._alarms: list[tuple[float, ConnectionId]] = []
         self._ready: dict[ConnectionId, None] = {}
+        """Connections whose state may have changed, in order; a dictionary, so that each stands here once."""
         self._outputs: list[FrontOutput] = []
 
     @property
@@ -132,7 +140,7 @@ class Front:
 
     @property
     def deadline(self) -> float | None:
-        """When to call `advance`; None: not at all. It may be too early, but is never too late."""
+        """When to call `advance`; None: not at all. It may be too early, and is never too late."""
         own = self._alarms[0][0] if self._alarms else None
         other = self._controller.deadline
         if own is None or other is None:
@@ -140,7 +148,7 @@ class Front:
         return min(own, other)
 
     def outputs(self) -> Iterator[FrontOutput]:
-        """All there is to perform, in order, drained."""
+        """All outputs since the last call, in order."""
         outputs, self._outputs = self._outputs, []
         return iter(outputs)
 
@@ -148,6 +156,7 @@ class Front:
     def connection_made(self, connection: ConnectionId, now: float) -> None:
         """A client has connected. ``connection`` is a number that was never used before."""
         if len(self._sockets) >= self._max_connections:
+            # Without an answer: beyond the limit a connection may cost nothing more (docs/limits.md).
             self._outputs.append(Shut(connection, abort=True))
             return
         self._sockets[connection] = _Socket()
@@ -155,7 +164,7 @@ class Front:
         self._settle(now)
 
     def data_received(self, connection: ConnectionId, data: bytes, now: float) -> None:
-        """Bytes from a client; none at all means that it has closed its side."""
+        """Bytes from a client; empty bytes mean that it has closed its side."""
         socket = self._sockets.get(connection)
         if socket is not None:
             socket.http.receive_data(data)
@@ -170,12 +179,19 @@ class Front:
             self._settle(now)
 
     def sfu_report(self, report: MediaReport, now: float) -> None:
-        """The media server says something."""
+        """A report of the media server."""
         self._controller.sfu_report(report, now)
+        self._perform_all()
+        self._settle(now)
+
+    def shut_down(self, now: float) -> None:
+        """The server stops: the controller ends its sessions. HTTP connections are left to who drives the front."""
+        self._controller.shut_down(now)
+        self._perform_all()
         self._settle(now)
 
     def advance(self, now: float) -> None:
-        """Time has passed: end what took too long, here and in the controller."""
+        """Time has passed: end connections that took too long, and let the controller do what is due."""
         while self._alarms and self._alarms[0][0] <= now:
             due, connection = heapq.heappop(self._alarms)
             socket = self._sockets.get(connection)
@@ -184,15 +200,18 @@ class Front:
             socket.alarm = None
             if socket.deadline is not None and socket.deadline <= now:
                 socket.http.expire()
-            self._ready[connection] = None
-        self._settle(now)
+            self._ready[connection] = None  # also where the deadline has moved: `_arm` sets the next alarm
         self._controller.advance(now)
+        self._perform_all()
         self._settle(now)
 
     # -- the way in ---
     def _settle(self, now: float) -> None:
-        """Go on until neither the controller nor any connection has anything to say."""
-        self._perform_all()
+        """Pass events of connections on to the controller until no connection has any.
+
+        The controller takes one input at a time, so its outputs are performed after each. That may change further
+        connections, which then are ready as well.
+        """
         while self._ready:
             connection = next(iter(self._ready))
             del self._ready[connection]
@@ -200,15 +219,15 @@ class Front:
             if socket is None:
                 continue
             while (event := socket.http.next_event()) is not NEED_DATA:
+                # First what the connection answers by itself (a pong, a close frame), then what the controller does
+                # about the event: the peer sees both in the order in which they came to be.
                 self._flush(connection, socket)
                 self._deliver(connection, socket, event, now)
-                self._perform_all()
             self._flush(connection, socket)
             if socket.http.phase is Phase.DONE:
                 del self._sockets[connection]
-                self._forget(connection, socket, now, None)
                 self._outputs.append(Shut(connection, abort=socket.http.dropped))
-                self._perform_all()
+                self._forget(connection, socket, now, None)
             else:
                 self._arm(connection, socket, now)
 
@@ -229,16 +248,21 @@ class Front:
                 controller.websocket_requested(connection, target, headers, now)
             case Closed(code):
                 self._forget(connection, socket, now, code)
+        self._perform_all()
 
     def _forget(self, connection: ConnectionId, socket: _Socket, now: float, code: int | None) -> None:
         if socket.request is not None:
             self._requests.pop(socket.request, None)
         if socket.is_websocket:
-            socket.is_websocket = False
+            socket.is_websocket = False  # `Closed` may come before the TCP connection is gone: the loss is told once
             self._controller.connection_lost(connection, now, code)
+            self._perform_all()
 
     def _arm(self, connection: ConnectionId, socket: _Socket, now: float) -> None:
-        """Begin a deadline when the connection begins to wait for something else."""
+        """Set the deadline anew when the connection begins to wait for something else.
+
+        More bytes of the same request do not move it: a client that sends one byte a second has to be done in time.
+        """
         timed = (socket.http.phase, socket.http.cycle)
         if timed != socket.timed:
             socket.timed = timed
@@ -248,7 +272,9 @@ class Front:
                 case Phase.CLOSING:
                     socket.deadline = now + CLOSE_TIMEOUT
                 case _:
+                    # An open WebSocket has the heartbeat of the controller (signaling.md § 2). An answer is ours.
                     socket.deadline = None
+        # An alarm that is due early is cheaper than moving it: a connection that is used often would move it each time.
         if socket.deadline is not None and (socket.alarm is None or socket.deadline < socket.alarm):
             socket.alarm = socket.deadline
             heapq.heappush(self._alarms, (socket.deadline, connection))
@@ -266,7 +292,9 @@ class Front:
         match output:
             case SendText(connections, data):
                 receivers = tuple(connection for connection in connections if self._is_open(connection))
-                if receivers:
+                if (
+                    receivers
+                ):  # framed once: frames of a server are not masked, and so the same for all (RFC 6455 s.5.1)
                     self._outputs.append(Write(receivers, frame_text(data)))
             case HttpReply(request, response):
                 connection = self._requests.pop(request, None)
@@ -287,7 +315,7 @@ class Front:
             case Accept(_, subprotocol):
                 socket.http.accept(subprotocol)
             case Reject(_, response) if socket.http.phase is Phase.ANSWERING:
-                socket.is_websocket = False
+                socket.is_websocket = False  # it never was one, and the controller expects no `connection_lost`
                 socket.http.reject(response)
             case Reject():
                 pass  # too late: the WebSocket is open

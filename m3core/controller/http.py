@@ -1,8 +1,7 @@
-"""One TCP connection of the controller, sans-IO: HTTP/1.1 (h11), then, after an upgrade, WebSocket (RFC 6455).
+"""One TCP connection of the controller, sans-IO: HTTP/1.1, then, after an upgrade, WebSocket (RFC 6455).
 
-Bytes in, events out; answers in, bytes out. It knows neither sockets nor clocks nor what the requests mean.
-
-h11 parses HTTP; `m3core.frames` is the WebSocket.
+Bytes in, events out; answers in, bytes out. It knows neither sockets nor clocks nor the meaning of requests. h11 parses
+HTTP, and `m3core.frames` is the WebSocket.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ class Phase(Enum):
     """What a connection waits for."""
 
     IDLE = "idle"
-    """The first byte of a request."""
+    """Waits for the first byte of a request."""
     READING = "reading"
-    """The rest of a request."""
+    """Waits for the rest of a request."""
     ANSWERING = "answering"
-    """Our answer to a request. What the client sends meanwhile waits, up to a limit."""
+    """Waits for `reply`, `accept` or `reject`. Bytes that the client sends meanwhile are kept, up to a limit."""
     OPEN = "open"
-    """WebSocket frames."""
+    """Waits for WebSocket frames."""
     CLOSING = "closing"
-    """The answer to our close frame."""
+    """Waits for the answer to our close frame."""
     DONE = "done"
-    """Nothing: the socket is to be closed once all is written, or at once if the connection was `dropped`."""
+    """Waits for nothing: close the socket once all is written, or at once if the connection was `dropped`."""
 
 
 def _size(data: bytes) -> str:
@@ -61,7 +60,10 @@ class Requested:
 
 @frozen
 class WebSocketRequested:
-    """A sound WebSocket handshake; answer with `accept` or `reject`. ``protocols``: all `Sec-WebSocket-Protocol`."""
+    """A valid WebSocket handshake; answer with `accept` or `reject`.
+
+    ``protocols`` are the values of all `Sec-WebSocket-Protocol` fields, in order.
+    """
 
     target: str = field(repr=False)
     headers: Headers = field(repr=False)
@@ -98,9 +100,9 @@ _HEAD_TOO_LARGE: Final = Problem(431, "bad_request")
 class HttpConnection:
     """One TCP connection of the server. One input, then drain `next_event`, then write `data_to_send`.
 
-    Requests are answered one at a time; a client may send the next one early (up to `MAX_HTTP_HEAD` bytes of it).
-    Bad requests are answered with 400, 426 or 431 here, and end the connection. Methods that do not fit the phase do
-    nothing: what they answer is gone.
+    Requests are answered one at a time; a client may send the next one early (up to `MAX_HTTP_HEAD` bytes of it). This
+    class answers bad requests itself, with 400, 426 or 431, and ends the connection. Methods that do not fit the phase
+    do nothing, because the request that they answer no longer exists.
     """
 
     def __init__(self) -> None:
@@ -108,7 +110,7 @@ class HttpConnection:
         self.dropped = False
         """The socket is to be aborted: no more bytes, no close frame."""
         self.cycle = 0
-        """Counts answered requests; with ``phase`` it tells whether a timer is still about the same thing."""
+        """Counts answered requests: a timer belongs to one ``phase`` of one ``cycle``."""
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HTTP_HEAD)
         self._frames: Frames | None = None
         """The WebSocket, once there is one."""
@@ -122,7 +124,7 @@ class HttpConnection:
 
     # -- inputs ---
     def receive_data(self, data: bytes) -> None:
-        """Bytes from the socket; none at all means that the client has closed its side."""
+        """Bytes from the socket; empty bytes mean that the client has closed its side."""
         if self._eof or self.phase is Phase.DONE:
             return
         self._eof = not data
@@ -130,6 +132,7 @@ class HttpConnection:
             self._frames.receive_data(data)
             return
         if self.phase is Phase.ANSWERING:
+            # h11 keeps these bytes until the answer is sent, and has no limit for them.
             self._early += len(data)
             if self._early > MAX_HTTP_HEAD:
                 self._drop()
@@ -161,6 +164,7 @@ class HttpConnection:
             return
         self._respond(response)
         self.cycle += 1
+        # Not both done: one side asked for `Connection: close`, or speaks HTTP/1.0 (RFC 9112 s.9.3).
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
             self.phase = Phase.DONE
             return
@@ -175,7 +179,7 @@ class HttpConnection:
 
     def _respond(self, response: HttpResponse) -> None:
         headers = [(name, value) for name, value in response.headers if name != "content-length"]
-        if response.status not in {204, 304}:
+        if response.status not in {204, 304}:  # these have no body (RFC 9110 s.6.4.1)
             headers.append(("content-length", str(len(response.body))))
         try:
             self._send(h11.Response(status_code=response.status, headers=headers))
@@ -198,6 +202,7 @@ class HttpConnection:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
+                # Its text quotes the request, which may hold a ticket: only the status is passed on.
                 self._refuse(Problem(error.error_status_hint, "bad_request"))
                 return
             if isinstance(event, h11.Request):
@@ -223,14 +228,14 @@ class HttpConnection:
         size = (
             len(request.method) + len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
         )
-        if size > MAX_HTTP_HEAD:  # h11 limits heads that come in pieces; this one came whole
+        if size > MAX_HTTP_HEAD:  # h11 limits only heads that come in pieces; this one came in one
             return _HEAD_TOO_LARGE
         if request.method == b"CONNECT" or (b"transfer-encoding" in names and b"content-length" in names):
             return _BAD_REQUEST  # two lengths are how requests are smuggled past a proxy, RFC 9112 s.6.1
         length = dict(request.headers).get(b"content-length", b"0")
         if int(length) > MAX_HTTP_BODY:
             return PAYLOAD_OVERFLOW
-        if self._http.they_are_waiting_for_100_continue:
+        if self._http.they_are_waiting_for_100_continue:  # only now: the body of a refused head never comes
             self._send(h11.InformationalResponse(status_code=100, headers=[]))
         return None
 
@@ -244,7 +249,7 @@ class HttpConnection:
             keys = _values(headers, "sec-websocket-key")
             if method != "GET" or request.http_version != b"1.1" or not _is_key(keys):
                 return _BAD_REQUEST
-            if _values(headers, "sec-websocket-version") != ("13",):
+            if _values(headers, "sec-websocket-version") != ("13",):  # RFC 6455 s.4.4: the answer names ours
                 return _UPGRADE_REQUIRED
             self._key = keys[0]
             protocols = _values(headers, "sec-websocket-protocol")
@@ -267,6 +272,7 @@ class HttpConnection:
         ]
         self._send(h11.InformationalResponse(status_code=101, headers=headers, reason=b"Switching Protocols"))
         self._frames = Frames()
+        # Frames may come in the same segment as the handshake, and the end of the stream before the answer to it.
         if early := self._http.trailing_data[0]:
             self._frames.receive_data(early)
         if self._eof:
@@ -274,13 +280,13 @@ class HttpConnection:
         self.phase = Phase.OPEN
 
     def ping(self, payload: bytes) -> None:
-        """Ask for a `PongReceived` with ``payload``, at most 125 bytes."""
+        """Send a ping; a `PongReceived` with ``payload``, at most 125 bytes, is the answer."""
         if self._frames is not None:
             self._frames.ping(payload)
             self._follow(self._frames)
 
     def close(self, code: int | None) -> None:
-        """Begin to close the WebSocket with ``code``; `Closed` follows. None drops the connection, HTTP or not."""
+        """Begin to close the WebSocket with ``code``; `Closed` follows. None drops the connection in any phase."""
         if code is None:
             self._drop()
         elif self._frames is not None:
@@ -288,7 +294,7 @@ class HttpConnection:
             self._follow(self._frames)
 
     def expire(self) -> None:
-        """The client let too much time pass: end the connection, as gently as its phase allows."""
+        """The client took too long. Between requests and inside one the connection is closed, later it is dropped."""
         if self.phase in {Phase.IDLE, Phase.READING}:
             self.phase = Phase.DONE
         else:
@@ -304,7 +310,7 @@ class HttpConnection:
             self.phase = Phase.DONE
 
     def _follow(self, frames: Frames) -> None:
-        """Take over what the WebSocket has done."""
+        """Take over bytes and phase from the WebSocket."""
         self._out += frames.data_to_send()
         self.phase = _PHASES[frames.state]
         if frames.dropped:

@@ -1,18 +1,17 @@
-"""Into a room, out of it, and the waiting room between (signaling.md § 5, 5.3, 5.4 and the flow of § 6).
+"""The ways into a room, out of it, and through the waiting room (signaling.md § 5, 5.3, 5.4 and the flow of § 6).
 
-Owns the order in which everybody is told. What else a namespace does at these moments is in its module's hooks.
+It owns the order of the messages at these moments. What a namespace adds is in the hooks of its module.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from m3core.controller.about import About
 from m3core.controller.entries import Entries, control_state
 from m3core.controller.features import Feature
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant, Session
-from m3core.controller.room import LiveRoom, Meeting
+from m3core.controller.room import LiveRoom, Meeting, Participant, Session
+from m3core.controller.room_details import RoomDetails
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import MAX_DISPLAY_NAME, MAX_PARTICIPANTS
 from m3core.messages import control, moderation
@@ -24,7 +23,7 @@ INTERNAL_ERROR = 1011
 
 
 def normalised_name(text: str) -> str | None:
-    """Trimmed, inner blanks collapsed; None if it is empty or longer than 100 bytes (signaling.md § 5)."""
+    """The name, trimmed and with single blanks; None if it is empty or longer than 100 bytes (signaling.md § 5)."""
     name = " ".join(text.split())
     return name if 0 < len(name.encode()) <= MAX_DISPLAY_NAME else None
 
@@ -36,25 +35,28 @@ class Joining:
         self._around = around
         self._modules = tuple(modules)
         self._entries = entries
-        self._about = About(around)
+        self._room_details = RoomDetails(around)
 
     # -- in ---
     def join(self, session: Session, given: str | None) -> None:
-        """`control.join`."""
+        """`control.join` with the display name ``given``; None: the name of the account."""
         around, admission = self._around, session.admission
         if given is None:
             given = "" if admission.user is None else admission.user.display_name
         name = normalised_name(given)
         if name is None:
+            # R joins such a client all the same. Ours refuses, and the client may try again (docs/differences.md).
             around.refuse(session, "invalid_username")
             return
         meeting = around.rooms.open(admission.room)
-        if admission.user is not None and admission.user.id in meeting.banned:  # since it got its ticket
+        # The REST API refuses banned users. This one was banned after it got its ticket, which is good for 30 s.
+        if admission.user is not None and admission.user.id in meeting.banned:
             around.tell(session, moderation.Banned(timestamp=around.direct()))
             around.dismiss((session,), NORMAL_CLOSURE)
         elif _is_dead_end(meeting, session):
             around.dismiss((session,), INTERNAL_ERROR)
         elif self._is_full(meeting, session):
+            # The connection remains open: the web client sends `join` again every 10 s (signaling.md § 5).
             reason = control.JoinBlockedReason.PARTICIPANT_LIMIT_REACHED
             around.tell(session, control.JoinBlocked(reason=reason, timestamp=around.direct()))
         else:
@@ -64,30 +66,35 @@ class Joining:
                 self._wait(participant)
             else:
                 self._enter(participant)
-        self._discard_empty(meeting)
+        self._discard_empty(meeting)  # `open` has made it, and nobody came in
 
     def enter_room(self, participant: Participant) -> None:
-        """`control.enter_room` of somebody whom a moderator has let in."""
+        """`control.enter_room` of a participant in the waiting room.
+
+        `m3core.signaling` refuses the command until `accepted` was sent.
+        """
+        # Its breakout room may have ended while it waited.
         if _is_dead_end(participant.room.meeting, participant.session):
             self._around.dismiss((participant.session,), INTERNAL_ERROR)
             return
         del participant.room.meeting.waiting[participant.id]
         participant.is_waiting = False
-        self._tell_left_waiting(participant)
+        self._tell_left_waiting(participant)  # before `joined` (signaling.md § 6, flow)
         self._enter(participant)
 
     def send_back(self, participant: Participant) -> None:
-        """Somebody in the room has to wait again, by the same connection."""
+        """Move a participant from its room into the waiting room. Its connection remains open (L 0.15)."""
         self._leave_room(participant, control.LeftReason.SENT_TO_WAITING_ROOM)
         participant.left_at = None
         participant.hand_is_up = False
         participant.was_inside = True
+        # It is the same participant, and not one who left: it comes in again with its flags, and is not listed twice.
         self._entries.forget_left(participant)
         del participant.room.gone[participant.id]
         self._wait(participant)
 
     def _wait(self, participant: Participant) -> None:
-        """Put somebody who is not in the room into the waiting room, and tell who may know."""
+        """Put a participant that is in no room into the waiting room, and tell those who may know of it."""
         participant.is_waiting = True
         participant.room.meeting.waiting[participant.id] = participant
         self._around.tell(participant.session, moderation.InWaitingRoom(timestamp=self._around.direct()))
@@ -99,22 +106,25 @@ class Joining:
         self._tell_of_waiting(participant, joined)
 
     def _is_full(self, meeting: Meeting, session: Session) -> bool:
-        """Counted over all rooms and the waiting room; moderators count, too."""
+        """Whether the limit is reached. All rooms, the waiting room and moderators count (signaling.md § 5)."""
         limit = min(self._around.config.participant_limit or MAX_PARTICIPANTS, MAX_PARTICIPANTS)
         there = sum(participant.is_visible for participant in meeting.everyone())
         if session.admission.kind is ParticipationKind.RECORDER or there < limit:
             return False
+        # L 0.4: a full room without a moderator has a place for its owner. Our own limit has no exception.
         may_enter = self._around.has(Feature.MODERATOR_ALWAYS_ENTERS) and there < MAX_PARTICIPANTS
         return not (may_enter and _owns(session) and not any(other.is_moderator for other in meeting.joined()))
 
     def _must_wait(self, meeting: Meeting, participant: Participant) -> bool:
-        """Moderators, recorders and who was let in before do not wait (signaling.md § 6)."""
+        """Whether a newcomer has to wait: not moderators, recorders and ids accepted before (signaling.md § 6)."""
+        # Asked even with the waiting room off: coming back uses the acceptance up, and the next leave renews it.
         participant.is_accepted = meeting.was_accepted(participant.id, self._around.now)
         skips = participant.is_moderator or not participant.is_visible or participant.is_accepted
         return meeting.waiting_room_enabled and not skips
 
     def _newcomer(self, session: Session, meeting: Meeting, name: str) -> Participant:
         admission, now = session.admission, self._around.relayed()
+        # The role follows from the identity at each join: a granted role does not survive (signaling.md § 3).
         role = Role.GUEST
         if admission.user is not None:
             role = Role.MODERATOR if _owns(session) else Role.USER
@@ -132,11 +142,15 @@ class Joining:
         )
 
     def _enter(self, participant: Participant) -> None:
+        """Bring a participant into its room. The order of messages is that of signaling.md § 5.3."""
         around = self._around
+        # Not the room that it was given when it began to wait: that one may have been closed since, and made anew.
         participant.room = participant.room.meeting.room_for(participant.session.admission.breakout_room)
         before = None if participant.was_inside else participant.room.meeting.last_seen(participant.id)
         participant.room.enter(participant)
         if before is not None:
+            # It resumes its session, in this room or from another: the presenter flag survives, and what modules take
+            # over (signaling.md § 3).
             if before.is_presenter or around.has(Feature.DENIAL_SURVIVES):
                 participant.is_presenter = before.is_presenter
             for module in self._modules:
@@ -149,17 +163,17 @@ class Joining:
             role=participant.role,
             participants=self._entries.others(participant),
             timestamp=around.direct(),
-            **self._about.meeting(participant),
+            **self._room_details.keys_for(participant),
             **self._entries.join_data(participant),
         )
-        around.tell(participant.session, success)
+        around.tell(participant.session, success)  # always the first message in the room (signaling.md § 5)
         if participant.is_visible:
             self._tell_joined(participant)
         for module in self._modules:
             module.entered(participant)
 
     def _tell_joined(self, participant: Participant) -> None:
-        """The entry names the groups that both are in: encoded once for all who are in the same ones."""
+        """Tell the others. Entries name common groups, so the message is encoded once for all with the same groups."""
         audiences: dict[tuple[str, ...] | None, list[Participant]] = {}
         for other in participant.room.others(participant):
             audiences.setdefault(other.groups, []).append(other)
@@ -169,9 +183,9 @@ class Joining:
 
     # -- out ---
     def leave(self, participant: Participant, reason: control.LeftReason) -> None:
-        """A connection is gone, or somebody is sent out: tell the others."""
+        """A connection is gone, or is being closed by us: tell the others."""
         meeting = participant.room.meeting
-        meeting.remember_user(participant)
+        meeting.remember_user(participant)  # a moderator may still ban it
         if participant.is_waiting:
             del meeting.waiting[participant.id]
             self._tell_left_waiting(participant)
@@ -180,6 +194,7 @@ class Joining:
         self._discard_empty(meeting)
 
     def _leave_room(self, participant: Participant, reason: control.LeftReason) -> None:
+        """Take a participant out of its room: streams end first, then comes `left` (signaling.md § 20, S order)."""
         around, room = self._around, participant.room
         for module in self._modules:
             module.leaving(participant)
@@ -196,7 +211,7 @@ class Joining:
             self._close(room)
 
     def _discard_empty(self, meeting: Meeting) -> None:
-        """The main room lasts as long as its breakout rooms, and as somebody waits (signaling.md § 5.4)."""
+        """End a meeting in which nobody is and nobody waits, with its main room and alarms (signaling.md § 5.4)."""
         if not meeting.is_empty:
             return
         for room in list(meeting.rooms.values()):
@@ -213,7 +228,7 @@ class Joining:
 
     # -- the meeting ---
     def _begin(self, meeting: Meeting) -> None:
-        """The time limit runs from the first join."""
+        """Start the time limit. It runs from the first join (signaling.md § 5.4)."""
         seconds = self._around.config.time_limit
         if seconds is not None and meeting.time_limit is None:
             meeting.closes_at = self._around.in_utc(seconds)
@@ -223,7 +238,7 @@ class Joining:
             )
 
     def end(self, meeting: Meeting, event: control.TimeLimitQuotaElapsed | control.RoomDeleted | None) -> None:
-        """Tell the whole room, and close it."""
+        """Send ``event`` to everybody in the meeting, waiting ones included, and close their connections."""
         everyone = list(meeting.everyone())
         if event is not None:
             self._around.tell_all(everyone, event)
@@ -236,17 +251,18 @@ class Joining:
     def _tell_of_waiting(
         self, participant: Participant, event: moderation.JoinedWaitingRoom | moderation.LeftWaitingRoom
     ) -> None:
-        """R: everybody in the whole room hears who waits; later versions: its moderators."""
+        """Tell who waits: everybody in all rooms in R, moderators only in later versions (signaling.md § 6)."""
         only_moderators = self._around.has(Feature.WAITING_ROOM_FOR_MODERATORS)
         joined = participant.room.meeting.joined()
         self._around.tell_all((other for other in joined if other.is_moderator or not only_moderators), event)
 
 
 def _is_dead_end(meeting: Meeting, session: Session) -> bool:
-    """Whether somebody wants into a breakout room that is over, or never was: it ended since the ticket was given.
+    """Whether the breakout room of the ticket is over, or unknown: it ended after the ticket was given.
 
-    The close code is not 1000, after which clients take the conference for ended: the main room is there (signaling.md
-    § 2). The reference sends `join_success` first, and tells of a leave to who never heard of the joiner: not so here.
+    Callers close with 1011 and not with 1000: after 1000 clients take the whole conference for ended, and the main room
+    still exists (signaling.md § 2). R sends `join_success` before it closes, and others get `breakout.left` of a
+    participant that never came; ours does not (docs/differences.md).
     """
     room, breakouts = session.admission.breakout_room, meeting.breakouts
     return room is not None and (breakouts is None or breakouts.is_over or room not in breakouts.names)

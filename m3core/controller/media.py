@@ -1,7 +1,7 @@
 """The server's side of namespace `media`: publishers, subscriptions, who speaks (media.md § 2 - 7).
 
-What clients ask. What moderators ask is in `media_moderation`, what the media server says in `media_reports`; all work
-on `streams`.
+This module has the commands of participants, `media_moderation` those of moderators, and `media_reports` what the media
+server reports. All three work on `streams`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from m3core.controller.features import Feature
 from m3core.controller.media_moderation import MediaModeration, may_share
 from m3core.controller.module import Module
 from m3core.controller.one_by_one import OneByOne
-from m3core.controller.participant import Participant, Publisher, Subscription
+from m3core.controller.peers import Publisher, Subscription
+from m3core.controller.room import Participant
 from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RestartSubscription
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
@@ -22,7 +23,7 @@ from m3core.negotiation import Negotiation, NegotiationRole, Step
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
 HIGHEST_SUBSTREAM = 2
-"""Larger values mean this one (media.md § 2, configure)."""
+"""Larger values count as this one (media.md § 2, configure)."""
 
 
 class MediaModule(Module):
@@ -51,7 +52,7 @@ class MediaModule(Module):
         }
 
     def join_data(self, joiner: Participant) -> media.MediaJoinData:
-        """Whether the joiner may share the screen; later, who speaks and who may unmute."""
+        """Whether the joiner may share the screen; at later levels also who speaks and who may unmute."""
         return media.MediaJoinData(
             is_presenter=joiner.is_presenter,
             speakers=self._speakers(joiner) if self._around.has(Feature.SPEAKING_STATE) else None,
@@ -59,11 +60,11 @@ class MediaModule(Module):
         )
 
     def entered(self, participant: Participant) -> None:
-        """A participant is in: it may have to be told of the streams that are there."""
+        """Tell the first stream, where `join_success` had to leave streams out."""
         self._one_by_one.entered(participant)
 
     def leaving(self, participant: Participant) -> None:
-        """A participant goes: its subscribers hear `webrtc_down`, then the others an `update` (S order)."""
+        """End all streams: `webrtc_down` to its subscribers, then an `update` to the others (signaling.md § 20)."""
         self._one_by_one.left(participant)
         streams = participant.publishers.keys() & participant.announced.keys()
         for publisher in list(participant.publishers.values()):
@@ -100,21 +101,23 @@ class MediaModule(Module):
         self._one_by_one.publish(participant, publisher.key, lambda: self._offered(participant, publisher, steps))
 
     def _offered(self, participant: Participant, publisher: Publisher, steps: list[Step]) -> None:
+        """Give the offer to the media server. `one_by_one` may call this long after `publish`."""
         if participant.publishers.get(publisher.key.media_session_type) is not publisher:
             return  # it was ended before its turn came
         self._streams.perform(participant, publisher, steps)
-        # Nobody is to hear it before it is announced; what was said of it while it waited counts now.
+        # The media server relays a new publisher whole. Sound or picture that were switched off while the offer waited,
+        # or that force mute forbids, are stopped before the first packet.
         state = participant.announced.get(publisher.key.media_session_type)
         state = state or StreamState(audio=self._moderation.may_speak(participant), video=True)
         if not publisher.answered and not (state.audio and state.video):
             self._streams.relay(publisher, state)
 
     def _announce(self, participant: Participant, command: media.PublishComplete | media.UpdateMediaSession) -> None:
-        """`publish_complete` and `update_media_session`; the latter changes only what was announced. Whether there is
-        any media is not checked (media.md § 2): others are told, and whoever subscribes is refused.
+        """`publish_complete` and `update_media_session`; the latter changes only a stream that was announced.
 
-        Under force mute a stream that begins is taken without its sound: Mustang's client does not ask again (media.md
-        § 2). Who asks for sound later is refused.
+        Nobody checks whether media flows (media.md § 2): the others get an `update`, and whoever subscribes too early
+        gets an error. Under force mute `publish_complete` is taken without its sound, because Mustang's client does not
+        ask a second time (media.md § 2). A later `update_media_session` with sound is refused.
         """
         kind, wanted = command.media_session_type, command.media_session_state
         first = isinstance(command, media.PublishComplete)
@@ -132,13 +135,13 @@ class MediaModule(Module):
         if publisher is not None:
             self._streams.end_publisher(participant, publisher)
         participant.announced.pop(command.media_session_type, None)
-        self._around.announce(participant)
+        self._around.announce(participant)  # even if nothing was published (media.md § 2)
         if publisher is not None:
             self._streams.silence(participant, publisher)
 
     # -- speaking ---
     def _update_speaking(self, participant: Participant, command: media.UpdateSpeakingState) -> None:
-        """From 0.9 on clients say themselves whether they speak, and all are told."""
+        """From 0.9 on clients report themselves whether they speak, and everybody in the room gets the report."""
         if not self._around.has(Feature.SPEAKING_STATE) or not participant.is_visible:
             return
         speaker = Speaker(
@@ -163,14 +166,15 @@ class MediaModule(Module):
         room = participant.room
         target = room.present.get(command.target)
         if target is None and command.target not in room.gone:
-            return  # never in the room: silence (media.md § 2)
+            return  # it was never in the room: no answer (media.md § 2)
         publisher = None if target is None else target.publishers.get(command.media_session_type)
         if target is participant or publisher is None or not publisher.is_up:
             self._streams.refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, key)
             return
         old = participant.subscriptions.get(key)
         if old is not None:
-            # Mustang's client closes its peer silently and subscribes again (media.md § 10 row 10).
+            # R refuses this. Mustang's client closes its peer connection without a message and subscribes again
+            # (media.md § 10, row 10).
             self._streams.end_subscription(participant, old)
         subscription = Subscription(
             self._around.new_peer(), key, publisher.peer, Negotiation(NegotiationRole.OFFERER, trickle=False)
@@ -204,7 +208,7 @@ class MediaModule(Module):
 
     def _configure(self, participant: Participant, command: media.Configure) -> None:
         subscription = participant.subscriptions.get(MediaSessionKey(command.target, command.media_session_type))
-        if subscription is not None:
+        if subscription is not None:  # else ignored (media.md § 2)
             wanted = command.configuration
             substream = None if wanted.substream is None else min(wanted.substream, HIGHEST_SUBSTREAM)
             self._around.command_sfu(subscription.peer, ConfigureSubscription(wanted.video, substream))
@@ -239,6 +243,7 @@ class MediaModule(Module):
     def _stream(
         self, participant: Participant, target: ParticipantId, kind: MediaSessionType
     ) -> Publisher | Subscription | None:
+        # Both are SRC of the messages: the own id means a publisher, another id a subscription (media.md § 1).
         if target == participant.id:
             return participant.publishers.get(kind)
         return participant.subscriptions.get(MediaSessionKey(target, kind))

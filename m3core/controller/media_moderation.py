@@ -1,4 +1,4 @@
-"""What moderators ask in namespace `media`: muting, presenters, force mute (media.md § 2, 6). For moderators only."""
+"""The commands of moderators in namespace `media`: muting, presenters, force mute (media.md § 2, 6)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 from attrs import define, evolve
 
 from m3core.controller.features import Feature
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import MAX_PARTICIPANTS
@@ -21,19 +20,19 @@ from m3core.values import MediaSessionType, ParticipantId
 
 @define
 class _ForceMute:
-    """Who may speak in a room."""
+    """State of a room: force mute, and who may speak under it."""
 
     allow_list: tuple[ParticipantId, ...] | None = None
-    """None: everybody."""
+    """None: force mute is off. Empty: nobody may speak."""
 
 
 def may_share(participant: Participant) -> bool:
-    """Whether somebody may share the screen."""
+    """Whether ``participant`` may share the screen: moderators always may (media.md § 2, publish)."""
     return participant.is_presenter or participant.is_moderator
 
 
 class MediaModeration:
-    """Handles these commands for `media.MediaModule`."""
+    """Handles these commands for `media.MediaModule`, which is the module of the namespace."""
 
     def __init__(self, around: Surroundings, streams: Streams) -> None:
         self._around = around
@@ -53,7 +52,10 @@ class MediaModeration:
 
     # -- muting ---
     def _mute(self, sender: Participant, command: media.ModeratorMute) -> None:
-        """Without targets it concerns all others; earlier servers cannot read that, nor one id, and ignore it."""
+        """Ask the targets to mute themselves; without targets, all others.
+
+        Servers before 0.16 read only a list of ids, and ignore the other forms.
+        """
         if not (isinstance(command.targets, tuple) or self._around.has(Feature.FORCE_MUTE)):
             return
         if not self._may(sender):
@@ -70,19 +72,22 @@ class MediaModeration:
 
     # -- force mute ---
     def may_speak(self, participant: Participant) -> bool:
-        """Whether a stream of ``participant`` may have sound now; moderators are no exception."""
+        """Whether a stream of ``participant`` may have sound now. Moderators are no exception."""
         allowed = participant.room.states.of(_ForceMute).allow_list
         return allowed is None or participant.id in allowed
 
     def force_mute(self, room: LiveRoom) -> ForceMute:
-        """What joiners are told."""
+        """The state that `join_success` shows."""
         allowed = room.states.of(_ForceMute).allow_list
         kind = ForceMuteType.DISABLED if allowed is None else ForceMuteType.ENABLED
         return ForceMute(type=kind, allow_list=allowed)
 
     def _enable_force_mute(self, sender: Participant, command: media.ModeratorEnableForceMute) -> None:
-        """Clients mute themselves on hearing it; the sound of those who do not is relayed no more. An empty list means
-        that nobody may speak. Of a list that no room could hold, the first ones count."""
+        """Switch force mute on. Clients mute themselves when they get the event.
+
+        The controller stops relaying the sound of those that do not. A list of more than `MAX_PARTICIPANTS` ids is cut,
+        since no room holds as many.
+        """
         if self._around.has(Feature.FORCE_MUTE) and self._may(sender):
             allowed = tuple(dict.fromkeys(command.allow_list))[:MAX_PARTICIPANTS]
             sender.room.states.of(_ForceMute).allow_list = allowed
@@ -93,6 +98,7 @@ class MediaModeration:
                     self._silence(participant)
 
     def _silence(self, participant: Participant) -> None:
+        # Streams that were not announced have no state to change, and are relayed all the same.
         for kind, publisher in participant.publishers.items():
             if kind not in participant.announced:
                 self._streams.relay(publisher, StreamState(audio=False, video=True))
@@ -121,6 +127,7 @@ class MediaModeration:
             event = media.PresenterGranted if granted else media.PresenterRevoked
             self._around.tell(target.session, event(timestamp=self._around.relayed()))
             screen = target.publishers.get(MediaSessionType.SCREEN)
+            # A running share ends with the permission for it (media.md § 2, revoke_presenter_role).
             if not granted and screen is not None and not target.is_moderator:
                 if screen.is_up:
                     self._streams.tell_down(target, screen.key)

@@ -1,9 +1,10 @@
-"""What the media server says, and what it means for the participants (media.md § 4, 7, 9). Knows no commands."""
+"""The reports of the media server, and their meaning for participants (media.md § 4, 7, 9). Knows no commands."""
 
 from __future__ import annotations
 
 from m3core.controller.one_by_one import OneByOne
-from m3core.controller.participant import Participant, Publisher, Subscription
+from m3core.controller.peers import Publisher, Subscription
+from m3core.controller.room import Participant
 from m3core.controller.streams import Streams
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import LocalProtocolError, RemoteProtocolError
@@ -14,7 +15,7 @@ from m3core.sdp import IceCandidate, TrickledCandidate
 
 
 class MediaReports:
-    """Takes the reports of the media server."""
+    """Turns reports into messages, and ends streams that broke."""
 
     def __init__(self, around: Surroundings, streams: Streams, one_by_one: OneByOne) -> None:
         self._around = around
@@ -22,10 +23,10 @@ class MediaReports:
         self._one_by_one = one_by_one
 
     def take(self, report: MediaReport) -> None:
-        """One report; about a peer that is gone it is ignored."""
+        """One report."""
         found = self._streams.peers.get(report.peer)
         if found is None:
-            return
+            return  # the stream ended while the report was on its way
         participant, stream = found
         match report:
             case Described(id=command, sdp=sdp) if stream.awaited == command:
@@ -50,14 +51,14 @@ class MediaReports:
                 trickled = TrickledCandidate(candidate=IceCandidate.parse(candidate), mid=None, mline_index=index)
             steps = stream.negotiation.local_candidate(trickled)
         except (RemoteProtocolError, LocalProtocolError):
-            return  # broken, or of no description that we know: the stream can do with the others
+            return  # malformed, or for an unknown m-line: the other candidates may be enough
         self._streams.perform(participant, stream, steps)
 
     def _described(self, participant: Participant, stream: Publisher | Subscription, sdp: str) -> None:
         stream.awaited = None
         try:
             steps = stream.negotiation.local_description(sdp)
-        except RemoteProtocolError:  # our media server breaks the rules: the participant cannot help it
+        except RemoteProtocolError:  # a fault of the media server: for the participant it is the same as `Failed`
             self._failed(participant, stream, is_answer=True)
             return
         if isinstance(stream, Publisher):
@@ -68,10 +69,10 @@ class MediaReports:
         if not is_answer:
             self._down(participant, stream)
         elif isinstance(stream, Publisher):
-            # R keeps the publisher; a fresh one serves the next `publish` just as well.
+            # R keeps the publisher (media.md § 4.6); the next `publish` works as well with a new one.
             self._streams.refuse(participant, MediaErrorCode.INVALID_SDP_OFFER)
             if stream.answered:
-                self._down(participant, stream)  # others received it until this renegotiation
+                self._down(participant, stream)  # it was a renegotiation, and others received the stream until now
             else:
                 self._end_publisher(participant, stream)
         else:
@@ -81,6 +82,7 @@ class MediaReports:
     def _up(self, participant: Participant, stream: Publisher | Subscription) -> None:
         if isinstance(stream, Publisher):
             stream.is_up = True
+            # Clients that are told of streams one at a time may only now subscribe to it.
             self._one_by_one.came_up(participant)
         event = media.WebrtcUp(
             source=stream.key.participant_id,
@@ -91,7 +93,7 @@ class MediaReports:
         self._one_by_one.goes_on(participant, stream.key)
 
     def _down(self, participant: Participant, stream: Publisher | Subscription) -> None:
-        """A peer hung up or died (media.md § 4.6)."""
+        """A peer connection was hung up or broke (media.md § 4.6)."""
         self._streams.tell_down(participant, stream.key)
         if isinstance(stream, Subscription):
             self._streams.end_subscription(participant, stream)
@@ -118,7 +120,7 @@ class MediaReports:
         elif isinstance(stream, Subscription):
             return
         elif isinstance(report, Receiving):
-            if stream.is_up:  # M fails a publish whose status comes early (media.md § 10 row 5, 6)
+            if stream.is_up:  # Mustang's client fails a publish whose status comes earlier (media.md § 10, rows 5, 6)
                 status = media.MediaStatus(
                     source=source,
                     media_session_type=kind,
@@ -128,7 +130,7 @@ class MediaReports:
                 )
                 around.tell(participant.session, status)
         elif report.talking and not ((state := participant.announced.get(kind)) and state.audio):
-            return  # muted: what still trickles in is not speech
+            return  # muted: packets that still arrive are no speech
         elif report.talking:
             stream.is_talking = True
             for other in participant.room.present.values():

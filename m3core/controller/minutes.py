@@ -1,7 +1,7 @@
-"""The server's side of `protocol` and `meeting_notes`, its later name: the minutes, a pad (signaling.md § 13).
+"""The server's side of the minutes, a pad: namespace `protocol`, later named `meeting_notes` (signaling.md § 13).
 
-The pad is a port, `config.Pads`; it makes addresses at once, so that nobody hears `currently_initializing` or
-`failed_initialization`. What is written there never comes through here.
+The pad is a port, `config.Pads`. It makes addresses at once, so the errors `currently_initializing` and
+`failed_initialization` never occur. Texts of the pad do not pass through the controller.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from attrs import define, frozen
 from m3core.controller.config import Pads
 from m3core.controller.features import Feature
 from m3core.controller.module import Module, Occasion
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import meeting_notes, minutes, protocol
 from m3core.messages.minutes import ProtocolErrorCode
@@ -22,21 +21,21 @@ from m3core.messages.minutes import ProtocolErrorCode
 
 @define
 class _Pad:
-    """The pad of a room."""
+    """State of a room: its pad."""
 
     is_made: bool = False
-    """Whether a moderator has selected a writer: then everybody has a session there."""
+    """Whether a moderator has selected a writer. From then on every participant has a session on the pad."""
 
 
 @frozen
 class _PadSession:
-    """What a participant may do there."""
+    """State of a participant: its session on the pad."""
 
     readonly: bool
 
 
 class MinutesModule(Module):
-    """Handles the commands of moderators, and lets everybody read. A subclass for each name of the namespace."""
+    """Handles the commands of moderators, and gives everybody an address. Each name of the namespace is a subclass."""
 
     _SELECT: ClassVar[type[minutes.SelectWriter]]
     _DESELECT: ClassVar[type[minutes.DeselectWriter]]
@@ -55,25 +54,25 @@ class MinutesModule(Module):
         }
 
     def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> minutes.PeerData | None:
-        """Whether the participant may only read, if it has a session."""
+        """Whether the participant may only read; None without a session."""
         del occasion, receiver
         session = peer.states.find(_PadSession)
         return None if session is None else minutes.PeerData(readonly=session.readonly)
 
     def entered(self, participant: Participant) -> None:
-        """Who comes late, or comes back, reads."""
+        """Give a newcomer an address to read, also one who could write before it left."""
         if participant.room.states.of(_Pad).is_made:
             self._hand_out(participant, readonly=True)
 
     def left(self, participant: Participant) -> None:
-        """Its session ends with it."""
+        """End the session on the pad."""
         participant.states.drop(_PadSession)
 
     # -- commands ---
     def _select(self, sender: Participant, command: minutes.SelectWriter) -> None:
-        """The first time everybody gets an address; later those who are selected, be they writers or not.
+        """The first command gives everybody an address; later ones only those who are selected.
 
-        Of a wrong selection the sender hears, and the right ones of it are selected (R).
+        A selection with unknown ids is an error, and its known ids are selected all the same (R).
         """
         if not sender.is_moderator:
             self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)
@@ -88,7 +87,7 @@ class MinutesModule(Module):
             self._hand_out(participant, readonly=participant.id not in wanted)
 
     def _deselect(self, sender: Participant, command: minutes.DeselectWriter) -> None:
-        """Those of the selected who write get an address where they may only read."""
+        """Give those of the selected who may write an address where they may only read."""
         room = sender.room
         if not sender.is_moderator:
             self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)
@@ -103,7 +102,7 @@ class MinutesModule(Module):
                     self._hand_out(participant, readonly=True)
 
     def _generate_pdf(self, sender: Participant) -> None:
-        """A controller without a store for files has no room for one: from 0.11 on there is a word for that."""
+        """Refuse: this controller has no store for files. Levels before 0.11 have no error for that: no answer."""
         if not sender.is_moderator:
             self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)
         elif not sender.room.states.of(_Pad).is_made:
@@ -117,7 +116,7 @@ class MinutesModule(Module):
         return [room.present[one] for one in ids if one in room.present]
 
     def _hand_out(self, participant: Participant, *, readonly: bool) -> None:
-        """Every address is followed by an `update` for the others."""
+        """Send a participant its address. Each address causes an `update` for the others (signaling.md § 13)."""
         room = participant.room
         participant.states.put(_PadSession(readonly))
         place = room.meeting.room.id, room.breakout, participant.id
@@ -135,7 +134,7 @@ class MinutesModule(Module):
 
 
 class ProtocolModule(MinutesModule):
-    """As they are called up to 0.15."""
+    """The minutes up to level 0.15."""
 
     NAMESPACE = "protocol"
     _SELECT = protocol.SelectWriter
@@ -147,7 +146,7 @@ class ProtocolModule(MinutesModule):
 
 
 class MeetingNotesModule(MinutesModule):
-    """As they are called since 0.16."""
+    """The minutes from level 0.16 on."""
 
     NAMESPACE = "meeting_notes"
     _SELECT = meeting_notes.SelectWriter

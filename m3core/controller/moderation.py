@@ -11,8 +11,7 @@ from m3core.controller.entries import control_state
 from m3core.controller.features import Feature
 from m3core.controller.joining import NORMAL_CLOSURE, normalised_name
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import Command, UnknownCommand, moderation
 from m3core.messages.moderation import KickScope, ModerationErrorCode
@@ -20,7 +19,7 @@ from m3core.messages.participants import ParticipantEntry, WaitingRoomState
 from m3core.values import ParticipationKind
 
 SERVICE_RESTART = 1012
-"""Clients reconnect after it (signaling.md § 2); of the IANA registry of close codes."""
+"""The close code after which clients reconnect (signaling.md § 2); IANA registered it as "Service Restart"."""
 
 _LATER: Final[Mapping[type[Command], Feature]] = MappingProxyType(
     {
@@ -29,12 +28,12 @@ _LATER: Final[Mapping[type[Command], Feature]] = MappingProxyType(
         moderation.ChangeDisplayName: Feature.CHANGE_DISPLAY_NAME,
     }
 )
-"""Commands that earlier servers do not know, and so ignore."""
+"""Commands that servers of earlier levels do not know, and so ignore."""
 _WITHOUT_ACCOUNT: Final = frozenset({ParticipationKind.GUEST, ParticipationKind.SIP})
 
 
 class ModerationModule(Module):
-    """Handles the commands of moderators. All of them are for moderators only."""
+    """Handles the commands of this namespace, which are all for moderators only."""
 
     NAMESPACE = "moderation"
 
@@ -56,7 +55,7 @@ class ModerationModule(Module):
         }
 
     def handle(self, sender: Participant, command: Command | UnknownCommand) -> None:
-        """Others than moderators hear nothing (R), or that they may not (0.15)."""
+        """Take a command of a moderator. Others get no answer (R), or an error (0.15)."""
         feature = _LATER.get(type(command)) if isinstance(command, Command) else None
         if feature is not None and not self._around.has(feature):
             return
@@ -66,7 +65,7 @@ class ModerationModule(Module):
             self._refuse(sender, ModerationErrorCode.INSUFFICIENT_PERMISSIONS)
 
     def join_data(self, joiner: Participant) -> moderation.JoinData | None:
-        """Moderators learn the switches and who waits; later, all learn whether hands may be raised."""
+        """The switches and the waiting participants for moderators; at later levels the switch of hands for all."""
         meeting = joiner.room.meeting
         if joiner.is_moderator:
             return moderation.JoinData(
@@ -85,15 +84,15 @@ class ModerationModule(Module):
 
     # -- out of the room ---
     def _kick(self, sender: Participant, command: moderation.Kick) -> None:
-        target = sender.room.present.get(command.target)
+        target = sender.room.present.get(command.target)  # of this room only, as in R
         if target is not None:
             self._send_off((target,), moderation.Kicked(timestamp=self._around.relayed()))
 
     def _ban(self, sender: Participant, command: moderation.Ban) -> None:
-        """The user is banned, with every session there is of it: also one that waits, or left already."""
+        """Ban the user with all its sessions. The target may wait, or have left already."""
         meeting = sender.room.meeting
         user = meeting.user_of(command.target)
-        if user is None:
+        if user is None:  # also for unknown ids (signaling.md § 6)
             self._refuse(sender, ModerationErrorCode.CANNOT_BAN_GUEST)
             return
         meeting.banned.add(user)
@@ -102,7 +101,7 @@ class ModerationModule(Module):
 
     def _debrief(self, sender: Participant, command: moderation.Debrief) -> None:
         meeting = sender.room.meeting
-        self._enable_waiting_room(sender)
+        self._enable_waiting_room(sender)  # signaling.md § 6, debrief
         leaves: Callable[[Participant], bool]
         match command.kick_scope:
             case KickScope.GUESTS:
@@ -124,7 +123,7 @@ class ModerationModule(Module):
 
     # -- the waiting room ---
     def _switch_waiting_room(self, sender: Participant, *, enabled: bool) -> None:
-        """Those who wait go on waiting when it is switched off; R does not tell them."""
+        """Switch the waiting room. Switching it off does not let waiting participants in (signaling.md § 6)."""
         meeting = sender.room.meeting
         meeting.waiting_room_enabled = enabled
         event = moderation.WaitingRoomEnabled if enabled else moderation.WaitingRoomDisabled
@@ -136,7 +135,7 @@ class ModerationModule(Module):
             self._switch_waiting_room(sender, enabled=True)
 
     def _accept(self, sender: Participant, command: moderation.Accept) -> None:
-        """The participant enters by its own `enter_room`."""
+        """Let a waiting participant enter, which it does by its own `enter_room`."""
         target = sender.room.meeting.waiting.get(command.target)
         if target is not None and not target.is_accepted:
             target.is_accepted = True
@@ -151,12 +150,12 @@ class ModerationModule(Module):
             self._refuse(sender, ModerationErrorCode.CANNOT_SEND_ROOM_OWNER_TO_WAITING_ROOM)
             return
         self._enable_waiting_room(sender)
-        target.is_accepted = False
+        target.is_accepted = False  # an earlier acceptance must not let it skip the waiting room
         around.tell(target.session, moderation.SentToWaitingRoom(timestamp=around.relayed()))
         if around.has(Feature.STAYS_CONNECTED):
             around.send_back(target)
         else:
-            around.dismiss((target.session,), SERVICE_RESTART)
+            around.dismiss((target.session,), SERVICE_RESTART)  # the client comes back, and has to wait then
 
     # -- hands and names ---
     def _enable_raise_hands(self, sender: Participant) -> None:
@@ -165,7 +164,7 @@ class ModerationModule(Module):
         self._around.tell_all(_everyone_in(sender.room), event)
 
     def _disable_raise_hands(self, sender: Participant) -> None:
-        """The switch is of the whole meeting; told of it, and so lowered, are the hands of the sender's room."""
+        """Switch hands off in the whole meeting. Only the sender's room gets the event, and has its hands lowered."""
         room = sender.room
         room.meeting.raise_hands_enabled = False
         event = moderation.RaiseHandsDisabled(issued_by=sender.id, timestamp=self._around.relayed())
@@ -174,7 +173,7 @@ class ModerationModule(Module):
             self._control.lower_hand(participant)
 
     def _reset_raised_hands(self, sender: Participant, command: moderation.ResetRaisedHands) -> None:
-        """R resets all hands and tells everybody; later versions those that were up, and their owners."""
+        """Lower hands. R lowers all and tells everybody; later versions tell those whose hand was up."""
         around, room = self._around, sender.room
         wanted = (command.target,) if isinstance(command.target, str) else command.target
         if not around.has(Feature.RESET_ONE_HAND):
@@ -200,7 +199,8 @@ class ModerationModule(Module):
             event = moderation.DisplayNameChanged(
                 target=target.id, issued_by=sender.id, old_name=old, new_name=name, timestamp=self._around.relayed()
             )
-            self._around.tell(target.session, event)  # who gets no `update`, and would not learn it otherwise
+            # The others get an `update`, which the target does not: it would not learn its new name otherwise.
+            self._around.tell(target.session, event)
             self._around.announce(target)
 
     def _refuse(self, sender: Participant, code: ModerationErrorCode) -> None:
@@ -208,7 +208,7 @@ class ModerationModule(Module):
 
 
 def _everyone_in(room: LiveRoom) -> list[Participant]:
-    """Who is in ``room``, and who waits to get in: those hear of hands, too (signaling.md § 6)."""
+    """Participants in ``room`` and those who wait for it: both get events about hands (signaling.md § 6)."""
     waiting = room.meeting.waiting.values()
     return [*room.present.values(), *(one for one in waiting if one.room.breakout == room.breakout)]
 

@@ -1,7 +1,7 @@
-"""What a namespace is on the server: its commands, and its part of what joiners and others are told.
+"""A namespace on the server: its commands, and its keys in the messages about joiners and participants.
 
-Each namespace is one subclass in one module, to be read beside its section of signaling.md. Modules keep what they
-remember in the `States` of a participant, room or meeting; the rooms know nothing of modules.
+Each namespace is one subclass of `Module` in one file, to be read beside its section of signaling.md. Modules keep
+their state in the `States` of a participant, a room or a meeting, so that these know nothing of modules.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, ClassVar
 
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import Command, UnknownCommand
 from m3core.messages.base import Value
 
 
 class Occasion(Enum):
-    """Where an entry of a participant stands: not every module has its say everywhere (signaling.md § 5.2)."""
+    """The message in which a participant entry stands. Modules differ in where they add a key (signaling.md § 5.2)."""
 
     JOIN_SUCCESS = "join_success"
     JOINED = "joined"
@@ -27,53 +26,54 @@ class Occasion(Enum):
 
 
 class Module(ABC):
-    """One namespace. The state tables have let through what `handle` gets; permissions are the module's business."""
+    """One namespace. `m3core.signaling` has let its commands through; each module checks permissions itself."""
 
     NAMESPACE: ClassVar[str]
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._handlers: Mapping[type[Command], Callable[[Participant, Any], None]] = {}
-        """What to do with each command of the sender; set by the subclass."""
+        """The handler of each command class, called with the sender and the command; set by the subclass."""
 
     def handle(self, sender: Participant, command: Command | UnknownCommand) -> None:
-        """One command of somebody in the room. What a module does not know it ignores (signaling.md § 4)."""
+        """Take a command of a participant in the room. Unknown ones are ignored silently (signaling.md § 4)."""
         if isinstance(command, Command):
             handler = self._handlers.get(type(command))
             if handler is not None:
                 handler(sender, command)
 
-    # what others are told ---
+    # keys in messages ---
     def join_data(self, joiner: Participant) -> Value | None:
-        """The namespace's key of `join_success`; None: no key."""
+        """The value of the namespace's key in `join_success`; None: no key."""
         del joiner
         return None
 
     def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> Value | None:
-        """The namespace's key in the entry of ``peer``; None: no key.
+        """The value of the namespace's key in the entry of ``peer``; None: no key.
 
-        ``receiver`` is one of those who are told, all of the same groups; None where all are told the same (`UPDATE`).
+        ``receiver`` is one of the receivers, who all have the same groups. It is None where groups do not matter.
         """
         del peer, occasion, receiver
         return None
 
     # what happens to participants and rooms ---
     def resumed(self, participant: Participant, before: Participant) -> None:
-        """Somebody came back, who was ``before``: take over what survives (signaling.md § 3)."""
+        """``participant`` resumes the session of ``before``: take over what survives (signaling.md § 3)."""
         del participant, before
 
     def entered(self, participant: Participant) -> None:
-        """Somebody is in, and everybody was told: now what is queued for it, then for others (§ 5.3)."""
+        """``participant`` is in, and `join_success` and `joined` were sent: send the module's own messages
+        (signaling.md § 5.3)."""
         del participant
 
     def leaving(self, participant: Participant) -> None:
-        """Somebody goes, and nobody was told yet."""
+        """``participant`` is about to leave its room; the others do not know of it yet."""
         del participant
 
     def left(self, participant: Participant) -> None:
-        """Somebody is gone, and everybody in the room was told."""
+        """``participant`` has left its room, and `left` was sent."""
         del participant
 
     def closing(self, room: LiveRoom) -> None:
-        """The last one left ``room``: stop what would happen later."""
+        """The last participant has left ``room``: cancel its alarms."""
         del room

@@ -1,7 +1,7 @@
-"""Which namespaces a controller has, in the order in which they have their say.
+"""The namespaces of a controller, in the order in which their hooks are called.
 
-Not offered, and so answered with `invalid_namespace`, are `whiteboard`, `legal_vote`, `automod` and `shared_folder`:
-their services are not here. The minutes are `protocol` or `meeting_notes`, as the level has it.
+`whiteboard`, `legal_vote`, `automod` and `shared_folder` need services that this controller does not have. They are not
+in the list, and so commands of theirs are answered with `invalid_namespace` (docs/architecture.md, decision 10).
 """
 
 from __future__ import annotations
@@ -24,11 +24,7 @@ from m3core.controller.timer import TimerModule
 
 
 def modules_of(around: Surroundings, streams: Streams, one_by_one: OneByOne) -> dict[str, Module]:
-    """The modules of one controller, by namespace. What it does not have is answered with `invalid_namespace`.
-
-    What joiners hear for themselves comes before what others hear of them (signaling.md § 5.3): the minutes before
-    `recording` and `breakout`.
-    """
+    """The modules of one controller, by namespace."""
     control = ControlModule(around)
     modules: list[Module] = [
         MediaModule(around, streams, one_by_one),
@@ -38,6 +34,8 @@ def modules_of(around: Surroundings, streams: Streams, one_by_one: OneByOne) -> 
         PollsModule(around),
         TimerModule(around),
     ]
+    # Messages for the joiner come before messages about it for others (signaling.md § 5.3): first the minutes, then
+    # `recording` and `breakout`.
     if around.config.pads is not None:
         minutes = MeetingNotesModule if around.has(Feature.MEETING_NOTES) else ProtocolModule
         modules.append(minutes(around, around.config.pads))

@@ -7,8 +7,7 @@ from attrs import define, field
 from m3core.controller.alarms import Alarm
 from m3core.controller.features import Feature
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import (
     MAX_POLL_CHOICE,
@@ -27,21 +26,24 @@ from m3core.values import PollId, Timestamp
 
 @define(eq=False)
 class _Poll:
-    """Of a room: the poll that runs. Who voted for what stands with the voters: so it grows no more than they do."""
+    """State of a room: the poll that runs.
+
+    Votes are state of the voters (`_Ballot`): they are forgotten with them, so that their number is bounded.
+    """
 
     told: polls.JoinData
     counts: list[int]
-    """By choice."""
+    """The number of votes for each choice."""
     alarm: Alarm
 
     def results(self) -> tuple[polls.ChoiceResult, ...]:
-        """Of every choice."""
+        """All choices, those without votes included (signaling.md § 9)."""
         return tuple(polls.ChoiceResult(id=index, count=count) for index, count in enumerate(self.counts))
 
 
 @define(eq=False)
 class _Ballot:
-    """Of a participant: what it voted for the last time."""
+    """State of a participant: its last vote."""
 
     poll: PollId | None = None
     choices: frozenset[int] = field(default=frozenset())
@@ -57,16 +59,16 @@ class PollsModule(Module):
         self._handlers = {polls.Start: self._start, polls.Vote: self._vote, polls.Finish: self._finish}
 
     def join_data(self, joiner: Participant) -> polls.JoinData | None:
-        """The poll that runs."""
+        """The poll that runs, if there is one."""
         poll = joiner.room.states.find(_Poll)
         return None if poll is None else poll.told
 
     def resumed(self, participant: Participant, before: Participant) -> None:
-        """Nobody votes twice by coming back."""
+        """Keep the vote: nobody votes twice by coming back (docs/differences.md)."""
         participant.states.put(before.states.of(_Ballot))
 
     def closing(self, room: LiveRoom) -> None:
-        """Nobody is there who could be told."""
+        """The poll ends with its room, without a `done`: nobody is there to receive it."""
         poll = room.states.find(_Poll)
         if poll is not None:
             poll.alarm.cancel()
@@ -74,7 +76,7 @@ class PollsModule(Module):
     def _start(self, sender: Participant, command: polls.Start) -> None:
         room, around = sender.room, self._around
         if command.duration < 0 or (command.live is None and not around.has(Feature.MULTIPLE_CHOICE)):
-            return  # until 0.13 a start without `live` is broken, and a negative duration always
+            return  # malformed: up to 0.13 without `live`, at every level with a negative duration (signaling.md § 4)
         code = self._refusal(sender, command)
         if code is not None:
             self._refuse(sender, code)
@@ -106,7 +108,7 @@ class PollsModule(Module):
         around.tell_all(room.present.values(), event)
 
     def _refusal(self, sender: Participant, command: polls.Start) -> PollsErrorCode | None:
-        """Why not; the checks in the order of signaling.md § 9. Texts are measured in bytes."""
+        """The error of a wrong start. The checks are in the order of signaling.md § 9; texts are measured in bytes."""
         if not sender.is_moderator:
             return PollsErrorCode.INSUFFICIENT_PERMISSIONS
         if sender.room.states.find(_Poll) is not None:
@@ -122,7 +124,7 @@ class PollsModule(Module):
         return None
 
     def _vote(self, sender: Participant, command: polls.Vote) -> None:
-        """A vote gets no answer, unless it is wrong; in a live poll all hear how it stands."""
+        """Count a vote. Only errors are answered, and a live poll sends its results to everybody in the room."""
         if not self._can_read(command):
             return
         if command.choice_id is not None:
@@ -130,9 +132,9 @@ class PollsModule(Module):
         elif command.choice_ids is not None:
             choices = frozenset(command.choice_ids)
             if len(choices) > 1 and not self._around.has(Feature.MULTIPLE_CHOICE):
-                return  # a form that this server does not know, nor a word to refuse it
+                return  # servers of earlier levels cannot read this form, and have no error for it
         elif self._around.has(Feature.VOTE_AGAIN):
-            choices = frozenset()  # the vote is taken back
+            choices = frozenset()  # it withdraws the vote
         else:
             return
         poll, ballot = sender.room.states.find(_Poll), sender.states.of(_Ballot)
@@ -148,13 +150,13 @@ class PollsModule(Module):
             self._count(sender, poll, choices)
 
     def _can_read(self, command: polls.Vote) -> bool:
-        """The ids of choices have 32 bits; `choice_ids` are of later servers."""
+        """Whether a server of this level can read the vote: ids have 32 bits, and `choice_ids` came with 0.7."""
         if command.choice_id is not None:
             return 0 <= command.choice_id < 1 << 32
         return self._around.has(Feature.VOTE_AGAIN) and all(0 <= one < 1 << 32 for one in command.choice_ids or ())
 
     def _count(self, sender: Participant, poll: _Poll, choices: frozenset[int]) -> None:
-        """The vote takes the place of an earlier one of the same poll."""
+        """Count a vote in place of an earlier one of the same participant in this poll."""
         ballot = sender.states.of(_Ballot)
         if ballot.poll == poll.told.id:
             for choice in ballot.choices:
@@ -176,7 +178,7 @@ class PollsModule(Module):
             self._end(sender.room, poll, self._around.relayed())
 
     def _end(self, room: LiveRoom, poll: _Poll, now: Timestamp) -> None:
-        """A moderator finished it, or its time is over."""
+        """End a poll: a moderator finished it, or its time is over."""
         poll.alarm.cancel()
         room.states.drop(_Poll)
         event = polls.Done(id=poll.told.id, results=poll.results(), timestamp=now)

@@ -1,7 +1,8 @@
 """The server's side of namespace `recording`: the state of a room's recording (signaling.md § 11).
 
-A recorder is a participant that nobody sees. `start` asks one to come: whoever runs recorders is told by other means,
-and the recorder gets its ticket over REST (`services`). From 0.14 on `streaming` takes the place of this module.
+A recorder is an invisible participant. `start` asks one to come; the operator of recorders has to learn of it by means
+of its own, and the recorder gets its ticket over REST (`resources.services`). From 0.14 on the module `streaming` takes
+the place of this one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from attrs import define, frozen
 
 from m3core.controller.joining import NORMAL_CLOSURE
 from m3core.controller.module import Module, Occasion
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.messages import recording
 from m3core.messages.recording import RecordingErrorCode, RecordingStatus
@@ -18,49 +19,49 @@ from m3core.messages.recording import RecordingErrorCode, RecordingStatus
 
 @define
 class _Recording:
-    """The recording of one room. Neither of the two: nothing is recorded."""
+    """State of a room: its recording. Nothing is recorded if neither of the two is set."""
 
     is_initializing: bool = False
-    """A recorder was asked to come; that none comes is noticed by nobody (R)."""
+    """A recorder was asked to come. There is no timeout: if none comes, the state does not change (R)."""
     recorder: Participant | None = None
 
 
 @frozen
 class _Consent:
-    """What a participant said to being recorded."""
+    """State of a participant: whether it agrees to be recorded."""
 
     is_given: bool
 
 
 class Consents(Module):
-    """What the recording of every version has: participants agree to be recorded, or do not."""
+    """The part of `recording` that all versions have: participants agree to be recorded, or do not."""
 
     NAMESPACE = "recording"
 
     def peer_data(
         self, peer: Participant, occasion: Occasion, receiver: Participant | None
     ) -> recording.PeerData | None:
-        """What the participant said, if it said something."""
+        """The consent; None if the participant has not answered."""
         del occasion, receiver
         consent = peer.states.find(_Consent)
         return None if consent is None else recording.PeerData(consents_recording=consent.is_given)
 
     def left(self, participant: Participant) -> None:
-        """Who comes back is asked again."""
+        """Forget the consent: a participant that comes back is asked again."""
         participant.states.drop(_Consent)
 
     def set_consent(self, sender: Participant, command: recording.SetConsent) -> None:
-        """`set_consent`."""
+        """Handle `set_consent`, which a subclass lists among its handlers."""
         sender.states.put(_Consent(command.consent))
         self._around.announce(sender)
 
     def refuse(self, sender: Participant, code: RecordingErrorCode) -> None:
-        """Answer `recording.error`."""
+        """Answer a command with `recording.error`."""
         self._around.tell(sender.session, recording.Error(error=code, timestamp=self._around.direct()))
 
 
 class RecordingModule(Consents):
-    """Handles the commands up to 0.13, and tells of the recorder's coming and going."""
+    """Handles the commands up to 0.13, and tells the others when the recorder joins and leaves."""
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)
@@ -71,7 +72,7 @@ class RecordingModule(Consents):
         }
 
     def join_data(self, joiner: Participant) -> recording.JoinData | None:
-        """What is recorded; nothing set: nothing (`null` on the wire). Recorders get no key."""
+        """The state of the recording; `null` on the wire if nothing is recorded. Recorders get no key."""
         if not joiner.is_visible:
             return None
         state = joiner.room.states.of(_Recording)
@@ -80,14 +81,14 @@ class RecordingModule(Consents):
         return recording.JoinData(state=RecordingStatus.INITIALIZING if state.is_initializing else None)
 
     def entered(self, participant: Participant) -> None:
-        """A recorder came, asked for or not. A second one records for itself."""
+        """A recorder joined, whether one was asked to come or not. A second one changes nothing."""
         state = participant.room.states.of(_Recording)
         if not participant.is_visible and state.recorder is None:
             state.is_initializing, state.recorder = False, participant
             self._tell_others(participant, recording.Started)
 
     def left(self, participant: Participant) -> None:
-        """The recorder went."""
+        """If the recorder left, the recording is over."""
         super().left(participant)
         state = participant.room.states.of(_Recording)
         if state.recorder is participant:
@@ -108,7 +109,7 @@ class RecordingModule(Consents):
             state.is_initializing = True
 
     def _stop(self, sender: Participant, command: recording.Stop) -> None:
-        """The recorder is put out; that it goes is what the others hear."""
+        """Close the recorder's connection. Its leave then sends `stopped` to the others."""
         recorder = sender.room.states.of(_Recording).recorder
         if not sender.is_moderator:
             self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)

@@ -1,7 +1,7 @@
 """Resumption tokens: who may come back as the same participant (signaling.md § 3).
 
-A token is kept under its SHA-256, as tickets are. It is valid from the moment when the connection of its ticket is
-open; while that lasts, using it is refused, and after its loss it lives on for a while.
+A token becomes valid when the connection of its ticket is open. While that connection lasts, the token is refused;
+after its loss the token is valid for a while. It is stored under its SHA-256, as tickets are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _Resumable:
     user: UserId | None
     participant: ParticipantId
     since: float
-    """When its connection was opened."""
+    """When its connection was opened, in monotonic seconds."""
     expires: float | None = field(default=None)
     """None while it is connected."""
 
@@ -36,16 +36,18 @@ class Resumptions:
         self._lost: dict[bytes, _Resumable] = {}
 
     def opened(self, admission: Admission, now: float) -> None:
-        """The connection is open: from now on the token is valid."""
+        """The connection is open: from now on the token of ``admission`` is valid."""
         user = None if admission.user is None else admission.user.id
         self._connected[digest(admission.resumption)] = _Resumable(
             admission.room.id, user, admission.participant_id, now
         )
 
     def lost(self, admission: Admission, now: float) -> float:
-        """The connection is gone. Until when the token lives: it was refreshed every minute."""
+        """The connection is gone. Returns the time until which the token can be used."""
         key = digest(admission.resumption)
         session = self._connected.pop(key)
+        # R gives a token 120 s and refreshes it every 60 s while it is connected, so that 60 to 120 s remain after a
+        # loss (signaling.md § 3). That is computed here: no timer for each connection is needed.
         refreshed = now - (now - session.since) % RESUMPTION_REFRESH
         session.expires = refreshed + RESUMPTION_LIFETIME
         self._forget(now)
@@ -53,21 +55,21 @@ class Resumptions:
         return session.expires
 
     def redeem(self, token: Secret, room: RoomId, user: UserId | None, now: float) -> ParticipantId | None:
-        """The participant that ``token`` continues, and the token is used up; None if it is good for nothing here.
+        """The participant that ``token`` continues; None if it is unknown, expired or of another room or identity.
 
-        Raises `SessionRunning`. A token of another room or identity is not used up by who has no right to it.
+        A token that is returned or expired is used up. Raises `SessionRunning`.
         """
         key = digest(token)
         session = self._connected.get(key) or self._lost.get(key)
         if session is None or (session.room, session.user) != (room, user):
-            return None
+            return None  # not used up: its owner can still resume
         if session.expires is None:
             raise SessionRunning
         del self._lost[key]
         return session.participant if now < session.expires else None
 
     def _forget(self, now: float) -> None:
-        """Drop the oldest, which has expired, or is one too many."""
+        """Drop expired tokens, and the oldest one if there are `MAX_LEAVERS`."""
         while self._lost:
             oldest = next(iter(self._lost))
             expires = self._lost[oldest].expires

@@ -1,9 +1,9 @@
-"""The port to a media server: what the controller asks of an SFU, as values.
+"""The port to a media server (SFU): the commands of the controller, as values.
 
-One contract for the embedded SFU and for Janus (media.md § 9). A media server knows peers, not participants: the
-controller counts a `PeerId` for every publisher and subscription, and the commands of one peer are performed in order.
-It answers with the reports of `m3core.io`: `Described` (a description it made), `Failed`, `Up`, `Down`, `Receiving`,
-`Slow`, `Talking`, `Trickled`.
+The contract fits the embedded SFU and Janus (media.md § 9). A media server knows peers and not participants: every
+publisher and every subscription is a peer with a `PeerId` of its own. The commands of one peer are performed in order.
+The media server answers with the reports of `m3core.io`: `Described` (a description that it made), `Failed`, `Up`,
+`Down`, `Receiving`, `Slow`, `Talking`, `Trickled`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from m3core.io import AddCandidates, ApplyAnswer, ClosePeer, CommandId, PeerId
 
 @frozen
 class AcceptPublisher:
-    """Answer a publisher's ``offer`` (report: `Described`); on a peer that exists: renegotiate it.
+    """Answer the ``offer`` of a publisher (report: `Described`). On a peer that exists it is a renegotiation.
 
     ``bitrate`` is the cap of the video in bit/s (`b=TIAS` of the answer, media.md § 5). ``offer`` has no candidates.
     """
@@ -36,12 +36,12 @@ class OfferSubscription:
 
 @frozen
 class RestartSubscription:
-    """Offer an existing subscription again with new ICE credentials (report: `Described`; media.md § 8.4)."""
+    """Offer an existing subscription again, with new ICE credentials (report: `Described`; media.md § 8.4)."""
 
 
 @frozen
 class RelayPublisher:
-    """Relay, or stop relaying, what a publisher sends; nothing is renegotiated (media.md § 1, muting)."""
+    """Relay, or stop relaying, sound and picture of a publisher, without a negotiation (media.md § 1, muting)."""
 
     audio: bool
     video: bool
@@ -49,7 +49,7 @@ class RelayPublisher:
 
 @frozen
 class ConfigureSubscription:
-    """Change what a subscription gets; ``None`` leaves it as it is. ``substream``: 0 low, 1 medium, 2 high."""
+    """Change what a subscription gets; None changes nothing. ``substream``: 0 low, 1 medium, 2 high (media.md § 5)."""
 
     video: bool | None = None
     substream: int | None = None

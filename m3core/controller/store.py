@@ -1,4 +1,4 @@
-"""What outlives a meeting: users, events, rooms, invitations; in memory and bounded. Knows no HTTP, no participants."""
+"""Users, events, rooms and invitations: what outlives a meeting. In memory and bounded; knows no HTTP."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from m3core.values import EventId, InviteCode, RoomId, Secret, Timestamp, UserId
 
 @frozen(kw_only=True)
 class StoredRoom:
-    """A persistent conference place and its owner."""
+    """A room of the REST API: a persistent place for conferences, and its owner."""
 
     id: RoomId
     owner: UserId
     created_at: Timestamp
     password: Secret | None = None
     waiting_room: bool = False
-    """Whether a meeting here begins with its waiting room switched on."""
+    """Whether a meeting in this room begins with the waiting room switched on (signaling.md § 6)."""
 
 
 @frozen(kw_only=True)
 class StoredEvent:
-    """A calendar entry with its room."""
+    """An event of the REST API: a calendar entry with a room of its own."""
 
     id: EventId
     room: StoredRoom
@@ -35,12 +35,12 @@ class StoredEvent:
     sip_id: str
     sip_password: Secret
     streaming_targets: tuple[StreamingTarget, ...] = ()
-    """Those of the request, each with an id."""
+    """The targets of the request, each with an id that this controller gave it."""
 
 
 @frozen(kw_only=True)
 class StoredInvite:
-    """A key to a room for guests."""
+    """An invitation of the REST API: a code that lets guests into a room."""
 
     code: InviteCode = field(repr=False)
     room: StoredRoom
@@ -48,16 +48,16 @@ class StoredInvite:
     expiration: Timestamp | None
 
     def is_valid(self, now_ns: int) -> bool:
-        """Whether `POST /invite/verify` takes it at ``now_ns``, nanoseconds since 1970."""
+        """Whether `POST /invite/verify` accepts it at ``now_ns``, nanoseconds since 1970."""
         return self.expiration is None or now_ns < self.expiration.nanoseconds
 
 
 @define
 class Store:
-    """All of it. Raises `LimitExceeded` when a table is full."""
+    """All tables. Methods that add raise `LimitExceeded` when a table has `MAX_REST_OBJECTS` rows."""
 
     users: dict[UserId, User] = field(factory=dict)
-    """Those who logged in here."""
+    """Users who have logged in at this controller. There are no more than `Identities` knows."""
     rooms: dict[RoomId, StoredRoom] = field(factory=dict)
     events: dict[EventId, StoredEvent] = field(factory=dict)
     invites: dict[InviteCode, StoredInvite] = field(factory=dict, repr=False)

@@ -1,7 +1,7 @@
 """The server's side of `recording` and `recording_service` from 0.14 on: streaming (signaling.md § 11).
 
-A recorder sends the room to targets, and tells what becomes of them. There is one target, the recording of the room;
-there are no live streams here.
+A recorder streams the room to targets, and reports their state. This controller has one target for each room, which is
+its recording, and no live streams.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from attrs import define
 
 from m3core.controller.alarms import Alarm
 from m3core.controller.module import Module
-from m3core.controller.participant import Participant
 from m3core.controller.recording import Consents
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import MAX_STREAM_REASON, RECORDER_TIMEOUT
 from m3core.messages import recording, recording_service
@@ -34,26 +33,26 @@ _AT_REST = frozenset({StreamStatus.INACTIVE, StreamStatus.ERROR})
 
 @define
 class Target:
-    """The recording of one room."""
+    """The streaming target of one room: its recording."""
 
     id: StreamingTargetId
     status: StreamStatus = StreamStatus.INACTIVE
     reason: StreamErrorReason | None = None
-    """Why it failed."""
+    """Why it failed, if ``status`` is an error."""
     recorder: Participant | None = None
     patience: Alarm | None = None
-    """When the recorder that was asked to come has failed."""
+    """The end of the wait for a recorder that was asked to come."""
 
 
 @define
 class _Targets:
-    """The target of a room, once somebody asked for it."""
+    """State of a room: its target, once it was asked for."""
 
     target: Target | None = None
 
 
 def target_of(room: LiveRoom, around: Surroundings) -> Target:
-    """The target of ``room``, which gets its id when it is first asked for."""
+    """The target of ``room``. It is made, with a new id, when it is first asked for."""
     targets = room.states.of(_Targets)
     if targets.target is None:
         targets.target = Target(StreamingTargetId(around.new_id()))
@@ -61,7 +60,7 @@ def target_of(room: LiveRoom, around: Surroundings) -> Target:
 
 
 def change(around: Surroundings, room: LiveRoom, status: StreamStatus, reason: StreamErrorReason | None = None) -> None:
-    """The target of ``room`` changed: all hear of it, but recorders."""
+    """Change the target of ``room``, and tell all participants except recorders."""
     target = target_of(room, around)
     target.status, target.reason = status, reason
     event = recording.StreamUpdated(target_id=target.id, status=status, reason=reason, timestamp=around.relayed())
@@ -85,7 +84,7 @@ class StreamingModule(Consents):
         }
 
     def join_data(self, joiner: Participant) -> recording.JoinData | None:
-        """The one target. Recorders get no key."""
+        """The target of the room. Recorders get no key."""
         if not joiner.is_visible:
             return None
         target = target_of(joiner.room, self._around)
@@ -95,7 +94,7 @@ class StreamingModule(Consents):
         return recording.JoinData(targets={target.id: shown})
 
     def entered(self, participant: Participant) -> None:
-        """A recorder came, asked for or not; its join data says what to start."""
+        """A recorder joined, whether one was asked to come or not. Its join data said what it has to start."""
         if participant.is_visible:
             return
         target = target_of(participant.room, self._around)
@@ -104,7 +103,7 @@ class StreamingModule(Consents):
             _stop_waiting(target)
 
     def left(self, participant: Participant) -> None:
-        """The recorder went, and with it what it sent."""
+        """If the recorder left, its streams are over."""
         super().left(participant)
         target = target_of(participant.room, self._around)
         if target.recorder is participant:
@@ -113,14 +112,14 @@ class StreamingModule(Consents):
                 change(self._around, participant.room, StreamStatus.INACTIVE)
 
     def closing(self, room: LiveRoom) -> None:
-        """Nobody waits for a recorder any more."""
+        """Stop waiting for a recorder."""
         targets = room.states.find(_Targets)
         if targets is not None and targets.target is not None:
             _stop_waiting(targets.target)
 
     # -- commands ---
     def _start(self, sender: Participant, command: recording.StartStream) -> None:
-        """Start, or go on with, the recording. Without a recorder one is asked to come, and waited for."""
+        """Start or continue the recording. Without a recorder the room waits `RECORDER_TIMEOUT` for one to come."""
         room = sender.room
         target = target_of(room, self._around)
         if not self._may(sender, command.target_ids, target) or not command.target_ids:
@@ -134,7 +133,7 @@ class StreamingModule(Consents):
             change(self._around, room, StreamStatus.STARTING)
 
     def _pass_on(self, sender: Participant, command: recording.PauseStream | recording.StopStream) -> None:
-        """Only the recorder can pause or stop; what it did, it tells."""
+        """Send a pause or a stop to the recorder, which reports the new state itself."""
         target = target_of(sender.room, self._around)
         if not self._may(sender, command.target_ids, target):
             return
@@ -169,7 +168,7 @@ def _stop_waiting(target: Target) -> None:
 
 
 class RecordingServiceModule(Module):
-    """What a recorder says. Nobody else has a say here."""
+    """Handles the reports of a recorder. Those of other participants are ignored."""
 
     NAMESPACE = "recording_service"
 
@@ -178,7 +177,10 @@ class RecordingServiceModule(Module):
         self._handlers = {recording_service.StreamUpdated: self._updated}
 
     def join_data(self, joiner: Participant) -> recording_service.JoinData | None:
-        """What a recorder is to do: it starts at once what was asked for before it came."""
+        """The streams that a recorder has to start; None for other participants.
+
+        With `auto_connect` it starts at once, because a moderator has asked for the recording before it came.
+        """
         if joiner.is_visible:
             return None
         target = target_of(joiner.room, self._around)
@@ -191,7 +193,7 @@ class RecordingServiceModule(Module):
         return recording_service.JoinData(streams={target.id: stream})
 
     def _updated(self, sender: Participant, command: recording_service.StreamUpdated) -> None:
-        """All hear what the recorder of the room says; others, and unknown targets, are ignored."""
+        """Tell everybody the state that the recorder of the room reports. Unknown targets are ignored."""
         target = target_of(sender.room, self._around)
         if sender is target.recorder and command.target_id == target.id:
             reason = command.reason

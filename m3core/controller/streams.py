@@ -1,7 +1,7 @@
-"""The streams that run through a controller, and what every module that touches them needs: their ends, their
-negotiations' steps as messages and commands to the media server, and who is the active speaker.
+"""The streams that run through a controller, for all modules that work on them.
 
-Knows the port to the media server (`sfu`) and the messages of `media`; decides nothing about permissions.
+It ends streams, turns the steps of their negotiations into messages and commands for the media server, and keeps the
+active speaker. It knows the port to the media server (`sfu`) and the messages of `media`, and checks no permissions.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from m3core.controller.features import Feature
-from m3core.controller.participant import Participant, Publisher, Subscription
+from m3core.controller.peers import Publisher, Subscription
+from m3core.controller.room import Participant
 from m3core.controller.sfu import AcceptPublisher, RelayPublisher
 from m3core.controller.surroundings import Surroundings
 from m3core.io import AddCandidates, ApplyAnswer, ClosePeer, PeerId
@@ -35,7 +36,7 @@ class Streams:
         self.peers: dict[PeerId, tuple[Participant, Publisher | Subscription]] = {}
 
     def add(self, participant: Participant, stream: Publisher | Subscription) -> None:
-        """Keep a stream; adding it again changes nothing."""
+        """Keep a stream of ``participant``. Adding it again changes nothing."""
         if isinstance(stream, Publisher):
             participant.publishers[stream.key.media_session_type] = stream
         else:
@@ -43,7 +44,10 @@ class Streams:
         self.peers[stream.peer] = (participant, stream)
 
     def end_publisher(self, participant: Participant, publisher: Publisher) -> None:
-        """Free a publisher and those who receive it; a media server need not hang the latter up (media.md § 9)."""
+        """End a publisher and the subscriptions to it.
+
+        The subscriptions are ended here, because a media server may leave them open (media.md § 9).
+        """
         del participant.publishers[publisher.key.media_session_type]
         participant.announced.pop(publisher.key.media_session_type, None)
         self._forget(publisher)
@@ -58,13 +62,13 @@ class Streams:
                 self.tell_down(other, publisher.key)
 
     def end_subscription(self, participant: Participant, subscription: Subscription) -> None:
-        """Free a subscription."""
+        """End a subscription. Its client gets no message: it asked for the end, or has to be told by `tell_down`."""
         del participant.subscriptions[subscription.key]
         self._forget(subscription)
         self._around.command_sfu(subscription.peer, ClosePeer())
 
     def change(self, participant: Participant, kind: MediaSessionType, state: StreamState) -> None:
-        """A stream is announced, or is in another state from now on: relay what that says, and tell the others."""
+        """Announce a stream, or a new state of it: tell the media server what to relay, and the others the state."""
         publisher = participant.publishers.get(kind)
         if publisher is not None and state != participant.announced.get(kind):
             self.relay(publisher, state)
@@ -74,32 +78,34 @@ class Streams:
             self.silence(participant, publisher)
 
     def relay(self, publisher: Publisher, state: StreamState) -> None:
-        """Relay, or stop relaying, what a publisher sends. Of one whose offer waits the media server knows nothing."""
+        """Tell the media server what to relay of a publisher."""
+        # It does not know a publisher yet whose offer waits for its turn (`one_by_one`).
         if publisher.answered or publisher.awaited is not None:
             self._around.command_sfu(publisher.peer, RelayPublisher(audio=state.audio, video=state.video))
 
     def silence(self, participant: Participant, publisher: Publisher) -> None:
-        """A stream stopped talking, was muted or is gone: a silent screen does not stop who talks by the camera."""
+        """A stream stopped talking, was muted or has ended: take its participant out of the queues of talkers."""
         publisher.is_talking = False
+        # A participant talks as long as one of its streams does: camera and screen both may have sound.
         if not any(other.is_talking for other in participant.publishers.values()):
             for listener in participant.room.present.values():
                 self.tell_focus(listener, changed=listener.focus.stop(participant.id))
 
     def tell_focus(self, listener: Participant, *, changed: bool) -> None:
-        """Tell a listener the head of its queue, if that changed; later servers tell who speaks by other means."""
+        """Send a listener the head of its queue, if that ``changed``. From 0.9 on `speaker_updated` replaces it."""
         if changed and not self._around.has(Feature.SPEAKING_STATE):
             event = media.FocusUpdate(focus=listener.focus.focus, timestamp=self._around.relayed())
             self._around.tell(listener.session, event)
 
     def tell_down(self, participant: Participant, key: MediaSessionKey) -> None:
-        """Tell a participant that one of its peer connections is gone."""
+        """Send `webrtc_down`: the peer connection of ``participant`` for stream ``key`` is gone."""
         event = media.WebrtcDown(
             source=key.participant_id, media_session_type=key.media_session_type, timestamp=self._around.direct()
         )
         self._around.tell(participant.session, event)
 
     def refuse(self, participant: Participant, code: MediaErrorCode, key: MediaSessionKey | None = None) -> None:
-        """Answer `media.error`, naming the stream where the protocol does."""
+        """Answer a command with `media.error`. ``key`` is the stream, for errors that name one (media.md § 3)."""
         event = media.Error(
             error=code,
             source=None if key is None else key.participant_id,

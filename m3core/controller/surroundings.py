@@ -1,4 +1,4 @@
-"""What the modules of a controller need of it: clocks, ways out, rooms. One engine provides it."""
+"""What the modules of a controller need of it: time, ways to send, rooms. `engine.Controller` provides it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Protocol
 from m3core.controller.alarms import Alarm
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import Feature
-from m3core.controller.participant import Participant, Session
-from m3core.controller.room import Rooms
+from m3core.controller.room import Participant, Rooms, Session
 from m3core.controller.sfu import SfuOperation
 from m3core.controller.store import Store
 from m3core.io import CommandId, PeerId
@@ -24,9 +23,12 @@ class Surroundings(Protocol):
     rooms: Rooms
     store: Store
     namespaces: frozenset[str]
-    """The modules that this controller has."""
-    now: float
-    """Monotonic seconds."""
+    """The namespaces that this controller has."""
+
+    @property
+    def now(self) -> float:
+        """Monotonic seconds."""
+        ...
 
     def has(self, feature: Feature) -> bool:
         """Whether the feature level of this controller has ``feature``."""
@@ -38,53 +40,54 @@ class Surroundings(Protocol):
         ...
 
     def relayed(self) -> Timestamp:
-        """Now, in whole seconds: for what others are told."""
+        """Now, in whole seconds: for messages that one participant's command sends to others."""
         ...
 
     def in_utc(self, seconds: float) -> Timestamp:
-        """The instant that is so many seconds from now, with nanoseconds."""
+        """The instant ``seconds`` from now, with nanoseconds. Raises `OverflowError` after the year 9999."""
         ...
 
     def after(self, seconds: float, ring: Callable[[], None]) -> Alarm:
-        """Call ``ring`` later. Cancel what has lost its sense."""
+        """Call ``ring`` in so many seconds, unless the alarm is cancelled."""
         ...
 
     def new_id(self) -> str:
         """A new UUID."""
         ...
 
-    # telling ---
+    # sending ---
     def tell(self, session: Session, event: Event | UnknownEvent) -> None:
-        """Send to one."""
+        """Send ``event`` to one session; do nothing if it is closed or being closed."""
         ...
 
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
-        """Send to many: encoded once."""
+        """Send ``event`` to many; it is encoded once."""
         ...
 
     def refuse(self, session: Session, slug: str) -> None:
-        """Answer `control.error`."""
+        """Answer a command with `control.error`."""
         ...
 
     def announce(self, participant: Participant) -> None:
-        """Tell the others in the room how somebody is now: `control.update`."""
+        """Send the state of ``participant`` to the others in its room: a `control.update`, which is complete and not a
+        delta (signaling.md § 5.2)."""
         ...
 
     def announce_to(self, receiver: Participant, participant: Participant) -> None:
-        """Tell one of them."""
+        """Send the same `control.update` to ``receiver`` only."""
         ...
 
     def dismiss(self, sessions: Iterable[Session], code: int | None) -> None:
-        """Close connections, with ``code`` or by abort, all before anybody is told; their participants leave."""
+        """Close connections with ``code``, or drop them if it is None; their participants leave."""
         ...
 
     def send_back(self, participant: Participant) -> None:
-        """Put somebody who is in the room into the waiting room, by the same connection."""
+        """Move ``participant`` from its room into the waiting room. Its connection remains open."""
         ...
 
     # media ---
     def command_sfu(self, peer: PeerId, operation: SfuOperation) -> CommandId:
-        """Command the media server."""
+        """Send a command to the media server."""
         ...
 
     def new_peer(self) -> PeerId:

@@ -1,4 +1,4 @@
-"""Texts of clients that are told to others."""
+"""Limits for texts of clients that others get."""
 
 from __future__ import annotations
 

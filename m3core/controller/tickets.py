@@ -1,6 +1,6 @@
 """Tickets: one use, 30 seconds, bound to a room, an identity and a participant id (signaling.md § 1, 3).
 
-A ticket is kept under its SHA-256, so that a look-up tells nothing of it by its duration.
+A ticket is stored under its SHA-256. So the duration of a look-up tells nothing about tickets that exist.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ _FAVOURING = bytes(range(248, 256))
 
 @frozen(kw_only=True)
 class Admission:
-    """What a ticket is good for. ``user`` is None for a guest."""
+    """What a ticket admits to: who may join which room. ``user`` is None for a guest or a recorder."""
 
     room: StoredRoom
     user: User | None
     kind: ParticipationKind
     participant_id: ParticipantId
-    """A new one, or that of the session that is resumed."""
+    """A new id, or that of the session that is resumed."""
     breakout_room: BreakoutRoomId | None = None
     """None: the main room."""
     expires: float
     """Monotonic seconds."""
     resumption: Secret = field(repr=False)
-    """Good for the next start of this session; unused until the connection is open."""
+    """The token that resumes this session. It is not valid until the connection is open."""
 
 
 class Tickets:
-    """The tickets that are out. ``entropy(n)`` gives n random bytes."""
+    """The tickets that were issued and not used yet. ``entropy(n)`` gives n random bytes."""
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
         self._entropy = entropy
@@ -60,7 +60,7 @@ class Tickets:
         breakout_room: BreakoutRoomId | None = None,
         names_room: bool = False,
     ) -> StartResponse:
-        """A new ticket and resumption token; ``names_room``: the ticket begins with the id of the room (L 0.16)."""
+        """A new ticket and its resumption token. With ``names_room`` it begins with the id of the room (L 0.16)."""
         self.forget_expired(now)
         ticket = self._token(f"{room.id}#" if names_room else "")
         resumption = self._token()
@@ -76,12 +76,13 @@ class Tickets:
         return StartResponse(ticket=ticket, resumption=resumption)
 
     def redeem(self, ticket: Secret, now: float) -> Admission | None:
-        """What the ticket is good for; it is used up by this, whatever becomes of the connection."""
+        """The admission of a ticket, which is used up by this; None if it is unknown, used or expired."""
         admission = self._out.pop(digest(ticket), None)
         return admission if admission is not None and now < admission.expires else None
 
     def forget_expired(self, now: float) -> None:
-        """Drop what nobody can use any more. Tickets expire in the order in which they were issued."""
+        """Drop expired tickets."""
+        # All live equally long, so they expire in the order in which they were issued, and the loop ends early.
         while self._out:
             oldest = next(iter(self._out))
             if self._out[oldest].expires > now:
@@ -89,12 +90,13 @@ class Tickets:
             del self._out[oldest]
 
     def _token(self, text: str = "") -> Secret:
-        """64 characters; bytes that would favour some of the 62 letters are thrown away."""
+        """``text``, filled up to 64 characters at random."""
+        # 256 is no multiple of 62: the bytes from 248 on would make some letters likelier, and are thrown away.
         while len(text) < TICKET_LENGTH:
             text += self._entropy(96).translate(_LETTERS, _FAVOURING).decode("ascii")
         return Secret(text[:TICKET_LENGTH])
 
 
 def digest(ticket: Secret) -> bytes:
-    """Under what a ticket or token is kept."""
+    """The key under which a ticket or a resumption token is stored."""
     return hashlib.sha256(ticket.reveal().encode()).digest()

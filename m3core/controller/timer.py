@@ -7,8 +7,7 @@ from attrs import define
 from m3core.controller.alarms import Alarm
 from m3core.controller.features import Feature
 from m3core.controller.module import Module, Occasion
-from m3core.controller.participant import Participant
-from m3core.controller.room import LiveRoom
+from m3core.controller.room import LiveRoom, Participant
 from m3core.controller.surroundings import Surroundings
 from m3core.controller.texts import cut
 from m3core.limits import MAX_TIMER_TEXT
@@ -19,32 +18,32 @@ from m3core.values import ParticipantId, TimerId, Timestamp
 
 @define(eq=False)
 class _Running:
-    """Of a room: the timer that runs."""
+    """State of a room: the timer that runs."""
 
     told: timer.JoinData
     alarm: Alarm | None = None
-    """When a countdown is over."""
+    """The end of a countdown; None for a stopwatch."""
 
     def silence(self) -> None:
-        """It will not expire."""
+        """Cancel the alarm of a countdown."""
         if self.alarm is not None:
             self.alarm.cancel()
 
 
 @define(eq=False)
 class _Ready:
-    """Of a participant: what it said last. It counts as long as the timer runs that it was said of."""
+    """State of a participant: its last answer to a ready check. It counts as long as that timer runs."""
 
     timer_id: TimerId
     status: bool
 
 
 DEFAULT_STYLE = "normal"
-"""Of a timer that was started without one (`Feature.TIMER_STYLE`)."""
+"""The style of a timer that was started without one (`Feature.TIMER_STYLE`)."""
 
 
 class TimerModule(Module):
-    """Handles timers, and who is ready."""
+    """Handles timers and ready checks."""
 
     NAMESPACE = "timer"
 
@@ -57,12 +56,12 @@ class TimerModule(Module):
         }
 
     def join_data(self, joiner: Participant) -> timer.JoinData | None:
-        """The timer that runs. Who joins has not said yet whether it is ready."""
+        """The timer that runs, if there is one. It has no `ready_status`: a joiner has not answered yet."""
         running = joiner.room.states.find(_Running)
         return None if running is None else running.told
 
     def peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> timer.PeerData | None:
-        """Whether ``peer`` is ready: only joiners are told so, all others heard it."""
+        """Whether ``peer`` is ready; only in `join_success`, since the others got `updated_ready_status`."""
         del receiver
         running, ready = peer.room.states.find(_Running), peer.states.find(_Ready)
         if occasion is not Occasion.JOIN_SUCCESS or running is None or ready is None:
@@ -70,11 +69,11 @@ class TimerModule(Module):
         return timer.PeerData(ready_status=ready.status) if ready.timer_id == running.told.timer_id else None
 
     def leaving(self, participant: Participant) -> None:
-        """Who comes back is not ready (signaling.md § 10)."""
+        """Forget the answer: a participant that comes back is not ready (signaling.md § 10)."""
         participant.states.drop(_Ready)
 
     def closing(self, room: LiveRoom) -> None:
-        """Nobody is there who could be told."""
+        """The timer ends with its room, without a `stopped`: nobody is there to receive it."""
         running = room.states.find(_Running)
         if running is not None:
             running.silence()
@@ -87,7 +86,7 @@ class TimerModule(Module):
             self._refuse(sender, TimerErrorCode.INSUFFICIENT_PERMISSIONS)
             return
         if seconds is None or seconds < 0:
-            return  # as broken as a countdown without a kind
+            return  # malformed: a countdown needs a duration of 0 or more (signaling.md § 10)
         ends_at = self._instant(seconds)
         if ends_at is None:
             self._refuse(sender, TimerErrorCode.INVALID_DURATION)
@@ -125,7 +124,7 @@ class TimerModule(Module):
         )
 
     def _instant(self, seconds: int) -> Timestamp | None:
-        """So many seconds from now; None if no calendar goes so far."""
+        """The instant ``seconds`` from now; None if it is after the year 9999."""
         try:
             return self._around.in_utc(seconds)
         except OverflowError:

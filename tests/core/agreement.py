@@ -14,8 +14,8 @@ from m3core.conference.events import ConnectionLost
 from m3core.conference.state import ConferenceState, Phase
 from m3core.conference.state import Participant as Seen
 from m3core.controller.features import FeatureLevel
-from m3core.controller.participant import Participant
 from m3core.controller.polls import vote_of
+from m3core.controller.room import Participant
 from m3core.messages.media import Speaker
 from m3core.messages.participants import ParticipantEntry
 from m3core.testing.pair import Client, World

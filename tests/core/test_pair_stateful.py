@@ -16,7 +16,7 @@ from m3core.conference.events import Ended, PeerMisbehaved
 from m3core.conference.state import Phase
 from m3core.controller.config import ControllerConfig, User
 from m3core.controller.features import FeatureLevel
-from m3core.controller.participant import Subscription
+from m3core.controller.peers import Subscription
 from m3core.errors import LocalProtocolError, SdpError, StaleNegotiation
 from m3core.io import CallId, Down, Talking
 from m3core.messages.moderation import KickScope

@@ -19,7 +19,7 @@ def plan(name: str, *assignments: str) -> dict[str, Any]:
 
 
 def start(moderator: Line, *plans: dict[str, Any], **fields: Any) -> list[str]:
-    """Open breakout rooms: their ids, in order. The moderator has forgotten what it heard."""
+    """Open breakout rooms. Returns their ids, in order; the inbox of the moderator is empty."""
     moderator.say("breakout", "start", rooms=list(plans or [plan("Red"), plan("Blue")]), **fields)
     started = moderator.heard("breakout")[-1]
     return [room["id"] for room in started["rooms"]]
@@ -193,7 +193,7 @@ def test_there_is_no_join_data_without_breakout_rooms() -> None:
 
 
 def test_who_left_is_listed_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every room remembers so many; of all together no more are told."""
+    """`MAX_LEAVERS` holds for each room, and for `breakout.participants` of all other rooms together."""
     monkeypatch.setattr("m3core.controller.room.MAX_LEAVERS", 3)
     server = Stage(FeatureLevel.V0_3)
     ada, *others = server.joined("Ada", "Bob", "Cyd", "Dan", "Eve")

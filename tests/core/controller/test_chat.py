@@ -36,7 +36,7 @@ def meeting(level: FeatureLevel = FeatureLevel.CAPTURE) -> Stage:
 
 
 def member(stage: Stage, who: str, *groups: str) -> dict[str, Any]:
-    """Let a user with an account in; its `join_success`."""
+    """Let a user with an account join. Returns its `join_success`."""
     user = User(
         id=UserId(f"{who.encode().hex():0>8}-0000-4000-8000-000000000000"),
         email=f"{who}@example.org",
@@ -57,7 +57,7 @@ def say(stage: Stage, who: str, content: str, scope: str = "global", target: str
 
 
 def envelopes(stage: Stage, who: str) -> list[tuple[str, str]]:
-    """What ``who`` heard: time and text."""
+    """Time and text of each message that ``who`` got."""
     return [(message["timestamp"], message["payload"]["content"]) for message in stage.inbox.pop(who, [])]
 
 
@@ -315,7 +315,7 @@ def test_groups_are_marked_by_their_members() -> None:
     mark(stage, "dee", "group", SECONDS)
     meeting = stage.controller.rooms.live[RoomId(stage.room)]
     (dee,) = [one for one in meeting.joined() if one.id == stage.ids["dee"]]
-    assert dee.states.of(chat._LastSeen).in_groups.keys() == {"board"}
+    assert dee.states.of(chat._ReadMarks).in_groups.keys() == {"board"}
 
 
 @pytest.mark.parametrize("timestamp", ["", "yesterday", "x" * 60_000, "0001-01-01T00:00:00+01:00"])
@@ -390,7 +390,7 @@ def test_the_oldest_marks_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_histories_fit_into_one_message_whatever_was_said() -> None:
-    """A control character takes six bytes of JSON: a message of 4096 bytes may be told in 24 kB."""
+    """A control character takes six bytes of JSON: a message of 4096 bytes may have 24 kB on the wire."""
     stage = Stage(FeatureLevel.V0_4)
     member(stage, "dee", "board", "staff")
     stage.joined("ada", "bob")

@@ -90,7 +90,7 @@ def test_tickets() -> None:
 
 
 def test_tickets_take_what_random_bytes_are_fit() -> None:
-    """Bytes that would favour some letters are thrown away, so that one batch may not be enough."""
+    """Bytes that would favour some letters are thrown away, so one batch of them may not be enough."""
     batches = iter([b"\xff" * 96, b"\x00" * 96, b"\x01" * 96])
     tickets = Tickets(lambda _: next(batches))
     answer = tickets.issue(ROOM, None, 0.0, participant_id=NOBODY)

@@ -46,7 +46,7 @@ def test_both_documents_are_there(level: FeatureLevel) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:9000", "[::1]:80", "demo.localhost"])
 def test_without_a_public_url_it_is_where_it_was_asked(host: str) -> None:
-    """By way of a forwarded port, too."""
+    """The same through a forwarded port."""
     told = json.loads(asked(CLIENT_PATH, host=host).body)["opentalk_controller"]["base_url"]
     assert told == f"http://{host}".removesuffix(":80")
 

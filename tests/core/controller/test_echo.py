@@ -13,7 +13,7 @@ from m3core.limits import MAX_MESSAGE
 
 
 def send(stage: Stage, who: str, data: bytes) -> list[dict[str, Any]]:
-    """Let ``who`` send any bytes; the messages that it hears, envelopes and all."""
+    """Let ``who`` send any bytes. Returns the whole messages that it gets."""
     stage.controller.receive_text(stage.connections[who], data, stage.now)
     stage.drain()
     return stage.inbox.pop(who, [])

@@ -44,7 +44,7 @@ _A, _B, _C = ConnectionId(1), ConnectionId(2), ConnectionId(3)
 
 
 class _Controller:
-    """Records its inputs; ``react`` says what each of them puts out."""
+    """Records its inputs; ``react`` gives the outputs of each."""
 
     def __init__(self, react: Callable[[tuple[Any, ...]], list[ControllerOutput]] | None = None) -> None:
         self.inputs: list[tuple[Any, ...]] = []
@@ -78,6 +78,9 @@ class _Controller:
 
     def advance(self, now: float) -> None:
         self._input("advance", now)
+
+    def shut_down(self, now: float) -> None:
+        self._input("shut down", now)
 
     def outputs(self) -> Iterator[ControllerOutput]:
         while self.queue:
@@ -115,7 +118,7 @@ def _written(outputs: list[FrontOutput], connection: ConnectionId) -> bytes:
 
 
 def _exchange(front: Front, connection: ConnectionId, client: ClientProtocol, now: float = 0.0) -> list[FrontOutput]:
-    """Give what the client has to say to the front, and the other way round."""
+    """Carry bytes from the client to the front, and back."""
     for data in client.data_to_send():
         front.data_received(connection, data, now)
     outputs = list(front.outputs())
@@ -286,6 +289,49 @@ def test_what_is_not_for_sockets_is_passed_on_in_order() -> None:
     front.sfu_report(report, 0.0)
     assert controller.taken() == [("sfu", report)]
     assert list(front.outputs()) == [Notify("a"), command, Notify("b")]
+
+
+class _Strict(_Controller):
+    """Takes an input only after its outputs were taken, as every engine does."""
+
+    def _input(self, *values: Any) -> None:
+        assert not self.queue
+        super()._input(*values)
+
+
+def test_the_outputs_of_each_input_are_taken_before_the_next() -> None:
+    """Two connections that are ready at the same time, and each kind of input."""
+    controller = _Strict(lambda values: [*_willing(values), Notify(values[0])])
+    front = Front(controller)
+    clients = _open(front, controller, _A, _B)
+    for client in clients:
+        client.send_text(b"x")
+        client.send_text(b"y")
+    front.data_received(_A, b"".join(clients[0].data_to_send()), 0.0)
+    front.data_received(_B, b"".join(clients[1].data_to_send()), 0.0)
+    front.connection_made(_C, 0.0)
+    front.data_received(_C, _GET, 0.0)
+    front.sfu_report(Up(PeerId(1)), 0.0)
+    front.advance(HTTP_TIMEOUT)
+    front.connection_lost(_A, HTTP_TIMEOUT)
+    front.shut_down(HTTP_TIMEOUT)
+    kinds = ["text", "text", "text", "text", "http", "sfu", "advance", "lost", "shut down"]
+    assert [values[0] for values in controller.taken()] == kinds
+    assert [output.event for output in front.outputs() if isinstance(output, Notify)][-len(kinds) :] == kinds
+
+
+def test_a_server_that_shuts_down() -> None:
+    """The close frames of the controller are written, and HTTP connections are left to the driver."""
+    controller = _Controller(lambda values: [Close(_A, 1001)] if values[0] == "shut down" else _willing(values))
+    front = Front(controller)
+    (client,) = _open(front, controller, _A)
+    front.connection_made(_B, 0.0)
+    front.shut_down(0.0)
+    outputs = list(front.outputs())
+    assert [output.connections for output in outputs if isinstance(output, Write)] == [(_A,)]
+    client.receive_data(_written(outputs, _A))
+    assert client.close_rcvd is not None
+    assert client.close_rcvd.code == 1001
 
 
 @pytest.mark.parametrize("ending", ["client closes", "client vanishes", "socket lost", "abort", "broken", "too long"])

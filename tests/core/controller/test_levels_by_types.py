@@ -45,7 +45,7 @@ _SLUGS: Final[Mapping[str, tuple[str, str]]] = {
     "recording.invalid_streaming_id": ("0.14", "0.16"),
     "recording.recorder_not_started": ("0.14", "0.16"),
 }
-"""Why something was refused, where not every release has the word, and the first and the last one that has it."""
+"""Error codes that not every release has, with the first and the last release that has each."""
 
 
 @LEVELS
@@ -73,7 +73,7 @@ _NEVER: Final = {
 
 
 def test_every_message_of_every_release_was_said() -> None:
-    """So that none goes unseen: what the types have, less what this controller never says."""
+    """All errors of the types, except those that this controller never sends."""
     for release in RELEASES:
         said, _ = played(FeatureLevel(release))
         seen = {f"event/{kind_of(as_released(message))}" for message in said}
@@ -125,7 +125,7 @@ def test_what_the_controller_answers_is_what_the_release_answers(level: FeatureL
 
 
 def test_what_an_event_tells_at_each_level() -> None:
-    """Of what the types leave open."""
+    """The same for what the types leave open."""
     for level in (FeatureLevel(release) for release in RELEASES):
         _, answers = played(level)
         shown = {body.get("show_meeting_details") for method, path, body in answers if path == "/events"}

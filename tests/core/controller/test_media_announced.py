@@ -31,7 +31,7 @@ def connect(line: Line, kind: str = "video") -> None:
 
 
 def media(line: Line) -> list[dict[str, Any]]:
-    """What the entries say of media that the line heard since the last time."""
+    """The `media` keys of the entries that the line got since the last time."""
     return [
         one["media"]
         for payload in line.heard()
@@ -112,7 +112,7 @@ def test_subscribing_to_who_left_is_refused() -> None:
 
 
 def test_who_is_told_one_at_a_time_hears_of_it_when_media_comes() -> None:
-    """Its subscribe would be refused before, and it would wait in vain."""
+    """Before that its `subscribe` would be refused, and it would wait in vain."""
     server = Stage()
     bob = server.joined("Ada", "Bob")[1]
     announce(bob)
@@ -125,6 +125,15 @@ def test_who_is_told_one_at_a_time_hears_of_it_when_media_comes() -> None:
     assert told(mustang) == [["Bob video"]]
     assert subscribe(mustang, bob.id) == ["sdp_offer"]
     server.settle()
+
+
+def test_force_mute_silences_what_is_not_announced_yet() -> None:
+    server = Stage(FeatureLevel.V0_16)
+    ada, bob = server.joined("Ada", "Bob")
+    offer(bob)
+    before = len(server.sfu.commands)
+    ada.say("media", "moderator_enable_force_mute", allow_list=[])
+    assert [one.operation for one in server.sfu.commands[before:]] == [RelayPublisher(audio=False, video=True)]
 
 
 def test_force_mute_silences_what_has_no_media() -> None:

@@ -11,7 +11,7 @@ from worlds import SCREEN, VIDEO, errors, heard, published, report, say, server_
 from m3core.controller import media_moderation
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
-from m3core.controller.participant import Publisher
+from m3core.controller.peers import Publisher
 from m3core.io import Talking
 from m3core.testing.pair import Client, World
 from m3core.values import MediaSessionKey, Secret
@@ -105,7 +105,7 @@ def relayed(world: World, client: Client) -> tuple[bool, bool] | None:
 
 
 def muted_world() -> tuple[World, Client, Client, Client]:
-    """Ada's, Bob's and Cyd's; only Bob may speak."""
+    """A world with Ada, Bob and Cyd, in which only Bob may speak."""
     world = world_of(FeatureLevel.V0_16)
     ada, bob, cyd = world.joined("Ada", "Bob", "Cyd")
     published(world, bob)
@@ -145,7 +145,7 @@ def test_only_those_of_the_list_may_be_heard() -> None:
 
 
 def test_a_camera_that_is_started_under_force_mute_is_seen_and_not_heard() -> None:
-    """Also one of a moderator, and with an empty list nobody is heard."""
+    """Moderators are no exception, and with an empty list nobody may speak."""
     world = world_of(FeatureLevel.V0_16)
     ada, bob = world.joined("Ada", "Bob")
     say(world, ada, "media", "moderator_enable_force_mute", allow_list=[])

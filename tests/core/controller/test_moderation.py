@@ -38,7 +38,7 @@ def test_kick() -> None:
 
 
 def in_a_room(stage: Stage, who: str) -> str:
-    """Let ``who`` move into a breakout room, which ada opens; its id."""
+    """Let ``who`` move into a breakout room, which ada opens. Returns its id."""
     stage.say("ada", "breakout", "start", rooms=[{"name": "Red", "assignments": []}])
     room: str = next(iter(stage.controller.rooms.live[RoomId(stage.room)].breakouts.names))  # type: ignore[union-attr]
     token = stage.resumption[who]
@@ -218,6 +218,7 @@ def test_the_waiting_room() -> None:
         {"message": "left_waiting_room", "id": dee},
         {**stage.heard("bob")[1], "message": "joined"},
     ]
+    stage.settle()  # nobody waits any more
 
 
 @pytest.mark.parametrize(("level", "told"), [(FeatureLevel.V0_3, []), (FeatureLevel.V0_4, ["waiting_room_disabled"])])

@@ -1,4 +1,4 @@
-"""Connections that offer the first sub-protocol name alone hear of streams one at a time (media.md § 10 row 4)."""
+"""Connections that offer only the first sub-protocol name learn of streams one at a time (media.md § 10, row 4)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def mustang(stage: Stage) -> Line:
 
 
 def told(line: Line) -> list[list[str]]:
-    """Which streams the messages since the last time have told, message for message."""
+    """The streams that each message since the last time has shown."""
     return [streams(entry) for payload in line.heard() for entry in (payload, *payload.get("participants", ()))]
 
 
@@ -61,13 +61,13 @@ def streams(entry: dict[str, Any]) -> list[str]:
 
 
 def configure(line: Line, target: Line, kind: str = "video") -> None:
-    """Subscribe and configure, as a client does that has got through the whole negotiation."""
+    """Subscribe and configure, as a client does after a whole negotiation."""
     line.say("media", "subscribe", target=target.id, media_session_type=kind)
     line.say("media", "configure", target=target.id, media_session_type=kind, configuration={"video": True})
 
 
 def quiet(line: Line) -> list[str]:
-    """The streams told since the last time, in order, and nothing else that was said."""
+    """The streams that were shown since the last time, in order."""
     return [stream for message in told(line) for stream in message]
 
 
@@ -94,7 +94,7 @@ def test_at_join() -> None:
 
 
 def test_later() -> None:
-    """Who publishes while it is busy with another stream is told as a change without that stream, and then with it."""
+    """A stream that begins while another is negotiated: first an `update` without it, and in its turn one with it."""
     stage = Stage()
     ada, bob = stage.joined("Ada", "Bob")
     line = mustang(stage)
@@ -150,7 +150,7 @@ def test_what_is_switched_off_is_told_at_once_and_on_again_in_its_turn() -> None
 
 
 def test_it_is_told_of_nothing_while_it_publishes() -> None:
-    """Its own negotiation waits for messages of the same names."""
+    """While the client publishes, it waits for messages of the same names."""
     stage = Stage()
     (ada,) = stage.joined("Ada")
     line = mustang(stage)
@@ -169,7 +169,7 @@ def offers(stage: Stage) -> int:
 
 
 def test_its_own_stream_waits_for_its_turn() -> None:
-    """The first `webrtc_up` would end the waits of both: the offer is given to the media server after `configure`."""
+    """The first `webrtc_up` would end both waits: so the media server gets the offer after the `configure`."""
     stage = Stage()
     ada, bob = stage.joined("Ada", "Bob")
     publish(ada)
@@ -192,7 +192,7 @@ def test_its_own_stream_waits_for_its_turn() -> None:
 
 
 def test_who_may_not_speak_is_not_heard_when_its_turn_comes() -> None:
-    """A media server that is told of a stream before its offer ends the stream: it knows no such publisher."""
+    """No command about a stream goes to the media server before its offer: it would fail, and end the stream."""
     stage = Stage(NEWEST)
     (ada,) = stage.joined("Ada")
     publish(ada)
@@ -243,7 +243,7 @@ def test_a_slow_negotiation_is_waited_for_step_by_step() -> None:
 
 
 def test_others_hear_the_same_as_ever() -> None:
-    """A client that offers the later name, or both, hears each change once and its streams in `join_success`."""
+    """A client that offers the later name, or both, gets each change once, and all streams in `join_success`."""
     for protocol in (OPENTALK, f"{K3K}, {OPENTALK}", f"{OPENTALK}, {K3K}"):
         stage = Stage()
         ada, bob = stage.joined("Ada", "Bob")
@@ -307,7 +307,7 @@ def test_whatever_happens_it_learns_all_and_never_two_at_once(steps: list[tuple[
 
 
 def learn(known: set[str], line: Line) -> None:
-    """What such a client knows after the messages that came: an update is complete."""
+    """The streams that such a client knows after the messages that came: an update is complete."""
     for payload in line.heard():
         if payload["message"] in {"update", "joined"}:
             name = payload["control"]["display_name"]

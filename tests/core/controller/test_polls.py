@@ -23,7 +23,7 @@ def meeting(level: FeatureLevel = FeatureLevel.CAPTURE) -> Stage:
 
 
 def start(stage: Stage, who: str = "ada", **fields: Any) -> str:
-    """Ask, and forget what was heard of it; the id of the poll."""
+    """Start a poll, and empty the inboxes. Returns its id."""
     poll: str = stage.say(who, "polls", "start", **QUESTION | fields)[-1]["id"]
     stage.inbox.clear()
     return poll
@@ -125,7 +125,7 @@ def test_the_bounds_themselves_are_fine() -> None:
 
 
 def test_the_checks_in_their_order() -> None:
-    """Each of these is wrong in all that comes later, too."""
+    """Each of these is also wrong in everything that is checked later."""
     stage = meeting()
     fields = QUESTION | {"duration": 1, "topic": "?", "choices": [""]}
     poll = start(stage)

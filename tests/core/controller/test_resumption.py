@@ -119,6 +119,24 @@ def test_who_was_let_in_does_not_wait_again() -> None:
     assert stage.join("bob", resumption=stage.resumption["bob"]) == [{"message": "in_waiting_room"}]
 
 
+def test_an_acceptance_is_used_up_by_coming_back() -> None:
+    """A participant that was sent back to the waiting room, and left from there, waits again when it comes back."""
+    stage = Stage(FeatureLevel.V0_15, waiting_room=True)
+    stage.join("ada")
+    stage.join("bob")
+    bob = stage.heard("ada")[-1]["id"]
+    stage.say("ada", "moderation", "accept", target=bob)
+    stage.say("bob", "control", "enter_room")
+    stage.lose("bob")
+    stage.inbox.clear()
+    assert stage.join("bob", resumption=stage.resumption["bob"])[0]["message"] == "join_success"  # the first use
+    stage.say("ada", "moderation", "send_to_waiting_room", target=bob)
+    stage.lose("bob")
+    stage.inbox.clear()
+    assert stage.join("bob", resumption=stage.resumption["bob"]) == [{"message": "in_waiting_room"}]
+    assert stage.heard("ada")[-1]["id"] == bob
+
+
 def test_sessions_that_can_be_resumed_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resumptions, "MAX_LEAVERS", 2)
     stage = Stage()
@@ -143,6 +161,24 @@ def test_too_many_messages_close_the_connection() -> None:
     assert stage.closed == {}
     stage.say("bob", "control", "lower_hand")
     assert stage.closed == {"bob": 1008}
+
+
+def test_an_allowance_does_not_grow_beyond_the_burst() -> None:
+    stage = Stage()
+    stage.joined("ada", "bob")
+    stage.sleep(60.0)
+    for _ in range(MESSAGE_BURST):
+        stage.say("bob", "control", "lower_hand")
+    assert stage.closed == {}
+    stage.say("bob", "control", "lower_hand")
+    assert stage.closed == {"bob": 1008}
+
+
+def test_the_time_limit_ends_with_its_meeting() -> None:
+    stage = Stage(FeatureLevel.V0_3, time_limit=60.0)
+    stage.join("bob")
+    stage.settle()  # no alarm remains
+    assert stage.join("bob")[0]["closes_at"] == "2024-03-05T09:31:00.000000000Z"
 
 
 def test_quotas() -> None:
@@ -211,7 +247,7 @@ def test_what_the_latest_server_tells_of_the_room() -> None:
 
 
 def test_meeting_details_are_told_if_the_event_is_to_show_them() -> None:
-    """With an invitation, by which others may be asked in."""
+    """They have an invitation, which opens the room for others."""
     stage = Stage(FeatureLevel.V0_13)
     target = {"name": "Live", "kind": "custom", "public_url": "https://stream.example.org/watch"}
     event = {"title": "T", "description": "", "is_time_independent": True, "show_meeting_details": True}
@@ -225,14 +261,14 @@ def test_meeting_details_are_told_if_the_event_is_to_show_them() -> None:
 
 
 def test_what_readers_want_of_a_tariff() -> None:
-    """Those of 0.9 and later refuse the whole `join_success` without it (signaling.md § 5.1)."""
+    """Clients of 0.9 and later refuse the whole `join_success` without `disabled_features` (signaling.md § 5.1)."""
     for level in FeatureLevel:
         tariff = Stage(level).join("ada")[0].get("tariff", {})
         assert tariff.get("disabled_features") == ([] if level.has(Feature.DISABLED_FEATURES) else None)
 
 
 def test_sub_protocols() -> None:
-    """Each client knows one of the names, and comes to a server of any version."""
+    """Each client knows one of the names, and meets servers of any version."""
     for level in FeatureLevel:
         for offered in (OPENTALK, K3K, f"{OPENTALK}, {K3K}"):
             stage = Stage(level)

@@ -30,7 +30,7 @@ def meeting(level: FeatureLevel = FeatureLevel.CAPTURE) -> Stage:
 
 
 def start(stage: Stage, **fields: Any) -> str:
-    """Start a timer, and forget what was heard of it; its id."""
+    """Start a timer, and empty the inboxes. Returns its id."""
     timer: str = stage.say("ada", "timer", "start", **COFFEE | fields)[-1]["timer_id"]
     stage.inbox.clear()
     return timer
@@ -154,7 +154,7 @@ def test_a_countdown_without_a_duration_is_broken(fields: dict[str, Any]) -> Non
 
 
 def test_long_texts_are_cut() -> None:
-    """Else they might not fit into a `join_success`."""
+    """Texts of any length might not fit into a `join_success`."""
     stage = meeting()
     long, kept = "x" * (MAX_TIMER_TEXT - 1) + "é", "x" * (MAX_TIMER_TEXT - 1)
     (started,) = stage.say("ada", "timer", "start", kind="stopwatch", style=long, title=long)

@@ -1,27 +1,30 @@
-"""What later versions tell a joiner about the room: quotas, the calendar entry, the owner (signaling.md § 5.1)."""
+"""The keys of `join_success` that describe the room: tariff, calendar entry, owner (signaling.md § 5.1).
+
+The capture has none of them; each belongs to a later feature level.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from m3core.controller.features import Feature
-from m3core.controller.participant import Participant
+from m3core.controller.room import Participant
 from m3core.controller.store import StoredEvent
 from m3core.controller.surroundings import Surroundings
 from m3core.messages.room import EventInfo, MeetingDetails, RoomInfo, RoomOwner, StreamingLink, Tariff, TariffModule
 
 _TARIFF_ID: Final = "3f1c0a52-6a0e-4c5f-8f0b-0d3f9a7b5e10"
-"""There is one tariff; nobody looks it up."""
+"""Made up: all rooms of this controller have the same tariff, and no request looks a tariff up by its id."""
 
 
-class About:
-    """Makes the keys of `join_success` that no namespace owns."""
+class RoomDetails:
+    """Makes those keys of `join_success` that belong to no namespace."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
 
-    def meeting(self, joiner: Participant) -> dict[str, Any]:
-        """Those that the feature level has."""
+    def keys_for(self, joiner: Participant) -> dict[str, Any]:
+        """The keys that the feature level has, with their values."""
         has, room = self._around.has, joiner.session.admission.room
         keys: dict[str, Any] = {}
         if has(Feature.QUOTAS):
@@ -47,6 +50,7 @@ class About:
             name="m3",
             quotas={name: int(value) for name, value in quotas.items() if value is not None},
             enabled_modules=names,
+            # From 0.9 on a reader refuses the whole `join_success` without this key (signaling.md § 5.1).
             disabled_features=() if self._around.has(Feature.DISABLED_FEATURES) else None,
             modules=modules,
         )
@@ -62,7 +66,7 @@ class About:
         )
 
     def _details(self, event: StoredEvent) -> MeetingDetails | None:
-        """Ways in and to watch, if the event is to show them."""
+        """How to come in and where to watch; None if the event was created without `show_meeting_details`."""
         if not event.request.show_meeting_details:
             return None
         invite = self._around.store.invite_of(event.room.id, self._around.direct().nanoseconds)
