@@ -159,8 +159,9 @@ class SessionDescription(Section):
         self._read_all(_VIEWS)
 
     def validate(self) -> None:
-        """Parse everything, and check what one description must keep (`m3core.sdp.semantics`); raises `SdpError`."""
-        semantics.check(self)
+        """Parse everything, and check the rules of `m3core.sdp.semantics`; raises the first `SdpError`."""
+        self.read_all()
+        semantics.check(self, self.media, self.groups)
 
     def without_candidates(self) -> SessionDescription:
         """The same without its a=candidate and a=end-of-candidates lines."""
