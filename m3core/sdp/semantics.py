@@ -25,8 +25,10 @@ PROTOCOLS: Final = frozenset(
         "TCP/DTLS/SCTP",
     ]
 )
-"""Transport protocols of WebRTC, in upper case (RFC 9429 s.5.1.2, RFC 8841 s.4); others have no DTLS."""
+"""The transport protocols of WebRTC (RFC 9429 s.5.1.2, RFC 8841 s.4). Media over any other is not encrypted by DTLS."""
 
+# With a=rtcp-mux RTP and RTCP share a port, and the second octet of RTP with such a payload type, if its marker bit is
+# set, is that of an RTCP packet.
 _COLLIDING: Final = frozenset(range(64, 96))
 
 
@@ -85,7 +87,7 @@ def _check_parameters(media: MediaDescription) -> None:
 
 
 def _check_retransmission(media: MediaDescription) -> None:
-    """RFC 4588 s.8.1: each rtx names, by apt, a format of the same m-line that is not itself a retransmission."""
+    """RFC 4588 s.8.1: the apt of each rtx is a format of the same m-line that is not itself a retransmission."""
     for number, rtpmap in enumerate(media.rtpmaps):
         parameters = media.codec_parameters(rtpmap.payload_type)
         if isinstance(parameters, RtxFormat):
@@ -123,6 +125,7 @@ def _check_rids(media: MediaDescription) -> None:
 
 def _check_extensions(media: MediaDescription) -> None:
     for number, extension in enumerate(media.own_extmaps):
+        # aiortc fails on a line with more than two fields.
         if extension.attributes:
             raise media.broken("a=extmap with extension attributes, which media engines do not take", "extmap", number)
     ids = [extension.id for extension in media.extmaps]
@@ -134,7 +137,7 @@ def _check_mids(sections: Sequence[MediaDescription]) -> None:
     seen: set[Mid] = set()
     for media in sections:
         if media.mid is None:
-            if not media.is_rejected:
+            if not media.is_rejected:  # an answer may leave the mid of a rejected m-section out
                 raise media.broken("an m-section without a=mid (RFC 9429 s.5.2.1)")
         elif media.mid in seen:
             raise media.broken("two m-sections of one mid (RFC 5888 s.4)", "mid")
