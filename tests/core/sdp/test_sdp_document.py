@@ -31,6 +31,7 @@ from m3core.sdp import (
     ConnectionInformation,
     Direction,
     DtlsSetup,
+    Fingerprint,
     Group,
     HeaderExtension,
     MsidSemantic,
@@ -159,6 +160,15 @@ def test_media_views_fall_back_to_the_session() -> None:
     assert video.rtcp_reduced_size
     assert not video.end_of_candidates
     assert load("sdp/02-publish-video-answer.sdp").media[1].bandwidths == (Bandwidth(BandwidthType.TIAS, 1_600_000),)
+
+
+def test_fingerprints_of_an_m_section_replace_those_of_the_session() -> None:
+    """RFC 8122 s.5."""
+    other = f"sha-1 {':'.join(['AB'] * 20)}"
+    offer = SessionDescription.parse(changed(PUBLISH_OFFER, "a=mid:0", f"a=mid:0\r\na=fingerprint:{other}"))
+    audio, video = offer.media
+    assert audio.fingerprints == (Fingerprint.parse(other),)
+    assert video.fingerprints == offer.fingerprints != audio.fingerprints
 
 
 def test_session_level_defaults_reach_the_media() -> None:

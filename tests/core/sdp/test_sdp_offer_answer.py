@@ -227,6 +227,11 @@ def test_answers_may_spell_out_static_payload_types_or_change_other_parameters()
     check_answer(parse(PUBLISH_OFFER), parse(changed(ANSWER, "useinbandfec=1;stereo=1", "useinbandfec=0")))
 
 
+def test_an_answer_may_write_the_name_of_a_codec_in_another_case() -> None:
+    """RFC 4855 s.3."""
+    check_answer(parse(PUBLISH_OFFER), parse(changed(ANSWER, "120 VP8", "120 vp8")))
+
+
 def test_a_bundle_only_section_is_offered_with_port_zero() -> None:
     """RFC 9143 s.6."""
     offer = changed(changed(PUBLISH_OFFER, "m=video 9", "m=video 0"), "a=mid:1", "a=mid:1\r\na=bundle-only")
