@@ -158,6 +158,18 @@ def test_a_broken_answer_changes_nothing(change: Callable[[str], str]) -> None:
     assert one.is_stable
 
 
+def test_artefacts_of_the_other_end_are_repaired() -> None:
+    """media.md § 8.1."""
+    fused = re.sub(r"\r?\nt=0 0", "t=0 0", OFFER)
+    assert fused != OFFER
+    one = Negotiation(ANSWERER, trickle=True)
+    (given,) = one.remote_description(fused)
+    assert isinstance(given, GiveDescription)
+    assert "\nt=0 0" in given.sdp
+    with pytest.raises(SdpError):
+        in_state(OFFERER, "creating-offer").local_description(fused)  # our engine makes none of them
+
+
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
 def test_our_own_engine_is_held_to_the_same_rules(change: Callable[[str], str]) -> None:
     one = in_state(ANSWERER, "have-remote-offer")
@@ -308,6 +320,12 @@ def test_candidates_are_bounded() -> None:
     one.remote_description(f"{head}m={audio}" + f"a={CANDIDATE}\r\n" * (MAX_CANDIDATES - 2))
     with pytest.raises(LimitExceeded):  # those of the description count
         one.remote_candidate(CANDIDATE, 0)
+    one = Negotiation(ANSWERER, trickle=True)
+    for _ in range(MAX_CANDIDATES):
+        one.remote_candidate(CANDIDATE, 0)
+    one.remote_description(without_end(OFFER))
+    with pytest.raises(LimitExceeded):  # and so do early ones
+        one.remote_candidate(CANDIDATE, 0)
 
 
 # again ---
@@ -323,6 +341,33 @@ def test_renegotiation_begins_a_new_generation() -> None:
     with pytest.raises(SdpError):
         ours.remote_candidate(CANDIDATE, 1)  # the new offer has one m-section
     ours.remote_candidate(CANDIDATE, 0)
+
+
+def test_a_new_generation_has_a_limit_of_its_own_and_an_end_of_its_own() -> None:
+    theirs = in_state(ANSWERER, "stable")
+    ours = in_state(OFFERER, "stable")
+    for one in (theirs, ours):
+        for _ in range(MAX_CANDIDATES):
+            one.remote_candidate(CANDIDATE, 0)
+        one.remote_end_of_candidates()
+    theirs.remote_description(without_end(OFFER))
+    ours.create_offer()
+    ours.local_description(OFFER)
+    for one in (theirs, ours):
+        for _ in range(MAX_CANDIDATES):
+            one.remote_candidate(CANDIDATE, 0)
+        with pytest.raises(LimitExceeded):
+            one.remote_candidate(CANDIDATE, 0)
+        one.remote_end_of_candidates()
+        with pytest.raises(StaleNegotiation):
+            one.remote_candidate(CANDIDATE, 0)
+
+
+def test_our_candidates_have_the_mids_of_our_last_offer() -> None:
+    one = in_state(OFFERER, "stable")
+    one.create_offer()
+    one.local_description(OFFER.replace("BUNDLE 0 1", "BUNDLE x 1").replace("a=mid:0", "a=mid:x"))
+    assert one.local_candidate(OWN) == [SendCandidate(evolve(OWN, mid=Mid("x")))]
 
 
 def test_glare() -> None:
