@@ -46,7 +46,7 @@ def test_the_refused_fields_are_told() -> None:
     assert error.message == "Some provided values are invalid"
     assert str(error) == (
         "cannot create the meeting: a value is not acceptable; password: too short or too long; "
-        "title: a_code_of_later_servers; the request: nothing of it is known (HTTP 422 validation_failed)"
+        "title: a_code_of_later_servers; the request: it has none of the known fields (HTTP 422 validation_failed)"
     )
     assert "no titles" not in repr(error) + repr(error.errors)
 
