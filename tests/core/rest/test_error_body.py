@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from m3core.errors import ApiError, FieldError
 from m3core.io import HttpResponse
@@ -14,6 +15,7 @@ from m3core.rest.auth import LOGIN, LoginRequest
 from m3core.rest.error_body import ErrorBody, read_error
 from m3core.rest.events import CREATE_EVENT, CreateEvent
 from m3core.rest.rooms import START_INVITED, StartInvitedRequest
+from m3core.rest.streaming import StreamingTarget
 from m3core.values import InviteCode, Secret
 
 CODE = InviteCode("126b1a70-e891-4f9e-b401-ac39af0860c4")
@@ -109,3 +111,9 @@ def test_words_that_quote_a_secret_are_not_kept() -> None:
         with pytest.raises(ApiError) as caught:
             endpoint.read(HttpResponse(400, body=body(code="x", message="not 'swordfish'")), sent)
         assert caught.value.message == ""
+
+
+def test_secrets_inside_of_lists_are_not_kept() -> None:
+    target = StreamingTarget(name="n", kind="custom", public_url="https://a.example", streaming_key=Secret("swordfish"))
+    answer = body(code="invalid_json", message="invalid key 'swordfish'")
+    assert read_error(answer, evolve(EVENT, streaming_targets=(target,))) == ErrorBody("invalid_json")
