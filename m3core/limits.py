@@ -142,8 +142,8 @@ BREAKOUT_GRACE: Final = 300.0
 RECORDER_TIMEOUT: Final = 30.0
 """Until a recorder that was asked to come, and does not come, has failed (`recorder_error`; L)."""
 STREAM_TOLD_TIMEOUT: Final = 2.0
-"""For each step of a stream, if a connection is told of one stream at a time (media.md § 10 row 4). After it the next
-stream is told."""
+"""For each step of a stream, if a connection gets the news of one stream at a time (media.md § 10 row 4). After it
+comes the next stream."""
 HEARTBEAT_INTERVAL: Final = 15.0
 """Between two pings of a server, whose payload is `heartbeat` (signaling.md § 2)."""
 HEARTBEAT_TIMEOUT: Final = 20.0
@@ -189,7 +189,7 @@ RECONNECT_STABLE: Final = 60.0
 RECONNECT_PATIENCE: Final = 300.0
 """From a loss until the client gives up. Servers keep a session for 120 s (signaling.md § 3)."""
 SESSION_RUNNING_PATIENCE: Final = 45.0
-"""From a loss until the client joins without its resumption token, as somebody new, if the server answers
+"""From a loss until the client joins without its resumption token, as another participant, if the server answers
 `session_running`. A live server gives that answer for at most 35 s, until it notices the loss. A server that crashed
 gives it for 120 s (signaling.md § 2, 3)."""
 PUBLISHER_RETURN: Final = 40.0
@@ -240,4 +240,4 @@ PACER_LEAP: Final = 10.0
 TALKING_PACKETS: Final = 50
 """Audio packets, about 1 s, over which the level is averaged (media.md § 7)."""
 TALKING_LEVEL: Final = 50
-"""dB below full scale. The average level of somebody who talks is louder (media.md § 7)."""
+"""dB below full scale. Participants whose average level is louder are talking (media.md § 7)."""

@@ -367,4 +367,4 @@ class SignalingConnection:
             return "invalid_json"
         if self.state is State.JOINED and namespace not in self.namespaces:
             return "invalid_namespace"
-        return None
+        return None  # the modules of the reference ignore payloads that they cannot read (signaling.md § 4)

@@ -161,7 +161,7 @@ class Endpoint(Generic[RequestT, ResponseT]):
                 refusal = validation_failed(FieldError(field=name, code="invalid_value"))
                 raise RequestRefused(refusal, error.path) from None
             raise RequestRefused(INVALID_JSON, error.path) from None
-        except RemoteProtocolError:
+        except RemoteProtocolError:  # a limit of the JSON reader: the body does not fit the schema either
             raise RequestRefused(INVALID_JSON) from None
         if errors := self.check(request):
             raise RequestRefused(validation_failed(*errors))

@@ -72,6 +72,7 @@ def _words(value: object, secrets: tuple[str, ...]) -> str | None:
     """``value`` as a text for people; None if it is not a text, or if it has one of the ``secrets``."""
     if not isinstance(value, str) or any(secret in value for secret in secrets):
         return None
+    # The first cut bounds the work, since a text may be as long as the body; the last one is the limit.
     plain = "".join(letter if letter.isprintable() else " " for letter in value[: 4 * MAX_ERROR_TEXT])
     return _LONG_WORD.sub("...", " ".join(plain.split()))[:MAX_ERROR_TEXT]
 

@@ -165,14 +165,17 @@ def _check(request: CreateEvent) -> tuple[FieldError, ...]:
 
 
 def check_times(request: CreateEvent) -> Problem | None:
-    """The answer to times of ``request`` that are not acceptable, or None: 400 `bad_request`, 422 `invalid_event`."""
+    """The answer to times of ``request`` that are not acceptable (rest.md § 4), or None.
+
+    It is 400 `bad_request` for a wrong set of fields, and 422 `invalid_event` for impossible times.
+    """
     given = (request.is_all_day is not None, request.starts_at is not None, request.ends_at is not None)
     if request.is_time_independent:
         return Problem(400, "bad_request") if any(given) or request.recurrence_pattern else None
     if request.is_all_day is None or request.starts_at is None or request.ends_at is None:
         return Problem(400, "bad_request")
     start, end = request.starts_at.datetime.nanoseconds, request.ends_at.datetime.nanoseconds
-    day = 86_400_000_000_000
+    day = 86_400_000_000_000  # nanoseconds; the dates of an event of whole days are at midnight in UTC
     if end < start or (request.is_all_day and (start % day or end % day)):
         return Problem(422, "invalid_event")
     return None

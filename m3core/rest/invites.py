@@ -22,7 +22,7 @@ class CreateInvite:
 
 @frozen(kw_only=True)
 class Invite:
-    """An invitation. Its code lets anybody into the room, so it is not in the repr."""
+    """An invitation. Everybody who has the code can join, so it is not in the repr."""
 
     invite_code: InviteCode = field(repr=False)
     created: Timestamp | None = None

@@ -19,7 +19,7 @@ from m3core.values import InviteCode, RoomId, is_uuid
 class InviteLink:
     """An invitation link that has been checked. ``origin`` is `https://host[:port]`, its host in lower case punycode.
 
-    The code lets anybody into the room, so it is not in the repr. Only the later form of links has ``room_id`` and
+    Everybody who has the code can join, so it is not in the repr. Only the later form of links has ``room_id`` and
     ``breakout_room``; `POST /invite/verify` answers with the room of any code.
     """
 
@@ -69,7 +69,7 @@ class ControllerCandidate:
 def _code(text: str) -> InviteCode:
     if not is_uuid(text):
         raise LinkError("the invite code of the link is not a UUID")
-    return InviteCode(text.lower())
+    return InviteCode(text.lower())  # ids on the wire are in lower case
 
 
 def _query_value(query: str, name: str) -> str:

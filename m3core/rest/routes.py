@@ -53,7 +53,7 @@ def _match(endpoint: AnyEndpoint, segments: list[str]) -> dict[str, str] | None:
         if expected.startswith("{"):
             if not is_uuid(segment):
                 return None
-            ids[expected[1:-1]] = segment.lower()
+            ids[expected[1:-1]] = segment.lower()  # ids on the wire are in lower case; RFC 9562 s.4 accepts both
         elif segment != expected:
             return None
     return ids
@@ -87,6 +87,7 @@ def route(method: str, target: str) -> Match | Problem:
         ids = _match(endpoint, segments)
         if ids is None:
             continue
+        # A HEAD has the headers of the GET (RFC 9110 s.9.3.2).
         if endpoint.method == ("GET" if method == "HEAD" else method):
             return Match(endpoint, ids, query)
         allowed.append(endpoint.method)

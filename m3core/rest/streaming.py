@@ -15,7 +15,7 @@ from m3core.values import Secret, StreamingTargetId
 class StreamingTarget:
     """A service that takes a live stream, and the page on which people watch it. ``kind`` is `custom`.
 
-    Only the owner of the room is told ``streaming_endpoint`` and ``streaming_key``.
+    Servers may send ``streaming_endpoint`` and ``streaming_key`` only to the owner of the room.
     """
 
     id: StreamingTargetId | None = None

@@ -1,8 +1,8 @@
 """The helpers that all parsers of this package share: tokens, bounded numbers, the error of a malformed value.
 
 This module has no rule of its own. Every pattern is ASCII, deterministic, and matched against a whole value, so that
-matching takes time linear in the length of the value. Errors raised here have no line and no column; the section that
-owns the line adds them.
+matching takes time linear in the length of the value: possessive quantifiers (`++`, `*+`, `?+`) never backtrack. Errors
+raised here have no line and no column; the section that owns the line adds them.
 """
 
 from __future__ import annotations

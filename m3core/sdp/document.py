@@ -217,7 +217,7 @@ def _without_candidates(text: str) -> str:
 
 
 def _without_address(text: str) -> str:
-    # _PORT leaves port 0 alone: that is a rejected m-section, and port 9 would accept it again.
+    # _PORT does not match port 0, that of a rejected m-section: port 9 would accept it again.
     return _CONNECTION_LINE.sub(r"\1IN IP4 0.0.0.0", _PORT.sub(r"\g<1>9", text, count=1))
 
 

@@ -39,7 +39,7 @@ def without_end(sdp: str) -> str:
 
 
 def in_state(role: NegotiationRole, state: str, *, trickle: bool = True) -> Negotiation:
-    """A negotiation that came to ``state`` on a legal way."""
+    """A negotiation that has reached ``state`` by legal inputs."""
     one = Negotiation(role, trickle=trickle)
     if state == "new":
         return one
@@ -117,7 +117,7 @@ def test_no_row_can_be_taken_away(
     assert next(mismatches(), None) is not None
 
 
-# what an answer must keep ---
+# the rules of answers ---
 def _swapped(answer: str) -> str:
     head, audio, video = answer.split("m=")
     return f"{head}m={video}m={audio}"
@@ -282,7 +282,7 @@ def test_early_candidates_are_held_until_the_answer() -> None:
 def test_candidates_after_the_answer_go_through_at_once() -> None:
     one = in_state(OFFERER, "stable")
     assert one.remote_candidate(CANDIDATE, 1) == [GiveCandidates(((CANDIDATE, 1),), end=False)]
-    assert one.remote_candidate("", 0) == [GiveCandidates((), end=True)]  # the other spelling of the end
+    assert one.remote_candidate("", 0) == [GiveCandidates((), end=True)]  # the other form of the end of candidates
     assert one.remote_end_of_candidates() == []
     assert one.remote_candidate("", 0) == []
     with pytest.raises(StaleNegotiation):
@@ -328,7 +328,7 @@ def test_candidates_are_bounded() -> None:
         one.remote_candidate(CANDIDATE, 0)
 
 
-# again ---
+# renegotiation ---
 def test_renegotiation_begins_a_new_generation() -> None:
     one = in_state(ANSWERER, "stable")
     one.remote_end_of_candidates()

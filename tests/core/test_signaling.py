@@ -1,4 +1,4 @@
-"""Every message in every state, of both roles and both directions, against hand-written tables; and no row is idle."""
+"""Every message in every state, for both roles and directions, against hand-written tables. Every row is needed."""
 
 from __future__ import annotations
 

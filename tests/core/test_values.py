@@ -219,9 +219,9 @@ def test_timestamps_are_values() -> None:
     assert str(one) == "a"
     assert pickle.loads(pickle.dumps(one)) == one
     with pytest.raises(AttributeError):
-        one.text = "b"  # type: ignore[misc]  # that is the point
+        one.text = "b"  # type: ignore[misc]  # the test is that this fails
     with pytest.raises(TypeError):
-        _ = one < other  # type: ignore[operator]  # timestamps are no order, README.md Conventions
+        _ = one < other  # type: ignore[operator]  # timestamps give no order (docs/protocol/README.md)
 
 
 def test_enum_values_are_wire_tokens() -> None:

@@ -63,7 +63,7 @@ MUTANTS: tuple[Mutant, ...] = (
         _DOCUMENT,
     ),
     Mutant(
-        "sdp: the end of candidates stays in a description without candidates",
+        "sdp: the end of candidates is left in a description without candidates",
         f"{_SDP}/document.py",
         r"^a=(?:candidate|end-of-candidates)",
         r"^a=(?:candidate)",

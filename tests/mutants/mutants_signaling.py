@@ -89,7 +89,7 @@ MUTANTS: tuple[Mutant, ...] = (
         _TESTS,
     ),
     Mutant(
-        "signaling: the word for silence is sent",
+        "signaling: the refusal that is silence is sent",
         _FILE,
         "reply=None if slug == DROP else slug",
         "reply=slug",

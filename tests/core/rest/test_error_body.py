@@ -1,4 +1,4 @@
-"""What a client keeps of an error body: the code, which fields were refused, and harmless words."""
+"""A client keeps of an error body: the code, the refused fields, and texts without secrets."""
 
 from __future__ import annotations
 

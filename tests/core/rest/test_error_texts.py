@@ -1,4 +1,4 @@
-"""What refusals of the REST API say to people: what was attempted and what it means, without templates of paths."""
+"""Texts of refusals of the REST API: they name the attempt and the meaning, and have no templates of paths."""
 
 from __future__ import annotations
 

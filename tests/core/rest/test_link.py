@@ -1,4 +1,4 @@
-"""Invitation links are hostile input (reliability rows 34 to 36)."""
+"""Invitation links, which are hostile input."""
 
 from __future__ import annotations
 

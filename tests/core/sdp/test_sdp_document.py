@@ -1,4 +1,4 @@
-"""Text to tree and back: losslessness, the line grammar, limits, repairs, and what may be derived."""
+"""Descriptions from text and back: every byte is kept; line grammar, limits, repairs, derived descriptions."""
 
 from __future__ import annotations
 
@@ -244,7 +244,7 @@ def test_without_candidates_drops_nothing_else() -> None:
 
 
 def test_descriptions_for_trickling_have_the_address_of_none() -> None:
-    """RFC 8840 s.4.1.1; what is rejected stays so (RFC 3264 s.6)."""
+    """RFC 8840 s.4.1.1. A rejected m-section keeps port 0 (RFC 3264 s.6)."""
     text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\n"
     text += "m=audio 50000 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 192.0.2.7/127\r\n"
     text += "a=candidate:1 1 udp 1 192.0.2.7 50000 typ host\r\n"
@@ -430,7 +430,7 @@ LINES = st.lists(
 
 @given(LINES, st.booleans(), st.booleans())
 def test_the_searches_and_the_walk_agree(lines: list[str], headed: bool, last: bool) -> None:
-    """What the fast searches refuse, the walk through the lines can name; what they accept, it has no fault with."""
+    """The search by patterns and the check of each line agree about every text."""
     text = (HEAD.replace("\r", "") if headed else "") + "\n".join(lines) + "\n" * last
     with pytest.raises(SdpError) as walked:
         _grammar._diagnose(text)

@@ -1,4 +1,4 @@
-"""The laws of offer and answer, each broken once; all recorded pairs keep them."""
+"""The rules of offer and answer, each broken once. All recorded pairs keep them."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_law_of_answers(law: str) -> None:
 
 
 def test_simulcast_needs_an_offer_of_simulcast() -> None:
-    """RFC 8853 s.5.3.2; an offer whose rids are described but not named cannot pass `check_offer`."""
+    """RFC 8853 s.5.3.2. `check_offer` would refuse these offers, since a=simulcast does not name all their rids."""
     for simulcast in ("", "a=simulcast:send high;medium\r\n"):
         offer = changed(PUBLISH_OFFER, "a=simulcast:send high;medium;low\r\n", simulcast)
         with pytest.raises(SdpError, match="the answer has simulcast that was not offered"):

@@ -1,4 +1,4 @@
-"""Each semantic check fires, with its own rule and line (one description that breaks nothing else)."""
+"""Each semantic check finds a description that breaks its rule and no other, and names rule and line."""
 
 from __future__ import annotations
 
