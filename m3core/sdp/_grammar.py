@@ -74,7 +74,7 @@ MEDIA_OPENING: Final = re.compile(_one("m") + _optional("i") + _many("c") + _man
 # The search starts at the last line end of the opening, so that every line which it has to judge follows a `\n`.
 _VIOLATION: Final = re.compile(rf"\n(?!a={IDENT}(?::[^\r\n]|\r?\n|\Z)|[{_UNKNOWN}]=[^\r\n]|\Z)")
 _CONTROLS: Final = bytes(code for code in (*range(32), 127) if code not in b"\r\n")
-# `str.splitlines`, which media engines use, breaks lines at these characters too. A line that this package sees as one
+# `str.splitlines`, which media engines use, breaks lines at some of these, too. A line that this package sees as one
 # would then become two, and the second of them could be any attribute.
 _BREAKING: Final = re.compile("[\x80-\x9f\u2028\u2029]")
 _FORBIDDEN: Final = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
