@@ -1,6 +1,6 @@
-"""Draws docs/state-diagrams.md from the state tables, so that the pictures cannot rot (a test compares).
+"""Draws docs/state-diagrams.md from the state tables (``make diagrams``).
 
-Run: ``make diagrams``. With ``--check`` it only says whether the file is true.
+A test compares the file with the tables. With ``--check`` the exit code is 1 if they differ, and nothing is written.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _refusals() -> Iterator[str]:
 
 
 def draw() -> str:
-    """The whole page."""
+    """The text of docs/state-diagrams.md."""
     lines = [
         "# State diagrams",
         "",
@@ -69,7 +69,7 @@ def draw() -> str:
 
 
 def main() -> int:
-    """Write the page, or check it."""
+    """Write the file or, with ``--check``, compare it; returns the exit code."""
     if "--check" in sys.argv[1:]:
         return 0 if TARGET.read_text("utf-8") == draw() else 1
     TARGET.write_text(draw(), "utf-8")

@@ -1,11 +1,11 @@
-"""A user's tokens: signs requests, logs in at the controller, refreshes once for all waiters, retries one 401.
+"""The tokens of a user: an engine that signs requests, logs in at the controller, and refreshes the tokens.
 
-An engine like all others (`m3core.io`). It does not know how the user got the tokens, nor what the requests are for.
+It works like all other engines (`m3core.io`). It does not know how the user got the tokens, nor what requests are for.
 
-Theory of operation. A controller knows a user from `POST /auth/login` on, and forgets them when the id token that came
-with it expires (rest.md § 1). So: ask where its API is (`m3core.rest.discovery`), and log in, first; on a 401 get fresh
-tokens, log in again, and send each refused request once more. A second 401 is the answer. Requests that come meanwhile
-wait; one refresh serves all of them.
+A controller knows a user after `POST /auth/login`, until the id token of that login expires (rest.md § 1). So the
+account first asks where the API is (`m3core.rest.discovery`), and logs in. After a 401 it gets fresh tokens, logs in
+again, and sends the refused request once more. A second 401 is the answer to the request. Requests that come meanwhile
+wait. One refresh is enough for all of them.
 """
 
 from __future__ import annotations
@@ -29,15 +29,18 @@ SERVER_TROUBLE: Final = 500
 
 
 def _check_token(_tokens: object, _attribute: object, token: Secret) -> None:
-    """What goes into a header must be visible ASCII (RFC 6750 s.2.1); a library's own complaint would show it."""
+    """Raise `LocalProtocolError` unless ``token`` is visible ASCII (RFC 6750 s.2.1).
+
+    A library for HTTP would refuse it too, with an error that shows the token.
+    """
     text = token.reveal()
     if not text or not all("!" <= character <= "~" for character in text):
-        raise LocalProtocolError("an access token is made of visible ASCII characters")
+        raise LocalProtocolError("the access token is empty, or has other characters than visible ASCII")
 
 
 @frozen
 class Tokens:
-    """What an identity provider gave. Without ``id_token`` the access token stands for it, as in development."""
+    """The tokens from an identity provider. Without ``id_token`` the account logs in with the access token."""
 
     access_token: Secret = field(validator=_check_token)
     id_token: Secret | None = None
@@ -45,10 +48,10 @@ class Tokens:
 
 @frozen
 class Perform:
-    """Send this request, signed already; answer with `http_response` or `http_failed`.
+    """Send this request, which is signed already. The answer is `http_response` or `http_failed`.
 
-    ``of`` is the request that came in by `Account.request`; None for the login, which is everybody's. Without a
-    response within ``timeout`` seconds it has failed; None: as long as any request may take.
+    ``of`` is the request of `Account.request`; it is None for requests of the account itself. Without a response within
+    ``timeout`` seconds the request has failed; None stands for the usual timeout.
     """
 
     request: HttpRequest
@@ -58,7 +61,7 @@ class Perform:
 
 @frozen
 class Answered:
-    """The end of a request that came in by `request`: its response, or why there is none."""
+    """The end of a request of `Account.request`: its ``response``, or the ``error`` for which it has none."""
 
     id: RequestId
     response: HttpResponse | None = None
@@ -67,7 +70,7 @@ class Answered:
 
 @frozen
 class RefreshTokens:
-    """Get fresh tokens; answer with `refreshed` or `refresh_failed`."""
+    """Get fresh tokens. The answer is `refreshed` or `refresh_failed`."""
 
 
 Output: TypeAlias = Perform | Answered | RefreshTokens
@@ -82,10 +85,10 @@ class _State(Enum):
 
 
 class Account:
-    """One user at one controller. ``can_refresh``: `RefreshTokens` can be performed.
+    """One user at one controller. ``can_refresh``: the driver can perform `RefreshTokens`.
 
-    Requests are for the controller at ``base_url``; with ``seeks_api`` it is asked where its API is, and those to `/v1`
-    go there. ``allow_private``: that may be in a private network.
+    Requests are for the controller at ``base_url``. With ``seeks_api`` the account asks it where its API is, and sends
+    requests to `/v1` there. ``allow_private``: the API may be in a private network.
     """
 
     def __init__(
@@ -106,26 +109,29 @@ class Account:
         self._state = _State.LOGGED_OUT
         self._error: M3Error | None = None
         self._is_fresh = False
-        """The tokens come from a refresh, and no login has proved them yet."""
+        """The tokens come from a refresh, and no login has succeeded with them yet."""
         self._waiting: list[HttpRequest] = []
         self._sent: dict[RequestId, tuple[HttpRequest, Secret]] = {}
-        """By the id under which it was performed."""
+        """Requests without an answer and their tokens, by the id of their `Perform`."""
         self._retried: set[RequestId] = set()
+        """Requests that were refused once, by the id of `Account.request`."""
         self._last = 0
         self._search: RequestId | None = None
         self._login: RequestId | None = None
         self._queue: deque[Output] = deque()
 
     def outputs(self) -> Iterator[Output]:
-        """What to perform, drained after every input."""
+        """The outputs, which are to be drained after every input."""
         while self._queue:
             yield self._queue.popleft()
 
     # -- inputs ---
     def request(self, request: HttpRequest) -> None:
-        """A request to sign. Raises `LocalProtocolError` for one to another origin: no token goes there."""
+        """Sign and send a request. Raises `LocalProtocolError` for another origin, which must not get a token."""
         if not request.url.startswith(f"{self.base_url}/"):
-            raise LocalProtocolError("this account's tokens are for its own controller")
+            raise LocalProtocolError(
+                "an account signs requests to its own controller only: this one is for another server"
+            )
         if self._state is _State.FAILED:
             self._queue.append(Answered(request.id, error=self._error))
         elif self._state is _State.READY:
@@ -136,7 +142,7 @@ class Account:
                 self._log_in()
 
     def http_response(self, request: RequestId, response: HttpResponse) -> None:
-        """The answer to a `Perform`."""
+        """A `Perform` got this response."""
         if request == self._search:
             self._found(response)
             return
@@ -146,6 +152,7 @@ class Account:
         sent, token = self._sent.pop(request, (None, None))
         if sent is None:
             return
+        # Without a refresh a second attempt makes sense only if the tokens have changed since the first.
         first_refusal = response.status == UNAUTHORIZED and sent.id not in self._retried
         if first_refusal and (self._can_refresh or token != self.tokens.access_token):
             self._retried.add(sent.id)
@@ -155,14 +162,14 @@ class Account:
             self._queue.append(Answered(sent.id, response))
 
     def http_failed(self, request: RequestId, error: M3Error) -> None:
-        """A `Perform` could not be performed."""
+        """A `Perform` got no response."""
         if request == self._search:
             self._search = None
-            self._log_in_there()  # at the usual place; the next login asks again
+            self._log_in_there()  # at the usual address; the next login asks again
             return
         if request == self._login:
             self._login = None
-            self._state = _State.LOGGED_OUT  # the network failed, not the login: the next request tries again
+            self._state = _State.LOGGED_OUT  # the tokens may be good: the next request logs in again
             self._refuse_waiting(error)
             return
         sent, _ = self._sent.pop(request, (None, None))
@@ -171,21 +178,25 @@ class Account:
             self._queue.append(Answered(sent.id, error=error))
 
     def refreshed(self, tokens: Tokens) -> None:
-        """Fresh tokens: log in with them, then send what waits."""
+        """There are fresh tokens: log in with them, then send the requests that wait."""
         self.tokens = tokens
         self._is_fresh = True
         self._log_in()
 
     def refresh_failed(self, error: M3Error) -> None:
-        """There are no fresh tokens. After a `TransportError` the next request may try again, else nobody may."""
+        """There are no fresh tokens. After a `TransportError` the next request tries again; others are final."""
         if isinstance(error, TransportError):
             self._state = _State.LOGGED_OUT
             self._refuse_waiting(error)
         else:
-            self._fail(error if isinstance(error, AuthError) else AuthError(f"there are no fresh tokens: {error}"))
+            self._fail(
+                error
+                if isinstance(error, AuthError)
+                else AuthError(f"the tokens could not be refreshed; log in anew: {error}")
+            )
 
     def cancel(self, request: RequestId) -> None:
-        """Nobody waits for that answer any more."""
+        """Drop ``request``: nobody waits for its answer any more."""
         self._waiting = [one for one in self._waiting if one.id != request]
         self._sent = {key: pair for key, pair in self._sent.items() if pair[0].id != request}
         self._retried.discard(request)
@@ -193,7 +204,7 @@ class Account:
     # -- steps ---
     def _again(self, request: HttpRequest, token: Secret | None) -> None:
         if self._state is _State.READY and token != self.tokens.access_token:
-            self._send(request)  # the tokens were refreshed while it was under way
+            self._send(request)  # the tokens were refreshed after the request was sent
             return
         if self._state is _State.FAILED:
             self._queue.append(Answered(request.id, error=self._error))
@@ -217,7 +228,7 @@ class Account:
             self._log_in_there()
 
     def _found(self, response: HttpResponse) -> None:
-        """The controller said where its API is, or has nothing to say of it."""
+        """Read the address of the API from the response, if it has one."""
         self._search = None
         try:
             found = read_api(response, self.base_url, allow_private=self._allow_private)
@@ -225,7 +236,7 @@ class Account:
             self._fail(error)
             return
         self._api_url = found or self._api_url
-        self._seeks_api = False
+        self._seeks_api = False  # the controller has answered, so that no login needs to ask again
         self._log_in_there()
 
     def _log_in_there(self) -> None:
@@ -239,17 +250,19 @@ class Account:
             LOGIN.read(response)
         except ApiError as error:
             if error.status >= SERVER_TROUBLE:
-                self._state = _State.LOGGED_OUT  # it says nothing of the tokens: the next request tries again
+                self._state = _State.LOGGED_OUT  # the tokens may be good: the next request logs in again
                 self._refuse_waiting(error)
+            # Fresh tokens that the controller refuses would be refreshed for ever.
             elif error.status == UNAUTHORIZED and self._can_refresh and not self._is_fresh:
                 self._ask_for_tokens()
             else:
-                refused = AuthError(f"the controller refused the login: HTTP {error.status} {error.code}".rstrip())
+                answer = f"HTTP {error.status} {error.code}".rstrip()
+                refused = AuthError(f"the controller refused the login with our tokens; log in anew ({answer})")
                 refused.__cause__ = error
                 self._fail(refused)
             return
         except M3Error as error:
-            self._fail(AuthError(f"the login had an answer that is not one: {error}"))
+            self._fail(AuthError(f"the controller answered the login with a body that is not one: {error}"))
             return
         self._state = _State.READY
         self._is_fresh = False

@@ -1,31 +1,33 @@
-"""Every error of the library, as one tree. A direction (ours or the peer's), a place, and a way out.
+"""Every error of the library, as one tree.
+
+An error says whose fault it is (yours or the peer's), where the fault is, and what you can do.
 
 ::
 
     M3Error
     ├── LocalProtocolError        you misused the library; nothing was sent
-    │   └── GlareError            two offers of one media session cross
-    ├── RemoteProtocolError       the peer misbehaved; the connection lives unless a limit says otherwise
-    │   ├── MalformedMessage      a message that does not fit its type            (path)
-    │   ├── UnexpectedMessage     a message that is illegal in this state         (state)
-    │   ├── StaleNegotiation      an answer or candidate without its offer
-    │   ├── SdpError              a broken session description                    (line, column)
-    │   └── LimitExceeded         a documented limit was passed                   (limit, value)
-    ├── CallError                 what you asked for did not happen
-    │   ├── CallRefused           the server said no                              (code)
-    │   ├── CallTimedOut          the server stayed silent                        (seconds)
+    │   └── GlareError            an offer of this media session is still unanswered
+    ├── RemoteProtocolError       the peer broke the protocol; the connection goes on, unless a limit ends it
+    │   ├── MalformedMessage      a message does not fit its type                 (path)
+    │   ├── UnexpectedMessage     a message is not legal in this state            (state)
+    │   ├── StaleNegotiation      an answer or a candidate belongs to no open offer
+    │   ├── SdpError              a session description breaks a rule             (line, column)
+    │   └── LimitExceeded         a limit of docs/limits.md was exceeded          (limit, value)
+    ├── CallError                 a command did not succeed
+    │   ├── CallRefused           the server refused it                           (code)
+    │   ├── CallTimedOut          the server did not answer it                    (seconds)
     │   └── CallCancelled         you, or the end of the conference, cancelled it
     ├── ApiError                  the REST API answered with an error             (status, code, errors)
-    ├── AuthError                 no valid token, and no way to get one
-    ├── LinkError                 an invitation link that cannot be trusted       (is_private)
-    ├── UnsupportedServer         the server is of a generation that speaks another protocol
-    ├── MediaError                the media engine failed
-    ├── EventsOverflow            one consumer of events stalled                  (limit)
-    ├── ConferenceEnded           the conference is over, and it was not your doing (reason)
-    └── TransportError            network trouble, raised by adapters
+    ├── AuthError                 there is no valid token, and no way to get one
+    ├── LinkError                 an invitation link or address is not acceptable (is_private)
+    ├── UnsupportedServer         the server sends its streams by another protocol
+    ├── MediaError                a stream or the media engine failed
+    ├── EventsOverflow            one reader of events is too slow                (limit)
+    ├── ConferenceEnded           the conference has ended                        (reason)
+    └── TransportError            the network failed; raised by adapters
 
-No text of any error repeats what the peer wrote for people: it may hold a secret. It says where to look instead; slugs
-of errors and names of fields are repeated. Texts are for people; what programs decide by is in attributes.
+The text of an error never repeats texts that the peer wrote for people, since these may hold a secret. It does repeat
+slugs of errors and names of fields. Texts are for people. Programs should use the attributes.
 """
 
 from __future__ import annotations
@@ -34,11 +36,11 @@ import attrs
 
 
 class M3Error(Exception):
-    """Base of every error that this library raises on purpose."""
+    """The base class of every error that this library raises on purpose."""
 
 
 class LocalProtocolError(M3Error):
-    """You asked for something that the protocol, or this object's state, does not allow. Nothing was sent."""
+    """The protocol, or the state of this object, does not allow what you asked for. Nothing was sent."""
 
 
 class MissingExtra(LocalProtocolError, ImportError):
@@ -51,17 +53,17 @@ class MissingExtra(LocalProtocolError, ImportError):
 
 
 class GlareError(LocalProtocolError):
-    """A second offer was begun while one of the same media session is unanswered (RFC 9429 s.4.1.8)."""
+    """An offer of the same media session is still unanswered (RFC 9429 s.4.1.8). Offer again after its answer."""
 
 
 class RemoteProtocolError(M3Error):
-    """The peer broke the protocol. Carried by an event; raised only by the pure functions."""
+    """The peer broke the protocol. Events carry this error; only functions without I/O raise it."""
 
 
 class MalformedMessage(RemoteProtocolError):
-    """A message that does not decode.
+    """A message of the peer does not decode.
 
-    ``path`` is where, as a JSON path (``$.payload.candidate``); ``reason`` is what, without the peer's values.
+    ``path`` is the JSON path of the fault (``$.payload.candidate``). ``reason`` describes it without the peer's values.
     """
 
     def __init__(self, reason: str, path: str = "$") -> None:
@@ -71,23 +73,23 @@ class MalformedMessage(RemoteProtocolError):
 
 
 class UnexpectedMessage(RemoteProtocolError):
-    """A well-formed message that the state tables do not allow now."""
+    """The peer sent a well-formed message that the tables of `m3core.signaling` do not allow in this ``state``."""
 
     def __init__(self, kind: str, state: str) -> None:
-        super().__init__(f"`{kind}` is not legal in state {state}")
+        super().__init__(f"the peer sent `{kind}`, which is not legal in state {state}")
         self.kind = kind
         self.state = state
 
 
 class StaleNegotiation(RemoteProtocolError):
-    """A description or candidate for a negotiation that does not wait for one: stale, duplicate or unexpected."""
+    """The peer sent a description or candidate that no negotiation waits for. It may be stale, or a duplicate."""
 
 
 class SdpError(RemoteProtocolError):
-    """A session description that is broken or breaks the rules of offer and answer.
+    """A session description, or a candidate, is malformed or breaks the rules of offer and answer.
 
-    ``line`` and ``column`` count from 1; 0 means the whole description. ``rule`` names what was broken. ``path`` is
-    where the description, or the candidate, stood in a message; empty when it came by itself.
+    ``line`` and ``column`` count from 1; 0 means the whole description. ``rule`` says what is wrong, with the document
+    that demands it. ``path`` is the JSON path of the description in its message; it is empty outside of messages.
     """
 
     def __init__(self, rule: str, line: int = 0, column: int = 0, path: str = "") -> None:
@@ -99,12 +101,12 @@ class SdpError(RemoteProtocolError):
         self.path = path
 
     def at(self, path: str) -> SdpError:
-        """The same fault, with the place of the description in its message."""
+        """This error with ``path``."""
         return SdpError(self.rule, self.line, self.column, path)
 
 
 class LimitExceeded(RemoteProtocolError):
-    """A limit of `m3core.limits` was passed. ``unit`` counts ``limit`` and ``value``."""
+    """The peer exceeded a limit of `m3core.limits`. ``limit`` and ``value`` are numbers of ``unit``."""
 
     def __init__(self, name: str, limit: int, value: int, unit: str = "", path: str = "$") -> None:
         super().__init__(f"{name}: {value} {unit}".rstrip() + f" exceed the limit of {limit} - at `{path}`")
@@ -115,16 +117,16 @@ class LimitExceeded(RemoteProtocolError):
         self.path = path
 
     def at(self, path: str) -> LimitExceeded:
-        """The same, with the place in its message."""
+        """This error with ``path``."""
         return LimitExceeded(self.name, self.limit, self.value, self.unit, path)
 
 
 class CallError(M3Error):
-    """A command did not succeed."""
+    """The base class of the errors that end a command."""
 
 
 class CallRefused(CallError):
-    """The server refused. ``code`` is its slug (signaling.md, media.md § 3)."""
+    """The server refused a command. ``code`` is its slug (signaling.md § 5 to 18, media.md § 3)."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"the server refused: {code}")
@@ -132,24 +134,24 @@ class CallRefused(CallError):
 
 
 class CallTimedOut(CallError):
-    """The server, or the media path, stayed silent for ``seconds``."""
+    """Neither the server nor the media engine ended ``what`` within ``seconds``."""
 
     def __init__(self, what: str, seconds: float) -> None:
-        super().__init__(f"no answer to {what} within {seconds:g} s")
+        super().__init__(f"{what} got no answer within {seconds:g} s: the server is slow or gone; try again")
         self.what = what
         self.seconds = seconds
 
 
 class CallCancelled(CallError):
-    """The call was cancelled, by its caller or because the conference ended."""
+    """The caller cancelled the command, or the conference ended before it did."""
 
 
 @attrs.frozen(kw_only=True)
 class FieldError:
-    """What is wrong with one field of a request: an entry of `errors` in an error body (rest.md § 1).
+    """Why the server refused one field of a request: an entry of `errors` in an error body (rest.md § 1).
 
-    ``field`` None: the whole body. ``code``: `invalid_length`, `value_required`, ... ``message`` is for people, in the
-    server's words; it may quote what was sent.
+    ``field`` None stands for the whole body. ``code`` is a slug such as `invalid_length` or `value_required`.
+    ``message`` is a text of the server for people, which may quote the request.
     """
 
     field: str | None = None
@@ -160,10 +162,10 @@ class FieldError:
 class ApiError(M3Error):
     """The REST API, or the WebSocket handshake, answered with an error (rest.md § 1).
 
-    ``status`` is the HTTP status; ``code`` the server's slug, empty when the body named none; ``errors`` which fields
-    it refused; ``message`` what it says to people, which is not in the text of the error. ``what`` is the request, as
-    its method and the template of its path. The text says ``attempt`` (`cannot enter the meeting`) and ``meaning``
-    instead, where they are known (`m3core.rest.errors.api_error`).
+    ``status`` is the HTTP status, and ``code`` the slug of the server, which is empty if the body has none. ``errors``
+    are the fields that the server refused. ``message`` is its text for people, which the text of this error does not
+    repeat. ``what`` is the method of the request, and the template of its path. The text of this error has ``attempt``
+    (`cannot enter the meeting`) and ``meaning`` instead, if they are known (`m3core.rest.errors.api_error`).
     """
 
     def __init__(
@@ -187,14 +189,15 @@ class ApiError(M3Error):
 
 
 class AuthError(M3Error):
-    """The server wants a login that we do not have."""
+    """The server does not accept our tokens, or we have none. Log in anew to get valid ones."""
 
 
 class LinkError(M3Error):
-    """An invitation link or address that is malformed, or that must not be trusted (private networks, credentials ...).
+    """An invitation link or an address is malformed, or must not be trusted (`m3core.rest.address` says why).
 
-    ``is_private``: it is in a private network, and the argument ``allow_private`` of `join` and `Account` is the way
-    out. The message says so, to who writes Python; ``reason`` is the message without.
+    ``is_private``: the host is in a private network, and the argument ``allow_private`` of `join` and `Account` allows
+    that. The text of this error names the argument. ``reason`` is the text without it, for programs that are not used
+    from Python.
     """
 
     def __init__(self, reason: str, *, is_private: bool = False) -> None:
@@ -204,32 +207,42 @@ class LinkError(M3Error):
 
 
 class UnsupportedServer(M3Error):
-    """The server has no namespace `media`: its streams go through LiveKit, which this library does not speak."""
+    """The server has no namespace `media`. Its streams go through LiveKit, which this library does not support."""
 
     def __init__(self) -> None:
-        super().__init__("unsupported server generation: its streams go through LiveKit, not the namespace `media`")
+        super().__init__(
+            "unsupported server generation: its streams go through LiveKit, which this library does not support; "
+            "join with the web client of the server"
+        )
 
 
 class MediaError(M3Error):
-    """The media engine could not do what the session needs."""
+    """A stream or the media engine failed, or a library for media is not installed. The text says why."""
 
 
 class EventsOverflow(M3Error):
-    """This iterator of events stalled until ``limit`` events waited; the others, and the conference, go on."""
+    """``limit`` events waited for the reader of this iterator. Other iterators, and the conference, go on."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} events wait: this consumer is too slow; read events in a task of its own")
+        super().__init__(f"{limit} events wait: their reader is too slow; read events in a task of its own")
         self.limit = limit
 
 
 class ConferenceEnded(M3Error):
-    """The conference ended, and not because you left. ``reason`` is one of `m3core.conference.events.EndReason`."""
+    """The conference has ended, so that this cannot be done any more. Join again to go on.
+
+    ``reason`` is the value of an `m3core.conference.events.EndReason`, or `closed`. ``detail`` may say more.
+    """
 
     def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"the conference ended: {reason}" + (f" ({detail})" if detail else ""))
+        if reason == "closed":
+            text = "the conference has ended; join again"
+        else:
+            text = f"the conference ended: {reason}" + (f" ({detail})" if detail else "")
+        super().__init__(text)
         self.reason = reason
         self.detail = detail
 
 
 class TransportError(M3Error):
-    """The network failed: no connection, a broken one, or one that was refused below HTTP."""
+    """The network failed: a connection could not be opened, or broke. Try again when the network works."""

@@ -1,17 +1,17 @@
-"""All that goes into engines and comes out of them, as values.
+"""The inputs and outputs of engines, as values.
 
-An engine performs nothing. It takes one input, then its outputs are drained at once, before anything is awaited, and
-then the driver sleeps until the engine's deadline::
+An engine performs no I/O. Its driver gives it one input, drains its outputs at once, before it awaits anything, and
+then sleeps until the deadline of the engine or the next input::
 
     engine.receive_text(connection, data, now)      # an input
-    for output in engine.outputs():                 # drained; perform() only queues
-        perform(output)
+    for output in engine.outputs():
+        perform(output)                             # only queues, so that no output waits for another
     wake_at(engine.deadline)                        # None, or when to call engine.advance(now)
 
-Ids are counted by the engine that makes them (connections of the controller: by its driver) and never used twice, so
-that an input for something that is no longer current can be told apart, and is ignored. ``now`` is monotonic seconds.
+An engine counts its ids (the driver of a controller counts those of connections) and uses none twice. So it can ignore
+an input for something that no longer exists. ``now`` is monotonic seconds.
 
-This module does not know who performs the outputs. Payloads that may hold secrets are left out of every repr.
+This module does not know who performs the outputs. The repr of a value never shows what may be secret.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ ConnectionId = NewType("ConnectionId", int)
 RequestId = NewType("RequestId", int)
 """One HTTP request and its response."""
 CallId = NewType("CallId", int)
-"""One command of the user, which ends in exactly one `CallDone`."""
+"""One command of the user. It ends with exactly one `CallDone`."""
 PeerId = NewType("PeerId", int)
-"""One peer connection: of a client's media engine, or of a media server."""
+"""One peer connection of a client's media engine, or of a media server."""
 CommandId = NewType("CommandId", int)
-"""One command to a media engine or media server, answered by at most one report that carries it."""
+"""One command to a media engine or media server. At most one report answers it, with its id."""
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
-"""HTTP fields in order; names in lower case on input."""
+"""HTTP fields, in order. The names of received ones are in lower case."""
 
 
 def _size(data: bytes | str) -> str:
@@ -48,19 +48,19 @@ def _names(headers: Headers) -> str:
 
 
 class Authorization(Enum):
-    """How the driver must sign a request."""
+    """How the driver must authorize a request."""
 
     NONE = "none"
     ACCOUNT = "account"
-    """With the account's access token; a 401 is retried once with a fresh one (rest.md § 1)."""
+    """With the access token of the account. A 401 is retried once with a fresh one (rest.md § 1)."""
     INVITE = "invite"
-    """With the invite code as the bearer token, already among the headers (rest.md, TURN)."""
+    """With the invite code as the bearer token (rest.md § 4), which is among the headers already."""
 
 
 # -- outputs of the client engine ---
 @frozen
 class HttpRequest:
-    """Perform one request; answer with `http_response` or `http_failed`. Redirects are never followed."""
+    """Perform one request, without following redirects. The answer is `http_response` or `http_failed`."""
 
     id: RequestId
     method: str
@@ -72,9 +72,9 @@ class HttpRequest:
 
 @frozen
 class Connect:
-    """Open a WebSocket; answer with `connected`, `connect_refused` or `connection_lost`.
+    """Open a WebSocket. The answer is `connected`, `connect_refused` or `connection_lost`.
 
-    ``subprotocols`` are offered in this order; the first may be the ticket (signaling.md § 1).
+    Offer ``subprotocols`` in this order; the first may hold the ticket (signaling.md § 1).
     """
 
     connection: ConnectionId
@@ -84,7 +84,7 @@ class Connect:
 
 @frozen
 class SendText:
-    """Write one text message to each of ``connections``: encoded once, framed once."""
+    """Write one text message to each of ``connections``. It was encoded once, and is to be framed once."""
 
     connections: tuple[ConnectionId, ...]
     data: bytes = field(repr=_size)
@@ -92,7 +92,7 @@ class SendText:
 
 @frozen
 class Ping:
-    """Send a WebSocket ping; a pong comes back as `pong(connection, payload)`."""
+    """Send a WebSocket ping. Its pong is the input `pong(connection, payload)`."""
 
     connection: ConnectionId
     payload: bytes
@@ -100,7 +100,7 @@ class Ping:
 
 @frozen
 class Close:
-    """Close a WebSocket with ``code`` after what was queued before; ``None`` aborts it without a close frame."""
+    """Close a WebSocket with ``code``, after all that was queued before; ``None`` aborts it without a close frame."""
 
     connection: ConnectionId
     code: int | None = None
@@ -108,14 +108,14 @@ class Close:
 
 @frozen
 class Notify:
-    """Tell the user. ``event`` is one of the engine's own event types."""
+    """Give ``event``, of one of the event types of the engine, to the user."""
 
     event: object
 
 
 @frozen
 class CallDone:
-    """The end of a call: done with ``result``, or failed with ``error``."""
+    """A call has ended, with ``result``, or with ``error`` if it failed."""
 
     call: CallId
     result: object = None
@@ -125,7 +125,7 @@ class CallDone:
 # -- HTTP, as values ---
 @frozen
 class HttpResponse:
-    """A response of the REST API. ``headers`` names are in lower case."""
+    """A response of the REST API. The names of ``headers`` are in lower case."""
 
     status: int
     headers: Headers = field(default=(), repr=_names)
@@ -135,7 +135,7 @@ class HttpResponse:
 # -- outputs of the controller ---
 @frozen
 class HttpReply:
-    """Answer the request that came in as ``id``."""
+    """Answer the request ``id``."""
 
     id: RequestId
     response: HttpResponse
@@ -160,7 +160,7 @@ class Reject:
 # -- the media engine (client) and the media server (controller) ---
 @frozen
 class IceServer:
-    """A STUN or TURN server (rest.md, TURN). ``expires_at`` is Unix seconds; 0 means never."""
+    """A STUN or TURN server (rest.md § 4). ``expires_at`` is in Unix seconds; 0 means never."""
 
     urls: tuple[str, ...]
     username: str = ""
@@ -172,9 +172,9 @@ class IceServer:
 class OpenPublisher:
     """Make a sending peer and its offer (report: `Described`). ``audio`` and ``video`` say which m-sections it has.
 
-    For a ``peer`` that exists: begin it anew after a lost connection, or because it broke. Its peer connection is
-    closed and another one opened; its sources and what `SetSending` said stay. From then on the media engine reports
-    nothing of the old peer connection. The m-sections are those of before.
+    If the ``peer`` exists, this begins it anew, since the connection was lost or the peer broke. Close its peer
+    connection and open another one, with the same m-sections. Keep its sources, and what `SetSending` said. Report
+    nothing more about the old peer connection.
     """
 
     key: MediaSessionKey
@@ -187,8 +187,8 @@ class OpenPublisher:
 class OpenSubscriber:
     """Make a receiving peer from ``offer`` (without candidates) and its answer (report: `Described`).
 
-    For a ``peer`` that exists: begin it anew, as with `OpenPublisher`. Its queues of frames, and who reads them, stay:
-    they end with `ClosePeer` alone.
+    If the ``peer`` exists, this begins it anew, as with `OpenPublisher`. Keep its queues of frames and their readers:
+    only `ClosePeer` ends them.
     """
 
     key: MediaSessionKey
@@ -198,14 +198,14 @@ class OpenSubscriber:
 
 @frozen
 class ApplyAnswer:
-    """Give the peer the answer to its offer. ``sdp`` was checked against the offer and holds no candidates."""
+    """Give the peer the answer to its offer. ``sdp`` has been checked against the offer, and has no candidates."""
 
     sdp: str = field(repr=_size)
 
 
 @frozen
 class AddCandidates:
-    """Give the peer remote candidates, each as (`candidate:...` text, mline_index); ``end``: there will be no more."""
+    """Give the peer remote candidates, each as (`candidate:...` text, mline_index). ``end``: no more will follow."""
 
     candidates: tuple[tuple[str, int], ...] = field(repr=False)
     end: bool = False
@@ -213,7 +213,7 @@ class AddCandidates:
 
 @frozen
 class SetSending:
-    """Mute or unmute the tracks of a sending peer; nothing is renegotiated (media.md § 1)."""
+    """Mute or unmute the tracks of a sending peer. Muting never renegotiates (media.md § 1)."""
 
     audio: bool
     video: bool
@@ -221,7 +221,7 @@ class SetSending:
 
 @frozen
 class ClosePeer:
-    """Close the peer and free all it holds. No report follows."""
+    """Close the peer and free all its resources. No report follows."""
 
 
 MediaOperation: TypeAlias = OpenPublisher | OpenSubscriber | ApplyAnswer | AddCandidates | SetSending | ClosePeer
@@ -229,7 +229,7 @@ MediaOperation: TypeAlias = OpenPublisher | OpenSubscriber | ApplyAnswer | AddCa
 
 @frozen
 class MediaCommand:
-    """One command for the media engine; those of one ``peer`` are performed in order."""
+    """One command for the media engine. It performs the commands of one ``peer`` in order."""
 
     id: CommandId
     peer: PeerId
@@ -238,9 +238,9 @@ class MediaCommand:
 
 @frozen
 class Described:
-    """The command ``id`` made this local description, with the candidates gathered so far.
+    """The command ``id`` made this local description, which has the candidates gathered so far.
 
-    Without `a=end-of-candidates` others follow, as `Trickled`.
+    If it has no `a=end-of-candidates`, more candidates follow as `Trickled`.
     """
 
     id: CommandId
@@ -250,9 +250,9 @@ class Described:
 
 @frozen
 class Failed:
-    """The command ``id`` failed, or (``None``) the peer did: ICE or DTLS gave up, a thread died.
+    """The command ``id`` failed. If it is ``None``, the peer failed: ICE or DTLS gave up, or a thread died.
 
-    ``reason`` is for people and holds nothing that a peer sent.
+    ``reason`` is for people, and repeats nothing that a peer sent.
     """
 
     id: CommandId | None
@@ -262,21 +262,21 @@ class Failed:
 
 @frozen
 class Up:
-    """ICE and DTLS are up."""
+    """ICE and DTLS are connected."""
 
     peer: PeerId
 
 
 @frozen
 class Down:
-    """The peer connection ended, and not by `ClosePeer`."""
+    """The peer connection ended without a `ClosePeer`."""
 
     peer: PeerId
 
 
 @frozen
 class Receiving:
-    """A media server starts or stops receiving ``kind`` from a publisher."""
+    """A media server has started or stopped receiving ``kind`` from a publisher."""
 
     peer: PeerId
     kind: MediaKind
@@ -285,7 +285,7 @@ class Receiving:
 
 @frozen
 class Slow:
-    """Packets get lost."""
+    """Packets get lost in ``direction``."""
 
     peer: PeerId
     direction: SlowDirection
@@ -293,7 +293,7 @@ class Slow:
 
 @frozen
 class Talking:
-    """A publisher started or stopped talking (media.md § 7)."""
+    """A publisher has started or stopped talking (media.md § 7)."""
 
     peer: PeerId
     talking: bool
@@ -301,7 +301,7 @@ class Talking:
 
 @frozen
 class Trickled:
-    """A local candidate that was gathered after the description; ``candidate`` None: there will be no more."""
+    """A local candidate was gathered after the description; ``candidate`` None: no more will follow."""
 
     peer: PeerId
     candidate: str | None = field(repr=False)
@@ -309,4 +309,4 @@ class Trickled:
 
 
 MediaReport: TypeAlias = Described | Failed | Up | Down | Receiving | Slow | Talking | Trickled
-"""What a media engine or media server says; an input of both engines (`media_report`, `sfu_report`)."""
+"""The reports of a media engine or media server: inputs of engines (`media_report`, `sfu_report`)."""

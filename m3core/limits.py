@@ -1,87 +1,96 @@
-"""Every numeric limit, with its reason. Nothing that a peer sends may grow us without bound.
+"""Every numeric limit, with its reason. Nothing that a peer sends may make us grow without bound.
 
-Sizes in bytes, times in seconds. A limit that is passed raises, or is reported as, `LimitExceeded`, which names it.
+Sizes are in bytes and times in seconds, unless a limit says otherwise. docs/limits.md says what happens beyond each
+limit. Most raise `LimitExceeded`, or are reported with it.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# -- signalling messages ---
+# -- signaling messages ---
 MAX_MESSAGE: Final = 1 << 20
-"""One signalling message. The reference drops fragmented messages above 1,000,000 bytes (signaling.md § 2)."""
+"""One signaling message. The reference drops fragmented messages above 1,000,000 bytes (signaling.md § 2)."""
 MAX_NESTING: Final = 32
-"""Nesting of JSON. The deepest known message (`join_success`) nests 7; json parsers overflow the stack near 1,000."""
+"""Nesting of JSON. The deepest known message, `join_success`, nests 7 levels. JSON parsers overflow the stack at about
+1,000."""
 MAX_STRING: Final = 64 << 10
-"""One string of a message; session descriptions are the longest ones."""
+"""One string of a message. Session descriptions are the longest (`MAX_SDP`)."""
 MAX_LATER_KEYS: Final = 64
 """Keys of later versions that the decoder of events, and that of commands, learns to read fast. Each costs some
 milliseconds once: all shells that have it are made anew."""
 MAX_PARTICIPANTS: Final = 5_000
-"""Participant entries that a client keeps, those who left included (the oldest of those are dropped first)."""
+"""Participants that a client keeps, including those who left. The ones who left first are dropped first."""
 MAX_LEAVERS: Final = 500
-"""Those who left a room whom its controller remembers and lists in `join_success`, and of all other rooms together as
-many; sessions that can be resumed; accounts that left and can be banned. The oldest are forgotten first."""
+"""What a controller keeps of those who left, each: participants of one room, and of all others that `join_success`
+lists; sessions that can be resumed; accounts that can be banned. The oldest are dropped."""
 MAX_CHAT_TEXT: Final = 4096
-"""Bytes of one chat message; the reference cuts longer ones (signaling.md § 7), we refuse to send them."""
+"""Bytes of one chat message. The reference cuts longer ones (signaling.md § 7); a client refuses to send them."""
 MAX_CONVERSATION: Final = 1_000
-"""Chat messages that a client keeps of the room, of one group or of one correspondent; the oldest are dropped ..."""
+"""Chat messages of one conversation (the room, a group, or one other participant) that a client keeps. The oldest are
+dropped."""
 MAX_CHAT_MESSAGES: Final = 10_000
-"""... and of all together; those of the conversation that was silent for longest are dropped."""
+"""Chat messages of all conversations that a client keeps. The conversation without news for the longest time is dropped
+first."""
 MAX_PAST_POLLS: Final = 100
-"""Polls that are over and whose results a client keeps; the oldest are dropped."""
+"""Finished polls whose results a client keeps. The oldest are dropped."""
 MAX_LEGAL_VOTES: Final = 100
-"""Legal votes that a client keeps; the oldest are dropped, those that are over first."""
+"""Legal votes that a client keeps. Finished ones are dropped first, and of them the oldest."""
 MAX_DISPLAY_NAME: Final = 100
-"""Bytes of UTF-8 (signaling.md § 5)."""
+"""Bytes of a display name in UTF-8 (signaling.md § 5)."""
 MAX_BREAKOUT_ROOMS: Final = 200
 """Breakout rooms of one meeting. A `breakout.start` with more is ignored, as one with none is (signaling.md § 8)."""
 MAX_BREAKOUT_NAME: Final = 255
-"""Bytes of the name of one, in UTF-8; a `start` with a longer one is ignored."""
+"""Bytes of the name of a breakout room in UTF-8. A `breakout.start` with a longer one is ignored."""
 MAX_BREAKOUT_DURATION: Final = 7 * 86_400
-"""Seconds until breakout rooms expire; a `start` with more, or with none, is ignored."""
+"""Seconds until breakout rooms expire. A `breakout.start` with more, or with 0, is ignored."""
 MAX_STREAM_REASON: Final = 1_000
-"""Characters of code and of message of what a recorder says went wrong; the rest is cut off."""
+"""Characters of the code, and of the message, in which a recorder reports its failure. The rest is cut off."""
 
 # -- what a controller remembers of a meeting ---
 MAX_CHAT_MESSAGE: Final = 4096
-"""Bytes of UTF-8; longer ones are cut (signaling.md § 7)."""
+"""Bytes of a chat message in UTF-8. Longer ones are cut (signaling.md § 7)."""
 MAX_CHAT_HISTORY: Final = 500
-"""Messages of one history (of a room, of a group, of two participants); the oldest are forgotten first."""
+"""Messages of one history (of a room, of a group, of two participants). The oldest are dropped."""
 MAX_CHAT_HISTORY_BYTES: Final = 256 << 10
-"""The same history as JSON."""
+"""Bytes of one history as JSON. The oldest messages are dropped."""
 MAX_CHAT_HISTORIES: Final = 200
-"""Histories of groups, and of two participants, of one room, each; what was silent longest is forgotten first."""
+"""Histories of groups in one room, and as many histories of two participants. The one without news for the longest time
+is dropped."""
 MAX_CHAT_TOLD: Final = 512 << 10
-"""Bytes of JSON of all histories in one `join_success`, which is at most `MAX_MESSAGE`; the oldest are left out."""
+"""Bytes of JSON of all histories in one `join_success`, which must fit into `MAX_MESSAGE`. The oldest messages are left
+out."""
 MAX_LAST_SEEN: Final = 500
-"""Correspondents, or groups, whose last read message one participant has marked; the oldest marks are forgotten."""
+"""Conversations whose last read message one participant has marked, for groups and for other participants each. The
+oldest marks are dropped."""
 MIN_POLL_TOPIC: Final = 2
 MAX_POLL_TOPIC: Final = 100
-"""Bytes (signaling.md § 9, as the six below)."""
+"""Bytes of the topic of a poll. All limits of polls are those of signaling.md § 9."""
 MIN_POLL_CHOICES: Final = 2
 MAX_POLL_CHOICES: Final = 64
 MIN_POLL_CHOICE: Final = 1
 MAX_POLL_CHOICE: Final = 100
-"""Bytes."""
+"""Bytes of the text of one choice."""
 MIN_POLL_DURATION: Final = 2
 MAX_POLL_DURATION: Final = 3_600
 MAX_TIMER_TEXT: Final = 1_024
-"""Bytes of the style, the title and the reason of a timer; longer ones are cut, no web client shows so much."""
+"""Bytes of the style, the title and the reason of a timer, each. Longer ones are cut: no web client shows so much."""
 
 # -- session descriptions ---
 MAX_SDP: Final = 64 << 10
-"""Text of one description. Chromium's are about 8 kB."""
+"""Bytes of one session description. Those of Chromium have about 8,000."""
 MAX_SDP_LINES: Final = 2_000
 MAX_SDP_SECTIONS: Final = 32
-"""m-sections. M3 uses at most 2."""
+"""M-sections of one session description. M3 uses at most 2."""
 MAX_SDP_FORMATS: Final = 128
-"""Payload types of one m-section; RTP has 128."""
+"""Payload types of one m-section. RTP has 128."""
 MAX_CANDIDATES: Final = 100
-"""Candidates of one generation, in the description and trickled, and those that arrive early and are held."""
+"""Candidates of one generation: those in the description, trickled ones, and those that are held until a description
+comes."""
 
 MAX_ICE_ADDRESSES: Final = 16
-"""STUN and TURN addresses that are used of those that a controller names; each costs every peer a request."""
+"""STUN and TURN addresses that a client uses, of those that a controller names. Each costs a request for every peer
+connection."""
 
 # -- HTTP ---
 MAX_HTTP_HEAD: Final = 32 << 10
@@ -89,16 +98,16 @@ MAX_HTTP_HEAD: Final = 32 << 10
 MAX_HTTP_BODY: Final = 1 << 20
 """Request and response bodies of the REST API."""
 MAX_LINK: Final = 2_048
-"""An invitation link."""
+"""Characters of an invitation link."""
 MAX_ERROR_FIELDS: Final = 32
-"""Refused fields of one error body that a client keeps; no request has as many."""
+"""Refused fields of one error body that a client keeps. No request has as many fields."""
 MAX_ERROR_TEXT: Final = 500
-"""Characters of what a server says to people about an error."""
+"""Characters of one text of a server about an error."""
 TICKET_LENGTH: Final = 64
-"""Tickets and resumption tokens (signaling.md § 1)."""
+"""Characters of a ticket, and of a resumption token (signaling.md § 1)."""
 
 MAX_TITLE: Final = 255
-"""Characters of an event's title (rest.md § 4, as the four below)."""
+"""Characters of the title of an event. The limits of events are those of rest.md § 4."""
 MAX_DESCRIPTION: Final = 4096
 MAX_PASSWORD: Final = 255
 MAX_RECURRENCE_LINES: Final = 4
@@ -108,13 +117,13 @@ MAX_STREAMING_TEXT: Final = 1024
 
 # -- queues ---
 MAX_WRITE_QUEUE: Final = 4 << 20
-"""Bytes waiting for one connection; a reader that is slower loses the connection (`connection_lost(overflow)`)."""
+"""Bytes that wait for one connection. A peer that reads too slowly loses it (`connection_lost(overflow)`)."""
 MAX_EVENTS: Final = 10_000
-"""Events that one `events()` iterator keeps for a stalled consumer before it raises its own overflow."""
+"""Events that wait in one `events()` iterator. If its reader is slower, the iterator raises `EventsOverflow`."""
 MAX_CALLS: Final = 1_000
 """Calls of one conference that wait for an answer."""
 MAX_FRAMES: Final = 30
-"""Decoded frames that wait for a consumer; the oldest is dropped and counted."""
+"""Decoded frames that wait for their reader. The oldest is dropped and counted."""
 MAX_CONNECTIONS: Final = 10_000
 """Open TCP connections of the embedded controller."""
 MAX_REST_OBJECTS: Final = 100_000
@@ -122,35 +131,37 @@ MAX_REST_OBJECTS: Final = 100_000
 
 # -- times, server role ---
 TICKET_LIFETIME: Final = 30.0
-"""A ticket is valid once, for so long (signaling.md § 1)."""
+"""Until an unused ticket is no longer valid (signaling.md § 1)."""
 RESUMPTION_LIFETIME: Final = 120.0
-"""A lost session can be resumed for so long after its last refresh ..."""
+"""Until a resumption token that is not refreshed is no longer valid (signaling.md § 3)."""
 RESUMPTION_REFRESH: Final = 60.0
-"""... which is done that often while it is connected (signaling.md § 3)."""
+"""Between two refreshes of the resumption token of a connected participant (signaling.md § 3)."""
 MESSAGE_BURST: Final = 1_000
-"""Messages that one connection may send at once (a publish trickles up to `MAX_CANDIDATES`); beyond, it is closed."""
+"""Messages that one connection may send at once; after more it is closed. One publish may trickle `MAX_CANDIDATES`."""
 MESSAGE_RATE: Final = 100.0
-"""Messages per second by which its allowance grows again."""
+"""Messages per second by which the allowance of a connection grows again, up to `MESSAGE_BURST`."""
 BREAKOUT_GRACE: Final = 300.0
-"""When breakout rooms are stopped or expire, those inside have so long to leave (signaling.md § 8)."""
+"""Until participants in a breakout room that was stopped or expired lose their connection (signaling.md § 8)."""
 RECORDER_TIMEOUT: Final = 30.0
-"""A recorder that was asked to come, and is not there after so long, has failed (`recorder_error`; L)."""
+"""Until a recorder that was asked to come, and does not come, has failed (`recorder_error`; L)."""
 STREAM_TOLD_TIMEOUT: Final = 2.0
-"""A connection that is told of streams one at a time has so long for each step of one (media.md § 10 row 4)."""
+"""For each step of a stream, if a connection gets the news of one stream at a time (media.md § 10 row 4). After it
+comes the next stream."""
 HEARTBEAT_INTERVAL: Final = 15.0
-"""The server pings (payload `heartbeat`) that often ..."""
+"""Between two pings of a server, whose payload is `heartbeat` (signaling.md § 2)."""
 HEARTBEAT_TIMEOUT: Final = 20.0
-"""... and at a tick drops a connection whose last pong is older (signaling.md § 2)."""
+"""The greatest age of the last pong. A server checks it with each ping, and drops the connection if the pong is older
+(signaling.md § 2)."""
 HTTP_TIMEOUT: Final = 30.0
-"""A client that does not finish its request, or idles on a kept-alive connection, is dropped."""
+"""Until a client that does not finish its request, or sends no other, loses its connection."""
 CLOSE_TIMEOUT: Final = 5.0
-"""A WebSocket close that the peer does not answer becomes an abort."""
+"""Until a WebSocket whose close the peer does not answer is aborted."""
 
 # -- times, client role ---
 REQUEST_TIMEOUT: Final = 30.0
 """A REST request."""
 DISCOVERY_TIMEOUT: Final = 5.0
-"""The request for a document that says where the controller is; without it there is a guess."""
+"""The request for a document that names the controller or its API. Without an answer its place is guessed."""
 CONNECT_TIMEOUT: Final = 20.0
 """The WebSocket handshake."""
 JOIN_TIMEOUT: Final = 30.0
@@ -158,75 +169,78 @@ JOIN_TIMEOUT: Final = 30.0
 NEGOTIATION_TIMEOUT: Final = 60.0
 """From `publish` or `subscribe` to media. The reference waits up to 90 s for its SFU (media.md § 4.6)."""
 SILENCE_MEANS_DONE: Final = 0.25
-"""Most commands are acknowledged by nothing (signaling.md § 4): no error within this time counts as success."""
+"""Until a command counts as done if no error came. Servers do not acknowledge most commands (signaling.md § 4)."""
 BREAKOUT_EXPIRY: Final = 1.0
-"""So long after breakout rooms were to expire a client waits to be told so: timestamps may be cut to whole seconds."""
+"""From the instant at which breakout rooms expire until a client closes them without a message of the server.
+Timestamps of servers may be cut to whole seconds."""
 ANSWER_TIMEOUT: Final = 10.0
-"""A command whose success the server always tells (a chat message comes back, a poll starts)."""
+"""Until a command fails that the server always answers: a chat message comes back, a poll starts."""
 LEAVE_TIMEOUT: Final = 1.5
-"""A leave that the server does not answer becomes an abort, and an end that it announced (`kicked`) is one."""
+"""Until the client aborts a connection that the server does not close, after a leave or an announced end (`kicked`)."""
 CLOSE_GRACE: Final = 0.1
-"""After the close frames a server closes TCP (RFC 6455 s.7.1.1). A client waits so long for that, then does it itself:
-there are servers that never do."""
+"""From the close frames until the client closes TCP. The server should do it (RFC 6455 s.7.1.1), but some never do."""
 
 # -- times, client role: a connection that breaks ---
 RECONNECT_MIN: Final = 1.0
-"""No attempt follows a loss, or another attempt, sooner."""
+"""The shortest wait after a loss, or after an attempt, until the next attempt."""
 RECONNECT_WINDOW: Final = 4.0
-"""The first attempt comes within so long, at random, and the window doubles with each ..."""
+"""The first attempt comes at a random instant within this window. The window doubles with each attempt."""
 RECONNECT_CAP: Final = 30.0
-"""... up to this: the clients of a controller that restarts must not all come at once."""
+"""The longest window, so that the clients of a controller that restarts do not all come at once."""
 RECONNECT_STABLE: Final = 60.0
-"""A connection that held so long is a success, after which the windows begin anew; a flapping one is not."""
+"""A connection that lasted so long resets the window; one that breaks sooner does not."""
 RECONNECT_PATIENCE: Final = 300.0
-"""A loss that lasts so long is the end. The server keeps a session for 120 s (signaling.md § 3)."""
+"""From a loss until the client gives up. Servers keep a session for 120 s (signaling.md § 3)."""
 SESSION_RUNNING_PATIENCE: Final = 45.0
-"""A controller may say `session_running` for 35 s until it notices that we are gone; one that crashed for 120 s. So
-long after a loss we come as somebody new (signaling.md § 2, 3)."""
+"""From a loss until the client joins without its resumption token, as another participant, if the server answers
+`session_running`. A live server gives that answer for at most 35 s, until it notices the loss. A server that crashed
+gives it for 120 s (signaling.md § 2, 3)."""
 PUBLISHER_RETURN: Final = 40.0
-"""A subscription waits so long, once we are back, for a publisher who lost the connection as well: `RECONNECT_CAP` and
-a join."""
+"""After a resume: how long a subscription waits for its publisher, who may have lost the connection as well. This is
+`RECONNECT_CAP` and the time for a join."""
 KEEPALIVE_INTERVAL: Final = 12.0
-"""A connection on which nothing came for so long is asked whether it lives (signaling.md § 2) ..."""
+"""Silence of the server after which the client sends an echo, as the web client does (signaling.md § 2)."""
 KEEPALIVE_TIMEOUT: Final = 15.0
-"""... and is lost if nothing comes within so long. TCP doubles the time between its attempts: with the server's pings
-and this, no outage of 8 s ends a connection that lives."""
+"""Silence after that echo that counts as a loss. TCP doubles the time between its attempts. With the pings of the
+server and this time, no outage of 8 s ends a connection that works again."""
 TURN_LEAD: Final = 20.0
-"""TURN credentials are asked for anew so long before the old ones expire (rest.md, TURN) ..."""
+"""How long before their expiry TURN credentials are asked for anew (rest.md § 4)."""
 TURN_RETRY: Final = 10.0
-"""... and again after so long if that was in vain; the wait doubles each time ..."""
+"""The wait after the first failure of that; it doubles with each."""
 TURN_RETRY_CAP: Final = 600.0
-"""... up to this."""
+"""The longest such wait."""
 
 # -- times, client role: a stream that breaks ---
 STREAM_RENEWAL_DELAY: Final = 1.0
-"""A stream that broke is begun anew about so long after: between half of it and one and a half, at random."""
+"""From the break of a stream until it is begun anew. The wait is random: between half of this and one and a half."""
 STREAM_RESTART: Final = 5.0
-"""A server that still has a stream of ours is offered it anew, and has so long until it receives it; then it is told to
-forget the old one first."""
+"""A server that still has our broken stream gets a new offer for it, and must receive the stream within this time. Else
+the client sends `unpublish` and publishes the stream anew."""
 STREAM_STABLE: Final = 60.0
-"""What breaks again within so long has ended."""
+"""A stream that breaks again within this time has ended."""
 PUBLISHER_RENEWAL: Final = 3.0
-"""A subscription that the server ended waits so long for its publisher, who may have broken too, to publish again: the
-longest moment until that begins anew, and as long for it. Where it was a stop, its reader ends so much later."""
+"""How long a subscription that the server ended waits for its publisher, whose stream may have broken too. This is the
+longest wait until the publisher begins anew, and as long for the new stream. If the publisher stopped the stream, its
+reader ends after this time."""
 LATE_MEDIA_MESSAGES: Final = 5.0
-"""What the server says of a stream that was ended may come so late: a `webrtc_down` after the answer to the next offer,
-a refused candidate. Seen: 28 ms, and 2 s at the most."""
+"""How long after the end of a stream the server may still send messages about it, such as a `webrtc_down` after the
+answer to the next offer, or a refused candidate. Seen: 28 ms, and at most 2 s."""
 
 # -- media ---
 CAMERA_BITRATE: Final = 1_500_000
-"""bit/s; server-side cap of a `video` stream (media.md § 5)."""
+"""bit/s; the limit of a server for a `video` stream (media.md § 5)."""
 SCREEN_BITRATE: Final = 8_000_000
-"""bit/s; server-side cap of a `screen` stream (media.md § 5)."""
+"""bit/s; the limit of a server for a `screen` stream (media.md § 5)."""
 KEYFRAME_INTERVAL: Final = 0.3
-"""Keyframe requests to one publisher are at least this far apart."""
+"""Between two keyframe requests to one publisher, at least."""
 MAX_AUDIO_BUFFER: Final = 120.0
-"""Seconds of audio that a user may write ahead: 12 or 23 MB."""
+"""Seconds of audio that a user may write ahead: 12 MB (mono) or 23 MB (stereo)."""
 PACER_PATIENCE: Final = 0.2
-"""Seconds that a sender may be late and still catch up; beyond, its clock moves, so that no burst leaves."""
+"""Seconds that a sender may be late and still catch up. After more its clock is set anew, so that frames do not leave
+in a burst."""
 PACER_LEAP: Final = 10.0
-"""Seconds that timestamps may jump ahead before they count as broken and the clock moves."""
+"""Seconds that timestamps may jump ahead. After more they count as broken, and the clock is set anew."""
 TALKING_PACKETS: Final = 50
 """Audio packets, about 1 s, over which the level is averaged (media.md § 7)."""
 TALKING_LEVEL: Final = 50
-"""A talker's average level is louder than so many dB below full scale (media.md § 7)."""
+"""dB below full scale. Participants whose average level is louder are talking (media.md § 7)."""

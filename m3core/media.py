@@ -1,8 +1,9 @@
 """Frames, levels, and the policy of media queues and clocks, as pure logic.
 
-Owns what a decoded frame is for users, and how outputs are paced, re-chunked and bounded. Must not know aiortc or av;
-numpy and Pillow are imported when a frame is asked for an array or an image, never before. Nothing here reads a clock
-(``now`` is monotonic seconds), and nothing is thread-safe: who hands frames from thread to thread brings the lock.
+This module owns the frames that users see, and how outputs are paced, cut into frames and bounded. It does not know
+aiortc or av. It imports numpy and Pillow only when a frame is asked for an array or an image, so that signaling alone
+needs neither. Nothing here reads a clock (``now`` is monotonic seconds), and nothing is thread-safe: code that passes
+frames between threads has to hold a lock.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from m3core.values import MediaKind
 
 SAMPLE_RATE: Final = 48_000
-"""Samples a second of all audio that is sent; opus knows no other clock (RFC 7587 s.4.1)."""
+"""Samples per second of all audio that is sent. Opus has no other RTP clock (RFC 7587 s.4.1)."""
 AUDIO_FRAME_SAMPLES: Final = 960
-"""Samples of one sent audio frame and channel: 20 ms, the packet time of opus in WebRTC (RFC 7587 s.4.2)."""
+"""Samples of one channel in a sent audio frame: 20 ms, the packet time of opus in WebRTC (RFC 7587 s.4.2)."""
 AUDIO_FRAME_SECONDS: Final = AUDIO_FRAME_SAMPLES / SAMPLE_RATE
 SILENCE: Final = -127.0
 """The lowest level, dBov (RFC 6464 s.3)."""
@@ -44,21 +45,20 @@ T = TypeVar("T")
 
 
 class Pixels(Protocol):
-    """Where the pixels of a frame are; converted only when asked for."""
+    """The pixels of a frame, which are converted only when a user asks for them."""
 
     def rgb(self) -> bytes:
-        """Packed RGB: 3 bytes a pixel, rows from the top, no padding."""
+        """Packed RGB: 3 bytes per pixel, rows from the top, without padding."""
 
 
 @final
 @frozen(eq=False)
 class RgbPixels:
-    """Pixels that are packed RGB already."""
+    """Pixels in packed RGB, which need no conversion."""
 
     data: bytes = field(repr=False)
 
     def rgb(self) -> bytes:
-        """The bytes themselves."""
         return self.data
 
 
@@ -74,7 +74,7 @@ class VideoFrame:
 
     @classmethod
     def from_rgb(cls, width: int, height: int, data: bytes, time: float = 0.0) -> VideoFrame:
-        """A frame of packed RGB bytes. Raises `LocalProtocolError` when their number does not fit."""
+        """A frame of packed RGB bytes. Raises `LocalProtocolError` if there are not width x height x 3."""
         if width < 1 or height < 1 or len(data) != width * height * 3:
             raise LocalProtocolError("an RGB frame needs width x height x 3 bytes")
         return cls(width, height, time, RgbPixels(data))
@@ -101,7 +101,7 @@ class VideoFrame:
 class AudioFrame:
     """Some milliseconds of sound: signed 16-bit samples in native byte order, channels interleaved.
 
-    ``time`` is seconds on the stream's own clock. Raises `LocalProtocolError` for what is not whole samples.
+    ``time`` is seconds on the stream's own clock. Raises `LocalProtocolError` if the bytes are not whole samples.
     """
 
     samples: bytes = field(repr=lambda data: f"<{len(data)}>")
@@ -115,12 +115,12 @@ class AudioFrame:
 
     @property
     def sample_count(self) -> int:
-        """Samples of one channel."""
+        """How many samples each channel has."""
         return len(self.samples) // (2 * self.channels)
 
     @property
     def duration(self) -> float:
-        """Seconds."""
+        """How long the sound is, in seconds."""
         return self.sample_count / self.sample_rate
 
     @property
@@ -147,9 +147,9 @@ def audio_level(samples: bytes) -> float:
 
 
 class FrameQueue(Generic[T]):
-    """At most ``limit`` frames; a full queue drops its oldest and counts it in ``dropped``.
+    """A queue of at most ``limit`` frames. A full queue drops its oldest frame and counts it in ``dropped``.
 
-    ``ended`` is set by `end`: what is queued can still be taken, nothing is added any more.
+    After `end` the queue takes no more frames. Those in it can still be taken.
     """
 
     def __init__(self, limit: int = MAX_FRAMES) -> None:
@@ -163,7 +163,7 @@ class FrameQueue(Generic[T]):
 
     @property
     def limit(self) -> int:
-        """How many frames are kept; lowering it drops the oldest, without counting."""
+        """How many frames are kept. Lowering it drops the oldest frames without counting them."""
         return self._limit
 
     @limit.setter
@@ -173,7 +173,7 @@ class FrameQueue(Generic[T]):
             self._frames.popleft()
 
     def put(self, frame: T) -> bool:
-        """Add a frame; says whether the queue was empty, so that a sleeping consumer must be woken."""
+        """Add a frame; returns whether the queue was empty, so that a sleeping reader must be woken."""
         if self.ended:
             return False
         was_empty = not self._frames
@@ -184,11 +184,11 @@ class FrameQueue(Generic[T]):
         return was_empty
 
     def pop(self) -> T | None:
-        """The oldest frame, or None."""
+        """Remove and return the oldest frame; None if there is none."""
         return self._frames.popleft() if self._frames else None
 
     def clear(self) -> None:
-        """Forget what is queued, without counting it as dropped."""
+        """Remove all frames without counting them as dropped."""
         self._frames.clear()
 
     def end(self) -> None:
@@ -197,10 +197,11 @@ class FrameQueue(Generic[T]):
 
 
 class Pacer:
-    """When to send what: media time mapped to the clock.
+    """When to send a frame: maps media time to the monotonic clock.
 
-    The first frame leaves at once and anchors the clock. A sender that is a little late catches up; one that is later
-    than ``patience``, or whose timestamps leap, moves the clock instead, so that frames never leave in a burst.
+    The first frame is sent at once, and sets the mapping. A sender that is a little late catches up. If it is later
+    than ``patience``, or if its timestamps jump by more than ``leap`` seconds, the mapping is set anew. So frames never
+    leave in a burst.
     """
 
     def __init__(self, patience: float = PACER_PATIENCE, leap: float = PACER_LEAP) -> None:
@@ -219,14 +220,14 @@ class Pacer:
         return max(0.0, early)
 
     def due(self, time: float) -> float:
-        """The instant at which media ``time`` is sent, by the clock of `delay`, which must have been called."""
+        """The instant at which the frame of media ``time`` is sent. `delay` must have been called before."""
         return (self._origin or 0.0) + time
 
 
 class AudioBuffer:
-    """Writes of any length in, frames of 20 ms at 48 kHz out; silence when there is nothing.
+    """Cuts writes of any length into frames of 20 ms at 48 kHz, and returns silence if there is nothing to send.
 
-    ``limit`` is seconds. All bytes are signed 16-bit samples, ``channels`` interleaved.
+    ``limit`` is in seconds. All bytes are signed 16-bit samples, ``channels`` interleaved.
     """
 
     def __init__(self, channels: int, limit: float = MAX_AUDIO_BUFFER) -> None:
@@ -235,27 +236,31 @@ class AudioBuffer:
         self._limit = int(limit * SAMPLE_RATE) * self._step
         self._data = bytearray()
         self._starved = False
+        """The last `take` found less than a frame, and left it."""
 
     @property
     def seconds(self) -> float:
-        """How much is waiting."""
+        """How much audio is waiting, in seconds."""
         return len(self._data) / (self._step * SAMPLE_RATE)
 
     @property
     def drained(self) -> bool:
-        """Whether all that was written has been taken."""
+        """Whether all audio that was written has been taken."""
         return not self._data
 
     def write(self, data: bytes) -> None:
-        """Add samples. Raises `LocalProtocolError`, and adds nothing, when they are broken or exceed the limit."""
+        """Add samples. Raises `LocalProtocolError`, and adds nothing, if they are not whole or exceed the limit."""
         if len(data) % self._step:
             raise LocalProtocolError("audio samples are 2 bytes for each channel")
         if len(self._data) + len(data) > self._limit:
-            raise LocalProtocolError("audio was written too far ahead: wait until what is written has been sent")
+            raise LocalProtocolError("audio was written too far ahead: wait until what was written has been sent")
         self._data += data
 
     def take(self) -> bytes:
-        """The next frame. A rest shorter than a frame waits one frame for more, then leaves padded with silence."""
+        """The next frame.
+
+        A rest that is shorter than a frame waits for more, for one frame of silence. Then it is padded with silence.
+        """
         if len(self._data) < self._size:
             if not self._data or not self._starved:
                 self._starved = bool(self._data)
@@ -269,13 +274,13 @@ class AudioBuffer:
         return frame
 
     def clear(self) -> None:
-        """Forget what is waiting."""
+        """Remove all audio that is waiting."""
         self._data.clear()
         self._starved = False
 
 
 class TalkDetector:
-    """Talking or silent, from the audio levels of packets (media.md § 7): decided once for every 50 packets."""
+    """Tells talking from silence by the audio levels of packets, once for each 50 packets (media.md § 7)."""
 
     def __init__(self, packets: int = TALKING_PACKETS, level: int = TALKING_LEVEL) -> None:
         self._packets = packets
@@ -285,11 +290,12 @@ class TalkDetector:
         self.talking = False
 
     def add(self, level: int) -> bool:
-        """Note one packet's ``level`` (dB below full scale, 0 to 127); says whether `talking` changed."""
+        """Add the ``level`` of one packet (dB below full scale, 0 to 127); returns whether `talking` changed."""
         self._count += 1
         self._sum += level
         if self._count < self._packets:
             return False
+        # A louder packet has a smaller level: it counts the dB below full scale (RFC 6464 s.3).
         loud = self._sum < self._level * self._count
         self._count = self._sum = 0
         changed = loud != self.talking
@@ -297,7 +303,7 @@ class TalkDetector:
         return changed
 
     def reset(self) -> bool:
-        """The audio stopped; says whether `talking` changed."""
+        """The audio stopped; returns whether `talking` changed."""
         changed = self.talking
         self._count = self._sum = 0
         self.talking = False
@@ -305,7 +311,7 @@ class TalkDetector:
 
 
 class RequestLimiter:
-    """At most one request in each ``interval``; one that comes too early is due later, and only once."""
+    """Allows one request in each ``interval``. One that comes too early is sent later, for all that come meanwhile."""
 
     def __init__(self, interval: float = KEYFRAME_INTERVAL) -> None:
         self._interval = interval
@@ -313,7 +319,7 @@ class RequestLimiter:
         self._pending = False
 
     def request(self, now: float) -> float | None:
-        """Seconds until the request is to be sent (0: now); None when one that is due later covers it."""
+        """Seconds until the request is to be sent (0: now); None if an earlier one is still to be sent."""
         if self._pending:
             return None
         delay = max(0.0, self._next - now)
@@ -322,12 +328,12 @@ class RequestLimiter:
         return delay
 
     def sent(self) -> None:
-        """The request that was due later has been sent."""
+        """The request that had to wait has been sent."""
         self._pending = False
 
 
 class ArrivalMonitor:
-    """Whether packets of one kind arrive: True with the first packet, False after ``silence`` seconds without."""
+    """Tells whether packets arrive. `receiving` is True from the first packet until ``silence`` seconds without one."""
 
     def __init__(self, silence: float) -> None:
         self._silence = silence
@@ -335,14 +341,14 @@ class ArrivalMonitor:
         self.receiving = False
 
     def packet(self, now: float) -> bool:
-        """A packet came; says whether `receiving` changed."""
+        """A packet came; returns whether `receiving` changed."""
         self._last = now
         changed = not self.receiving
         self.receiving = True
         return changed
 
     def check(self, now: float) -> bool:
-        """Time passed; says whether `receiving` changed."""
+        """Time has passed; returns whether `receiving` changed."""
         if not self.receiving or now - self._last < self._silence:
             return False
         self.receiving = False
@@ -351,7 +357,7 @@ class ArrivalMonitor:
 
 @frozen
 class KindStats:
-    """Counters of one kind of media of one peer, since it was opened. Bytes are RTP payload."""
+    """Counters of one kind of media of one peer, since it was opened. Bytes are those of RTP payloads."""
 
     frames_sent: int = 0
     bytes_sent: int = 0
@@ -362,11 +368,11 @@ class KindStats:
 
 @frozen
 class PeerStats:
-    """Counters of one peer. Those of sent bytes are up to a second old."""
+    """Counters of one peer. The counters of sent bytes may be a second old."""
 
     video: KindStats = KindStats()
     audio: KindStats = KindStats()
 
     def of(self, kind: MediaKind) -> KindStats:
-        """The counters of ``kind``."""
+        """The counters of audio or of video."""
         return self.video if kind.value == "video" else self.audio

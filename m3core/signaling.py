@@ -1,15 +1,15 @@
-"""The WebSocket plane as state tables, both roles: before join, waiting room, joined, closed.
+"""The signaling conversation as state tables, for both roles: before join, waiting room, joined, closed.
 
-Theory of operation. Both peers keep the same `State` of the one conversation. A message that one side sends moves
-both: the sender when it sends, the receiver when it receives. `CLIENT_SENDS` and `SERVER_SENDS` hold every transition
-there is; `REFUSALS` says what a server answers to what a client must not send (signaling.md § 4 and 5). The tables do
-not know which role we play; `SignalingConnection` does, and polices us by one table and the peer by the other. Diagrams
-are drawn from the tables.
+Both peers keep the same `State` of their conversation. A message changes the state of both: of its sender when it is
+sent, of its receiver when it is received. `CLIENT_SENDS` and `SERVER_SENDS` have every transition. `REFUSALS` has the
+answers of a server to messages that a client must not send (signaling.md § 4 and 5). The tables do not depend on our
+role. `SignalingConnection` has a role: it checks our messages with one table, and those of the peer with the other.
+docs/state-diagrams.md is drawn from the tables.
 
-Rows are keyed by kind: ``control.join``; ``control.error.invalid_username`` before ``control.error``; ``media.*`` for a
-whole namespace; ``*`` for all others.
+The keys of rows are kinds of messages. ``control.error.invalid_username`` comes before ``control.error``. ``media.*``
+stands for a whole namespace, and ``*`` for all namespaces but `control`.
 
-This module does not know what an SDP is, nor who is in the room.
+This module knows neither session descriptions nor participants.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Message: TypeAlias = Command | Event | UnknownCommand | UnknownEvent
 
 
 class SignalingRole(Enum):
-    """Which end of the conversation we are."""
+    """Which end of the conversation a `SignalingConnection` is."""
 
     CLIENT = "client"
     SERVER = "server"
@@ -60,26 +60,29 @@ SERVER: Final = SignalingRole.SERVER
 
 
 class State(Enum):
-    """Where the conversation stands."""
+    """The state of a conversation."""
 
     NEW = "new"
-    """Open, not joined."""
+    """The WebSocket is open, and the client has not sent `join`."""
     JOINING = "joining"
-    """`join` was sent, nothing came back yet."""
+    """The client has sent `join`, and the server has not answered it."""
     WAITING = "waiting"
-    """In the waiting room."""
+    """The participant is in the waiting room."""
     ACCEPTED = "accepted"
-    """Let in by a moderator, not yet entered."""
+    """A moderator has accepted the participant, who is still in the waiting room."""
     ENTERING = "entering"
-    """`enter_room` was sent."""
+    """The client has sent `enter_room`, and the server has not answered it."""
     JOINED = "joined"
+    """The participant is in the room."""
     CLOSED = "closed"
+    """The WebSocket is closed."""
 
 
 Table: TypeAlias = Mapping[State, Mapping[str, State]]
 
 _S = State
-# What the whole room hears, also those who wait (signaling.md § 6 and § 5).
+# Messages that the server sends to everybody, also to the waiting room (signaling.md § 5 and 6), and answers to a
+# heartbeat.
 _BEFORE_THE_ROOM: Final = (
     "moderation.*",
     "control.error",
@@ -99,7 +102,7 @@ def _waiting(state: State, **rows: State) -> dict[str, State]:
 
 CLIENT_SENDS: Final[Table] = _freeze(
     {
-        # Heartbeats live as long as the connection, not as the participation (signaling.md § 15).
+        # The web client sends heartbeats (echo) in every state while the WebSocket is open (signaling.md § 4 and 15).
         _S.NEW: {"control.join": _S.JOINING, "echo.*": _S.NEW},
         _S.JOINING: {"echo.*": _S.JOINING},
         _S.WAITING: {"echo.*": _S.WAITING},
@@ -115,7 +118,7 @@ CLIENT_SENDS: Final[Table] = _freeze(
         _S.CLOSED: {},
     }
 )
-"""What a client may send, and where it leads (signaling.md § 5)."""
+"""The messages that a client may send in each state, with the next state (signaling.md § 5)."""
 
 SERVER_SENDS: Final[Table] = _freeze(
     {
@@ -128,7 +131,7 @@ SERVER_SENDS: Final[Table] = _freeze(
             control__error__invalid_username=_S.NEW,
             control__error__invalid_json=_S.NEW,
         ),
-        # A moderator may give a role to who waits (signaling.md § 5).
+        # A moderator may give a role to a participant in the waiting room (signaling.md § 5).
         _S.WAITING: _waiting(_S.WAITING, moderation__accepted=_S.ACCEPTED, control__role_updated=_S.WAITING),
         _S.ACCEPTED: _waiting(_S.ACCEPTED, control__role_updated=_S.ACCEPTED),
         _S.ENTERING: _waiting(
@@ -150,17 +153,18 @@ SERVER_SENDS: Final[Table] = _freeze(
             "control.moderator_role_granted": _S.JOINED,
             "control.moderator_role_revoked": _S.JOINED,
             "control.error": _S.JOINED,
-            # From 0.15 on the socket stays open when a moderator sends somebody back (signaling.md § 6).
+            # From 0.15 on the WebSocket is not closed when a moderator sends a participant to the waiting room
+            # (signaling.md § 6).
             "moderation.in_waiting_room": _S.WAITING,
             "*": _S.JOINED,
         },
         _S.CLOSED: {},
     }
 )
-"""What a server may send, and where it leads (signaling.md § 5 and 6)."""
+"""The messages that a server may send in each state, with the next state (signaling.md § 5 and 6)."""
 
 DROP: Final = "drop"
-"""The refusal that is silence."""
+"""The refusal of a server that sends no answer."""
 
 _NOT_WAITING: Final = "not_accepted_or_not_in_waiting_room"
 _UNJOINED: Final[dict[str, str]] = {
@@ -190,12 +194,17 @@ REFUSALS: Final[Mapping[State, Mapping[str, str]]] = MappingProxyType(
 """The slug of `control.error` that a server answers to what `CLIENT_SENDS` does not have, or `DROP`."""
 
 NAMESPACES: Final = frozenset(base.NAMESPACES)
-"""The namespaces of M3 but that of the LiveKit generation; any other is answered with `invalid_namespace` once joined
-(signaling.md § 4)."""
+"""The namespaces of M3, without that of servers that use LiveKit.
+
+In the room a server answers any other with `invalid_namespace` (signaling.md § 4).
+"""
 
 
 def _row(rows: Mapping[str, State], message: Message) -> State | None:
-    """The row for ``message``: the most particular first. `*` never stands for `control`, whose rows are complete."""
+    """The next state after ``message``, or None if no row allows it. The row with the most particular key counts.
+
+    `*` never stands for `control`, since the rows of `control` are complete.
+    """
     namespace, name = kind_of(message)
     kind = f"{namespace}.{name}"
     if isinstance(message, control.Error) and (to := rows.get(f"{kind}.{message.error.value}")) is not None:
@@ -210,10 +219,10 @@ def _refusal(rows: Mapping[str, str], command: Command | UnknownCommand) -> str:
 
 @frozen
 class BadMessage:
-    """What the peer sent is broken, or not legal now. The connection lives unless ``fatal``: over-long, or for a client
-    too deep.
+    """The peer sent a message that is malformed, or that is not legal in this state.
 
-    ``reply`` is what signaling.md § 4 wants a server to answer; it is sent with `SignalingConnection.refuse`.
+    The connection goes on, unless ``fatal``: then the message is too long, or, for a client, nested too deeply.
+    ``reply`` is the slug that a server has to answer (signaling.md § 4); `SignalingConnection.refuse` encodes it.
     """
 
     error: RemoteProtocolError
@@ -222,7 +231,7 @@ class BadMessage:
 
 
 class _Envelope(msgspec.Struct, gc=False):
-    """What a message must have to be somebody's: the rest is the business of the namespace."""
+    """The part of a message that tells its namespace, and that the payload is there."""
 
     namespace: str
     payload: msgspec.Raw
@@ -238,58 +247,66 @@ NEED_DATA: Final = NeedData.NEED_DATA
 
 
 class SignalingConnection:
-    """One WebSocket conversation, sans-IO: bytes of text messages to typed messages and back, policed by the tables.
+    """One signaling conversation, sans-IO: texts to typed messages and back, checked with the tables.
 
-    The four verbs: `send` (bytes out), `receive_text` (bytes in), `next_event` (typed, or `NEED_DATA`), `close`.
-    `next_event` raises nothing: what is wrong with the peer is a `BadMessage`.
+    `send` returns the bytes to write. `receive_text` takes a text that came, and `next_event` returns the message in
+    it, or `NEED_DATA`. `next_event` raises no error: a fault of the peer is a `BadMessage`. `close` ends all.
     """
 
     def __init__(self, role: SignalingRole, *, namespaces: frozenset[str] = NAMESPACES) -> None:
         self.role = role
         self.namespaces = namespaces
-        """Those that a server offers."""
+        """The namespaces that this server offers; a client does not use it."""
         self.state = State.NEW
         self._received: deque[bytes | str] = deque()
 
     def send(self, message: Message) -> bytes:
-        """Check ``message`` against the tables, move the state, and encode it. Raises `LocalProtocolError`."""
+        """Check ``message`` with the tables, encode it, and change the state.
+
+        Raises `LocalProtocolError`, and then changes nothing.
+        """
         to = self._next_state(message)
-        data = encode(message)  # raises for what no message can hold: then nothing was sent, and the state stays
+        # Encoding comes first: it fails for a text that UTF-8 cannot encode, and then nothing is sent.
+        data = encode(message)
         self.state = to
         return data
 
     def note_sent(self, message: Message) -> None:
-        """`send` without encoding, for fan-out: the bytes are made once for many connections."""
+        """Change the state as `send` does, for a message that was encoded once for many connections."""
         self.state = self._next_state(message)
 
     def _next_state(self, message: Message) -> State:
         if isinstance(message, (Event, UnknownEvent)) is (self.role is CLIENT):
-            raise LocalProtocolError("a client sends commands, a server sends events")
+            raise LocalProtocolError(
+                "a client cannot send events, only commands"
+                if self.role is CLIENT
+                else "a server cannot send commands, only events"
+            )
         table = CLIENT_SENDS if self.role is CLIENT else SERVER_SENDS
         to = _row(table[self.state], message)
         if to is None:
             namespace, name = kind_of(message)
-            raise LocalProtocolError(f"{namespace}.{name} must not be sent in state {self.state.value}")
+            raise LocalProtocolError(f"we cannot send {namespace}.{name} in state {self.state.value}")
         return to
 
     def refuse(self, slug: str, timestamp: Timestamp) -> bytes:
-        """The `control.error` with ``slug``, encoded; legal in every state of an open connection (server role)."""
+        """The encoded `control.error` with ``slug``, which a server may send in every state but closed."""
         return self.send(control.Error(error=control.ControlErrorCode(slug), timestamp=timestamp))
 
     def receive_text(self, data: bytes | str) -> None:
-        """Buffer one text message; `next_event` decodes it."""
+        """Keep one text message until `next_event`; after `close` it is dropped."""
         if self.state is not State.CLOSED:
             self._received.append(data)
 
     def next_event(self) -> Message | BadMessage | Literal[NeedData.NEED_DATA]:
-        """The next message of the peer, or `NEED_DATA`. Moves the state."""
+        """The next message of the peer, or `NEED_DATA`. Changes the state."""
         if not self._received:
             return NEED_DATA
         data = self._received.popleft()
         return self._next_from_server(data) if self.role is CLIENT else self._next_from_client(data)
 
     def close(self) -> None:
-        """The WebSocket is closed: nothing more is legal, what was buffered is dropped."""
+        """The WebSocket is closed: drop the texts that were not decoded. Nothing may be sent or received any more."""
         self.state = State.CLOSED
         self._received.clear()
 
@@ -310,6 +327,8 @@ class SignalingConnection:
         try:
             command = decode_command(data)
         except LimitExceeded as error:
+            # Nested too deeply is not JSON for the reference, which goes on (signaling.md § 4); too long ends the
+            # connection (signaling.md § 2).
             is_size = error.name != NESTING
             return BadMessage(error, reply=None if is_size else "invalid_json", fatal=is_size)
         except MalformedMessage as error:
@@ -319,13 +338,20 @@ class SignalingConnection:
             slug = _refusal(REFUSALS[self.state], command)
             unexpected = UnexpectedMessage(".".join(kind_of(command)), self.state.value)
             return BadMessage(unexpected, reply=None if slug == DROP else slug)
+        # The state comes first: before the room a server ignores namespaces without a look at them (signaling.md § 4).
         if kind_of(command)[0] not in self.namespaces:
-            return BadMessage(MalformedMessage("unknown namespace", "$.namespace"), reply="invalid_namespace")
+            return BadMessage(
+                MalformedMessage("a namespace that this server does not offer", "$.namespace"),
+                reply="invalid_namespace",
+            )
         self.state = to
         return command
 
     def _answer_to_malformed(self, data: bytes | str) -> str | None:
-        """signaling.md § 4: `invalid_json` unless the envelope is sound and names another namespace."""
+        """The answer to a message that does not decode (signaling.md § 4), or None for silence.
+
+        It is `invalid_json`, unless the envelope is complete and its namespace is not `control`.
+        """
         try:
             namespace = msgspec.json.decode(data, type=_Envelope).namespace
         except (msgspec.MsgspecError, UnicodeError):
@@ -334,4 +360,4 @@ class SignalingConnection:
             return "invalid_json"
         if self.state is State.JOINED and namespace not in self.namespaces:
             return "invalid_namespace"
-        return None
+        return None  # the modules of the reference ignore payloads that they cannot read (signaling.md § 4)

@@ -1,6 +1,6 @@
 """The small values that messages, REST bodies and engines share: ids, secrets, timestamps, enums.
 
-Knows nothing of JSON, sockets or states.
+This module does not know JSON, sockets or states.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from msgspec import Struct
 from m3core.errors import LocalProtocolError, MalformedMessage
 
 ParticipantId = NewType("ParticipantId", str)
-"""A UUID. One per session of a user, not per user (protocol/README.md, Conventions)."""
+"""A UUID of one session of a user; a user with two sessions is two participants (docs/protocol/README.md)."""
 RoomId = NewType("RoomId", str)
-"""A UUID of a persistent conference place."""
+"""A UUID of a room, which exists before and after its meetings."""
 EventId = NewType("EventId", str)
-"""A UUID of a calendar entry that owns one room."""
+"""A UUID of an event: a calendar entry that owns one room."""
 InviteCode = NewType("InviteCode", str)
 """A UUID that lets guests into one room."""
 AssetId = NewType("AssetId", str)
-"""A UUID of a file that a room made, e.g. a PDF (rest.md § 3, asset)."""
+"""A UUID of an asset: a file that was made in a room, such as a PDF (rest.md § 4)."""
 StreamingTargetId = NewType("StreamingTargetId", str)
-"""A UUID of where a recorder sends the room: to a file or a live stream."""
+"""A UUID of a target to which a recorder sends the meeting: a file or a live stream."""
 LegalVoteId = NewType("LegalVoteId", str)
 """A UUID of one roll call or secret vote."""
 UserId = NewType("UserId", str)
 """A UUID of a user with an account."""
 BreakoutRoomId = NewType("BreakoutRoomId", str)
-"""A UUID of a breakout room, made anew with each start."""
+"""A UUID of a breakout room. Each `breakout.start` makes new ones."""
 MessageId = NewType("MessageId", str)
 """A UUID of a chat message."""
 PollId = NewType("PollId", str)
@@ -44,7 +44,7 @@ _HEX: Final = frozenset("0123456789abcdefABCDEF")
 
 
 def is_uuid(text: str) -> bool:
-    """Whether ``text`` has the shape of a UUID (RFC 9562 s.4: 8-4-4-4-12 hexadecimal digits, ASCII only)."""
+    """Whether ``text`` has the form of a UUID: 8-4-4-4-12 ASCII hexadecimal digits (RFC 9562 s.4)."""
     return (
         len(text) == 36
         and text[8] == text[13] == text[18] == text[23] == "-"
@@ -54,14 +54,14 @@ def is_uuid(text: str) -> bool:
 
 
 def parse_uuid(text: str, path: str = "$") -> str:
-    """``text`` itself if it is a UUID; raises `MalformedMessage` at ``path`` otherwise."""
+    """``text``, if it is a UUID; else raises `MalformedMessage` at ``path``."""
     if not is_uuid(text):
         raise MalformedMessage("not a UUID", path)
     return text
 
 
 def format_uuid(random: bytes) -> str:
-    """16 random bytes as a version 4 UUID (RFC 9562 s.5.4)."""
+    """16 random bytes as a version 4 UUID (RFC 9562 s.5.4); raises `LocalProtocolError` for another number."""
     if len(random) != 16:
         raise LocalProtocolError("a UUID needs 16 random bytes")
     raw = bytearray(random)
@@ -75,15 +75,16 @@ _TOKEN_CHARS: Final = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuv
 
 
 def is_token(text: str) -> bool:
-    """Whether ``text`` is a token of RFC 9110 s.5.6.2, as an entry of `Sec-WebSocket-Protocol` must be."""
+    """Whether ``text`` is a token (RFC 9110 s.5.6.2). Each entry of `Sec-WebSocket-Protocol` must be one."""
     return bool(text) and _TOKEN_CHARS.issuperset(text)
 
 
 @final
 class Secret:
-    """A text that never prints itself: tickets, tokens, passwords.
+    """A text that is never printed: a ticket, a token, a password.
 
-    ``reveal()`` is the one way to the text. Comparison takes the same time wherever the texts differ.
+    Only ``reveal()`` returns the text. Comparison takes the same time wherever two texts differ, so that nobody can
+    guess a secret character by character.
     """
 
     __slots__ = ("_text",)
@@ -92,7 +93,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself."""
+        """The secret text. Do not print or log it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -115,7 +116,7 @@ class Secret:
         return bool(self._text)
 
     def __reduce__(self) -> tuple[object, ...]:
-        raise LocalProtocolError("a Secret is not to be pickled or copied to a file")
+        raise LocalProtocolError("a Secret cannot be pickled: its text must not be written to a file")
 
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -123,14 +124,14 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 @final
 class Timestamp(Struct, frozen=True, gc=False):
-    """An RFC 3339 instant as the peer wrote it (0-9 fraction digits, `Z` or an offset); parsed when asked.
+    """An RFC 3339 instant, as the peer wrote it (0 to 9 fraction digits, `Z` or an offset).
 
-    What came from a peer may be none (`is_readable`): a date beyond the year 9999, or an empty text where it sent
-    `null` in place of one. Equality is that of the text, so that messages round-trip; `nanoseconds` and `datetime` are
-    the instant.
-    A `msgspec.Struct`, not an attrs class: four of them are made for each participant entry, and it takes a fifth
-    of the time.
+    The text is parsed when `nanoseconds` or `datetime` is read. The text of a peer may be unreadable (`is_readable`): a
+    date beyond the year 9999, or empty if the peer sent `null`. Two timestamps are equal if their texts are, so that
+    messages are encoded as they came.
     """
+
+    # A `msgspec.Struct`, since it is made in a fifth of the time of an attrs class, and each participant has four.
 
     text: str
 
@@ -142,7 +143,7 @@ class Timestamp(Struct, frozen=True, gc=False):
 
     @property
     def is_readable(self) -> bool:
-        """Whether `nanoseconds` and `datetime` are there."""
+        """Whether `nanoseconds` and `datetime` can be read."""
         try:
             _ = self.datetime
         except MalformedMessage:
@@ -151,23 +152,27 @@ class Timestamp(Struct, frozen=True, gc=False):
 
     @property
     def nanoseconds(self) -> int:
-        """Nanoseconds since 1970-01-01T00:00:00Z; no digit of the text is lost. Raises `MalformedMessage`."""
+        """Nanoseconds since 1970-01-01T00:00:00Z, with all digits of the text. Raises `MalformedMessage`."""
         return parse_timestamp(self.text)
 
     @property
     def datetime(self) -> dt.datetime:
-        """The instant in UTC, cut to microseconds. Raises `MalformedMessage`."""
+        """The instant in UTC, rounded down to microseconds. Raises `MalformedMessage`."""
         try:
             return _EPOCH + dt.timedelta(microseconds=self.nanoseconds // 1000)
-        except OverflowError:  # its offset leads out of the years 1 to 9999
+        except OverflowError:  # with its offset the instant is not in the years 1 to 9999
             raise MalformedMessage("a timestamp that is out of range") from None
 
     @classmethod
     def of(cls, moment: dt.datetime, *, digits: int = 9, nanosecond: int | None = None) -> Timestamp:
-        """Write ``moment`` (aware) in UTC with 0 (relayed), 6 (REST) or 9 (direct answers) fraction ``digits``."""
+        """Write ``moment`` in UTC. Raises `LocalProtocolError` if it has no time zone.
+
+        Servers write 9 fraction ``digits`` in direct answers, 0 in relayed messages and 6 in REST bodies.
+        """
         if moment.tzinfo is None:
-            raise LocalProtocolError("a Timestamp needs an aware datetime")
+            raise LocalProtocolError("a Timestamp is made of a datetime that has a time zone (tzinfo)")
         moment = moment.astimezone(dt.UTC)
+        # `strftime` of some systems writes a year before 1000 with fewer than four digits.
         text = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
         if digits:
             fraction = moment.microsecond * 1000 if nanosecond is None else nanosecond
@@ -183,7 +188,11 @@ def _digits(text: str, start: int, end: int) -> int:
 
 
 def parse_timestamp(text: str) -> int:
-    """Nanoseconds since 1970 of an RFC 3339 ``text`` (s.5.6); second 60 counts as the next minute's first."""
+    """Nanoseconds since 1970 of an RFC 3339 ``text`` (s.5.6); raises `MalformedMessage`.
+
+    A leap second (60) is the first second of the next minute.
+    """
+    # By hand, since `datetime.fromisoformat` accepts other forms of ISO 8601 and has no nanoseconds.
     if (
         len(text) < 20
         or len(text) > 35
@@ -226,7 +235,7 @@ def _offset_seconds(zone: str) -> int:
 
 
 class Role(Enum):
-    """What a participant may do in the room (signaling.md § 5)."""
+    """The role of a participant, which decides what commands are allowed (signaling.md § 5)."""
 
     MODERATOR = "moderator"
     USER = "user"
@@ -234,7 +243,7 @@ class Role(Enum):
 
 
 class ParticipationKind(Enum):
-    """How a participant came (signaling.md § 5.2)."""
+    """How a participant joined (signaling.md § 5.2)."""
 
     USER = "user"
     GUEST = "guest"
@@ -243,11 +252,12 @@ class ParticipationKind(Enum):
 
 
 class MediaSessionType(Enum):
-    """The two streams that a participant can publish (media.md § 1)."""
+    """The two streams that one participant can publish (media.md § 1)."""
 
     VIDEO = "video"
-    """Camera and microphone, one peer connection."""
+    """Camera and microphone, in one peer connection."""
     SCREEN = "screen"
+    """The shared screen, with its sound if there is any."""
 
 
 class MediaKind(Enum):
@@ -258,14 +268,14 @@ class MediaKind(Enum):
 
 
 class SlowDirection(Enum):
-    """Which way packets get lost (`media.webrtc_slow`)."""
+    """The direction in which packets get lost (`media.webrtc_slow`), for the client."""
 
     UPSTREAM = "upstream"
     DOWNSTREAM = "downstream"
 
 
 class Subprotocol(Enum):
-    """The WebSocket subprotocols of M3; both speak the same messages (signaling.md § 1)."""
+    """The WebSocket subprotocols of M3. Both have the same messages (signaling.md § 1)."""
 
     K3K = "k3k-signaling-json-v1.0"
     OPENTALK = "opentalk-signaling-json-v1.0"
@@ -273,7 +283,7 @@ class Subprotocol(Enum):
 
 @frozen(order=False)
 class MediaSessionKey:
-    """Which stream: whose, and of which type. Publications carry the own id (media.md § 1)."""
+    """One stream: the participant who publishes it, and its type (media.md § 1)."""
 
     participant_id: ParticipantId
     media_session_type: MediaSessionType

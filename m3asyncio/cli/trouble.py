@@ -8,7 +8,6 @@ from m3core.errors import (
     ApiError,
     AuthError,
     CallRefused,
-    CallTimedOut,
     EventsOverflow,
     LinkError,
     M3Error,
@@ -43,8 +42,6 @@ def error_line(error: Exception, *, joining: bool = False) -> str:
         text = f"{text}; the server says: {told}"
     text = " ".join(text.split()) or type(error).__name__
     hint = _HINTS.get(error.code, "") if isinstance(error, CallRefused) else ""
-    if isinstance(error, CallTimedOut):
-        hint = "the server is slow or gone; try again"
     if joining:
         hint = hint or _option(error)
     return f"{text} - {hint}" if hint else text

@@ -1,7 +1,8 @@
-"""The REST plane as typed values, both roles (rest.md). Sockets, retries and tokens are the business of others.
+"""The REST API as typed values, for both roles (rest.md). This package does not know sockets, retries or tokens.
 
-One module a resource: `auth`, `users`, `events`, `rooms`, `invites`, `turn`. Around them: `endpoint` (one request and
-its response, both ways), `routes` (which endpoint a request names), `errors` (error answers) and `error_body` (what a
-client keeps of them), `cors`, `body` (JSON to attrs and back), `link` and `address` (invitation links and addresses of
-servers, which are hostile input), `discovery` (where the controller of a link is, and its API).
+Each resource has a module: `auth`, `users`, `events`, `streaming`, `rooms`, `invites`, `turn`, `services`. The others
+are `endpoint` (one request and its response, for client and server), `routes` (the endpoint of a request), `errors`
+(error answers), `error_body` (the parts of an error answer that a client keeps), `cors`, `body` (JSON to attrs and
+back), `link` and `address` (invitation links and addresses of servers, which are hostile input), and `discovery` (the
+search for the controller of a link, and for its API).
 """

@@ -1,4 +1,4 @@
-"""Login at the controller (rest.md § 2). The OpenID Connect part of it is `m3core.oidc`."""
+"""Login at the controller (rest.md § 2), with an id token of an identity provider."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from m3core.values import Secret
 
 @frozen(kw_only=True)
 class OidcProvider:
-    """``url`` is the issuer, whose discovery document is below it."""
+    """An identity provider. ``url`` is its issuer, below which its discovery document is."""
 
     name: str
     url: str
@@ -22,21 +22,21 @@ class OidcProvider:
 
 @frozen(kw_only=True)
 class LoginProvider:
-    """Who may log users in. Wire: response of `GET /auth/login`."""
+    """The identity provider at which users log in. Wire: response of `GET /auth/login`."""
 
     oidc: OidcProvider
 
 
 @frozen(kw_only=True)
 class LoginRequest:
-    """Register a login. Wire: `POST /auth/login`."""
+    """Tell the controller about a login. Wire: `POST /auth/login`."""
 
     id_token: Secret
 
 
 @frozen(kw_only=True)
 class LoginResponse:
-    """Wire: response of `POST /auth/login`; the capture shows an empty body instead. To be ignored."""
+    """Wire: response of `POST /auth/login`, which clients ignore. The body may also be empty (rest.md § 2)."""
 
     permissions: tuple[str, ...] | None = None
 
@@ -49,7 +49,7 @@ GET_LOGIN: Final = Endpoint(
     request_type=NoneType,
     response_type=LoginProvider,
 )
-"""Where to log in. An origin that answers it with JSON is a controller."""
+"""Asks where to log in. An origin that answers with this JSON is a controller."""
 
 LOGIN: Final = Endpoint(
     method="POST",
@@ -60,4 +60,4 @@ LOGIN: Final = Endpoint(
     response_type=LoginResponse,
     blank=Blank(LoginResponse(), 200),
 )
-"""Must follow every refresh of the tokens, else the session counts as expired (rest.md § 1)."""
+"""Must follow each refresh of the tokens. Else the controller says that the session has expired (rest.md § 1)."""

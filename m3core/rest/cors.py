@@ -1,4 +1,7 @@
-"""Cross-origin access: any web page may call the API (rest.md § 1); it is tokens that grant access, never cookies."""
+"""Cross-origin access: any web page may call the API (rest.md § 1).
+
+That is safe, because only tokens give access, and a browser does not add them to requests of a page as it adds cookies.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,6 @@ def preflight() -> HttpResponse:
 
 
 def with_cors(response: HttpResponse) -> HttpResponse:
-    """``response``, readable by pages of any origin; the client may read `Link` and `x-request-id` too."""
+    """``response`` with headers that let pages of any origin read it, and its `Link` and `x-request-id`."""
     exposed = ("access-control-expose-headers", "link, x-request-id")
     return evolve(response, headers=(*response.headers, *_ORIGIN, exposed))

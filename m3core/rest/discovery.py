@@ -1,8 +1,8 @@
-"""Where the controller of a link is, and its API: two documents that servers may have, or else a guess.
+"""The search for the controller of a link, and for its API. Two documents of servers name them; else they are guessed.
 
-The web server of a link may name the controller (`GET /.well-known/opentalk/client`), and a controller says where its
-API is (`GET /.well-known/opentalk/api`), relative to itself or not. Neither asks for anything but these documents, nor
-tells a secret; what they name is as hostile as the link, and goes no further than it (`m3core.rest.address.follow`).
+The web server of a link may name the controller (`GET /.well-known/opentalk/client`). A controller may name its API
+(`GET /.well-known/opentalk/api`), by a URL or by a path below itself. The requests for these documents carry no secret.
+An address in them is as little trusted as the link, and may not lead further (`m3core.rest.address.follow`).
 """
 
 from __future__ import annotations
@@ -31,42 +31,42 @@ DocumentT = TypeVar("DocumentT")
 
 @frozen(kw_only=True)
 class ControllerBase:
-    """``base_url``: the controller, below which `/signaling` is."""
+    """``base_url`` is the address of the controller, below which `/signaling` is."""
 
     base_url: str
 
 
 @frozen(kw_only=True)
 class ClientDocument:
-    """What the web server of links says. Wire: response of `GET /.well-known/opentalk/client`."""
+    """The document of the web server of links. Wire: response of `GET /.well-known/opentalk/client`."""
 
     opentalk_controller: ControllerBase
 
 
 @frozen(kw_only=True)
 class ApiVersion:
-    """``base_url``: a URL, or a path below the controller."""
+    """``base_url`` of the API is a URL, or a path below the controller."""
 
     base_url: str
 
 
 @frozen(kw_only=True)
 class ApiVersions:
-    """Those that a controller has."""
+    """The versions of the API that a controller has."""
 
     v1: ApiVersion | None = None
 
 
 @frozen(kw_only=True)
 class ApiDocument:
-    """What a controller says. Wire: response of `GET /.well-known/opentalk/api`."""
+    """The document of a controller. Wire: response of `GET /.well-known/opentalk/api`."""
 
     opentalk_api: ApiVersions
 
 
 @frozen
 class ControllerAddress:
-    """Where a controller is: ``base_url`` is above `/signaling`, ``api_url`` above all endpoints."""
+    """The addresses of a controller: `/signaling` is below ``base_url``, and all endpoints are below ``api_url``."""
 
     base_url: str
     api_url: str
@@ -78,7 +78,7 @@ def client_document(controller: str) -> HttpResponse:
 
 
 def api_document() -> HttpResponse:
-    """The document of a controller whose API is at `/v1`, wherever it is itself."""
+    """The document of a controller whose API is at `/v1` below it."""
     return _write(ApiDocument(opentalk_api=ApiVersions(v1=ApiVersion(base_url="/v1"))))
 
 
@@ -92,9 +92,9 @@ def ask(request_id: RequestId, base_url: str, path: str) -> HttpRequest:
 
 
 def read_client(response: HttpResponse, origin: str, *, allow_private: bool = False) -> str | None:
-    """The controller that the web server at ``origin`` names; None if it does not, or nothing that one may follow.
+    """The controller that the web server at ``origin`` names. None if it names none, or an address that is not allowed.
 
-    Raises `LinkError` if it is in a private network: the user may allow that.
+    Raises `LinkError` if the address is in a private network, because the user may allow that.
     """
     document = _read(response, ClientDocument)
     if document is None:
@@ -103,7 +103,7 @@ def read_client(response: HttpResponse, origin: str, *, allow_private: bool = Fa
 
 
 def read_api(response: HttpResponse, base_url: str, *, allow_private: bool = False) -> str | None:
-    """The API of the controller at ``base_url``, as `read_client`. What is no URL is a path below the controller."""
+    """The API that the controller at ``base_url`` names, as in `read_client`. A path is one below the controller."""
     document = _read(response, ApiDocument)
     if document is None or document.opentalk_api.v1 is None:
         return None
@@ -137,10 +137,10 @@ def _follow(here: str, text: str, *, allow_private: bool) -> str | None:
 class Search:
     """Finds the controller of ``link``, one request at a time.
 
-    Perform `request` and give its response to `answered`, or None if there is none within ``timeout`` seconds (None: as
-    long as any request may take), until `request` is None; then `found` says where it is. In the end there is always
-    an answer, be it the guess that was made before servers had these documents. A ``controller`` that is named is
-    asked for its API alone. Raises `LinkError`.
+    Perform `request`, and give its response to `answered`, or None if there is none within ``timeout`` seconds (None:
+    the usual timeout). Repeat that until `request` is None; then `found` has the addresses. A search always ends with
+    addresses: if the servers have no documents, these are guessed. A ``controller`` that the user names is only asked
+    for its API. Raises `LinkError`.
     """
 
     def __init__(self, link: InviteLink, controller: str | None = None, *, allow_private: bool = False) -> None:
@@ -157,7 +157,7 @@ class Search:
             self._ask_controller(named.base_url)
 
     def answered(self, response: HttpResponse | None) -> None:
-        """What came in answer to `request`."""
+        """Continue with the response to `request`, or with None if there is none."""
         self.request = None
         self._take(response)
 
@@ -166,7 +166,7 @@ class Search:
 
     def _take_client(self, response: HttpResponse | None) -> None:
         origin = self._link.origin
-        if response is None:  # nobody is there, or too slow to be asked for more
+        if response is None:  # there is no server, or it is too slow to be asked again
             self._guess()
             return
         named = read_client(response, origin, allow_private=self._allow_private)
@@ -176,7 +176,7 @@ class Search:
             self._ask_controller(named)
 
     def _take_api_of_link(self, response: HttpResponse | None) -> None:
-        """The origin of the link is a controller only if it says so."""
+        """The origin of the link counts as a controller only if it has the document of one."""
         origin = self._link.origin
         api_url = None if response is None else read_api(response, origin, allow_private=self._allow_private)
         if api_url is None:
@@ -185,7 +185,7 @@ class Search:
             self.found = ControllerAddress(origin, api_url)
 
     def _ask_controller(self, base_url: str) -> None:
-        """It is the controller, whatever it answers."""
+        """Ask the controller for its API. It is the controller even if it has no such document."""
 
         def take(response: HttpResponse | None) -> None:
             api_url = None if response is None else read_api(response, base_url, allow_private=self._allow_private)
@@ -212,7 +212,7 @@ def _guessed(candidate: ControllerCandidate) -> ControllerAddress:
 
 
 def _is_provider(response: HttpResponse) -> bool:
-    """Whether a controller answers so; anything else means no."""
+    """Whether ``response`` is that of a controller to `GET_LOGIN`."""
     try:
         GET_LOGIN.read(response)
     except M3Error:

@@ -30,25 +30,25 @@ JSON_TYPE: Final = "application/json"
 
 @frozen
 class Blank(Generic[ResponseT]):
-    """An empty response body means ``value``; the server writes ``value`` as an empty body with ``status``."""
+    """An empty response body means ``value``. A server writes ``value`` as an empty body with ``status``."""
 
     value: ResponseT
     status: int
 
 
 def no_errors(_request: object) -> tuple[FieldError, ...]:
-    """The check of endpoints whose fields need none."""
+    """The check of endpoints that accept every field value of the right type."""
     return ()
 
 
 @frozen(kw_only=True)
 class Endpoint(Generic[RequestT, ResponseT]):
-    """``method`` and ``path`` (a template below `/v1`, such as `/rooms/{room_id}/start`) with its typed bodies.
+    """``method`` and ``path`` (a template below `/v1`, such as `/rooms/{room_id}/start`), and the types of the bodies.
 
-    ``purpose`` is what one wants by it, in words that follow `cannot`; ``meanings`` are those of codes that mean
-    something of its own here (rest.md § 1). Both are for the texts of errors.
-    ``request_type`` is `NoneType` where the request has no body. ``check`` finds fields of the right type with wrong
-    values. ``uuid_fields`` are those whose malformed UUID counts as a wrong value (422) instead of a wrong type (400).
+    ``purpose`` says what a user wants from the request, in words that follow `cannot`. ``meanings`` explains error
+    codes that have a special meaning here (rest.md § 1). Both are for the texts of errors. ``request_type`` is
+    `NoneType` if the request has no body. ``check`` finds fields of the right type with wrong values. A malformed UUID
+    in one of the ``uuid_fields`` is a wrong value (422), in other fields it is a wrong type (400).
     """
 
     method: str
@@ -80,7 +80,7 @@ class Endpoint(Generic[RequestT, ResponseT]):
     def request(
         self, request_id: RequestId, base_url: str, body: RequestT, *, invite: InviteCode | None = None, **ids: str
     ) -> HttpRequest:
-        """The request to the controller at ``base_url`` (of `parse_controller_url`), as `request_below` its `/v1`."""
+        """`request_below` for the API at `/v1` of the controller at ``base_url`` (of `parse_controller_url`)."""
         return self.request_below(request_id, f"{base_url.rstrip('/')}/v1", body, invite=invite, **ids)
 
     def request_below(
@@ -92,12 +92,16 @@ class Endpoint(Generic[RequestT, ResponseT]):
         `LocalProtocolError` for a body of another type, ids that are not UUIDs, and ids that are missing or too many.
         """
         if not isinstance(body, self.request_type):
-            raise LocalProtocolError(f"cannot {self.purpose}: the body has to be a {self.request_type.__name__}")
+            raise LocalProtocolError(f"cannot {self.purpose}: the body must be a {self.request_type.__name__}")
         headers: Headers = (("content-type", JSON_TYPE),) if self.has_body else ()
         authorization = self.authorization
         if invite is not None:
             if not self.accepts_invite or not is_uuid(invite):
-                raise LocalProtocolError(f"cannot {self.purpose} with such an invite code")
+                raise LocalProtocolError(
+                    f"cannot {self.purpose}: the invite code must be a UUID"
+                    if self.accepts_invite
+                    else f"cannot {self.purpose} with an invite code"
+                )
             headers = (*headers, ("authorization", f"Bearer {invite}"))
             authorization = Authorization.INVITE
         return HttpRequest(
@@ -115,8 +119,9 @@ class Endpoint(Generic[RequestT, ResponseT]):
         for segment in self.segments:
             if segment.startswith("{"):
                 value = left.pop(segment[1:-1], "")
-                if not is_uuid(value):  # quoting would not do: `..` survives it, and HTTP clients fold it
-                    raise LocalProtocolError(f"cannot {self.purpose}: {segment[1:-1]} has to be a UUID")
+                # Quoting is not enough: it leaves `..` as it is, which HTTP clients resolve to another path.
+                if not is_uuid(value):
+                    raise LocalProtocolError(f"cannot {self.purpose}: {segment[1:-1]} must be a UUID")
                 segment = value
             path += f"/{segment}"
         if left:
@@ -124,10 +129,11 @@ class Endpoint(Generic[RequestT, ResponseT]):
         return path
 
     def read(self, response: HttpResponse, sent: object = None) -> ResponseT:
-        """What the controller answered; any 2xx is success, whichever the API description promises.
+        """The typed body of ``response``. Any 2xx is success, whichever the API description promises (rest.md § 1).
 
-        ``sent``: the typed body of the request, and other values with secrets that an error must not repeat.
-        Raises `ApiError` for another status, `MalformedMessage` (with a JSON path) or `LimitExceeded` for the body.
+        ``sent`` is the typed body of the request, with other values if they have secrets, which an error must not
+        repeat.
+        Raises `ApiError` for another status, and `MalformedMessage` (with a JSON path) or `LimitExceeded` for the body.
         """
         if len(response.body) > MAX_HTTP_BODY:
             raise LimitExceeded("MAX_HTTP_BODY", MAX_HTTP_BODY, len(response.body), "bytes")
@@ -139,7 +145,7 @@ class Endpoint(Generic[RequestT, ResponseT]):
 
     # -- server role ---
     def read_request(self, body: bytes, content_type: str | None) -> RequestT:
-        """The body of a client's request. Raises `RequestRefused`, whose problem is the answer."""
+        """The typed body of a request. Raises `RequestRefused`, whose `problem` is the answer."""
         if not self.has_body:
             nothing: RequestT = None  # type: ignore[assignment]  # RequestT is None here, which mypy cannot see
             return nothing
@@ -155,21 +161,21 @@ class Endpoint(Generic[RequestT, ResponseT]):
                 refusal = validation_failed(FieldError(field=name, code="invalid_value"))
                 raise RequestRefused(refusal, error.path) from None
             raise RequestRefused(INVALID_JSON, error.path) from None
-        except RemoteProtocolError:
+        except RemoteProtocolError:  # a limit of the JSON reader: the body does not fit the schema either
             raise RequestRefused(INVALID_JSON) from None
         if errors := self.check(request):
             raise RequestRefused(validation_failed(*errors))
         return request
 
     def response(self, value: ResponseT, status: int = 200) -> HttpResponse:
-        """The successful answer ``value``."""
+        """The response with ``value``."""
         if self.blank is not None and value == self.blank.value:
             return HttpResponse(self.blank.status)
         return HttpResponse(status, (("content-type", JSON_TYPE),), write_body(value))
 
 
 def too_long(name: str, text: str | None, limit: int, least: int = 0) -> tuple[FieldError, ...]:
-    """The error of a ``text`` that has less than ``least`` or more than ``limit`` characters."""
+    """The error of field ``name``, if ``text`` has less than ``least`` or more than ``limit`` characters."""
     if text is None or least <= len(text) <= limit:
         return ()
     return (FieldError(field=name, code="invalid_length"),)

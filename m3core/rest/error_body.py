@@ -1,7 +1,8 @@
-"""What a client reads of an error body (rest.md § 1), of which nothing is sure.
+"""The parts of an error body (rest.md § 1) that a client keeps.
 
-It may be empty, plain text, or HTML of a proxy, with any status, and what fits is kept. Its texts are for people: they
-are cut, have no control characters, and none of the secrets that were sent: servers quote what they did not like.
+An error body may be anything: empty, plain text, or HTML of a proxy, with any status. Only the parts that have the
+right form are kept. Texts for people are cut, and lose control characters. A text that repeats a secret of the request
+is dropped, since servers quote values that they refuse.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from m3core.values import Secret
 _SLUG: Final = re.compile(r"[a-z0-9_]{1,64}")
 _FIELD: Final = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 _LONG_WORD: Final = re.compile(r"[^\s\"'`]{32,}")
-"""Tokens, tickets and codes; words that people read are shorter."""
+"""Probably a token, a ticket or a code: words for people are shorter."""
 
 
 @attrs.frozen
 class ErrorBody:
-    """What could be read. ``code`` is empty if there was none."""
+    """The parts that are left. ``code`` and ``message`` may be empty."""
 
     code: str = ""
     message: str = attrs.field(default="", repr=False)
@@ -34,7 +35,7 @@ class ErrorBody:
 
 
 def read_error(data: bytes, sent: object = None) -> ErrorBody:
-    """The error body ``data``; ``sent`` is the typed body of the request. Raises nothing."""
+    """Read the error body ``data``, whatever it is. ``sent`` is the typed body of the request."""
     try:
         tree = read_json(data)
     except RemoteProtocolError:
@@ -68,15 +69,16 @@ def _matching(pattern: re.Pattern[str], value: object) -> str | None:
 
 
 def _words(value: object, secrets: tuple[str, ...]) -> str | None:
-    """A text for people; None if there is none, or if it tells a secret."""
+    """``value`` as a text for people; None if it is not a text, or if it has one of the ``secrets``."""
     if not isinstance(value, str) or any(secret in value for secret in secrets):
         return None
+    # The first cut bounds the work, since a text may be as long as the body; the last one is the limit.
     plain = "".join(letter if letter.isprintable() else " " for letter in value[: 4 * MAX_ERROR_TEXT])
     return _LONG_WORD.sub("...", " ".join(plain.split()))[:MAX_ERROR_TEXT]
 
 
 def _secrets(sent: object) -> Iterator[str]:
-    """The secrets in a typed body, also as they stand in quotes."""
+    """The secrets in a typed body, as they are and as JSON writes them in quotes."""
     if isinstance(sent, Secret):
         text = sent.reveal()
         if text:

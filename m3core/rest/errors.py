@@ -1,4 +1,4 @@
-"""Error answers of the REST API: bodies, `WWW-Authenticate`, and what a client makes of them (rest.md § 1)."""
+"""Error answers of the REST API (rest.md § 1): their bodies, `WWW-Authenticate`, and the errors that clients raise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from m3core.rest.error_body import read_error
 
 
 class Challenge(Enum):
-    """`WWW-Authenticate` of a 401 with code `unauthorized`."""
+    """The values of `WWW-Authenticate` in a 401 with code `unauthorized`."""
 
     ACCESS_INVALID = 'Bearer error="invalid_token", error_description="The provided access token is invalid"'
     ACCESS_EXPIRED = 'Bearer error="invalid_token", error_description="The provided access token expired"'
@@ -27,10 +27,9 @@ class Challenge(Enum):
 
 @frozen
 class Problem:
-    """An error answer of the server: an HTTP ``status`` and a ``code`` (slugs of rest.md § 1; stable, unlike texts).
+    """An error answer of the server: an HTTP ``status`` and a ``code``, a slug of rest.md § 1.
 
-    An empty ``code`` is an answer with an empty body, as the access check gives it (403).
-    ``headers`` are added to the answer.
+    With an empty ``code`` the body is empty, as that of the access check (403). ``headers`` are added to the answer.
     """
 
     status: int
@@ -40,7 +39,7 @@ class Problem:
     headers: Headers = ()
 
     def response(self) -> HttpResponse:
-        """The answer, as `text/json; charset=utf-8` like the reference's."""
+        """The answer, as `text/json; charset=utf-8`, which the reference uses for errors (rest.md § 1)."""
         if not self.code:
             return HttpResponse(self.status, self.headers)
         body = _ErrorBody(code=self.code, message=self.message or self.code.replace("_", " "), errors=self.errors)
@@ -49,12 +48,13 @@ class Problem:
         )
 
     def with_header(self, name: str, value: str) -> Problem:
-        """The same with one more header; ``name`` in lower case."""
+        """This problem with one more header; ``name`` is in lower case."""
         return evolve(self, headers=(*self.headers, (name, value)))
 
 
 FORBIDDEN: Final = Problem(403)
-"""What the access check answers before any look-up, with an empty body, also for ids that do not exist."""
+"""The answer of the access check, with an empty body. The check comes before any look-up (rest.md § 1), so that an
+answer does not tell whether an id exists."""
 NOT_FOUND: Final = Problem(404, "not_found")
 INVALID_JSON: Final = Problem(400, "invalid_json")
 INVALID_CONTENT_TYPE: Final = Problem(400, "invalid_content_type")
@@ -62,20 +62,22 @@ PAYLOAD_OVERFLOW: Final = Problem(400, "payload_overflow")
 
 
 def unauthorized(challenge: Challenge = Challenge.ACCESS_INVALID) -> Problem:
-    """A missing, broken or expired token."""
+    """The answer to a missing, malformed or expired token."""
     return Problem(401, "unauthorized").with_header("www-authenticate", challenge.value)
 
 
 def validation_failed(*errors: FieldError) -> Problem:
-    """Fields that are of the right type and yet wrong."""
+    """The answer to fields of the right type with wrong values."""
     return Problem(422, "validation_failed", errors)
 
 
 class RequestRefused(RemoteProtocolError):
-    """A request of a client that the server role refuses. ``problem.response()`` is the answer to it."""
+    """Our server refuses a request of a client. ``problem.response()`` is the answer."""
 
     def __init__(self, problem: Problem, path: str = "$") -> None:
-        super().__init__(f"HTTP {problem.status} {problem.code} - at `{path}`")
+        super().__init__(
+            f"the client sent a request that we answer with HTTP {problem.status} {problem.code} - at `{path}`"
+        )
         self.problem = problem
         self.path = path
 
@@ -90,15 +92,15 @@ class _ErrorBody:
 _MEANING_OF_CODE: Final[Mapping[str, str]] = {
     "wrong_room_password": "the password of the room is wrong, or missing",
     "banned_from_room": "you were banned from it",
-    "session_running": "an earlier session of yours is still connected",
+    "session_running": "an earlier session of yours is still connected; leave it, or try again in a minute",
     "no_breakout_rooms": "there are no breakout rooms now",
     "invalid_breakout_room_id": "there is no such breakout room",
     "missing_ticket": "the ticket is missing",
-    "invalid_ticket": "the ticket was used already, or is too old",
-    "missing_protocol": "the server does not speak our protocol",
+    "invalid_ticket": "the ticket was used already, or is too old; join again",
+    "missing_protocol": "the server does not have our signaling protocol",
     "unauthorized": "the token is missing, wrong or expired",
-    "unknown_sub": "this user never logged in there",
-    "unknown_tenant_id": "this user never logged in there",
+    "unknown_sub": "this user has never logged in at this controller; log in first",
+    "unknown_tenant_id": "this user has never logged in at this controller; log in first",
     "not_found": "it does not exist (any more)",
     "validation_failed": "a value is not acceptable",
     "invalid_event": "its dates or its recurrence are impossible",
@@ -120,27 +122,29 @@ _MEANING_OF_FIELD: Final[Mapping[str, str]] = {
     "invalid_length": "too short or too long",
     "out_of_range": "out of range",
     "value_required": "it is required",
-    "ignored_value": "it may not be set here",
-    "missing_values": "nothing of it is known",
+    "ignored_value": "it cannot be set here",
+    "missing_values": "it has none of the known fields",
     "invalid_values": "some of its entries are not acceptable",
     "invalid_value": "not acceptable",
 }
 _TOLD: Final = 4
-"""Fields that a text names."""
+"""The most fields that a text names."""
 
 
 def _meaning(status: int, code: str) -> str:
-    """What an answer means for a person, whatever was asked."""
+    """The meaning of an answer for people, if the endpoint has no special one."""
     found = _MEANING_OF_CODE.get(code) or _MEANING_OF_STATUS.get(status)
     if found is not None:
         return found
     if 300 <= status < 400:
-        return "the server sends us elsewhere; the address may not be that of a controller"
-    return "the server refuses the request" if 400 <= status < 500 else "the server has trouble of its own"
+        return "the server redirects to another address; the address may not be that of a controller"
+    if 400 <= status < 500:
+        return "the server refuses the request"
+    return "the server has trouble of its own; try again later"
 
 
 def _fields(errors: tuple[FieldError, ...]) -> str:
-    """Which fields were refused, and why, in our words: those of the server may quote what was sent."""
+    """The refused fields and the reasons, in our words: those of the server may quote the request."""
     told = [f"{one.field or 'the request'}: {_MEANING_OF_FIELD.get(one.code, one.code)}" for one in errors[:_TOLD]]
     return "; ".join(told if len(errors) <= _TOLD else [*told, "..."])
 
@@ -153,10 +157,10 @@ def api_error(
     meanings: Mapping[str, str] = MappingProxyType({}),
     sent: object = None,
 ) -> ApiError:
-    """What a failed request ``what`` (`GET /rooms/{room_id}`) raises.
+    """The error of the failed request ``what`` (such as `GET /rooms/{room_id}`).
 
-    ``attempt``: what could not be done by it, in words. ``meanings``: of codes that mean something else here.
-    ``sent``: the typed body of the request, whose secrets are not to come back in words of the server.
+    ``attempt`` says what could not be done. ``meanings`` explains codes that have a special meaning for this request.
+    ``sent`` is the typed body of the request: a text of the server that repeats a secret of it is dropped.
     """
     told = read_error(response.body, sent)
     meaning = meanings.get(told.code) or _meaning(response.status, told.code)

@@ -20,7 +20,7 @@ from m3core.values import EventId, RoomId, Secret, Timestamp, UserId
 
 
 class EventType(Enum):
-    """What kind of calendar entry."""
+    """The kind of a calendar entry."""
 
     SINGLE = "single"
     RECURRING = "recurring"
@@ -29,7 +29,7 @@ class EventType(Enum):
 
 
 class InviteStatus(Enum):
-    """What an invited user said."""
+    """The answer of a user to an invitation."""
 
     ACCEPTED = "accepted"
     PENDING = "pending"
@@ -39,18 +39,19 @@ class InviteStatus(Enum):
 
 @frozen(kw_only=True)
 class DateTimeTz:
-    """An instant in UTC and the IANA time zone in which it was meant. In answers either may be unreadable or empty."""
+    """An instant in UTC, and the IANA time zone of the event. In answers both may be unreadable or empty."""
 
     datetime: Timestamp
     timezone: str
 
 
+# An event with a date that cannot be read is still an event: its room can be joined.
 keep_unreadable(DateTimeTz(datetime=Timestamp(""), timezone=""))
 
 
 @frozen(kw_only=True)
 class CallIn:
-    """Dial-in of later servers."""
+    """The data for joining by telephone, of later servers."""
 
     tel: str | None = None
     id: str | None = None
@@ -75,7 +76,11 @@ class EventRoom:
 
 @frozen(kw_only=True)
 class InviteeProfile:
-    """``kind`` is `registered` (all of PublicUser), `unregistered` (no id) or `email` (address and avatar)."""
+    """A user who was invited to an event.
+
+    ``kind`` is `registered` (with all fields of `PublicUser`), `unregistered` (without an id) or `email` (with an
+    address and an avatar).
+    """
 
     kind: str
     id: UserId | None = None
@@ -90,7 +95,7 @@ class InviteeProfile:
 
 @frozen(kw_only=True)
 class Invitee:
-    """Somebody who was invited to an event."""
+    """An invitation of a user to an event, and the answer to it."""
 
     profile: InviteeProfile
     status: InviteStatus
@@ -128,8 +133,8 @@ class Event:
 class CreateEvent:
     """Create an event and its room. Wire: `POST /events`.
 
-    ``is_all_day``, ``starts_at`` and ``ends_at`` are required exactly if the event is not time independent. What is
-    None is not sent; the server takes false and an empty list for it.
+    ``is_all_day``, ``starts_at`` and ``ends_at`` are required if the event is not time independent, else forbidden. A
+    field that is None is not sent; its default on the server is false, or an empty list.
     """
 
     title: str
@@ -146,7 +151,7 @@ class CreateEvent:
     has_shared_folder: bool | None = None
     show_meeting_details: bool | None = None
     streaming_targets: tuple[StreamingTarget, ...] | None = None
-    """Without ids, which the server makes."""
+    """Without ids: the server makes them."""
 
 
 def _check(request: CreateEvent) -> tuple[FieldError, ...]:
@@ -160,14 +165,17 @@ def _check(request: CreateEvent) -> tuple[FieldError, ...]:
 
 
 def check_times(request: CreateEvent) -> Problem | None:
-    """What the server refuses about the times of ``request``, if anything: 400 `bad_request`, 422 `invalid_event`."""
+    """The answer to times of ``request`` that are not acceptable (rest.md § 4), or None.
+
+    It is 400 `bad_request` for a wrong set of fields, and 422 `invalid_event` for impossible times.
+    """
     given = (request.is_all_day is not None, request.starts_at is not None, request.ends_at is not None)
     if request.is_time_independent:
         return Problem(400, "bad_request") if any(given) or request.recurrence_pattern else None
     if request.is_all_day is None or request.starts_at is None or request.ends_at is None:
         return Problem(400, "bad_request")
     start, end = request.starts_at.datetime.nanoseconds, request.ends_at.datetime.nanoseconds
-    day = 86_400_000_000_000
+    day = 86_400_000_000_000  # nanoseconds; the dates of an event of whole days are at midnight in UTC
     if end < start or (request.is_all_day and (start % day or end % day)):
         return Problem(422, "invalid_event")
     return None

@@ -22,7 +22,7 @@ class CreateInvite:
 
 @frozen(kw_only=True)
 class Invite:
-    """An invitation. Its code is the key to the room, and so not in the repr."""
+    """An invitation. Everybody who has the code can join, so it is not in the repr."""
 
     invite_code: InviteCode = field(repr=False)
     created: Timestamp | None = None
@@ -43,7 +43,7 @@ class VerifyInvite:
 
 @frozen(kw_only=True)
 class VerifiedInvite:
-    """Wire: response of `POST /invite/verify`. ``password_required`` None: an old server that does not say."""
+    """Wire: response of `POST /invite/verify`. ``password_required`` is None if an old server does not send it."""
 
     room_id: RoomId
     password_required: bool | None = None

@@ -16,7 +16,7 @@ from m3core.values import BreakoutRoomId, InviteCode, RoomId, Secret, Timestamp
 
 @frozen(kw_only=True)
 class Room:
-    """A persistent conference place. Wire: response of `GET /rooms/{room_id}`."""
+    """A room, which exists before and after its meetings. Wire: response of `GET /rooms/{room_id}`."""
 
     id: RoomId
     created_by: PublicUser = field(factory=PublicUser)
@@ -28,7 +28,7 @@ class Room:
 
 @frozen(kw_only=True)
 class StartRequest:
-    """A logged-in user wants a ticket. Wire: `POST /rooms/{room_id}/start`."""
+    """The request of a logged-in user for a ticket. Wire: `POST /rooms/{room_id}/start`."""
 
     breakout_room: BreakoutRoomId | None = field(default=None, metadata=NULL)
     resumption: Secret | None = None
@@ -36,7 +36,7 @@ class StartRequest:
 
 @frozen(kw_only=True)
 class StartInvitedRequest:
-    """A guest wants a ticket. Wire: `POST /rooms/{room_id}/start_invited`."""
+    """The request of a guest for a ticket. Wire: `POST /rooms/{room_id}/start_invited`."""
 
     breakout_room: BreakoutRoomId | None = field(default=None, metadata=NULL)
     invite_code: InviteCode = field(repr=False)
@@ -46,7 +46,10 @@ class StartInvitedRequest:
 
 @frozen(kw_only=True)
 class StartResponse:
-    """``ticket`` opens one WebSocket within 30 s; ``resumption`` continues the session later. 64 characters each."""
+    """The secrets of a new session, of 64 characters each (signaling.md § 1 and 3).
+
+    ``ticket`` opens one WebSocket within 30 s. ``resumption`` continues the session after a lost connection.
+    """
 
     ticket: Secret
     resumption: Secret
@@ -76,10 +79,11 @@ START_INVITED: Final = Endpoint(
     authorization=Authorization.NONE,
     request_type=StartInvitedRequest,
     response_type=StartResponse,
+    # 422 instead of 400, and only here (rest.md § 4, checks of start_invited).
     uuid_fields=frozenset({"invite_code"}),
     meanings={
         "not_found": "the meeting is gone, or the invitation has expired",
         "bad_request": "the invitation is for another meeting",
-        "validation_failed": "the invitation is not one",
+        "validation_failed": "the invite code is not valid",
     },
 )

@@ -1,4 +1,4 @@
-"""Which endpoint a request names (server role)."""
+"""The endpoint of a request, from its method and target (server role)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ENDPOINTS: Final[tuple[AnyEndpoint, ...]] = (
 
 @frozen
 class Match:
-    """The endpoint that a request names, the UUIDs of its path by name, and its query string (without `?`)."""
+    """The endpoint of a request, the UUIDs of its path by their names, and its query string (without `?`)."""
 
     endpoint: AnyEndpoint
     ids: dict[str, str] = field(factory=dict)
@@ -53,14 +53,14 @@ def _match(endpoint: AnyEndpoint, segments: list[str]) -> dict[str, str] | None:
         if expected.startswith("{"):
             if not is_uuid(segment):
                 return None
-            ids[expected[1:-1]] = segment.lower()
+            ids[expected[1:-1]] = segment.lower()  # ids on the wire are in lower case; RFC 9562 s.4 accepts both
         elif segment != expected:
             return None
     return ids
 
 
 def split_target(target: str) -> tuple[str, str]:
-    """Path and query of a ``target``, as in the request line."""
+    """The path and the query of the ``target`` of a request line."""
     path, _, query = target.partition("?")
     scheme, mark, rest = path.partition("://")
     if mark and scheme in {"http", "https"}:  # absolute form, RFC 9112 s.3.2.2
@@ -69,14 +69,14 @@ def split_target(target: str) -> tuple[str, str]:
 
 
 def wrong_method(*allowed: str) -> Problem:
-    """The answer to a method that a path does not have."""
+    """The answer to a method that the path does not have; ``allowed`` are those that it has."""
     return Problem(405, "method_not_allowed").with_header("allow", ", ".join(allowed))
 
 
 def route(method: str, target: str) -> Match | Problem:
-    """The endpoint of ``method`` and ``target`` (as in the request line), else a 404 or 405. `HEAD` counts as `GET`.
+    """The endpoint of ``method`` and ``target`` (of the request line), or a 404 or 405. `HEAD` counts as `GET`.
 
-    No percent-encoding is undone: no path of the API needs any, and one that has it is none of ours.
+    Percent-encoding is not decoded. No path of the API needs it, so a path that has it is not one of the API.
     """
     path, query = split_target(target)
     if not path.startswith("/v1/"):
@@ -87,6 +87,7 @@ def route(method: str, target: str) -> Match | Problem:
         ids = _match(endpoint, segments)
         if ids is None:
             continue
+        # A HEAD has the headers of the GET (RFC 9110 s.9.3.2).
         if endpoint.method == ("GET" if method == "HEAD" else method):
             return Match(endpoint, ids, query)
         allowed.append(endpoint.method)

@@ -1,4 +1,4 @@
-"""Services that take part without an account of their own: recorders (rest.md § 4, Services)."""
+"""Requests of services, which are not users: recorders (rest.md § 4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from m3core.values import BreakoutRoomId, RoomId
 
 @frozen(kw_only=True)
 class StartRecordingRequest:
-    """A recorder wants a ticket. Wire: `POST /services/recording/start`. ``breakout_room`` (L) None: the main room."""
+    """The request of a recorder for a ticket. Wire: `POST /services/recording/start`.
+
+    Without ``breakout_room`` (L) the recorder joins the main room.
+    """
 
     room_id: RoomId
     breakout_room: BreakoutRoomId | None = None
@@ -29,4 +32,4 @@ START_RECORDING: Final = Endpoint(
     response_type=StartResponse,
     meanings={"not_found": "the meeting is gone"},
 )
-"""The bearer token is that of the service (realm role `opentalk-recorder`)."""
+"""The bearer token is one of a service with the realm role `opentalk-recorder`."""

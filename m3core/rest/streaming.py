@@ -1,4 +1,4 @@
-"""Where a meeting is streamed to, live (rest.md § 3; L)."""
+"""The targets to which a meeting is streamed live (rest.md § 3; L)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from m3core.values import Secret, StreamingTargetId
 
 @frozen(kw_only=True)
 class StreamingTarget:
-    """A service that takes a live stream, and where people watch it. ``kind`` is `custom`.
+    """A service that takes a live stream, and the page on which people watch it. ``kind`` is `custom`.
 
-    Others than the owner may not be told ``streaming_endpoint`` and ``streaming_key``.
+    Servers may send ``streaming_endpoint`` and ``streaming_key`` only to the owner of the room.
     """
 
     id: StreamingTargetId | None = None
@@ -27,7 +27,7 @@ class StreamingTarget:
 
 
 def check_targets(targets: Iterable[StreamingTarget]) -> tuple[FieldError, ...]:
-    """What the server refuses about the targets of an event: too many, or texts that are too long."""
+    """The error of the targets of an event if there are too many, or if a text is too long; else nothing."""
     targets = tuple(targets)
     texts = (text for one in targets for text in (one.name, one.kind, one.streaming_endpoint or "", one.public_url))
     keys = (one.streaming_key.reveal() for one in targets if one.streaming_key is not None)

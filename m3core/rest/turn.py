@@ -1,4 +1,4 @@
-"""STUN and TURN servers, and the credentials that a TURN server verifies by itself (rest.md § 4, TURN)."""
+"""STUN and TURN servers, and the credentials that a TURN server verifies without the controller (rest.md § 4)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from m3core.values import Secret
 
 @frozen(kw_only=True)
 class TurnServer:
-    """One entry of `GET /turn`. A STUN server has ``uris`` alone.
+    """One entry of `GET /turn`. That of a STUN server has only ``uris``.
 
-    ``ttl`` is, in spite of its name, the instant of expiry: the number that starts the ``username`` as well.
+    In spite of its name, ``ttl`` is the instant of expiry, as in the ``username`` (rest.md § 4).
     """
 
     username: str | None = None
@@ -34,11 +34,11 @@ class TurnServer:
 
 @frozen(kw_only=True)
 class TurnRequest:
-    """The empty object that Mustang's client posts to `/turn` before anything else, unsigned."""
+    """The empty object that Mustang's client sends as its very first request, without authorization."""
 
 
 def turn_password(secret: Secret, username: str) -> Secret:
-    """What the TURN server with the shared ``secret`` takes for ``username`` (TURN REST draft, s.2.2)."""
+    """The password of ``username`` at the TURN server with the shared ``secret`` (TURN REST draft, s.2.2)."""
     digest = hmac.digest(secret.reveal().encode(), username.encode(), hashlib.sha1)
     return Secret(base64.b64encode(digest).decode())
 
@@ -46,10 +46,10 @@ def turn_password(secret: Secret, username: str) -> Secret:
 def turn_credentials(secret: Secret, *, expires_at: int, random: bytes, uris: Sequence[str]) -> TurnServer:
     """An entry for ``uris`` that is valid until ``expires_at`` (Unix seconds). ``random`` is 16 bytes.
 
-    The name says nothing of the user, so that the TURN server does not learn who talks to whom.
+    The username is random, so that the TURN server does not learn which users talk to each other.
     """
     if len(random) != 16:
-        raise LocalProtocolError("TURN names are made of 16 random bytes")
+        raise LocalProtocolError("the username for a TURN server needs 16 random bytes")
     username = f"{expires_at}:turn_random_for_privacy_{base64.b64encode(random).decode()}"
     return TurnServer(
         username=username,
@@ -63,7 +63,7 @@ _URI: Final = re.compile(r"(?:stuns?|turns?):[!-~]{1,253}", re.ASCII)
 
 
 def ice_servers(entries: Sequence[TurnServer]) -> tuple[IceServer, ...]:
-    """``entries`` for a media engine. URIs of other schemes are left out, and so are entries without any other."""
+    """``entries`` for a media engine. URIs of other schemes are left out, and so are entries without any URI."""
     return tuple(
         IceServer(
             urls=urls,
@@ -94,4 +94,5 @@ POST_TURN: Final = Endpoint(
     request_type=TurnRequest,
     response_type=tuple[TurnServer, ...],
 )
-"""Not of the reference, but Mustang's client joins only after a JSON array, be it empty, came back (rest.md, TURN)."""
+"""The reference does not have it. Mustang's client joins only after an answer with a JSON array, which may be empty
+(rest.md § 4)."""

@@ -14,7 +14,7 @@ from m3core.values import UserId
 
 @frozen(kw_only=True)
 class PublicUser:
-    """What everybody sees of a user. Full on the wire, but nothing of it is to be relied on (rest.md § 3)."""
+    """The data of a user that every user may see. Servers send all of it, clients must need none (rest.md § 3)."""
 
     id: UserId | None = None
     email: str | None = None
@@ -27,7 +27,7 @@ class PublicUser:
 
 @frozen(kw_only=True)
 class PrivateUser(PublicUser):
-    """What users see of themselves. Wire: response of `GET /users/me`."""
+    """The data of a user that only this user may see. Wire: response of `GET /users/me`."""
 
     dashboard_theme: str | None = None
     conference_theme: str | None = None

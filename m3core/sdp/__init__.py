@@ -1,10 +1,10 @@
-"""Session descriptions (RFC 8866): lossless, checked, lazy.
+"""Session descriptions (RFC 8866): kept byte for byte, checked, and parsed when a property is read.
 
 ::
 
-    offer = SessionDescription.parse(text)      # SdpError or LimitExceeded, never anything else
-    offer.validate()                            # every attribute, and what they must keep together
-    offer.media[0].candidates                   # typed views, parsed when read
+    offer = SessionDescription.parse(text)      # raises SdpError or LimitExceeded, no other error
+    offer.validate()                            # every attribute, and the rules between them
+    offer.media[0].candidates                   # a typed view, parsed now if it was not before
     offer.serialize() == text                   # always
     check_answer(offer, answer)                 # RFC 3264, RFC 9429, RFC 9143
 """

@@ -1,13 +1,14 @@
-"""The line grammar of a session description (RFC 8866 s.5 and s.9), checked before anything else is looked at.
+"""The line grammar of a session description (RFC 8866 s.5 and s.9), which is checked before attributes are parsed.
 
-Owns which characters, lines and orders are legal, and the limits on their number. Knows nothing of what attributes
-mean.
+This module owns which characters, lines and orders of lines are legal, and how many lines, m-sections, formats and
+candidates there may be. It does not know what attributes mean.
 
-A good text is passed by three searches in C for a *violation*: of the characters, of the opening lines of each section,
-and of the attribute lines that follow. Only a bad text is walked line by line, to say what is wrong and where.
+The regular expressions search for a *violation*: of the characters, of the opening lines of each section, and of the
+attribute lines that follow. A text without a violation is accepted, and Python code never looks at its lines one by
+one. Only a text with a violation is read line by line, to find out which rule is broken and where.
 
-Leniencies (media.md § 8.1), in both modes: LF ends a line as CRLF does, the last line end may be missing, and lines
-of a type that no document defines are kept where attributes may stand.
+Lenient and strict parsing both accept some deviations (media.md § 8.1): LF ends a line as CRLF does, the last line end
+may be missing, and lines of a type that no document defines are kept where attributes may stand.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ _LINES: Final = {
     "a": f"{IDENT}(?::{_REST})?",
     "m": rf"({IDENT}) ([0-9]{{1,5}}+) ({IDENT}(?:/{IDENT})*+)((?: {IDENT})++)",
 }
-"""What may follow each `letter=`."""
+"""The legal values of each known line type, by its letter."""
 _UNKNOWN: Final = "dfghjlnqwxy"
+"""Letters that no document uses as a line type."""
 
 
 def _one(letter: str) -> str:
@@ -68,20 +70,25 @@ _SESSION_OPENING: Final = re.compile(
     + _optional("k")
 )
 MEDIA_OPENING: Final = re.compile(_one("m") + _optional("i") + _many("c") + _many("b") + _optional("k"))
-"""From m= to the first attribute; groups: media type, port, protocol, formats (each with a blank before it)."""
+"""The lines from m= to the first attribute. Groups: media type, port, protocol, formats (each after a blank)."""
+# The search starts at the last line end of the opening, so that every line which it has to judge follows a `\n`.
 _VIOLATION: Final = re.compile(rf"\n(?!a={IDENT}(?::[^\r\n]|\r?\n|\Z)|[{_UNKNOWN}]=[^\r\n]|\Z)")
 _CONTROLS: Final = bytes(code for code in (*range(32), 127) if code not in b"\r\n")
+# `str.splitlines`, which media engines use, breaks lines at some of these, too. A line that this package sees as one
+# would then become two, and the second of them could be any attribute.
 _BREAKING: Final = re.compile("[\x80-\x9f\u2028\u2029]")
 _FORBIDDEN: Final = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
 _LINE: Final = {letter: re.compile(value) for letter, value in _LINES.items()}
 _SESSION_ORDER: Final = "vosiuepcbtrzka"
 _MEDIA_ORDER: Final = "micbka"
 _SESSION_ONCE: Final = "vosiuczk"
+# Without c: an m-section may have several c= lines (RFC 8866 s.5.7).
 _MEDIA_ONCE: Final = "mik"
 
 
 def decode(text: str | bytes) -> str:
-    """``text`` as characters, its size and characters checked; raises `SdpError` and `LimitExceeded`."""
+    """``text`` as a `str`, after a check of its size and its characters; raises `SdpError` and `LimitExceeded`."""
+    # A text has at least as many bytes as characters: a long one is refused before it is encoded.
     if len(text) > limits.MAX_SDP:
         raise LimitExceeded("session description", limits.MAX_SDP, len(text), "bytes")
     try:
@@ -104,9 +111,9 @@ def decode(text: str | bytes) -> str:
 
 
 def sections(text: str) -> tuple[str, ...]:
-    """The session part of ``text`` and its m-sections, each with its line ends; their join is ``text``.
+    """The session part of ``text`` and its m-sections, each with its line ends. Joined they are ``text`` again.
 
-    Raises `SdpError` where the line grammar is broken, and `LimitExceeded`.
+    Raises `SdpError` for a broken line grammar, and `LimitExceeded`.
     """
     lines = text.count("\n") + (not text.endswith("\n"))
     if lines > limits.MAX_SDP_LINES:
@@ -122,6 +129,7 @@ def sections(text: str) -> tuple[str, ...]:
             _check_media(head, text, len(parts))
         parts.append(text[start:end])
         opening, start = MEDIA_OPENING, end
+    # The limit is one of each m-section. Hardly any description has so many in all, so that one count is enough here.
     if text.count("\na=candidate:") > limits.MAX_CANDIDATES:
         _check_candidates(parts)
     return tuple(parts)
@@ -150,7 +158,7 @@ def _at(text: str, position: int, rule: str) -> SdpError:
 
 
 def _diagnose(text: str) -> NoReturn:
-    """Say what is wrong with ``text``, of which the searches found that something is."""
+    """Raise the error of ``text``, in which a search found a violation."""
     order, once, seen = _SESSION_ORDER, _SESSION_ONCE, ""
     for number, ended in enumerate((text[:-1] if text.endswith("\n") else text).split("\n"), 1):
         line = ended.removesuffix("\r")
@@ -162,11 +170,11 @@ def _diagnose(text: str) -> NoReturn:
             _check_complete(seen, order, number)
             order, once, seen = _MEDIA_ORDER, _MEDIA_ONCE, ""
         if not known:
-            letter = "a"
+            letter = "a"  # lines of unknown types may stand where attributes may
         if letter in seen and letter in once:
             raise SdpError(f"two {letter}= lines (RFC 8866 s.5)", number, 1)
         last = seen[-1:]
-        # Each r= belongs to the t= before it, and another t= may follow.
+        # Each r= belongs to the t= before it, and another t= may follow (RFC 8866 s.9).
         if letter == "r":
             ordered = last in {"t", "r"}
         else:

@@ -1,7 +1,7 @@
-"""One part of a description, the session's or an m-section's: its text, and its lines indexed when first asked for.
+"""One section of a description, either the session part or an m-section: its text, and an index of its lines.
 
-Owns the way from an attribute's name to its typed views and, on an error, back to line and column. What a part's
-attributes mean is `document`'s business.
+The index is made when an attribute is read for the first time. This module owns the way from the name of an attribute
+to its typed views and, for an error, back to line and column. `document` and `media` know which attributes there are.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ EITHER_VIEWS: Final = {
     "extmap": "own_extmaps",
     "extmap-allow-mixed": "extmap_allow_mixed",
 }
-"""The property that parses each line which may stand at session level and in m-sections."""
+"""Lines that may stand at session level and in m-sections, and the property that parses each."""
 _parse_extmap: Final = remembered(ExtMap.parse)
 _DIRECTIONS: Final = tuple(direction.value for direction in Direction)
 
 
 @frozen(repr=False)
 class Section:
-    """A part of a description whose line grammar is known to be good."""
+    """A section of a description. Its line grammar has been checked."""
 
     _text: str
     _first_line: int = field(eq=False)
 
     @cached_property
     def _index(self) -> dict[str, list[tuple[int, str | None]]]:
-        """Line numbers and values by attribute name; values of other lines by `letter=`."""
+        """Line numbers and values, by the name of an attribute; those of other lines by `letter=`."""
         index: dict[str, list[tuple[int, str | None]]] = defaultdict(list)
         lines = self._text.removesuffix("\n").replace("\r\n", "\n").removesuffix("\r").split("\n")
         for number, line in enumerate(lines, self._first_line):
@@ -75,9 +75,9 @@ class Section:
         return index
 
     def attributes(self, name: str | None = None) -> tuple[Attribute, ...]:
-        """The a= lines called ``name`` in order, or all of them, as they stand."""
+        """The a= lines called ``name``, or all of them, in order and with their values as written."""
         if name is not None:
-            if name.endswith("="):
+            if name.endswith("="):  # the index has other lines under such keys; no name of an attribute has a `=`
                 return ()
             return tuple(Attribute(name, value) for _, value in self._index.get(name, ()))
         return self._ordered(Attribute, {})
@@ -95,7 +95,7 @@ class Section:
         return self._ordered(UnknownAttribute, views)
 
     def _read_all(self, views: Mapping[str, str]) -> None:
-        """Read the view of every line that has one, so that it raises what is wrong."""
+        """Read the property of every line that has one, so that it raises `SdpError` for a malformed line."""
         for name in self._index:
             view = views.get(name)
             if view is not None:
@@ -107,7 +107,7 @@ class Section:
         return SdpError(rule, lines[number][0] if number < len(lines) else self._first_line, column)
 
     def _all(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
-        """The typed views of all lines called ``name``."""
+        """The typed views of all lines called ``name``, in order; raises `SdpError`."""
         lines = self._index.get(name)
         if lines is None:
             return ()
@@ -123,33 +123,33 @@ class Section:
         return tuple(found)
 
     def _one(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """The typed view of the only line called ``name``."""
+        """The typed view of the only line called ``name``, or None; raises `SdpError`, also for a second line."""
         found = self._all(name, parse)
         if len(found) > 1:
             raise self.broken("a second line where only one may stand", name, 1)
         return found[0] if found else None
 
     def _flag(self, name: str) -> bool:
-        """Whether the property ``name`` is there."""
+        """Whether the property attribute ``name`` is there; raises `SdpError` if it has a value."""
         for number, (_, value) in enumerate(self._index.get(name, ())):
             if value is not None:
                 raise self.broken("property with a value (RFC 8866 s.5.13)", name, number, len(name) + 3)
         return name in self._index
 
-    # -- attributes that may stand at either level; own_ means: as written in this very section ---
+    # -- attributes that may stand at either level; own_ means: without those of the session part ---
     @cached_property
     def bandwidths(self) -> tuple[Bandwidth, ...]:
-        """The b= lines of this section."""
+        """The b= lines of this section (RFC 8866 s.5.8)."""
         return self._all("b=", Bandwidth.parse)
 
     @cached_property
     def own_connections(self) -> tuple[ConnectionInformation, ...]:
-        """The c= lines of this section."""
+        """The c= lines of this section (RFC 8866 s.5.7)."""
         return self._all("c=", ConnectionInformation.parse)
 
     @cached_property
     def own_direction(self) -> Direction | None:
-        """The direction written in this section."""
+        """The direction attribute of this section (RFC 8866 s.6.7); raises `SdpError` for more than one."""
         found = [value for value in _DIRECTIONS if self._flag(value)]
         if sum(len(self._index[value]) for value in found) > 1:
             lines = sorted(line for value in found for line, _ in self._index[value])
@@ -158,17 +158,17 @@ class Section:
 
     @cached_property
     def own_fingerprints(self) -> tuple[Fingerprint, ...]:
-        """The fingerprints written in this section."""
+        """The a=fingerprint lines of this section (RFC 8122 s.5)."""
         return self._all("fingerprint", Fingerprint.parse)
 
     @cached_property
     def own_setup(self) -> DtlsSetup | None:
-        """a=setup of this section."""
+        """a=setup of this section (RFC 4145 s.4)."""
         return self._one("setup", DtlsSetup.parse)
 
     @cached_property
     def own_tls_id(self) -> str | None:
-        """a=tls-id of this section."""
+        """a=tls-id of this section (RFC 8842 s.4)."""
         return self._one("tls-id", parse_tls_id)
 
     @cached_property
@@ -186,12 +186,12 @@ class Section:
 
     @cached_property
     def own_ice_options(self) -> frozenset[str]:
-        """The ice-options written in this section."""
+        """All options of the a=ice-options lines of this section (RFC 8839 s.5.6)."""
         return frozenset().union(*self._all("ice-options", parse_ice_options))
 
     @cached_property
     def own_extmaps(self) -> tuple[ExtMap, ...]:
-        """The header extensions written in this section."""
+        """The a=extmap lines of this section (RFC 8285 s.8)."""
         return self._all("extmap", _parse_extmap)
 
     @cached_property

@@ -1,7 +1,8 @@
-"""What all parsers of this package share: the token, bounded numbers, and how a misfit is told.
+"""The helpers that all parsers of this package share: tokens, bounded numbers, the error of a malformed value.
 
-Owns no rule of its own. Every pattern is ASCII, deterministic, and matched against a whole value, so that matching
-takes time linear in the value. Errors raised here have no place yet; the section that owns the line adds it.
+This module has no rule of its own. Every pattern is ASCII, deterministic, and matched against a whole value, so that
+matching takes time linear in the length of the value: possessive quantifiers (`++`, `*+`, `?+`) never backtrack. Errors
+raised here have no line and no column; the section that owns the line adds them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ from m3core.errors import SdpError
 IDENT: Final = r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]++"
 """One token of RFC 8866 s.9."""
 WORD: Final = r"[^ \r\n]++"
-"""One field of a line: anything but blanks."""
+"""One field of a line: any characters but blanks and line ends."""
 VISIBLE: Final = "[!-~]++"
-"""One field in ASCII. Others tell fields apart at every blank of Unicode; where that matters, there is none."""
+"""One field of visible ASCII characters.
+
+For values that a media engine parses again. Its parser splits fields at every kind of Unicode blank, where this package
+splits at the ASCII blank only, and so a Unicode blank would give the two parsers different fields.
+"""
 
 MAX_PORT: Final = 65_535
 MAX_UINT32: Final = (1 << 32) - 1
@@ -46,7 +51,7 @@ def bounded(digits: str, maximum: int, what: str, minimum: int = 0) -> int:
 
 
 def tokens(text: str, rule: str) -> tuple[str, ...]:
-    """The blank-separated tokens of ``text``, possibly none; blanks around and between them may repeat."""
+    """The blank-separated tokens of ``text``, possibly none; more than one blank may stand around and between them."""
     found = tuple(word for word in text.split(" ") if word)
     if not all(map(_IS_TOKEN.fullmatch, found)):
         raise SdpError(rule)
@@ -54,10 +59,11 @@ def tokens(text: str, rule: str) -> tuple[str, ...]:
 
 
 def remembered(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """``parse`` with its latest results kept. All descriptions of a peer, and of its like, repeat the same values.
+    """``parse`` with a cache of its latest results.
 
-    Only for values that are no secrets. Results must be immutable; errors and long texts are not kept, so that they
-    take a few megabytes at most, whatever peers send.
+    A cache pays, since peers with the same software send the same values in each description. It must not be used for
+    secrets, because results outlive the conference. Results must be immutable. Errors and results of long texts are
+    not kept: so the cache takes a few megabytes at most, whatever peers send.
     """
     kept = lru_cache(_REMEMBERED)(parse)
 

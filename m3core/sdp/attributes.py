@@ -1,7 +1,7 @@
 """Typed views of the lines and attributes that describe the session, its transport and its security.
 
-Each `parse` takes the value after `letter=` or `a=name:` and raises `SdpError` without a place; the section that owns
-the line adds it. Knows nothing of other lines.
+Each `parse` takes the value after `letter=` or `a=name:`, and looks at no other line. Its `SdpError` has no line and no
+column; the section that owns the line adds them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from m3core.values import Secret
 Mid = NewType("Mid", str)
 """The identification-tag of an m-section (RFC 5888 s.4)."""
 
+# The password of ICE (RFC 8839 s.5.4), and keys of SRTP (RFC 4568, RFC 4567).
 _SECRET_NAMES: Final = frozenset({"ice-pwd", "crypto", "key-mgmt"})
 
 
 @frozen(repr=False)
 class Attribute:
-    """One a= line as it stands (RFC 8866 s.5.13). ``value`` is None for a property (`a=rtcp-mux`)."""
+    """One a= line as written (RFC 8866 s.5.13). ``value`` is None for a property attribute (`a=rtcp-mux`)."""
 
     name: str
     value: str | None = None
@@ -37,7 +38,7 @@ class Attribute:
 
 @frozen(repr=False)
 class UnknownAttribute(Attribute):
-    """An attribute that this package has no typed view of, kept verbatim."""
+    """An attribute for which this package has no typed view, as written."""
 
 
 _ORIGIN: Final = re.compile(rf"({WORD}) ([0-9]{{1,20}}) ([0-9]{{1,20}}) ({IDENT}) ({IDENT}) ({WORD})")
@@ -66,7 +67,7 @@ _TIMING: Final = re.compile("([0-9]{1,20}) ([0-9]{1,20})")
 
 @frozen
 class Timing:
-    """t= (RFC 8866 s.5.9), in seconds since 1900; 0 and 0: without bounds."""
+    """t= (RFC 8866 s.5.9), in seconds since 1900. Start 0 and stop 0 mean a permanent session."""
 
     start: int
     stop: int
@@ -98,7 +99,7 @@ _BANDWIDTH: Final = re.compile(f"({IDENT}):([0-9]{{1,10}})")
 
 @frozen
 class Bandwidth:
-    """b= (RFC 8866 s.5.8). ``type`` compares equal to a `BandwidthType`, which tells the unit of ``value``."""
+    """b= (RFC 8866 s.5.8). ``type`` compares equal to a `BandwidthType`, which defines the unit of ``value``."""
 
     type: str
     value: int
@@ -114,9 +115,13 @@ _IP_VERSIONS: Final[dict[str, type[IPv4Address | IPv6Address]]] = {"IP4": IPv4Ad
 
 
 def _internet_address(network_type: str, address_type: str, address: str) -> tuple[str, str, str]:
-    """The three as they are, if they name an IP address. Names and multicast scopes have no use with ICE."""
+    """All three arguments, if they name an IP address; else raises `SdpError`.
+
+    RFC 8866 s.5.7 allows host names and multicast scopes as well. ICE cannot use them.
+    """
     version = _IP_VERSIONS.get(address_type)
     try:
+        # `ipaddress` accepts the scope of an IPv6 address (`%`), which the grammar of RFC 8866 s.9 does not have.
         if version is not None and network_type == "IN" and "%" not in address:
             version(address)
             return network_type, address_type, address
@@ -130,7 +135,7 @@ _CONNECTION: Final = re.compile(f"({IDENT}) ({IDENT}) ({WORD})")
 
 @frozen
 class ConnectionInformation:
-    """c= (RFC 8866 s.5.7), an IP address. With ICE it is a default that nobody uses."""
+    """c= (RFC 8866 s.5.7), an IP address. ICE uses candidates instead."""
 
     network_type: str
     address_type: str
@@ -148,7 +153,7 @@ _RTCP: Final = re.compile(f"([0-9]{{1,5}})(?: ({IDENT}) ({IDENT}) ({WORD}))?")
 
 @frozen
 class RtcpAddress:
-    """a=rtcp (RFC 3605 s.2.1). ``connection`` None: the address of the m-section."""
+    """a=rtcp (RFC 3605 s.2.1). Without ``connection`` the address is that of the m-section."""
 
     port: int
     connection: ConnectionInformation | None = None
@@ -164,7 +169,7 @@ class RtcpAddress:
 
 
 class Direction(Enum):
-    """Which way media flow, seen from the describer (RFC 8866 s.6.7)."""
+    """Which way media flow, for the sender of the description (RFC 8866 s.6.7)."""
 
     SENDRECV = "sendrecv"
     SENDONLY = "sendonly"
@@ -173,16 +178,16 @@ class Direction(Enum):
 
     @property
     def sends(self) -> bool:
-        """Whether the describer sends."""
+        """Whether the sender of the description sends media."""
         return self in {Direction.SENDRECV, Direction.SENDONLY}
 
     @property
     def receives(self) -> bool:
-        """Whether the describer receives."""
+        """Whether the sender of the description receives media."""
         return self in {Direction.SENDRECV, Direction.RECVONLY}
 
     def reversed(self) -> Direction:
-        """The same flow seen from the other side."""
+        """The direction of the same flow, as the other side describes it."""
         return _REVERSED[self]
 
     def allows(self, answer: Direction) -> bool:
@@ -221,20 +226,20 @@ _HASH_BYTES: Final = {"sha-1": 20, "sha-224": 28, "sha-256": 32, "sha-384": 48, 
 
 @frozen
 class Fingerprint:
-    """a=fingerprint (RFC 8122 s.5) of a certificate: ``algorithm`` in lower case, ``value`` as hexadecimal pairs."""
+    """a=fingerprint of a certificate (RFC 8122 s.5). ``algorithm`` in lower case; ``value`` is `AB:CD:...`."""
 
     algorithm: str
     value: str
 
     @classmethod
     def parse(cls, text: str) -> Fingerprint:
-        """Raises `SdpError`; MD2 and MD5 are refused as RFC 8122 s.5 demands."""
+        """Raises `SdpError`, also for MD2 and MD5, which RFC 8122 s.5 forbids."""
         match = fit(_FINGERPRINT, text, "malformed a=fingerprint (RFC 8122 s.5)")
         algorithm = match[1].lower()
         size = _HASH_BYTES.get(algorithm)
         if size is None:
             raise SdpError("unknown hash function of a=fingerprint (RFC 8122 s.5)")
-        if len(match[2]) != 3 * size - 1:
+        if len(match[2]) != 3 * size - 1:  # two digits for each byte, and colons between them
             raise SdpError("a=fingerprint does not have the length of its hash (RFC 8122 s.5)")
         return cls(algorithm, match[2])
 
@@ -252,12 +257,12 @@ class IceCredentials:
 
 
 def parse_ufrag(text: str) -> str:
-    """``text`` if it is an ice-ufrag: 4 to 256 ice-chars (RFC 8839 s.5.4); raises `SdpError`."""
+    """``text``, if it is an ice-ufrag of 4 to 256 ice-chars (RFC 8839 s.5.4); else raises `SdpError`."""
     return fit(_UFRAG, text, "a=ice-ufrag is 4 to 256 ice-chars (RFC 8839 s.5.4)")[0]
 
 
 def parse_pwd(text: str) -> Secret:
-    """``text`` if it is an ice-pwd: 22 to 256 ice-chars (RFC 8839 s.5.4); raises `SdpError`."""
+    """``text``, if it is an ice-pwd of 22 to 256 ice-chars (RFC 8839 s.5.4); else raises `SdpError`."""
     return Secret(fit(_PWD, text, "a=ice-pwd is 22 to 256 ice-chars (RFC 8839 s.5.4)")[0])
 
 
@@ -271,13 +276,13 @@ _MID: Final = re.compile(IDENT)
 
 
 def parse_mid(text: str) -> Mid:
-    """``text`` if it is a token (RFC 5888 s.4); raises `SdpError`."""
+    """``text``, if it is a token (RFC 5888 s.4); else raises `SdpError`."""
     return Mid(fit(_MID, text, "a=mid is a token (RFC 5888 s.4)")[0])
 
 
 @frozen
 class Group:
-    """a=group (RFC 5888 s.5): m-sections that belong together; ``mids`` may be empty."""
+    """a=group (RFC 5888 s.5). ``mids`` are the m-sections that belong together; there may be none."""
 
     semantics: str
     mids: tuple[Mid, ...] = field(default=())
@@ -293,11 +298,11 @@ class Group:
 
 _TLS_ID: Final = re.compile(r"[A-Za-z0-9+/\-_]{20,255}")
 _COUNT: Final = re.compile("[0-9]{1,20}")
-_MILLISECONDS: Final = re.compile(r"[0-9]{1,5}")
+_SHORT_NUMBER: Final = re.compile(r"[0-9]{1,5}")
 
 
 def parse_tls_id(text: str) -> str:
-    """``text`` if it is a tls-id: 20 to 255 characters (RFC 8842 s.4); raises `SdpError`."""
+    """``text``, if it is a tls-id of 20 to 255 characters (RFC 8842 s.4); else raises `SdpError`."""
     return fit(_TLS_ID, text, "a=tls-id is 20 to 255 characters (RFC 8842 s.4)")[0]
 
 
@@ -305,23 +310,23 @@ _SCTPMAP: Final = re.compile("[0-9]{1,5} .+")
 
 
 def parse_sctpmap(text: str) -> str:
-    """``text`` if it looks like a=sctpmap, a forerunner of RFC 8841 that old browsers write; raises `SdpError`."""
+    """``text``, if it looks like a=sctpmap, which drafts of RFC 8841 had; else raises `SdpError`."""
     return fit(_SCTPMAP, text, "malformed a=sctpmap")[0]
 
 
 def parse_sctp_port(text: str) -> int:
     """The port of a=sctp-port (RFC 8841 s.5); raises `SdpError`."""
-    return bounded(fit(_MILLISECONDS, text, "malformed a=sctp-port (RFC 8841 s.5)")[0], MAX_PORT, "port")
+    return bounded(fit(_SHORT_NUMBER, text, "malformed a=sctp-port (RFC 8841 s.5)")[0], MAX_PORT, "port")
 
 
 def parse_max_message_size(text: str) -> int:
-    """Bytes (RFC 8841 s.6); 0: any size. Raises `SdpError`."""
+    """The bytes of a=max-message-size (RFC 8841 s.6); 0 stands for any size. Raises `SdpError`."""
     return int(fit(_COUNT, text, "malformed a=max-message-size (RFC 8841 s.6)")[0])
 
 
 def parse_milliseconds(text: str) -> int:
     """Milliseconds of a=ptime and a=maxptime (RFC 8866 s.6.4); raises `SdpError`."""
-    return int(fit(_MILLISECONDS, text, "a packet time is a number of milliseconds (RFC 8866 s.6.4)")[0])
+    return int(fit(_SHORT_NUMBER, text, "a packet time is a number of milliseconds (RFC 8866 s.6.4)")[0])
 
 
 def parse_rtcp_xr(text: str) -> tuple[str, ...]:

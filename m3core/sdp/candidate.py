@@ -1,6 +1,6 @@
-"""ICE candidates: of a=candidate lines and of trickle messages (RFC 8839 s.5.1, RFC 8838).
+"""ICE candidates of a=candidate lines and of trickle messages (RFC 8839 s.5.1, RFC 8838).
 
-Owns the grammar of one candidate; never resolves a name, and does not know which transport it is for.
+This module owns the grammar of one candidate. It resolves no host name, and does not know the transport of a candidate.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ _PRINTABLE: Final = re.compile("[ -~]*+")
 _MALFORMED: Final = "malformed candidate (RFC 8839 s.5.1)"
 _NO_ADDRESS: Final = "address of a candidate is neither an IP address nor a name (RFC 8839 s.5.1)"
 _MAX_CANDIDATE: Final = 2_048
+"""Characters of one candidate."""
 
 
 class CandidateType(Enum):
-    """Where a candidate's address comes from (RFC 8445 s.5.1.1)."""
+    """How the address of a candidate was found (RFC 8445 s.5.1.1)."""
 
     HOST = "host"
     SRFLX = "srflx"
@@ -48,8 +49,8 @@ class TcpType(Enum):
 class IceCandidate:
     """One address at which a peer may be reached (RFC 8839 s.5.1).
 
-    ``transport`` is as written (Firefox: upper case; see `is_udp`); ``extensions`` are the (name, value) pairs after
-    those that have a field of their own. Addresses are kept as written and left out of the repr.
+    ``transport`` is as written: some peers use upper case, others lower case (media.md § 8.6). ``extensions`` are the
+    (name, value) pairs that have no field of their own. Addresses are as written, and not in the repr.
     """
 
     foundation: str
@@ -67,7 +68,7 @@ class IceCandidate:
 
     @classmethod
     def parse(cls, text: str) -> IceCandidate:
-        """From `candidate:...`, with or without `a=`, or from what follows; raises `SdpError`."""
+        """Parse `a=candidate:...`, `candidate:...`, or the text after that; raises `SdpError`."""
         if len(text) > _MAX_CANDIDATE or not _PRINTABLE.fullmatch(text):
             raise SdpError(_MALFORMED)
         if text.startswith("a=candidate:"):
@@ -87,6 +88,7 @@ class IceCandidate:
             transport=match[3],
             priority=bounded(match[4], MAX_UINT32, "priority of a candidate"),
             address=_address(match[5]),
+            # An active TCP candidate has no port: it connects from any (RFC 6544 s.4.5).
             port=_port(match[6], 0 if tcp_type == "active" else 1),
             type=CandidateType(match[7]),
             related_address=None if related_address is None else _address(related_address),
@@ -94,12 +96,13 @@ class IceCandidate:
             tcp_type=None if tcp_type is None else _tcp_type(tcp_type),
             extensions=tuple(pairs),
         )
-        # Kept so that an unusual order of extensions survives; a changed copy (attrs.evolve) does not inherit it.
+        # The text is kept so that `serialize` keeps an unusual order of extensions. A changed copy (attrs.evolve) does
+        # not get it, because it would no longer be true.
         object.__setattr__(candidate, "_text", text)
         return candidate
 
     def serialize(self) -> str:
-        """`candidate:...`, exactly as it was parsed."""
+        """`candidate:...`, exactly as it was parsed, or in the order of RFC 8839 s.5.1 if it was not parsed."""
         if self._text:
             return f"candidate:{self._text}"
         words = [self.foundation, self.component, self.transport, self.priority, self.address, self.port]
@@ -114,17 +117,17 @@ class IceCandidate:
 
     @property
     def is_udp(self) -> bool:
-        """Whether the transport is UDP, in any case (media.md § 8.6)."""
+        """Whether the transport is UDP, in upper or lower case (media.md § 8.6)."""
         return self.transport.lower() == "udp"
 
     @property
     def is_tcp(self) -> bool:
-        """Whether the transport is TCP, in any case."""
+        """Whether the transport is TCP, in upper or lower case."""
         return self.transport.lower() == "tcp"
 
     @property
     def ip(self) -> IPv4Address | IPv6Address | None:
-        """The address as a value; None for a host name."""
+        """The address as a value of `ipaddress`; None for a host name."""
         return _ip(self.address)
 
     @property
@@ -134,20 +137,20 @@ class IceCandidate:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the address is one of this machine itself."""
+        """Whether the address is a loopback address."""
         ip = self.ip
         return ip is not None and ip.is_loopback
 
     @property
     def is_link_local(self) -> bool:
-        """Whether the address reaches no further than one link."""
+        """Whether the address is a link-local one."""
         ip = self.ip
         return ip is not None and ip.is_link_local
 
 
 @frozen
 class TrickledCandidate:
-    """A candidate and the m-section it is for (RFC 8838 s.9). ``mid`` may be absent on the wire (media.md § 8.6)."""
+    """A candidate and its m-section (RFC 8838 s.9). ``mid`` may be absent on the wire (media.md § 8.6)."""
 
     candidate: IceCandidate
     mid: Mid | None
@@ -156,6 +159,7 @@ class TrickledCandidate:
 
 
 def _take(pairs: list[tuple[str, str]], name: str) -> str | None:
+    """Remove the first pair called ``name``, and return its value."""
     for index, (found, value) in enumerate(pairs):
         if found == name:
             del pairs[index]
@@ -177,8 +181,8 @@ def _tcp_type(text: str) -> TcpType:
 
 
 def _ip(text: str) -> IPv4Address | IPv6Address | None:
-    """``text`` as an address; None if it is a name; raises `SdpError` if it is neither."""
-    # A name whose last label is numeric would be read as an IPv4 address by some resolvers: it has to be one.
+    """``text`` as an address, or None if it is a host name; raises `SdpError` if it is neither."""
+    # Some resolvers take a name whose last label is numeric for an IPv4 address, so it must be one.
     try:
         if ":" in text and "%" not in text:
             return IPv6Address(text)

@@ -1,6 +1,6 @@
 """Typed views of codecs: a=rtpmap, a=fmtp, a=rtcp-fb, and the parameters of the formats that M3 peers use.
 
-Knows nothing of m-lines: whether a payload type is listed is `semantics`' business.
+This module looks at one line at a time. `semantics` checks whether the m-line lists a payload type.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PayloadType = NewType("PayloadType", int)
 
 MAX_PAYLOAD_TYPE: Final = 127
 STATIC_PAYLOAD_TYPES: Final = frozenset({0, *range(3, 19), 25, 26, 28, *range(31, 35)})
-"""Those that need no rtpmap (RFC 3551 s.6)."""
+"""The payload types that need no rtpmap (RFC 3551 s.6)."""
 
 _PAYLOAD_TYPE: Final = re.compile("[0-9]{1,3}")
 _RTPMAP: Final = re.compile(f"([0-9]{{1,3}}) ({IDENT})/([0-9]{{1,9}})(?:/([0-9]{{1,3}}))?")
@@ -28,6 +28,7 @@ _FMTP: Final = re.compile("([0-9]{1,3}) (.+)")
 _FEEDBACK: Final = re.compile(rf"(\*|[0-9]{{1,3}}) ({IDENT})(?: (.+))?")
 _INTEGER: Final = re.compile("[0-9]{1,10}")
 _HEX: Final = re.compile("[0-9A-Fa-f]{6}")
+# Parameters that aiortc reads as numbers, whatever the codec is.
 _NUMERIC: Final = frozenset({"apt", "max-fr", "max-fs", "maxplaybackrate", "minptime", "stereo", "useinbandfec"})
 
 
@@ -39,7 +40,7 @@ def parse_payload_type(text: str) -> PayloadType:
 
 @frozen
 class RtpMap:
-    """a=rtpmap (RFC 8866 s.6.6). ``clock_rate`` in Hz; ``channels`` is 1 where it is not written."""
+    """a=rtpmap (RFC 8866 s.6.6). ``clock_rate`` in Hz; ``channels`` is 1 if the line has none."""
 
     payload_type: PayloadType
     encoding_name: str
@@ -55,11 +56,11 @@ class RtpMap:
         return cls(parse_payload_type(match[1]), match[2], clock_rate, channels)
 
     def names(self, encoding_name: str) -> bool:
-        """Whether this is ``encoding_name``, in any case (RFC 4855 s.3)."""
+        """Whether the name of the codec is ``encoding_name``; case does not matter (RFC 4855 s.3)."""
         return self.encoding_name.lower() == encoding_name.lower()
 
     def same_codec(self, other: RtpMap) -> bool:
-        """Whether both say the same apart from the payload type."""
+        """Whether both describe the same codec, under any payload type."""
         return (self.encoding_name.lower(), self.clock_rate, self.channels) == (
             other.encoding_name.lower(),
             other.clock_rate,
@@ -76,7 +77,7 @@ class FormatParameters:
 
     @classmethod
     def parse(cls, text: str) -> FormatParameters:
-        """Raises `SdpError`, also for a parameter that has to be a number and is none."""
+        """Raises `SdpError`, also for a parameter that must be a number and is not."""
         match = fit(_FMTP, text, "malformed a=fmtp (RFC 8866 s.6.15)")
         parsed = cls(parse_payload_type(match[1]), match[2])
         for name, value in parsed.items:
@@ -86,7 +87,7 @@ class FormatParameters:
 
     @cached_property
     def items(self) -> tuple[tuple[str, str | None], ...]:
-        """(name in lower case, value) of each `;`-separated parameter; None where there is no `=`."""
+        """(name in lower case, value) of each `;`-separated parameter; the value is None if there is no `=`."""
         found = []
         for part in self.parameters.split(";"):
             name, equals, value = part.strip(" ").partition("=")
@@ -95,16 +96,16 @@ class FormatParameters:
         return tuple(found)
 
     def get(self, name: str) -> str | None:
-        """The first value of parameter ``name`` (lower case), or None."""
+        """The value of the first parameter ``name`` (lower case), or None."""
         return next((value for found, value in self.items if found == name), None)
 
     def number(self, name: str) -> int | None:
-        """The same as a number; raises `SdpError` if it is none."""
+        """The value of the first parameter ``name`` as a number, or None; raises `SdpError` if it is not a number."""
         value = self.get(name)
         return None if value is None else int(fit(_INTEGER, value, "a parameter of a=fmtp is not a number")[0])
 
     def flag(self, name: str) -> bool:
-        """Whether parameter ``name`` is 1; absent means no. Raises `SdpError` for anything but 0 and 1."""
+        """Whether parameter ``name`` is 1; False without it. Raises `SdpError` for any value but 0 and 1."""
         value = self.number(name)
         if value not in {None, 0, 1}:
             raise SdpError("a flag of a=fmtp is 0 or 1")
@@ -113,7 +114,7 @@ class FormatParameters:
 
 @frozen
 class OpusParameters:
-    """opus (RFC 7587 s.6.1). Rates in Hz, times in ms, bit rates in bit/s; None: not written."""
+    """opus (RFC 7587 s.6.1). Rates in Hz, times in ms, bit rates in bit/s; None for an absent parameter."""
 
     max_playback_rate: int | None = None
     max_average_bitrate: int | None = None
@@ -141,7 +142,7 @@ class OpusParameters:
 
 @frozen
 class Vp8Parameters:
-    """VP8 (RFC 7741 s.6.1): frames per second, and frame size in macroblocks."""
+    """VP8 (RFC 7741 s.6.1): frames per second, and frame size in macroblocks; None for an absent parameter."""
 
     max_frame_rate: int | None = None
     max_frame_size: int | None = None
@@ -154,7 +155,7 @@ class Vp8Parameters:
 
 @frozen
 class Vp9Parameters:
-    """VP9 (RFC 9628 s.7). ``profile_id`` is 0 where it is not written."""
+    """VP9 (RFC 9628 s.7). ``profile_id`` is 0 by default."""
 
     profile_id: int = 0
     max_frame_rate: int | None = None
@@ -169,7 +170,7 @@ class Vp9Parameters:
 
 @frozen
 class H264Parameters:
-    """H264 (RFC 6184 s.8.1). ``profile_level_id`` is 6 hexadecimal digits, baseline 1.0 where it is not written."""
+    """H264 (RFC 6184 s.8.1). ``profile_level_id`` is 6 hexadecimal digits in lower case; default: baseline 1.0."""
 
     profile_level_id: str = "42000a"
     packetization_mode: int = 0
@@ -190,7 +191,7 @@ class H264Parameters:
 
 @frozen
 class RtxFormat:
-    """rtx (RFC 4588 s.8.1). ``rtx_time`` in ms; None: not written."""
+    """rtx (RFC 4588 s.8.1). ``rtx_time`` in ms; None for an absent parameter."""
 
     associated_payload_type: PayloadType
     rtx_time: int | None = None
@@ -209,13 +210,14 @@ _EVENT_RANGE: Final = re.compile("([0-9]{1,3})(?:-([0-9]{1,3}))?")
 
 @frozen
 class TelephoneEventParameters:
-    """telephone-event (RFC 4733 s.2.4.1). ``events``: (first, last) ranges of event codes."""
+    """telephone-event (RFC 4733 s.2.4.1). ``events`` are (first, last) ranges of event codes, both included."""
 
     events: tuple[tuple[int, int], ...] = ((0, 15),)
 
     @classmethod
     def of(cls, parameters: FormatParameters) -> TelephoneEventParameters:
         """Raises `SdpError`."""
+        # Some peers write the name of the parameter before the list, others do not.
         text = parameters.parameters.removeprefix("events=")
         found = []
         for part in text.split(","):
@@ -240,14 +242,14 @@ _CODECS: Final[dict[str, Callable[[FormatParameters], CodecParameters]]] = {
 
 
 def codec_parameters(rtpmap: RtpMap, parameters: FormatParameters) -> CodecParameters | None:
-    """The typed parameters of ``rtpmap``'s format, or None for a format without a type here; raises `SdpError`."""
+    """The typed ``parameters`` of the codec of ``rtpmap``; None for a codec without a type here. Raises `SdpError`."""
     of = _CODECS.get(rtpmap.encoding_name.lower())
     return None if of is None else of(parameters)
 
 
 @frozen
 class RtcpFeedback:
-    """a=rtcp-fb (RFC 4585 s.4.2). ``payload_type`` None: all (`*`); ``parameter`` is empty where there is none."""
+    """a=rtcp-fb (RFC 4585 s.4.2). ``payload_type`` None stands for all (`*`); ``parameter`` may be empty."""
 
     payload_type: PayloadType | None
     type: str

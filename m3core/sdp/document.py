@@ -1,7 +1,8 @@
-"""Session descriptions: text to a tree of sections and back, byte for byte, with typed views on demand.
+"""Session descriptions: text to sections and back, byte for byte, with typed views that are parsed on demand.
 
-Parsing checks the line grammar and the limits, and keeps the text; everything else is parsed when it is first read and
-then kept. `SessionDescription.validate` reads everything. Knows nothing of who sent a description, or of answers.
+`SessionDescription.parse` checks the line grammar and the limits, and keeps the text. An attribute is parsed when its
+property is read for the first time, and the result is kept. `SessionDescription.validate` reads all of them. This
+module does not know who sent a description, nor whether it is an offer or an answer.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _CONNECTION_LINE: Final = re.compile(r"^(c=)[^\r\n]*", re.MULTILINE)
 
 @frozen
 class Repair:
-    """A known artefact (media.md § 8.1) that lenient parsing undid, at ``line`` of what was given (from 1)."""
+    """A known artefact (media.md § 8.1) that lenient parsing undid. ``line`` is that of the text as given, from 1."""
 
     name: str
     line: int
@@ -44,9 +45,9 @@ class Repair:
 
 @frozen(repr=False)
 class SessionDescription(Section):
-    """A session description (RFC 8866), made by `parse`. Immutable; every property may raise `SdpError`.
+    """An immutable session description (RFC 8866), made by `parse`. Every property may raise `SdpError`.
 
-    Equality is that of the texts. The repr shows no line: descriptions hold passwords and addresses.
+    Two descriptions are equal if their texts are. The repr shows no line, since lines hold passwords and addresses.
     """
 
     _rest: tuple[str, ...]
@@ -54,9 +55,9 @@ class SessionDescription(Section):
 
     @classmethod
     def parse(cls, text: str | bytes, *, lenient: bool = False) -> SessionDescription:
-        """Check the line grammar of ``text`` and keep it; ``lenient`` undoes the artefacts of media.md § 8.1.
+        """Check the line grammar of ``text`` and keep it. ``lenient`` undoes the artefacts of media.md § 8.1 first.
 
-        Raises `SdpError` with line and column, and `LimitExceeded`; nothing else, whatever ``text`` is.
+        Raises `SdpError` with line and column, or `LimitExceeded`, and no other error, whatever ``text`` is.
         """
         text = decode(text)
         repairs: tuple[Repair, ...] = ()
@@ -66,7 +67,7 @@ class SessionDescription(Section):
         return cls(session, 1, tuple(media), repairs)
 
     def serialize(self) -> str:
-        """The text, exactly as it was parsed (after repairs)."""
+        """The text, exactly as it was given to `parse`, but for the `repairs`."""
         return self._text + "".join(self._rest)
 
     def __str__(self) -> str:
@@ -77,8 +78,9 @@ class SessionDescription(Section):
 
     @cached_property
     def media(self) -> tuple[MediaDescription, ...]:
-        """The m-sections, in order; each knows its `mline_index`."""
-        # A section of its own, so that the m-sections do not keep this object alive in a cycle.
+        """The m-sections, in order."""
+        # The m-sections get a copy of the session part, not this object: that would be a reference cycle, and so
+        # descriptions would live until the garbage collector runs.
         session = Section(self._text, 1)
         found, line = [], 1 + self._text.count("\n")
         for index, text in enumerate(self._rest):
@@ -87,7 +89,7 @@ class SessionDescription(Section):
         return tuple(found)
 
     def find(self, mid: str) -> MediaDescription | None:
-        """The m-section called ``mid``."""
+        """The m-section whose a=mid is ``mid``; the first, if an invalid description has several. None without one."""
         return self._by_mid.get(mid)
 
     @cached_property
@@ -96,17 +98,17 @@ class SessionDescription(Section):
 
     @property
     def version(self) -> int:
-        """v=, always 0."""
+        """v=, which is always 0 (RFC 8866 s.5.1)."""
         return 0
 
     @cached_property
     def origin(self) -> Origin:
-        """o=."""
+        """o= (RFC 8866 s.5.2)."""
         return self._all("o=", Origin.parse)[0]
 
     @cached_property
     def session_name(self) -> str:
-        """s=."""
+        """s= (RFC 8866 s.5.3)."""
         return self._all("s=", str)[0]
 
     @cached_property
@@ -126,7 +128,7 @@ class SessionDescription(Section):
 
     @cached_property
     def bundle(self) -> tuple[Mid, ...]:
-        """The mids of the first BUNDLE group (RFC 9143), the tagged one first; empty without one."""
+        """The mids of the first BUNDLE group, the tagged one first (RFC 9143 s.7); empty without such a group."""
         return next((group.mids for group in self.groups if group.semantics == "BUNDLE"), ())
 
     @cached_property
@@ -159,27 +161,29 @@ class SessionDescription(Section):
         self._read_all(_VIEWS)
 
     def validate(self) -> None:
-        """Parse everything, and check what one description must keep (`m3core.sdp.semantics`); raises `SdpError`."""
-        semantics.check(self)
+        """Parse everything, and check the rules of `m3core.sdp.semantics`; raises the first `SdpError`."""
+        self.read_all()
+        semantics.check(self, self.media, self.groups)
 
     def without_candidates(self) -> SessionDescription:
-        """The same without its a=candidate and a=end-of-candidates lines."""
+        """This description without its a=candidate and a=end-of-candidates lines."""
         session, *media = map(_without_candidates, (self._text, *self._rest))
         return SessionDescription(session, 1, tuple(media), self.repairs)
 
     def for_trickling(self) -> SessionDescription:
-        """The same without candidates, and with the default destination of one that has none.
+        """This description without candidates, and with the default destination of one that has none.
 
-        That is port 9 and 0.0.0.0 in each m-section that is not rejected (RFC 8840 s.4.1.1, RFC 8839 s.4.2.1.1).
+        That destination is port 9 and 0.0.0.0, in each m-section that is not rejected (RFC 8840 s.4.1.1,
+        RFC 8839 s.4.2.1.1).
         """
         session, *media = (_without_address(_without_candidates(text)) for text in (self._text, *self._rest))
         return SessionDescription(session, 1, tuple(media), self.repairs)
 
     def trickled(self) -> tuple[tuple[TrickledCandidate, ...], bool]:
-        """The candidates as they would be trickled, and whether there will be no more.
+        """The candidates as messages would trickle them, and whether they are complete (a=end-of-candidates).
 
-        Of a BUNDLE group only those of its first m-section that is not rejected count: it owns the transport
-        (RFC 9143 s.7.2). Raises `SdpError`.
+        Of the m-sections of a BUNDLE group, only the one that owns the transport contributes: the first that is not
+        rejected (RFC 9143 s.7.2). Raises `SdpError`.
         """
         found: list[TrickledCandidate] = []
         ended: list[bool] = []
@@ -213,6 +217,7 @@ def _without_candidates(text: str) -> str:
 
 
 def _without_address(text: str) -> str:
+    # _PORT does not match port 0, that of a rejected m-section: port 9 would accept it again.
     return _CONNECTION_LINE.sub(r"\1IN IP4 0.0.0.0", _PORT.sub(r"\g<1>9", text, count=1))
 
 
@@ -226,6 +231,7 @@ def _repaired(text: str) -> tuple[str, tuple[Repair, ...]]:
         missing = 1
     end = text.find("\nm=") + 1 or len(text)
     match = _FUSED_TIMING.search(text, 0, end)
+    # A name of a session may hold `t=0 0`, if the t= line is there as well.
     if match is not None and "\nt=" not in text[:end]:
         repairs.append(Repair("fused s=/t=", text.count("\n", 0, match.start(2)) + 1 - missing))
         text = text[: match.start(2)] + ending + text[match.start(2) :]

@@ -1,7 +1,7 @@
-"""One m-section of a session description, with typed views on demand.
+"""One m-section of a session description, with typed views that are parsed on demand.
 
-Owns which attributes an m-section has and which of them fall back to the session's. Whether they go together is
-`semantics`' business.
+This module owns which attributes an m-section has, and for which of them those of the session part are the default.
+`semantics` checks whether they fit together.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ _KINDS: Final = {kind.value: kind for kind in MediaKind}
 
 @frozen(repr=False)
 class MediaDescription(Section):
-    """One m-section (RFC 8866 s.5.14), of `SessionDescription.media`. Every property may raise `SdpError`.
+    """One m-section (RFC 8866 s.5.14) of `SessionDescription.media`. Every property may raise `SdpError`.
 
-    Where an attribute may stand at session level too, the property falls back to it.
+    For an attribute that may also stand at session level, the session part is the default.
     """
 
     mline_index: int
@@ -94,22 +94,22 @@ class MediaDescription(Section):
 
     @property
     def media_type(self) -> str:
-        """The first token of m=."""
+        """The first token of m=, such as `audio`, `video` or `application`."""
         return self._mline[0]
 
     @property
     def kind(self) -> MediaKind | None:
-        """`media_type` as a kind of media; None for anything but audio and video, such as a data channel."""
+        """`media_type` as an enum; None for all other media types, such as that of data channels."""
         return _KINDS.get(self._mline[0])
 
     @property
     def port(self) -> int:
-        """The port of m=; 9 where candidates tell."""
+        """The port of m=. It is 9 while candidates carry the real ports (RFC 8840 s.4.1.1)."""
         return int(self._mline[1])
 
     @property
     def protocol(self) -> str:
-        """The transport protocol, such as `UDP/TLS/RTP/SAVPF`."""
+        """The transport protocol of m=, such as `UDP/TLS/RTP/SAVPF`, as written."""
         return self._mline[2]
 
     @property
@@ -119,7 +119,7 @@ class MediaDescription(Section):
 
     @cached_property
     def format_list(self) -> tuple[str, ...]:
-        """The formats of m= as written."""
+        """The formats of m=, as written."""
         return tuple(self._mline[3].split(" "))
 
     @cached_property
@@ -142,35 +142,35 @@ class MediaDescription(Section):
 
     @cached_property
     def direction(self) -> Direction:
-        """The direction; sendrecv where none is written (RFC 8866 s.6.7)."""
+        """The direction; sendrecv is the default (RFC 8866 s.6.7)."""
         return self.own_direction or self._session.own_direction or Direction.SENDRECV
 
     @cached_property
     def connection(self) -> ConnectionInformation | None:
-        """The first c= line."""
+        """The first c= line, or that of the session."""
         return next(iter(self.own_connections or self._session.own_connections), None)
 
     # -- codecs ---
     @cached_property
     def rtpmaps(self) -> tuple[RtpMap, ...]:
-        """a=rtpmap, in the order of the lines."""
+        """a=rtpmap (RFC 8866 s.6.6), in the order of the lines."""
         return self._all("rtpmap", _parse_rtpmap)
 
     def rtpmap(self, payload_type: int) -> RtpMap | None:
-        """The a=rtpmap of ``payload_type``."""
+        """The a=rtpmap of ``payload_type``, or None. The first counts, if an invalid description has several."""
         return self._rtpmaps_by_type.get(payload_type)
 
     @cached_property
     def _rtpmaps_by_type(self) -> dict[int, RtpMap]:
-        return {found.payload_type: found for found in reversed(self.rtpmaps)}
+        return {found.payload_type: found for found in reversed(self.rtpmaps)}  # reversed: the first one wins
 
     @cached_property
     def format_parameters(self) -> tuple[FormatParameters, ...]:
-        """a=fmtp, in the order of the lines."""
+        """a=fmtp (RFC 8866 s.6.15), in the order of the lines."""
         return self._all("fmtp", _parse_parameters)
 
     def codec_parameters(self, payload_type: int) -> CodecParameters | None:
-        """The typed a=fmtp of ``payload_type``; None without one, or for a codec that has no type here."""
+        """The typed a=fmtp of ``payload_type``; None if there is no such line, or no type for its codec."""
         rtpmap = self.rtpmap(payload_type)
         number = self._parameters_by_type.get(payload_type)
         if rtpmap is None or number is None:
@@ -187,64 +187,64 @@ class MediaDescription(Section):
 
     @cached_property
     def rtcp_feedback(self) -> tuple[RtcpFeedback, ...]:
-        """a=rtcp-fb, in the order of the lines."""
+        """a=rtcp-fb (RFC 4585 s.4.2), in the order of the lines."""
         return self._all("rtcp-fb", _parse_feedback)
 
     @cached_property
     def extmaps(self) -> tuple[ExtMap, ...]:
-        """a=extmap, those of the session first."""
+        """a=extmap (RFC 8285 s.8), those of the session first."""
         return self._session.own_extmaps + self.own_extmaps
 
     @cached_property
     def packet_time(self) -> int | None:
-        """a=ptime, in ms."""
+        """a=ptime (RFC 8866 s.6.4), in ms."""
         return self._one("ptime", parse_milliseconds)
 
     @cached_property
     def max_packet_time(self) -> int | None:
-        """a=maxptime, in ms."""
+        """a=maxptime (RFC 8866 s.6.5), in ms."""
         return self._one("maxptime", parse_milliseconds)
 
     # -- streams ---
     @cached_property
     def rids(self) -> tuple[RidDescription, ...]:
-        """a=rid, in the order of the lines."""
+        """a=rid (RFC 8851 s.10), in the order of the lines."""
         return self._all("rid", RidDescription.parse)
 
     @cached_property
     def simulcast(self) -> Simulcast | None:
-        """a=simulcast."""
+        """a=simulcast (RFC 8853 s.5.1)."""
         return self._one("simulcast", Simulcast.parse)
 
     @cached_property
     def ssrcs(self) -> tuple[SsrcAttribute, ...]:
-        """a=ssrc, one for each line."""
+        """a=ssrc (RFC 5576 s.4.1): a value for each line, so several for one SSRC."""
         return self._all("ssrc", SsrcAttribute.parse)
 
     @cached_property
     def ssrc_groups(self) -> tuple[SsrcGroup, ...]:
-        """a=ssrc-group."""
+        """a=ssrc-group (RFC 5576 s.4.2)."""
         return self._all("ssrc-group", SsrcGroup.parse)
 
     @cached_property
     def msids(self) -> tuple[Msid, ...]:
-        """a=msid."""
+        """a=msid (RFC 8830 s.2)."""
         return self._all("msid", Msid.parse)
 
     # -- transport ---
     @cached_property
     def candidates(self) -> tuple[IceCandidate, ...]:
-        """a=candidate, in the order of the lines."""
+        """a=candidate (RFC 8839 s.5.1), in the order of the lines."""
         return self._all("candidate", IceCandidate.parse)
 
     @cached_property
     def end_of_candidates(self) -> bool:
-        """Whether no more candidates will be trickled (RFC 8838 s.13)."""
+        """a=end-of-candidates: no more candidates will be trickled (RFC 8838 s.13)."""
         return self._flag("end-of-candidates")
 
     @cached_property
     def ice_credentials(self) -> IceCredentials | None:
-        """a=ice-ufrag and a=ice-pwd."""
+        """a=ice-ufrag and a=ice-pwd (RFC 8839 s.5.4)."""
         return self.own_ice_credentials or self._session.own_ice_credentials
 
     @cached_property
@@ -254,12 +254,12 @@ class MediaDescription(Section):
 
     @cached_property
     def fingerprints(self) -> tuple[Fingerprint, ...]:
-        """a=fingerprint; those of the session where there is none here (RFC 8122 s.5)."""
+        """a=fingerprint; those of the session if this m-section has none (RFC 8122 s.5)."""
         return self.own_fingerprints or self._session.own_fingerprints
 
     @cached_property
     def setup(self) -> DtlsSetup | None:
-        """a=setup."""
+        """a=setup (RFC 4145 s.4)."""
         return self.own_setup or self._session.own_setup
 
     @cached_property
@@ -289,7 +289,7 @@ class MediaDescription(Section):
 
     @cached_property
     def rtcp_xr(self) -> tuple[str, ...]:
-        """a=rtcp-xr (RFC 3611 s.5.1): report formats as written."""
+        """The report formats of a=rtcp-xr (RFC 3611 s.5.1), as written; empty without the attribute."""
         return self._one("rtcp-xr", parse_rtcp_xr) or ()
 
     @cached_property
@@ -304,12 +304,12 @@ class MediaDescription(Section):
 
     @cached_property
     def sctpmaps(self) -> tuple[str, ...]:
-        """a=sctpmap, as written: parsed, never needed."""
+        """The values of a=sctpmap, as written. Old browsers write it; nothing here uses it."""
         return self._all("sctpmap", parse_sctpmap)
 
     @cached_property
     def max_message_size(self) -> int | None:
-        """a=max-message-size (RFC 8841), in bytes."""
+        """a=max-message-size (RFC 8841), in bytes; 0 stands for any size."""
         return self._one("max-message-size", parse_max_message_size)
 
     @cached_property

@@ -1,6 +1,7 @@
 """The rules of RFC 3264, RFC 9429 and RFC 9143 that an offer of M3, and an answer to it, must keep.
 
-Owns what relates two descriptions; everything about one alone is `semantics`. Knows nothing of states.
+This module owns the rules between two descriptions. The rules of a single one are in `semantics`. Which offer waits for
+an answer is a matter of `m3core.negotiation`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from m3core.sdp.streams import RidDirection
 
 
 def check_offer(offer: SessionDescription) -> None:
-    """Raise `SdpError` unless ``offer`` is valid, has something to offer, and every m-section a secure transport."""
+    """Raise `SdpError` unless ``offer`` is valid, offers at least one m-section, and encrypts all that it offers."""
     offer.validate()
     offered = [media for media in offer.media if not media.is_rejected]
     if not offered:
         raise SdpError("an offer without m-sections")
     for media in offered:
         _check_transport(offer, media)
+        # M3 has one peer connection with one transport for each stream.
         if len(offered) > 1 and media.mid not in offer.bundle:
             raise media.broken("an offered m-section that is not in the BUNDLE group (media.md § 8.2)")
         if media.is_rtp and media.mid in offer.bundle and not media.rtcp_mux:
@@ -33,7 +35,7 @@ def check_offer(offer: SessionDescription) -> None:
 def check_answer(offer: SessionDescription, answer: SessionDescription) -> None:
     """Raise `SdpError` unless ``answer`` is valid and answers ``offer``, which has passed `check_offer`.
 
-    Lines and columns are those of ``answer``; the rule names the document that it breaks.
+    Lines and columns of the error are those of ``answer``. Its rule names the document that demands it.
     """
     answer.validate()
     if len(answer.media) != len(offer.media):
@@ -66,7 +68,7 @@ def _check_same(offered: MediaDescription, answered: MediaDescription) -> None:
 
 
 def _check_transport(description: SessionDescription, media: MediaDescription) -> None:
-    """Credentials and fingerprint may stand in the tagged m-section of a bundle alone (RFC 9143 s.7.1.3)."""
+    """ICE credentials, fingerprint and a=setup may be only in the tagged m-section of a bundle (RFC 9143 s.7.1.3)."""
     owner = description.transport_of(media)
     if media.ice_credentials is None and owner.ice_credentials is None:
         raise media.broken("an m-section without a=ice-ufrag and a=ice-pwd (RFC 9429 s.5.2.1)")
@@ -89,7 +91,7 @@ def _check_formats(offered: MediaDescription, answered: MediaDescription) -> Non
     for number, rtpmap in enumerate(answered.rtpmaps):
         same = offered.rtpmap(rtpmap.payload_type)
         if same is None and rtpmap.payload_type in offered.formats:
-            continue  # a static payload type, whose rtpmap only the answer spells out
+            continue  # a static payload type (RFC 3551 s.6): only the answer has an rtpmap line for it
         if same is None or not same.same_codec(rtpmap):
             raise answered.broken("the answer changes the codec of a payload type (RFC 3264 s.6.1)", "rtpmap", number)
         mine = answered.codec_parameters(rtpmap.payload_type)

@@ -1,20 +1,19 @@
-"""What one description must keep beyond its grammar, whoever sent it.
+"""The rules that one session description must keep beyond its grammar, whoever sent it.
 
-Owns checks that look at more than one line; each raises `SdpError` with a rule of its own. Knows nothing of the other
-side's description: that is `offer_answer`.
+This module owns the checks that look at more than one line. Each raises `SdpError` with a rule of its own. The rules
+between an offer and its answer are in `offer_answer`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
-from m3core.sdp.attributes import DtlsSetup, Mid
+from m3core.sdp._section import Section
+from m3core.sdp.attributes import DtlsSetup, Group, Mid
 from m3core.sdp.codecs import STATIC_PAYLOAD_TYPES, PayloadType, RtpMap, RtxFormat
+from m3core.sdp.media import MediaDescription
 from m3core.sdp.streams import RidDirection
-
-if TYPE_CHECKING:
-    from m3core.sdp.document import SessionDescription
-    from m3core.sdp.media import MediaDescription
 
 PROTOCOLS: Final = frozenset(
     [
@@ -26,15 +25,19 @@ PROTOCOLS: Final = frozenset(
         "TCP/DTLS/SCTP",
     ]
 )
-"""Transport protocols of WebRTC, in upper case (RFC 9429 s.5.1.2, RFC 8841 s.4); others have no DTLS."""
+"""The transport protocols of WebRTC (RFC 9429 s.5.1.2, RFC 8841 s.4). Media over any other is not encrypted by DTLS."""
 
+# With a=rtcp-mux RTP and RTCP share a port, and the second octet of RTP with such a payload type, if its marker bit is
+# set, is that of an RTCP packet.
 _COLLIDING: Final = frozenset(range(64, 96))
 
 
-def check(description: SessionDescription) -> None:
-    """Parse every typed attribute and run all checks; raises the first `SdpError`."""
-    description.read_all()
-    for media in description.media:
+def check(session: Section, sections: Sequence[MediaDescription], groups: Sequence[Group]) -> None:
+    """Parse every typed attribute of the m-sections, and run all checks; raises the first `SdpError`.
+
+    ``session`` is the session part, whose typed attributes have been read, and ``groups`` are its a=group lines.
+    """
+    for media in sections:
         media.read_all()
         if media.protocol not in PROTOCOLS:
             raise media.broken("a transport protocol that WebRTC does not have (RFC 9429 s.5.1.2)")
@@ -47,9 +50,9 @@ def check(description: SessionDescription) -> None:
         _check_retransmission(media)
         _check_rids(media)
         _check_extensions(media)
-    _check_mids(description)
-    _check_groups(description)
-    _check_bundles(description)
+    _check_mids(sections)
+    _check_groups(session, sections, groups)
+    _check_bundles(sections, groups)
 
 
 def _check_formats(media: MediaDescription) -> None:
@@ -84,7 +87,7 @@ def _check_parameters(media: MediaDescription) -> None:
 
 
 def _check_retransmission(media: MediaDescription) -> None:
-    """RFC 4588 s.8.1: each rtx names, by apt, a format of the same m-line that is not itself a retransmission."""
+    """RFC 4588 s.8.1: the apt of each rtx is a format of the same m-line that is not itself a retransmission."""
     for number, rtpmap in enumerate(media.rtpmaps):
         parameters = media.codec_parameters(rtpmap.payload_type)
         if isinstance(parameters, RtxFormat):
@@ -122,6 +125,7 @@ def _check_rids(media: MediaDescription) -> None:
 
 def _check_extensions(media: MediaDescription) -> None:
     for number, extension in enumerate(media.own_extmaps):
+        # aiortc fails on a line with more than two fields.
         if extension.attributes:
             raise media.broken("a=extmap with extension attributes, which media engines do not take", "extmap", number)
     ids = [extension.id for extension in media.extmaps]
@@ -129,11 +133,11 @@ def _check_extensions(media: MediaDescription) -> None:
         raise media.broken("two a=extmap of one id (RFC 8285 s.5)", "extmap")
 
 
-def _check_mids(description: SessionDescription) -> None:
+def _check_mids(sections: Sequence[MediaDescription]) -> None:
     seen: set[Mid] = set()
-    for media in description.media:
+    for media in sections:
         if media.mid is None:
-            if not media.is_rejected:
+            if not media.is_rejected:  # an answer may leave the mid of a rejected m-section out
                 raise media.broken("an m-section without a=mid (RFC 9429 s.5.2.1)")
         elif media.mid in seen:
             raise media.broken("two m-sections of one mid (RFC 5888 s.4)", "mid")
@@ -141,26 +145,26 @@ def _check_mids(description: SessionDescription) -> None:
             seen.add(media.mid)
 
 
-def _check_groups(description: SessionDescription) -> None:
-    mids = {media.mid for media in description.media}
+def _check_groups(session: Section, sections: Sequence[MediaDescription], groups: Sequence[Group]) -> None:
+    mids = {media.mid for media in sections}
     bundled: set[Mid] = set()
-    for number, group in enumerate(description.groups):
+    for number, group in enumerate(groups):
         if not mids.issuperset(group.mids):
-            raise description.broken("a=group names a mid that no m-section has (RFC 5888 s.5)", "group", number)
+            raise session.broken("a=group names a mid that no m-section has (RFC 5888 s.5)", "group", number)
         if group.semantics == "BUNDLE":
             if len(set(group.mids)) < len(group.mids) or bundled.intersection(group.mids):
-                raise description.broken("a mid twice in BUNDLE groups (RFC 9143 s.5)", "group", number)
+                raise session.broken("a mid twice in BUNDLE groups (RFC 9143 s.5)", "group", number)
             bundled.update(group.mids)
 
 
-def _check_bundles(description: SessionDescription) -> None:
+def _check_bundles(sections: Sequence[MediaDescription], groups: Sequence[Group]) -> None:
     """RFC 9143 s.9.1 and s.12: in one RTP session an id means one extension, a payload type one codec."""
-    for group in description.groups:
+    for group in groups:
         if group.semantics != "BUNDLE":
             continue
         codecs: dict[PayloadType, RtpMap] = {}
         extensions: dict[int, str] = {}
-        for media in description.media:
+        for media in sections:
             if media.mid is None or media.mid not in group.mids or media.is_rejected:
                 continue
             for number, rtpmap in enumerate(media.rtpmaps):

@@ -1,6 +1,6 @@
-"""Typed views of what tells RTP streams apart: a=ssrc, a=ssrc-group, a=msid, a=rid, a=simulcast, a=extmap.
+"""Typed views of attributes that tell RTP streams apart: a=ssrc, a=ssrc-group, a=msid, a=rid, a=simulcast, a=extmap.
 
-Knows nothing of other lines: whether a rid is described is `semantics`' business.
+This module looks at one line at a time. `semantics` checks whether, for example, a=simulcast names described rids.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class SsrcAttribute:
 
     @classmethod
     def parse(cls, text: str) -> SsrcAttribute:
-        """Raises `SdpError`; a source attribute without a value is refused, no document defines one."""
+        """Raises `SdpError`, also for a source attribute without a value: no document defines one."""
         match = fit(_SSRC, text, "malformed a=ssrc (RFC 5576 s.4.1)")
         return cls(Ssrc(bounded(match[1], MAX_UINT32, "SSRC")), match[2], match[3])
 
 
 @frozen
 class SsrcGroup:
-    """a=ssrc-group (RFC 5576 s.4.2); semantics FID: (media, retransmission)."""
+    """a=ssrc-group (RFC 5576 s.4.2). The SSRCs of semantics `FID` are those of the media and of its retransmission."""
 
     semantics: str
     ssrcs: tuple[Ssrc, ...]
@@ -61,7 +61,7 @@ class SsrcGroup:
 
 @frozen
 class Msid:
-    """a=msid (RFC 8830 s.2): stream `-` means none; ``track_id`` None where it is not written."""
+    """a=msid (RFC 8830 s.2). Stream `-` means none; ``track_id`` is None if the line has none."""
 
     stream_id: str
     track_id: str | None = None
@@ -75,7 +75,7 @@ class Msid:
 
 @frozen
 class MsidSemantic:
-    """a=msid-semantic, a forerunner of RFC 8830: parsed, never needed. A blank may follow its colon."""
+    """a=msid-semantic, of drafts of RFC 8830. Nothing uses it. A blank may follow its colon (media.md § 8.3)."""
 
     semantic: str
     stream_ids: tuple[str, ...] = ()
@@ -90,19 +90,19 @@ class MsidSemantic:
 
 
 class RidDirection(Enum):
-    """Whether a rid is sent or received by the describer (RFC 8851 s.4)."""
+    """Whether the sender of the description sends or receives the stream of a rid (RFC 8851 s.4)."""
 
     SEND = "send"
     RECV = "recv"
 
     def reversed(self) -> RidDirection:
-        """The same stream seen from the other side."""
+        """The direction of the same stream, as the other side describes it."""
         return RidDirection.RECV if self is RidDirection.SEND else RidDirection.SEND
 
 
 @frozen
 class RidDescription:
-    """a=rid (RFC 8851 s.10). ``payload_types`` empty: all; ``restrictions`` are the others, as (name, value)."""
+    """a=rid (RFC 8851 s.10). Without ``payload_types`` the stream may use all. ``restrictions`` are (name, value)."""
 
     rid: Rid
     direction: RidDirection
@@ -128,7 +128,7 @@ class RidDescription:
 
 @frozen
 class SimulcastAlternative:
-    """One rid of a simulcast stream; ``paused`` at first (`~`)."""
+    """One rid of a simulcast stream. ``paused`` (`~`): the stream starts paused."""
 
     rid: Rid
     paused: bool = False
@@ -152,13 +152,13 @@ class Simulcast:
     def parse(cls, text: str) -> Simulcast:
         """Raises `SdpError`."""
         match = fit(_SIMULCAST, text, "malformed a=simulcast (RFC 8853 s.5.1)")
-        if match[1] == match[3]:
+        if match[1] == match[3]:  # without a second list match[3] is None
             raise SdpError("a=simulcast names a direction twice (RFC 8853 s.5.1)")
         lists = {match[1]: match[2], match[3]: match[4]}
         return cls(_streams(lists.get("send")), _streams(lists.get("recv")))
 
     def rids(self, direction: RidDirection) -> tuple[Rid, ...]:
-        """All rids of one direction, in order."""
+        """All rids of ``direction``, alternatives included, in order of preference."""
         streams = self.send if direction is RidDirection.SEND else self.recv
         return tuple(alternative.rid for stream in streams for alternative in stream.alternatives)
 
@@ -175,7 +175,7 @@ def _alternative(text: str) -> SimulcastAlternative:
 
 
 class HeaderExtension(StrEnum):
-    """The URIs of known RTP header extensions."""
+    """The URIs of known RTP header extensions; others may stand in a=extmap, too."""
 
     MID = "urn:ietf:params:rtp-hdrext:sdes:mid"
     RTP_STREAM_ID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
@@ -195,7 +195,10 @@ class HeaderExtension(StrEnum):
 
 @frozen
 class ExtMap:
-    """a=extmap (RFC 8285 s.8). ``uri`` compares equal to a `HeaderExtension`; ``attributes`` is the rest, or empty."""
+    """a=extmap (RFC 8285 s.8).
+
+    ``uri`` compares equal to a `HeaderExtension`. ``attributes`` is the text after it, or empty.
+    """
 
     id: int
     uri: str
@@ -204,7 +207,7 @@ class ExtMap:
 
     @classmethod
     def parse(cls, text: str) -> ExtMap:
-        """Raises `SdpError`; ids are 1 to 255, or 4096 to 4351 in an offer of alternatives (RFC 8285 s.7)."""
+        """Raises `SdpError`. Ids are 1 to 255, or 4096 to 4351 in an offer of alternatives (RFC 8285 s.7)."""
         match = fit(_EXTMAP, text, "malformed a=extmap (RFC 8285 s.8)")
         number = int(match[1])
         if not (1 <= number <= 255 or 4096 <= number <= 4351):

@@ -1,4 +1,4 @@
-"""The account engine by itself: log in first, refresh once for all, retry once, and nobody waits for ever."""
+"""The account engine: it logs in first, refreshes once for all requests, retries once, and answers every request."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ REFUSED = HttpResponse(401, body=b'{"code":"unauthorized"}')
 NO_ROOM = HttpResponse(404, body=b'{"code":"not_found"}')
 
 
-class House:
-    """An account, and the world around it, step by step."""
+class Driver:
+    """Drives an account step by step, as a client and a controller."""
 
     def __init__(
         self,
@@ -79,165 +79,165 @@ def _token(request: HttpRequest) -> str:
 
 @pytest.mark.parametrize(("id_token", "sent"), [("id-1", b"id-1"), (None, b"access-1")])
 def test_it_logs_in_first_and_requests_wait(id_token: str | None, sent: bytes) -> None:
-    house = House(id_token=id_token)
-    house.ask(1, 2)
-    assert [request.url for request in house.performed] == [f"{BASE}/v1/auth/login"]
-    assert house.performed[0].body == b'{"id_token":"' + sent + b'"}'
-    assert all(name != "authorization" for name, _ in house.performed[0].headers)
-    house.log_in()
-    assert [_token(request) for request in house.performed] == ["Bearer access-1"] * 2
-    assert {request.authorization for request in house.performed} == {Authorization.NONE}
-    house.reply(OK, NO_ROOM)
-    assert house.answered == {1: OK, 2: NO_ROOM}
-    house.ask(3)  # no second login
-    house.reply(OK)
-    assert house.answered[3] == OK
+    driver = Driver(id_token=id_token)
+    driver.ask(1, 2)
+    assert [request.url for request in driver.performed] == [f"{BASE}/v1/auth/login"]
+    assert driver.performed[0].body == b'{"id_token":"' + sent + b'"}'
+    assert all(name != "authorization" for name, _ in driver.performed[0].headers)
+    driver.log_in()
+    assert [_token(request) for request in driver.performed] == ["Bearer access-1"] * 2
+    assert {request.authorization for request in driver.performed} == {Authorization.NONE}
+    driver.reply(OK, NO_ROOM)
+    assert driver.answered == {1: OK, 2: NO_ROOM}
+    driver.ask(3)  # no second login
+    driver.reply(OK)
+    assert driver.answered[3] == OK
 
 
 def test_one_refresh_serves_all_and_each_is_sent_once_more() -> None:
-    house = House()
-    house.ask(1, 2, 3)
-    house.log_in()
-    house.reply(REFUSED, REFUSED)
-    assert (house.refreshes, house.answered) == (1, {})
-    house.ask(4)
-    house.refreshed()
-    house.performed.sort(key=lambda request: not request.url.endswith("login"))
-    house.log_in()
-    late, *again = house.performed
+    driver = Driver()
+    driver.ask(1, 2, 3)
+    driver.log_in()
+    driver.reply(REFUSED, REFUSED)
+    assert (driver.refreshes, driver.answered) == (1, {})
+    driver.ask(4)
+    driver.refreshed()
+    driver.performed.sort(key=lambda request: not request.url.endswith("login"))
+    driver.log_in()
+    late, *again = driver.performed
     assert [_token(request) for request in again] == ["Bearer access-2"] * 3
-    house.reply(REFUSED)  # of 3, sent with the old token before the refresh
+    driver.reply(REFUSED)  # of 3, sent with the old token before the refresh
     assert _token(late) == "Bearer access-1"
-    assert _token(house.performed[-1]) == "Bearer access-2"
-    house.reply(OK, OK, OK, OK)
-    assert house.answered == {1: OK, 2: OK, 3: OK, 4: OK}
-    assert house.refreshes == 1
+    assert _token(driver.performed[-1]) == "Bearer access-2"
+    driver.reply(OK, OK, OK, OK)
+    assert driver.answered == {1: OK, 2: OK, 3: OK, 4: OK}
+    assert driver.refreshes == 1
 
 
 def test_a_second_401_is_the_answer() -> None:
-    house = House()
-    house.ask(1)
-    house.log_in()
-    house.reply(REFUSED)
-    house.refreshed()
-    house.log_in()
-    house.reply(REFUSED)
-    assert house.answered == {1: REFUSED}
-    house.ask(2)  # and the account lives: the next one may have its own refresh
-    house.reply(REFUSED)
-    assert house.refreshes == 2
+    driver = Driver()
+    driver.ask(1)
+    driver.log_in()
+    driver.reply(REFUSED)
+    driver.refreshed()
+    driver.log_in()
+    driver.reply(REFUSED)
+    assert driver.answered == {1: REFUSED}
+    driver.ask(2)  # the account goes on: the next 401 leads to another refresh
+    driver.reply(REFUSED)
+    assert driver.refreshes == 2
 
 
 def test_without_a_refresh_a_401_is_the_answer() -> None:
-    house = House(can_refresh=False)
-    house.ask(1)
-    house.log_in()
-    house.reply(REFUSED)
-    assert (house.answered, house.refreshes) == ({1: REFUSED}, 0)
+    driver = Driver(can_refresh=False)
+    driver.ask(1)
+    driver.log_in()
+    driver.reply(REFUSED)
+    assert (driver.answered, driver.refreshes) == ({1: REFUSED}, 0)
 
 
 def test_a_refresh_that_fails_is_an_auth_error_for_all_for_ever() -> None:
-    house = House()
-    house.ask(1, 2, 3)
-    house.log_in()
-    house.reply(REFUSED, REFUSED)
-    house.account.refresh_failed(ApiError(400, "invalid_grant", "refresh"))
-    house.drain()
-    assert {number: type(answer) for number, answer in house.answered.items()} == {1: AuthError, 2: AuthError}
-    house.reply(REFUSED)  # one that was under way does not wait for a refresh that will not come
-    house.ask(4)
-    assert {type(answer) for answer in house.answered.values()} == {AuthError}
-    assert set(house.answered) == {1, 2, 3, 4}
-    assert "invalid_grant" in str(house.answered[4])
+    driver = Driver()
+    driver.ask(1, 2, 3)
+    driver.log_in()
+    driver.reply(REFUSED, REFUSED)
+    driver.account.refresh_failed(ApiError(400, "invalid_grant", "refresh"))
+    driver.drain()
+    assert {number: type(answer) for number, answer in driver.answered.items()} == {1: AuthError, 2: AuthError}
+    driver.reply(REFUSED)  # a request that was under way must not wait for another refresh
+    driver.ask(4)
+    assert {type(answer) for answer in driver.answered.values()} == {AuthError}
+    assert set(driver.answered) == {1, 2, 3, 4}
+    assert "invalid_grant" in str(driver.answered[4])
 
 
 def test_an_auth_error_of_the_refresh_is_kept() -> None:
-    house = House()
-    house.ask(1)
-    house.log_in()
-    house.reply(REFUSED)
+    driver = Driver()
+    driver.ask(1)
+    driver.log_in()
+    driver.reply(REFUSED)
     error = AuthError("log in again")
-    house.account.refresh_failed(error)
-    house.drain()
-    assert house.answered[1] is error
+    driver.account.refresh_failed(error)
+    driver.drain()
+    assert driver.answered[1] is error
 
 
 def test_a_network_that_fails_during_the_refresh_is_not_the_end() -> None:
-    house = House()
-    house.ask(1, 2)
-    house.log_in()
-    house.reply(REFUSED)
+    driver = Driver()
+    driver.ask(1, 2)
+    driver.log_in()
+    driver.reply(REFUSED)
     unplugged = TransportError("unplugged")
-    house.account.refresh_failed(unplugged)
-    house.drain()
-    assert house.answered == {1: unplugged}
-    house.reply(REFUSED)  # 2 came back meanwhile: it begins anew, and does not wait for somebody else to
-    house.log_in()
-    house.reply(OK)
-    assert house.answered[2] == OK
+    driver.account.refresh_failed(unplugged)
+    driver.drain()
+    assert driver.answered == {1: unplugged}
+    driver.reply(REFUSED)  # request 2 has its own attempt, and does not wait for one of another request
+    driver.log_in()
+    driver.reply(OK)
+    assert driver.answered[2] == OK
 
 
 def test_a_network_that_fails_during_the_login_is_not_the_end() -> None:
-    house = House()
-    house.ask(1, 2)
+    driver = Driver()
+    driver.ask(1, 2)
     unplugged = TransportError("unplugged")
-    house.failed(unplugged)
-    assert house.answered == {1: unplugged, 2: unplugged}
-    house.ask(3)
-    house.log_in()
-    house.failed(unplugged)
-    assert house.answered[3] is unplugged
+    driver.failed(unplugged)
+    assert driver.answered == {1: unplugged, 2: unplugged}
+    driver.ask(3)
+    driver.log_in()
+    driver.failed(unplugged)
+    assert driver.answered[3] is unplugged
 
 
 def test_server_trouble_at_the_login_says_nothing_of_the_tokens() -> None:
-    house = House()
-    house.ask(1)
-    house.reply(HttpResponse(503))
-    assert isinstance(house.answered[1], ApiError)
-    house.ask(2)
-    house.log_in()
-    house.reply(OK)
-    assert house.answered[2] == OK
+    driver = Driver()
+    driver.ask(1)
+    driver.reply(HttpResponse(503))
+    assert isinstance(driver.answered[1], ApiError)
+    driver.ask(2)
+    driver.log_in()
+    driver.reply(OK)
+    assert driver.answered[2] == OK
 
 
 def test_tokens_that_expired_before_the_first_login_are_refreshed_once() -> None:
-    house = House()
-    house.ask(1)
-    house.reply(REFUSED)
-    assert house.refreshes == 1
-    house.refreshed()
-    house.reply(REFUSED)
-    assert isinstance(house.answered[1], AuthError)
-    assert house.refreshes == 1
+    driver = Driver()
+    driver.ask(1)
+    driver.reply(REFUSED)
+    assert driver.refreshes == 1
+    driver.refreshed()
+    driver.reply(REFUSED)
+    assert isinstance(driver.answered[1], AuthError)
+    assert driver.refreshes == 1
 
 
 @pytest.mark.parametrize(
     "answer", [HttpResponse(403), HttpResponse(400, body=b"{}"), HttpResponse(200, body=b"<html>")]
 )
 def test_a_login_that_is_refused_is_an_auth_error(answer: HttpResponse) -> None:
-    house = House()
-    house.ask(1)
-    house.reply(answer)
-    house.ask(2)
-    assert {type(answer) for answer in house.answered.values()} == {AuthError}
-    assert house.performed == []
+    driver = Driver()
+    driver.ask(1)
+    driver.reply(answer)
+    driver.ask(2)
+    assert {type(answer) for answer in driver.answered.values()} == {AuthError}
+    assert driver.performed == []
 
 
 def test_what_nobody_waits_for_is_not_answered() -> None:
-    house = House()
-    house.ask(1, 2)
-    house.account.cancel(RequestId(1))
-    house.log_in()
-    house.account.cancel(RequestId(2))
-    assert len(house.performed) == 1
-    house.reply(OK)
-    house.ask(3)
-    house.account.cancel(RequestId(3))
-    house.failed(TransportError("unplugged"))
-    house.account.http_response(RequestId(99), OK)
-    house.account.http_failed(RequestId(99), TransportError("unplugged"))
-    house.drain()
-    assert house.answered == {}
+    driver = Driver()
+    driver.ask(1, 2)
+    driver.account.cancel(RequestId(1))
+    driver.log_in()
+    driver.account.cancel(RequestId(2))
+    assert len(driver.performed) == 1
+    driver.reply(OK)
+    driver.ask(3)
+    driver.account.cancel(RequestId(3))
+    driver.failed(TransportError("unplugged"))
+    driver.account.http_response(RequestId(99), OK)
+    driver.account.http_failed(RequestId(99), TransportError("unplugged"))
+    driver.drain()
+    assert driver.answered == {}
 
 
 @pytest.mark.parametrize(
@@ -250,11 +250,11 @@ def test_what_nobody_waits_for_is_not_answered() -> None:
     ],
 )
 def test_no_token_goes_to_another_origin(url: str) -> None:
-    house = House()
+    driver = Driver()
     with pytest.raises(LocalProtocolError, match="own controller"):
-        house.account.request(HttpRequest(RequestId(1), "GET", url))
-    house.drain()
-    assert house.performed == []
+        driver.account.request(HttpRequest(RequestId(1), "GET", url))
+    driver.drain()
+    assert driver.performed == []
 
 
 # -- where the API is ---
@@ -276,45 +276,45 @@ def told(base_url: str) -> HttpResponse:
     ],
 )
 def test_the_controller_says_once_where_its_api_is(answer: HttpResponse, api: str) -> None:
-    house = House(seeks_api=True)
-    house.ask(1, 2)
-    (search,) = house.performed
+    driver = Driver(seeks_api=True)
+    driver.ask(1, 2)
+    (search,) = driver.performed
     assert (search.url, search.headers, search.body) == (f"{BASE}/.well-known/opentalk/api", (), b"")
-    house.reply(answer)
-    assert [request.url for request in house.performed] == [f"{api}/auth/login"]
-    house.reply(OK)
-    assert [request.url for request in house.performed] == [f"{api}/users/me"] * 2
-    house.reply(REFUSED)
-    house.refreshed()
-    assert [request.url for request in house.performed] == [f"{api}/users/me", f"{api}/auth/login"]
+    driver.reply(answer)
+    assert [request.url for request in driver.performed] == [f"{api}/auth/login"]
+    driver.reply(OK)
+    assert [request.url for request in driver.performed] == [f"{api}/users/me"] * 2
+    driver.reply(REFUSED)
+    driver.refreshed()
+    assert [request.url for request in driver.performed] == [f"{api}/users/me", f"{api}/auth/login"]
 
 
 def test_a_search_that_fails_costs_no_login_and_is_made_again() -> None:
-    house = House(seeks_api=True)
-    house.ask(1)
-    house.failed(TransportError("late"))
-    assert house.performed[0].url == f"{BASE}/v1/auth/login"
-    house.failed(TransportError("unplugged"))
-    assert isinstance(house.answered[1], TransportError)
-    house.ask(2)
-    house.reply(told("https://api.example/v1"))
-    assert house.performed[0].url == "https://api.example/v1/auth/login"
+    driver = Driver(seeks_api=True)
+    driver.ask(1)
+    driver.failed(TransportError("late"))
+    assert driver.performed[0].url == f"{BASE}/v1/auth/login"
+    driver.failed(TransportError("unplugged"))
+    assert isinstance(driver.answered[1], TransportError)
+    driver.ask(2)
+    driver.reply(told("https://api.example/v1"))
+    assert driver.performed[0].url == "https://api.example/v1/auth/login"
 
 
 def test_no_token_goes_into_a_private_network_unless_allowed() -> None:
-    house = House(seeks_api=True)
-    house.ask(1)
-    house.reply(told("https://10.0.0.1/v1"))
-    error = house.answered[1]
+    driver = Driver(seeks_api=True)
+    driver.ask(1)
+    driver.reply(told("https://10.0.0.1/v1"))
+    error = driver.answered[1]
     assert isinstance(error, LinkError)
     assert error.is_private
-    house.ask(2)
-    assert house.answered[2] is error
-    assert house.performed == []
-    house = House(seeks_api=True, allow_private=True)
-    house.ask(1)
-    house.reply(told("https://10.0.0.1/v1"))
-    assert house.performed[0].url == "https://10.0.0.1/v1/auth/login"
+    driver.ask(2)
+    assert driver.answered[2] is error
+    assert driver.performed == []
+    driver = Driver(seeks_api=True, allow_private=True)
+    driver.ask(1)
+    driver.reply(told("https://10.0.0.1/v1"))
+    assert driver.performed[0].url == "https://10.0.0.1/v1/auth/login"
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a\r\nX: y", "t\N{LATIN SMALL LETTER O WITH DIAERESIS}ken"])

@@ -196,7 +196,7 @@ def test_arrivals_are_told_once_each_way() -> None:
     assert monitor.packet(105.0)
 
 
-# -- sound that users write ---
+# -- audio that users write ---
 @given(st.lists(st.binary(max_size=3000).map(lambda data: data[: len(data) // 4 * 4]), max_size=10))
 def test_what_is_written_comes_out_in_frames_of_20_ms(writes: list[bytes]) -> None:
     buffer = AudioBuffer(2)

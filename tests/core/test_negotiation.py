@@ -39,7 +39,7 @@ def without_end(sdp: str) -> str:
 
 
 def in_state(role: NegotiationRole, state: str, *, trickle: bool = True) -> Negotiation:
-    """A negotiation that came to ``state`` on a legal way."""
+    """A negotiation that has reached ``state`` by legal inputs."""
     one = Negotiation(role, trickle=trickle)
     if state == "new":
         return one
@@ -117,7 +117,7 @@ def test_no_row_can_be_taken_away(
     assert next(mismatches(), None) is not None
 
 
-# what an answer must keep ---
+# the rules of answers ---
 def _swapped(answer: str) -> str:
     head, audio, video = answer.split("m=")
     return f"{head}m={video}m={audio}"
@@ -156,6 +156,18 @@ def test_a_broken_answer_changes_nothing(change: Callable[[str], str]) -> None:
     steps = one.remote_description(ANSWER)
     assert isinstance(steps[0], GiveDescription)
     assert one.is_stable
+
+
+def test_artefacts_of_the_other_end_are_repaired() -> None:
+    """media.md § 8.1."""
+    fused = re.sub(r"\r?\nt=0 0", "t=0 0", OFFER)
+    assert fused != OFFER
+    one = Negotiation(ANSWERER, trickle=True)
+    (given,) = one.remote_description(fused)
+    assert isinstance(given, GiveDescription)
+    assert "\nt=0 0" in given.sdp
+    with pytest.raises(SdpError):
+        in_state(OFFERER, "creating-offer").local_description(fused)  # our engine makes none of them
 
 
 @pytest.mark.parametrize("change", BROKEN.values(), ids=BROKEN)
@@ -270,7 +282,7 @@ def test_early_candidates_are_held_until_the_answer() -> None:
 def test_candidates_after_the_answer_go_through_at_once() -> None:
     one = in_state(OFFERER, "stable")
     assert one.remote_candidate(CANDIDATE, 1) == [GiveCandidates(((CANDIDATE, 1),), end=False)]
-    assert one.remote_candidate("", 0) == [GiveCandidates((), end=True)]  # the other spelling of the end
+    assert one.remote_candidate("", 0) == [GiveCandidates((), end=True)]  # the other form of the end of candidates
     assert one.remote_end_of_candidates() == []
     assert one.remote_candidate("", 0) == []
     with pytest.raises(StaleNegotiation):
@@ -308,9 +320,15 @@ def test_candidates_are_bounded() -> None:
     one.remote_description(f"{head}m={audio}" + f"a={CANDIDATE}\r\n" * (MAX_CANDIDATES - 2))
     with pytest.raises(LimitExceeded):  # those of the description count
         one.remote_candidate(CANDIDATE, 0)
+    one = Negotiation(ANSWERER, trickle=True)
+    for _ in range(MAX_CANDIDATES):
+        one.remote_candidate(CANDIDATE, 0)
+    one.remote_description(without_end(OFFER))
+    with pytest.raises(LimitExceeded):  # and so do early ones
+        one.remote_candidate(CANDIDATE, 0)
 
 
-# again ---
+# renegotiation ---
 def test_renegotiation_begins_a_new_generation() -> None:
     one = in_state(ANSWERER, "stable")
     one.remote_end_of_candidates()
@@ -323,6 +341,33 @@ def test_renegotiation_begins_a_new_generation() -> None:
     with pytest.raises(SdpError):
         ours.remote_candidate(CANDIDATE, 1)  # the new offer has one m-section
     ours.remote_candidate(CANDIDATE, 0)
+
+
+def test_a_new_generation_has_a_limit_of_its_own_and_an_end_of_its_own() -> None:
+    theirs = in_state(ANSWERER, "stable")
+    ours = in_state(OFFERER, "stable")
+    for one in (theirs, ours):
+        for _ in range(MAX_CANDIDATES):
+            one.remote_candidate(CANDIDATE, 0)
+        one.remote_end_of_candidates()
+    theirs.remote_description(without_end(OFFER))
+    ours.create_offer()
+    ours.local_description(OFFER)
+    for one in (theirs, ours):
+        for _ in range(MAX_CANDIDATES):
+            one.remote_candidate(CANDIDATE, 0)
+        with pytest.raises(LimitExceeded):
+            one.remote_candidate(CANDIDATE, 0)
+        one.remote_end_of_candidates()
+        with pytest.raises(StaleNegotiation):
+            one.remote_candidate(CANDIDATE, 0)
+
+
+def test_our_candidates_have_the_mids_of_our_last_offer() -> None:
+    one = in_state(OFFERER, "stable")
+    one.create_offer()
+    one.local_description(OFFER.replace("BUNDLE 0 1", "BUNDLE x 1").replace("a=mid:0", "a=mid:x"))
+    assert one.local_candidate(OWN) == [SendCandidate(evolve(OWN, mid=Mid("x")))]
 
 
 def test_glare() -> None:

@@ -1,4 +1,4 @@
-"""Every message in every state, of both roles and both directions, against hand-written tables; and no row is idle."""
+"""Every message in every state, for both roles and directions, against hand-written tables. Every row is needed."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ def test_no_row_can_be_taken_away(monkeypatch: pytest.MonkeyPatch, name: str, st
 def test_a_refused_message_leaves_the_state_alone() -> None:
     client = SignalingConnection(CLIENT)
     with pytest.raises(LocalProtocolError):
-        client.send(control.Join(display_name=5))  # type: ignore[arg-type]
-    assert client.state is State.NEW  # it cannot be encoded, so nothing was sent
+        client.send(control.Join(display_name="\ud800"))
+    assert client.state is State.NEW  # UTF-8 cannot encode it, so nothing was sent
     with pytest.raises(LocalProtocolError):
         client.send(control.HandRaised())
     with pytest.raises(LocalProtocolError):
@@ -177,6 +177,21 @@ def test_a_deep_message_is_no_json(role: signaling.SignalingRole, reply: str | N
     assert isinstance(bad, BadMessage)
     assert isinstance(bad.error, LimitExceeded)
     assert (bad.reply, bad.fatal) == (reply, role is CLIENT)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [_COMMANDS["media.subscribe"], b'{"namespace": "media", "payload": {"action": "subscribe"}}'],
+    ids=["well-formed", "malformed"],
+)
+@pytest.mark.parametrize(("state", "reply"), [(State.JOINED, "invalid_namespace"), (State.WAITING, None)])
+def test_a_server_may_offer_less_than_all_namespaces(data: bytes, state: State, reply: str | None) -> None:
+    server = SignalingConnection(SERVER, namespaces=frozenset({"control", "chat"}))
+    server.state = state
+    server.receive_text(data)
+    bad = server.next_event()
+    assert isinstance(bad, BadMessage)
+    assert (bad.reply, bad.fatal, server.state) == (reply, False, state)
 
 
 def test_a_client_hears_of_what_it_cannot_read_and_goes_on() -> None:

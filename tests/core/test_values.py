@@ -219,7 +219,7 @@ def test_timestamps_are_values() -> None:
     assert str(one) == "a"
     assert pickle.loads(pickle.dumps(one)) == one
     with pytest.raises(AttributeError):
-        one.text = "b"  # type: ignore[misc]  # that is the point
+        one.text = "b"  # type: ignore[misc]  # the test is that this fails
     with pytest.raises(TypeError):
         _ = one < other  # type: ignore[operator]  # timestamps are no order, protocol/README.md, Conventions
 

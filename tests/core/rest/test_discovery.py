@@ -1,4 +1,4 @@
-"""Where the controller of a link is: what servers say of it is as hostile as the link."""
+"""The search for the controller of a link. The documents of servers are as hostile as the link."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def client_at(base_url: str) -> HttpResponse:
 
 
 def searched(search: Search, answers: Mapping[str, HttpResponse | None]) -> tuple[ControllerAddress, list[str]]:
-    """What is found, and the requests in order; what ``answers`` does not have is silent."""
+    """The result of a search, and its requests in order. A request that ``answers`` does not have gets no response."""
     asked = []
     while search.request is not None:
         request = search.request
@@ -97,7 +97,7 @@ GUESSED: Final = ControllerAddress("https://controller.meet.example", "https://c
         ),
         ({CLIENT: API_MISSING, API: api_at("v1")}, (WEB, f"{WEB}/v1"), [CLIENT, API]),
         ({CLIENT: API_MISSING, API: api_at("")}, (WEB, WEB), [CLIENT, API]),
-        # what was done before there were documents
+        # servers without the documents
         (
             {CLIENT: API_MISSING, API: API_MISSING, f"{WEB}/v1/auth/login": PROVIDER},
             (WEB, f"{WEB}/v1"),
@@ -195,7 +195,7 @@ PRIVATE: Final = [
     "https://0.0.0.0",
 ]
 BELOW: Final = {"", "controller.example.org", "/controller"}
-"""These are paths, where a path is good."""
+"""Paths, which are legal for an API and not for a controller."""
 
 
 @pytest.mark.parametrize("url", HOSTILE)
@@ -218,7 +218,7 @@ def test_a_path_of_the_api_is_plain(url: str) -> None:
 
 @pytest.mark.parametrize("url", PRIVATE)
 def test_private_networks_are_for_who_allows_them(url: str) -> None:
-    """The user is told of the way out, as of links; nobody is asked there before."""
+    """The error names the way out, as that of a link does. No request goes to the private network before."""
     with pytest.raises(LinkError) as caught:
         searched(Search(link()), {CLIENT: client_at(url)})
     assert caught.value.is_private
@@ -226,7 +226,7 @@ def test_private_networks_are_for_who_allows_them(url: str) -> None:
         read_api(api_at(url), THERE)
     assert read_client(client_at(url), WEB, allow_private=True) == url
     assert searched(Search(link(), allow_private=True), {CLIENT: client_at(url)})[0].base_url == url
-    # a link that leads there was allowed by the user, and so was this
+    # the user allowed private networks for this link, and so for this controller
     assert read_client(client_at(url), "https://10.9.9.9") == url
     assert read_api(api_at(url), "https://10.9.9.9") == url
 

@@ -164,6 +164,10 @@ def _event(**fields: Any) -> bytes:
     return json.dumps({"title": "a", "description": "", "is_time_independent": True, **fields}).encode()
 
 
+def _target(**fields: str) -> dict[str, str]:
+    return {"name": "a", "kind": "custom", "public_url": "https://a.example", **fields}
+
+
 @pytest.mark.parametrize(
     ("name", "good", "bad", "code"),
     [
@@ -173,6 +177,14 @@ def _event(**fields: Any) -> bytes:
         ("password", "a", "", "invalid_length"),
         ("recurrence_pattern", ["a" * 1024] * 4, ["a"] * 5, "invalid_value"),
         ("recurrence_pattern", [], ["a" * 1025], "invalid_value"),
+        ("streaming_targets", [_target()] * 16, [_target()] * 17, "invalid_value"),
+        ("streaming_targets", [_target(public_url="a" * 1024)], [_target(public_url="a" * 1025)], "invalid_value"),
+        (
+            "streaming_targets",
+            [_target(streaming_key="a" * 1024)],
+            [_target(streaming_key="a" * 1025)],
+            "invalid_value",
+        ),
     ],
 )
 def test_event_fields_just_under_and_over(name: str, good: Any, bad: Any, code: str) -> None:
@@ -215,6 +227,7 @@ def test_event_times() -> None:
     assert _times("05T08:00", "05T09:00", all_day=None) == bad
     assert _times("05T00:00", "06T00:00", all_day=True) is None
     assert _times("05T00:00", "06T00:01", all_day=True) == invalid
+    assert _times("05T12:00", "06T00:00", all_day=True) == invalid
 
 
 def test_problems() -> None:

@@ -1,4 +1,4 @@
-"""What a client keeps of an error body: the code, which fields were refused, and harmless words."""
+"""A client keeps of an error body: the code, the refused fields, and texts without secrets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from m3core.errors import ApiError, FieldError
 from m3core.io import HttpResponse
@@ -14,6 +15,7 @@ from m3core.rest.auth import LOGIN, LoginRequest
 from m3core.rest.error_body import ErrorBody, read_error
 from m3core.rest.events import CREATE_EVENT, CreateEvent
 from m3core.rest.rooms import START_INVITED, StartInvitedRequest
+from m3core.rest.streaming import StreamingTarget
 from m3core.values import InviteCode, Secret
 
 CODE = InviteCode("126b1a70-e891-4f9e-b401-ac39af0860c4")
@@ -46,7 +48,7 @@ def test_the_refused_fields_are_told() -> None:
     assert error.message == "Some provided values are invalid"
     assert str(error) == (
         "cannot create the meeting: a value is not acceptable; password: too short or too long; "
-        "title: a_code_of_later_servers; the request: nothing of it is known (HTTP 422 validation_failed)"
+        "title: a_code_of_later_servers; the request: it has none of the known fields (HTTP 422 validation_failed)"
     )
     assert "no titles" not in repr(error) + repr(error.errors)
 
@@ -109,3 +111,9 @@ def test_words_that_quote_a_secret_are_not_kept() -> None:
         with pytest.raises(ApiError) as caught:
             endpoint.read(HttpResponse(400, body=body(code="x", message="not 'swordfish'")), sent)
         assert caught.value.message == ""
+
+
+def test_secrets_inside_of_lists_are_not_kept() -> None:
+    target = StreamingTarget(name="n", kind="custom", public_url="https://a.example", streaming_key=Secret("swordfish"))
+    answer = body(code="invalid_json", message="invalid key 'swordfish'")
+    assert read_error(answer, evolve(EVENT, streaming_targets=(target,))) == ErrorBody("invalid_json")

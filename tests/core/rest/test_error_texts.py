@@ -1,4 +1,4 @@
-"""What refusals of the REST API say to people: what was attempted and what it means, without templates of paths."""
+"""Texts of refusals of the REST API: they name the attempt and the meaning, and have no templates of paths."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_no_text_holds_a_template(endpoint: AnyEndpoint) -> None:
 @pytest.mark.parametrize(
     ("body", "invite", "ids", "says"),
     [
-        (1, None, {"room_id": ROOM}, "cannot look at the room: the body has to be a NoneType"),
-        (None, InviteCode(ROOM), {"room_id": ROOM}, "cannot look at the room with such an invite code"),
-        (None, None, {"room_id": ".."}, "cannot look at the room: room_id has to be a UUID"),
+        (1, None, {"room_id": ROOM}, "cannot look at the room: the body must be a NoneType"),
+        (None, InviteCode(ROOM), {"room_id": ROOM}, "cannot look at the room with an invite code"),
+        (None, None, {"room_id": ".."}, "cannot look at the room: room_id must be a UUID"),
         (None, None, {"room_id": ROOM, "surplus": ROOM}, "cannot look at the room: there is no surplus in the path"),
     ],
 )
@@ -89,7 +89,12 @@ def test_no_misuse_is_told_with_a_template(
         (GET_LOGIN, 302, "", "the address may not be that of a controller"),
         (GET_ROOM, 404, "not_found", "cannot look at the room: it does not exist (any more) (HTTP 404 not_found)"),
         (LOGIN, 401, "unauthorized", "cannot log in: the token is missing, wrong or expired"),
-        (LOGIN, 500, "internal_server_error", "the server has trouble of its own (HTTP 500 internal_server_error)"),
+        (
+            LOGIN,
+            500,
+            "internal_server_error",
+            "the server has trouble of its own; try again later (HTTP 500 internal_server_error)",
+        ),
         (LOGIN, 418, "", "the server refuses the request (HTTP 418)"),
     ],
 )
@@ -100,6 +105,7 @@ def test_what_it_means(endpoint: AnyEndpoint, status: int, code: str, says: str)
 def test_what_is_no_endpoint() -> None:
     handshake = api_error(HttpResponse(401, body=b'{"code": "invalid_ticket"}'), "the WebSocket handshake")
     assert str(handshake) == (
-        "the WebSocket handshake failed: the ticket was used already, or is too old (HTTP 401 invalid_ticket)"
+        "the WebSocket handshake failed: the ticket was used already, or is too old; join again "
+        "(HTTP 401 invalid_ticket)"
     )
     assert str(ApiError(404, "not_found")) == "request failed: HTTP 404 not_found"

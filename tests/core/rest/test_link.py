@@ -43,6 +43,11 @@ def test_the_form_of_later_web_clients(path: str, breakout: str | None) -> None:
     assert (link.room_id, link.breakout_room, link.invite_code) == (_ROOM, breakout, _CODE)
 
 
+def test_invite_codes_are_in_lower_case() -> None:
+    for path in (f"/invite/{_CODE.upper()}", f"/room/{_ROOM}?invite={_CODE.upper()}"):
+        assert InviteLink.parse(f"https://meet.example.org{path}").invite_code == _CODE
+
+
 def test_the_invite_code_is_not_in_the_repr() -> None:
     assert _CODE not in repr(InviteLink.parse(f"https://meet.example.org/invite/{_CODE}"))
 
@@ -106,6 +111,7 @@ def test_loopback_may_be_plain_http(host: str, port: str) -> None:
         "https://good.example#@evil.example/invite/{}",
         "https://good.example/invite/{}#",
         "https://good.example/invite/{}#x",
+        "https://good.example/invite/{}?x#y",
         " https://good.example/invite/{}",
         "https://good.example/invite/{}\n",
         "https://good\t.example/invite/{}",

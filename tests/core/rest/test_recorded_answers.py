@@ -21,12 +21,12 @@ from m3core.rest.routes import ENDPOINTS, AnyEndpoint
 from m3core.values import Secret
 
 _NAMES: Final = {"<turn-ttl>": "1704067200", "<time>": "2023-04-21T12:54:52.173799Z"}
-"""What stands for texts of a form in the recordings; all other names stand for UUIDs and free texts."""
+"""The values of placeholders in the recordings that need a certain form; all others are UUIDs and free texts."""
 _UUID: Final = "f1aec560-95c3-4f34-aebb-9114270aa666"
 
 
 def _filled(value: Any) -> Any:
-    """``value`` with what the names of the recordings stand for."""
+    """``value`` with values in place of the placeholders of the recordings."""
     if isinstance(value, dict):
         return {key: _filled(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -43,7 +43,7 @@ def _response(answer: dict[str, Any]) -> HttpResponse:
 
 
 def _endpoint(answer: dict[str, Any]) -> AnyEndpoint | None:
-    """The call that was recorded, if our client has it; also with ids that are none."""
+    """The recorded request, if our client has it; ids in its path may be malformed."""
     path = answer["request"]["path"].partition("?")[0].removeprefix("/v1/").split("/")
     for endpoint in ENDPOINTS:
         if (endpoint.method, len(endpoint.segments)) == (answer["request"]["method"], len(path)) and all(
@@ -91,7 +91,7 @@ _LISTS: Final[dict[str, object]] = {
 
 
 def test_every_list_is_read_whole() -> None:
-    """Those that the client has no call for yet, too: one holds an invitation until the year 10000."""
+    """Also resources for which the client has no request. One is an invitation that lasts until the year 10000."""
     read: Counter[str] = Counter()
     unreadable = []
     for answer in answers():

@@ -1,4 +1,4 @@
-"""Every request and response of the served endpoints in the vectors, in each role on its own."""
+"""Every request and response of our endpoints in the vectors, in each role."""
 
 from __future__ import annotations
 

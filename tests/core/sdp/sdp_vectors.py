@@ -44,6 +44,6 @@ def section(*lines: str, mline: str = "m=audio 9 UDP/TLS/RTP/SAVPF 111") -> str:
 
 
 def changed(text: str, old: str, new: str, count: int = 1) -> str:
-    """``text`` with ``old`` replaced, which must be there."""
+    """``text`` with ``new`` in place of ``old``, which ``text`` must have."""
     assert old in text
     return text.replace(old, new, count)

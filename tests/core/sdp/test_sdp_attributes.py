@@ -135,6 +135,7 @@ def test_parameters_by_name() -> None:
     assert parameters.items == (("stereo", "1"), ("usedtx", "0"), ("bare", None), ("cbr", "1"), ("", "x"))
     assert parameters.get("usedtx") == "0"
     assert parameters.get("missing") is None
+    assert FormatParameters.parse("111 stereo=1;stereo=0").get("stereo") == "1"
     assert parameters.number("missing") is None
     assert OpusParameters.of(parameters) == OpusParameters(stereo=True, constant_bitrate=True)
 

@@ -1,4 +1,4 @@
-"""ICE candidates: the recorded ones, the rarer ones, and those that have to be refused."""
+"""ICE candidates: recorded ones, rare ones, and malformed ones."""
 
 from __future__ import annotations
 

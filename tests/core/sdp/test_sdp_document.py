@@ -1,4 +1,4 @@
-"""Text to tree and back: losslessness, the line grammar, limits, repairs, and what may be derived."""
+"""Descriptions from text and back: every byte is kept; line grammar, limits, repairs, derived descriptions."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from m3core.sdp import (
     ConnectionInformation,
     Direction,
     DtlsSetup,
+    Fingerprint,
     Group,
     HeaderExtension,
     MsidSemantic,
@@ -161,6 +162,15 @@ def test_media_views_fall_back_to_the_session() -> None:
     assert load("sdp/02-publish-video-answer.sdp").media[1].bandwidths == (Bandwidth(BandwidthType.TIAS, 1_600_000),)
 
 
+def test_fingerprints_of_an_m_section_replace_those_of_the_session() -> None:
+    """RFC 8122 s.5."""
+    other = f"sha-1 {':'.join(['AB'] * 20)}"
+    offer = SessionDescription.parse(changed(PUBLISH_OFFER, "a=mid:0", f"a=mid:0\r\na=fingerprint:{other}"))
+    audio, video = offer.media
+    assert audio.fingerprints == (Fingerprint.parse(other),)
+    assert video.fingerprints == offer.fingerprints != audio.fingerprints
+
+
 def test_session_level_defaults_reach_the_media() -> None:
     text = (
         HEAD.replace("t=0 0", "c=IN IP4 192.0.2.1\r\nb=AS:64\r\nt=0 0")
@@ -234,7 +244,7 @@ def test_without_candidates_drops_nothing_else() -> None:
 
 
 def test_descriptions_for_trickling_have_the_address_of_none() -> None:
-    """RFC 8840 s.4.1.1; what is rejected stays so (RFC 3264 s.6)."""
+    """RFC 8840 s.4.1.1. A rejected m-section keeps port 0 (RFC 3264 s.6)."""
     text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\n"
     text += "m=audio 50000 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 192.0.2.7/127\r\n"
     text += "a=candidate:1 1 udp 1 192.0.2.7 50000 typ host\r\n"
@@ -420,7 +430,7 @@ LINES = st.lists(
 
 @given(LINES, st.booleans(), st.booleans())
 def test_the_searches_and_the_walk_agree(lines: list[str], headed: bool, last: bool) -> None:
-    """What the fast searches refuse, the walk through the lines can name; what they accept, it has no fault with."""
+    """The search by patterns and the check of each line agree about every text."""
     text = (HEAD.replace("\r", "") if headed else "") + "\n".join(lines) + "\n" * last
     with pytest.raises(SdpError) as walked:
         _grammar._diagnose(text)

@@ -1,4 +1,4 @@
-"""The laws of offer and answer, each broken once; all recorded pairs keep them."""
+"""The rules of offer and answer, each broken once. All recorded pairs keep them."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_law_of_answers(law: str) -> None:
 
 
 def test_simulcast_needs_an_offer_of_simulcast() -> None:
-    """RFC 8853 s.5.3.2; an offer whose rids are described but not named cannot pass `check_offer`."""
+    """RFC 8853 s.5.3.2. `check_offer` would refuse these offers, since a=simulcast does not name all their rids."""
     for simulcast in ("", "a=simulcast:send high;medium\r\n"):
         offer = changed(PUBLISH_OFFER, "a=simulcast:send high;medium;low\r\n", simulcast)
         with pytest.raises(SdpError, match="the answer has simulcast that was not offered"):
@@ -225,6 +225,11 @@ def test_answers_may_spell_out_static_payload_types_or_change_other_parameters()
     answer = changed(ANSWER, "a=group:BUNDLE 0 1\r\n", "").replace("SAVPF 109", "SAVPF 109 8", 1)
     check_answer(parse(offer), parse(changed(answer, "a=rtpmap:109", "a=rtpmap:8 PCMA/8000\r\na=rtpmap:109")))
     check_answer(parse(PUBLISH_OFFER), parse(changed(ANSWER, "useinbandfec=1;stereo=1", "useinbandfec=0")))
+
+
+def test_an_answer_may_write_the_name_of_a_codec_in_another_case() -> None:
+    """RFC 4855 s.3."""
+    check_answer(parse(PUBLISH_OFFER), parse(changed(ANSWER, "120 VP8", "120 vp8")))
 
 
 def test_a_bundle_only_section_is_offered_with_port_zero() -> None:

@@ -1,4 +1,4 @@
-"""Each semantic check fires, with its own rule and line (one description that breaks nothing else)."""
+"""Each semantic check finds a description that breaks its rule and no other, and names rule and line."""
 
 from __future__ import annotations
 
@@ -141,6 +141,11 @@ BROKEN = {
         51,
     ),
     "extension id twice": (changed(OFFER, "a=extmap:2/recvonly", "a=extmap:1/recvonly"), "two a=extmap of one id", 12),
+    "extension id of the session and of the m-section": (
+        changed(OFFER, "a=group:BUNDLE", "a=extmap:1 urn:x\r\na=group:BUNDLE"),
+        "two a=extmap of one id",
+        13,
+    ),
     "payload type of two codecs in a bundle": (
         changed(changed(SUBSCRIBE_OFFER, " 96 97\r\n", " 111 97\r\n"), "apt=96", "apt=111").replace(":96 ", ":111 "),
         "a payload type means two codecs in a bundle",
@@ -180,8 +185,18 @@ def test_each_check_fires(name: str) -> None:
         changed(OFFER, "a=rtcp-fb:120 nack\r\n", "a=rtcp-fb:* nack\r\n"),
         changed(PUBLISH_ANSWER, "m=video 9", "m=video 0"),
         changed(CHROMIUM, "a=group:BUNDLE 0 1", "a=group:BUNDLE"),
+        changed(changed(SUBSCRIBE_OFFER, "a=extmap:3 http", "a=extmap:1 http"), "m=video 9", "m=video 0"),
     ],
-    ids=["static", "rejected", "unbundled", "lip-sync", "feedback-for-all", "rejected-bundled", "empty-bundle"],
+    ids=[
+        "static",
+        "rejected",
+        "unbundled",
+        "lip-sync",
+        "feedback-for-all",
+        "rejected-bundled",
+        "empty-bundle",
+        "an-id-of-two-meanings-in-a-rejected-m-section",
+    ],
 )
 def test_what_is_legal_though_rare(text: str) -> None:
     SessionDescription.parse(text).validate()
