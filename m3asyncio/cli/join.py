@@ -94,7 +94,7 @@ class _Visit:
     def __init__(self, conference: Conference, teller: Teller, folder: Path | None, lines: LineReader | None) -> None:
         self._conference = conference
         self._teller = teller
-        self._receiver = Receiver(conference, folder, self._first_frame)
+        self._receiver = Receiver(conference, folder, first_frame=self._first_frame)
         self._receiving: set[MediaSessionKey] = set()
         self._heard = Heard(teller.elapsed)
         self._streams = OwnStreams(conference)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from m3asyncio.source_base import Source
 
 
-def _camera(wanted: str, name: str) -> tuple[Source | None, Source | None]:
+def camera(wanted: str, name: str) -> tuple[Source | None, Source | None]:
     """Video and audio of a camera and microphone: ``pattern`` or the path of a media file."""
     from m3asyncio import sources
 
@@ -30,7 +30,7 @@ def _camera(wanted: str, name: str) -> tuple[Source | None, Source | None]:
     return (source if source.has_video else None), (source if source.has_audio else None)
 
 
-def _screen(wanted: str, name: str) -> Source:
+def screen(wanted: str, name: str) -> Source:
     """Video of a shared screen: ``pattern`` or the path of a media file."""
     from m3asyncio import sources
 
@@ -86,11 +86,11 @@ class OwnStreams:
             del self._publications[kind]
 
     async def _publish(self, source: str) -> None:
-        video, audio = _camera(source, self._conference.own.display_name)
+        video, audio = camera(source, self._conference.own.display_name)
         self._publications[MediaSessionType.VIDEO] = await self._conference.publish(video=video, audio=audio)
 
     async def _share_screen(self, source: str) -> None:
-        shared = await self._conference.share_screen(_screen(source, self._conference.own.display_name))
+        shared = await self._conference.share_screen(screen(source, self._conference.own.display_name))
         self._publications[MediaSessionType.SCREEN] = shared
 
     def _publication(self, kind: MediaSessionType) -> Publication:
