@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import anyio
 
+from m3asyncio import StreamStarted
 from m3asyncio.cli.demo_place import Place
 from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.demo_streams import WatchedStream
@@ -16,7 +17,6 @@ from m3asyncio.cli.receiver import ReceivedStream, Receiver
 from m3asyncio.cli.wording import sentence
 from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent, ConferenceJoined, Ended
-from m3core.conference.media_events import StreamStarted
 from m3core.conference.state import Participant
 from m3core.media import VideoFrame
 

@@ -11,24 +11,18 @@ from pathlib import Path
 import anyio
 from anyio.abc import TaskStatus
 
+from m3asyncio import StreamStarted, WaitingRoomEntered
 from m3asyncio.cli.adapters import Adapter, adapter
 from m3asyncio.cli.line_reader import LineReader
 from m3asyncio.cli.output import Output
 from m3asyncio.cli.publishing import OwnStreams
-from m3asyncio.cli.receiver import ReceivedStream, Receiver
+from m3asyncio.cli.receiver import COLUMNS, ReceivedStream, Receiver
 from m3asyncio.cli.script import Heard
 from m3asyncio.cli.taking import Taking, opened
 from m3asyncio.cli.telling import Teller
 from m3asyncio.cli.trouble import only_error
 from m3core.client.conference import Conference
-from m3core.conference.events import (
-    ConferenceEvent,
-    ConferenceJoined,
-    Resumed,
-    RoomChanged,
-    StreamStarted,
-    WaitingRoomEntered,
-)
+from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, RoomChanged
 from m3core.conference.state import Participant
 from m3core.limits import MAX_DISPLAY_NAME
 from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
@@ -39,8 +33,7 @@ from m3core.values import MediaSessionKey, MediaSessionType
 
 async def run(options: argparse.Namespace) -> int:
     """Be in the conference until cancelled, or until it or the input ends."""
-    output = Output(json=bool(options.json or options.events or options.commands))
-    teller = Teller(output, with_events=bool(options.json or options.events), is_full=bool(options.events))
+    teller = Teller(Output(json=bool(options.events or options.commands)), as_json=bool(options.events))
     folder = _folder(options.save_frames)
     loop = adapter(options.loop)
     async with opened(options) as descriptor, _entered(loop, options, teller) as conference:
@@ -151,55 +144,17 @@ class _Visit:
 
     def _first_frame(self, stream: ReceivedStream) -> None:
         seconds = stream.first_frame_s or 0.0
-        self._teller.fact(
-            "first_frame",
-            {
-                "participant": stream.sender,
-                "media_session_type": stream.kind.value,
-                "first_frame_s": round(seconds, 3),
-            },
-        )
         self._teller.say(f"you see {stream.sender}'s {stream.kind.value}, after {seconds:.2f} s", stream.sender)
 
     def sum_up(self) -> None:
-        """What was received, for people as a table and for programs as the last object."""
-        streams = self._receiver.streams
-        self._teller.fact(
-            "summary",
-            {
-                "streams_received": [
-                    {
-                        "from": stream.sender,
-                        "media_session_type": stream.kind.value,
-                        "video_frames": stream.video_frames,
-                        "audio_frames": stream.audio_frames,
-                        "first_frame_s": None if stream.first_frame_s is None else round(stream.first_frame_s, 3),
-                        "pictures_saved": stream.saved,
-                    }
-                    for stream in streams
-                ],
-                "troubles": self._receiver.troubles,
-            },
-        )
-        output = self._teller.output
+        """Print what was received."""
+        output, streams = self._teller.output, self._receiver.streams
         for trouble in self._receiver.troubles:
             output.line(("not received: ", "yellow"), trouble)
         if streams:
             output.line("")
-            output.table(
-                "Received",
-                ("stream", "video frames", "audio frames", "first frame", "pictures saved"),
-                (
-                    (
-                        f"{stream.sender} {stream.kind.value}",
-                        str(stream.video_frames),
-                        str(stream.audio_frames),
-                        "-" if stream.first_frame_s is None else f"{stream.first_frame_s:.2f} s",
-                        str(stream.saved),
-                    )
-                    for stream in streams
-                ),
-            )
+            rows = ((f"{one.sender} {one.kind.value}", *one.cells(), str(one.saved)) for one in streams)
+            output.table("Received", ("stream", *COLUMNS, "pictures saved"), rows)
 
 
 def _new_streams(event: ConferenceEvent) -> list[tuple[Participant, MediaSessionType]]:

@@ -151,7 +151,7 @@ def _add_join(commands: _Commands) -> None:
         "  m3 join http://127.0.0.1:8080/invite/95e0...\n"
         "  m3 join URL --name Ada --publish pattern --screen slides.mp4\n"
         "  m3 join URL --save-frames frames --seconds 60     a picture a second of each stream\n"
-        "  m3 join URL --json | jq .event                    for programs\n"
+        "  m3 join URL --events jsonl | jq .event            for programs\n"
         "  M3_TOKEN=sesame m3 join URL --account --controller http://127.0.0.1:8080\n\n"
         "a bot is a program that reads events and writes commands, one JSON object a line\n"
         "(docs/scripting.md; examples/bot.sh):\n"
@@ -177,9 +177,9 @@ def _add_join(commands: _Commands) -> None:
         "--account", action="store_true", help="join with your account, its access token in M3_TOKEN, at --controller"
     )
     parser.add_argument("--seconds", type=_seconds, metavar="N", help="leave after N seconds")
-    told = parser.add_mutually_exclusive_group()
-    told.add_argument("--json", action="store_true", help="print each event, and at the end a summary, as JSON lines")
-    told.add_argument("--events", choices=("jsonl",), help="print each event with all its fields as a JSON line")
+    parser.add_argument(
+        "--events", choices=("jsonl",), help="print each event as a line of JSON on stdout; text for people: stderr"
+    )
     given = parser.add_mutually_exclusive_group()
     given.add_argument(
         "--chat",

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import typing
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import anyio
@@ -15,6 +14,7 @@ from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import Plain, event_line, plain
 from m3asyncio.cli.places import breakout_room
 from m3asyncio.cli.publishing import OwnStreams
+from m3asyncio.cli.wording import WORDING
 from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import ConferenceState
@@ -132,15 +132,8 @@ class Script:
 
 
 def event_names() -> list[str]:
-    """The classes of all events."""
-    return sorted(kind.__name__ for kind in _classes(ConferenceEvent))
-
-
-def _classes(union: object) -> Iterator[type]:
-    if isinstance(union, type):
-        yield union
-    for one in typing.get_args(union):
-        yield from _classes(one)
+    """The names of all classes of events, sorted."""
+    return sorted(kind.__name__ for kind in WORDING)
 
 
 def _at(event: Mapping[str, Plain], path: str) -> Plain:

@@ -43,7 +43,7 @@ def _is_typed(options: argparse.Namespace) -> bool:
     """Whether somebody types, or lines are piped in as if: asked for, or text from and to a terminal."""
     if options.chat is not None:
         return bool(options.chat)
-    if options.json or options.events or options.commands or not os.isatty(STDIN):
+    if options.events or options.commands or not os.isatty(STDIN):
         return False
     with contextlib.suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is in the background
         return os.tcgetpgrp(STDIN) == os.getpgrp()  # who reads a terminal in the background is stopped

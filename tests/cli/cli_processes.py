@@ -14,6 +14,9 @@ from typing import Any
 from cli_helpers import M3, environment
 from patience import PATIENCE
 
+EVENTS = ("--events", "jsonl")
+"""Makes `m3 join` print events that `Command.event` reads."""
+
 
 class Command:
     """One `m3` command in a process of its own."""

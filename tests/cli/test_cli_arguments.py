@@ -111,7 +111,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["serve", "--time-limit", "-1"],
         ["join"],
         ["join", "URL", "--events", "xml"],
-        ["join", "URL", "--json", "--events", "jsonl"],
+        ["join", "URL", "--json"],
         ["join", "URL", "--chat", "--commands", "-"],
         ["join", "URL", "--account"],
         ["join", "URL", "--account", "--controller", "http://127.0.0.1:1"],

@@ -186,7 +186,7 @@ def test_examples_of_join_join(tmp_path: Path, shell: str, number: int) -> None:
         line = re.sub(r"http://\S+/invite/\S+|URL", link, line)
         assert "slides" not in line
         with typed(line, tmp_path, shell) as joined:
-            joined.until(lambda text: "you joined" in text or "conference_joined" in text)
+            joined.until(lambda text: "you joined" in text or "ConferenceJoined" in text)
             assert joined.interrupt()[0] == 0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from cli_processes import Command, m3
+from cli_processes import EVENTS, Command, m3
 
 from m3asyncio import serve
 from m3core.client.conference import Conference
@@ -108,8 +108,8 @@ def test_limits_of_the_server_and_its_waiting_room(tmp_path: Path) -> None:
     limited = ("--feature-level", "0.3", "--participant-limit", "1")
     with m3(tmp_path, "serve", "--json", *limited) as server:
         link = server.event("serving")["invitation"]
-        with m3(tmp_path, "join", link, "--name", "Bob", "--json") as bob:
-            bob.event("conference_joined")
+        with m3(tmp_path, "join", link, "--name", "Bob", *EVENTS) as bob:
+            bob.event("ConferenceJoined")
             with m3(tmp_path, "join", link, "--name", "Eve") as eve:
                 status, _out, err = eve.end()
     assert status == 1
