@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
+import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 from m3asyncio.cli.extras import missing_extra
 from m3asyncio.cli.options import parse
 from m3asyncio.cli.signals import ending
 from m3asyncio.cli.trouble import error_line, only_error
 from m3core.errors import M3Error
+
+if TYPE_CHECKING:
+    import anyio
+
+    from m3core.client.loop import Portal
 
 OK: Final = 0
 FAILED: Final = 1
@@ -41,8 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         module = importlib.import_module(f"m3asyncio.cli.{options.command}")
         code = _run(module.run, options, loops[0])
-    except KeyboardInterrupt:
-        code = _stopped(options)
     except BrokenPipeError:
         # Who read our output has gone: nothing is left to say, also not at interpreter exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,34 +65,26 @@ def _stopped(options: argparse.Namespace) -> int:
 
 
 def _run(work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse.Namespace, loop: str) -> int:
-    """Run ``work``; the signals of `ending` cancel it, and then it is over within `STOP_TIMEOUT`."""
+    """Run ``work`` on ``loop``. The signals of `ending` cancel it, and then it is over within `STOP_TIMEOUT`."""
     import anyio
-    from anyio.abc import TaskStatus
+
+    from m3asyncio.cli.adapters import adapter
 
     asked = False
 
-    async def listen(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
-        nonlocal asked
-        try:
-            with anyio.open_signal_receiver(*ending()) as signals:
-                task_status.started()
-                async for _ in signals:
-                    if asked:
-                        os._exit(_stopped(options))  # asked twice: the person does not want to wait
-                    asked = True
-                    _end_later(_stopped(options))
-                    scope.cancel()
-        except NotImplementedError:  # asyncio on Windows: `__main__` ends the process at once
-            task_status.started()
-
     async def supervise() -> int:
-        code: int | None = None
-        async with anyio.create_task_group() as tasks:
-            with anyio.CancelScope() as scope:
-                await tasks.start(listen, scope)
-                code = await work(options)
-            tasks.cancel_scope.cancel()
-        return _stopped(options) if code is None else code
+        portal = adapter(loop).backend.portal()
+        with anyio.CancelScope() as scope, _listening(lambda: stop(portal, scope)):
+            return await work(options)
+        return _stopped(options)
+
+    def stop(portal: Portal, scope: anyio.CancelScope) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(_stopped(options))  # asked twice: the person does not want to wait
+        asked = True
+        _end_later(_stopped(options))
+        portal(scope.cancel)
 
     try:
         return anyio.run(supervise, backend=loop)
@@ -95,6 +92,21 @@ def _run(work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse
         if asked:
             return _stopped(options)  # what breaks while everything is being torn down is no news
         raise only_error(group) from None
+
+
+@contextlib.contextmanager
+def _listening(stop: Callable[[], None]) -> Iterator[None]:
+    """Call ``stop`` for each signal of `ending`, in the main thread, between two steps of what it does.
+
+    Not by the signal handlers of the event loop: asyncio has none on Windows, and calls them when the loop gets to it,
+    which is never if something blocks it.
+    """
+    before = {number: signal.signal(number, lambda *_: stop()) for number in ending()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end_later(code: int) -> None:

@@ -187,6 +187,46 @@ def test_who_asks_twice_does_not_wait(tmp_path: Path, loop: str) -> None:
     assert code == 130
 
 
+BLOCKED = """
+import argparse, sys, threading
+from m3asyncio.cli import main
+main.STOP_TIMEOUT = 0.1
+async def work(_):
+    print("working", flush=True)
+    threading.Event().wait()
+raise SystemExit(main._run(work, argparse.Namespace(begun=False), sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_what_blocks_the_event_loop_is_ended(tmp_path: Path, loop: str) -> None:
+    code, printed = interrupted((sys.executable, "-c", BLOCKED, loop), tmp_path, "working", signal.SIGINT)
+    assert (code, printed) == (130, "working\n")
+
+
+AS_ON_WINDOWS = """
+import asyncio, argparse
+import anyio
+from m3asyncio.cli import main
+def add_signal_handler(*_):
+    raise NotImplementedError
+asyncio.SelectorEventLoop.add_signal_handler = add_signal_handler
+async def work(options):
+    options.begun = True
+    print("working", flush=True)
+    try:
+        await anyio.sleep_forever()
+    finally:
+        print("left", flush=True)
+raise SystemExit(main._run(work, argparse.Namespace(begun=False), "asyncio"))
+"""
+
+
+def test_an_event_loop_without_signal_handlers_is_enough(tmp_path: Path) -> None:
+    code, printed = interrupted((sys.executable, "-c", AS_ON_WINDOWS), tmp_path, "working", signal.SIGINT)
+    assert (code, printed) == (0, "working\nleft\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_the_command_is_still_being_loaded(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "m3asyncio", "demo", "--no-picture"]
