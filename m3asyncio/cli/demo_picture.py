@@ -1,4 +1,4 @@
-"""The contact sheet of the demo: what each subscriber's decoder gave, a row a stream, time from left to right."""
+"""The picture of the demo: what each subscriber decoded, one row for each stream, time from left to right."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ACCENTS: Final = ((86, 190, 225), (220, 120, 210), (120, 205, 130))
 
 
 def draw_sheet(path: Path, streams: list[WatchedStream]) -> bool:
-    """Write the sheet to ``path``; false when there is nothing to show."""
+    """Write the picture to ``path``; false if no stream has pictures. Raises `OSError` and `ValueError`."""
     rows = [stream for stream in streams if stream.samples]
     if not rows:
         return False
@@ -35,7 +35,7 @@ def draw_sheet(path: Path, streams: list[WatchedStream]) -> bool:
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, 26), "m3 demo", fill=INK, font=_font(30))
-    draw.text((MARGIN + 140, 38), "what each subscriber's decoder gave, from left to right", fill=FAINT, font=_font(18))
+    draw.text((MARGIN + 140, 38), "what each subscriber decoded, from left to right", fill=FAINT, font=_font(18))
     for number, stream in enumerate(rows):
         top = HEAD + number * (CELL[1] + CAPTION + GAP)
         _label(draw, top, stream, ACCENTS[number % len(ACCENTS)])
@@ -68,7 +68,7 @@ def _label(draw: ImageDraw.ImageDraw, top: int, stream: WatchedStream, accent: t
 
 
 def _spread(samples: list[tuple[float, VideoFrame]]) -> list[tuple[float, VideoFrame]]:
-    """As many as there are columns, from the first to the last, evenly."""
+    """As many samples as there are columns, evenly spread, with the first and the last."""
     if len(samples) <= COLUMNS:
         return samples
     last = len(samples) - 1

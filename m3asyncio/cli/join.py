@@ -1,4 +1,4 @@
-"""`m3 join`: a participant in the terminal. Prints what happens, receives every stream, publishes if asked to."""
+"""`m3 join`: a participant in the terminal. It prints what happens, receives streams, and publishes if asked to."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from m3core.values import MediaSessionKey, MediaSessionType
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Be in the conference until cancelled, or until it or the input ends."""
+    """Join, and take part until cancelled, or until the conference or the input ends; the exit code."""
     teller = Teller(Output(json=bool(options.events or options.commands)), as_json=bool(options.events))
     folder = _folder(options.save_frames)
     loop = adapter(options.loop)
@@ -44,7 +44,7 @@ async def run(options: argparse.Namespace) -> int:
                 await visit.be_there(options)
         except BaseExceptionGroup as group:
             raise only_error(group) from None
-        finally:
+        finally:  # also when a signal ends the visit
             visit.sum_up()
     return 1 if options.strict and visit.failed else 0
 
@@ -82,7 +82,7 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
 
 
 class _Visit:
-    """One stay in a conference. ``lines``: what to do meanwhile."""
+    """What happens between joining and leaving. ``lines`` are chat or commands to carry out."""
 
     def __init__(self, conference: Conference, teller: Teller, folder: Path | None, lines: LineReader | None) -> None:
         self._conference = conference
@@ -99,14 +99,16 @@ class _Visit:
         return 0 if self._taking is None else self._taking.failed
 
     async def be_there(self, options: argparse.Namespace) -> None:
-        """Print, receive, publish and take lines, until the conference ends."""
+        """Print events, receive, publish, and carry out lines, until the conference ends."""
         self._tell(ConferenceJoined(participant=self._conference.own))
         async with anyio.create_task_group() as tasks:
             publishing = anyio.CancelScope()
             await tasks.start(self._publish, options, publishing)
             if self._taking is not None:
                 if options.commands is None:
-                    self._teller.output.line(("what you type is said to all; /help lists what else there is", "dim"))
+                    self._teller.output.line(
+                        ("what you type goes to the chat; /help lists what else can be typed", "dim")
+                    )
                 tasks.start_soon(self._taking.run, options.commands is not None, options.stay)
             async for event in self._conference.events():
                 self._tell(event)
@@ -115,7 +117,7 @@ class _Visit:
                     if key not in self._receiving:
                         self._receiving.add(key)
                         tasks.start_soon(self._receive, participant, kind)
-            self._heard.end()
+            self._heard.end(self._conference.ended)
             if self._taking is not None:
                 self._taking.close()
             publishing.cancel()
@@ -158,7 +160,7 @@ class _Visit:
 
 
 def _new_streams(event: ConferenceEvent) -> list[tuple[Participant, MediaSessionType]]:
-    """What ``event`` says is published; after a lost connection that may be known already."""
+    """The streams that ``event`` announces. After a lost connection some of them are received already."""
     match event:
         case StreamStarted(participant=participant, media_session_type=kind):
             return [(participant, kind)]
@@ -177,7 +179,7 @@ def _folder(path: str | None) -> Path | None:
 
 
 def _name_of(user: PrivateUser) -> str:
-    """What others call ``user``, as long as a name may be; accounts may have longer names, or blank ones."""
+    """The display name of ``user``, cut to what the server accepts. Accounts may have longer names, or blank ones."""
     name = (user.display_name or "").encode()[:MAX_DISPLAY_NAME].decode(errors="ignore").strip()
     return name or _login_name()
 
@@ -185,5 +187,5 @@ def _name_of(user: PrivateUser) -> str:
 def _login_name() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # no such user, as in some containers
+    except (KeyError, OSError):  # the process runs as a user without a name, as in some containers
         return "Guest"

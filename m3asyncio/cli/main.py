@@ -1,4 +1,4 @@
-"""Arguments, help, errors and exit codes of `m3`."""
+"""Runs a command of `m3`, and turns errors and signals into exit codes."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
 STOP_TIMEOUT: Final = 1.8
-"""Seconds from Ctrl-C until the process is ended, whatever still holds it."""
+"""Seconds from a signal until the process is ended, whether its tasks have ended or not."""
 
 _EXTRAS: Final = {"demo": ("controller", "media"), "serve": ("controller", "media"), "join": ("media",)}
-"""Besides `cli` and those of the event loop."""
+"""The extras that a command needs besides `cli` and those of the event loop."""
 _LOOPS: Final = {"asyncio": ("asyncio",), "trio": ("trio",), "both": ("asyncio", "trio")}
-"""The event loops of ``--loop``, as their extras are called; the first is that of the main thread."""
+"""The extras for ``--loop``, which have the names of the event loops. The first is the loop of the main thread."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command that ``arguments`` ask for; the exit code."""
     options = parse(arguments)
     options.begun = False
     loops, needed = _LOOPS[options.loop], _EXTRAS[options.command]
@@ -49,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = importlib.import_module(f"m3asyncio.cli.{options.command}")
         code = _run(module.run, options, loops[0])
     except BrokenPipeError:
-        # Who read our output has gone: nothing is left to say, also not at interpreter exit.
+        # The program that read our output has ended. The interpreter flushes stdout when it exits, which would fail
+        # again, with a traceback; so stdout leads to nowhere from now on.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     except (M3Error, OSError) as error:
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stopped(options: argparse.Namespace) -> int:
-    """The exit code of a command that was told to end: once it served or had joined, that is its proper end."""
+    """The exit code after a signal: 0 if the command already served, or had joined, since it has no other end."""
     return OK if options.begun else INTERRUPTED
 
 
@@ -81,7 +82,7 @@ def _run(work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse
     def stop(portal: Portal, scope: anyio.CancelScope) -> None:
         nonlocal asked
         if asked:
-            os._exit(_stopped(options))  # asked twice: the person does not want to wait
+            os._exit(_stopped(options))  # a second Ctrl-C: the person does not want to wait
         asked = True
         _end_later(_stopped(options))
         portal(scope.cancel)
@@ -90,7 +91,7 @@ def _run(work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse
         return anyio.run(supervise, backend=loop)
     except BaseExceptionGroup as group:
         if asked:
-            return _stopped(options)  # what breaks while everything is being torn down is no news
+            return _stopped(options)  # errors of tasks that were cancelled by the signal help nobody
         raise only_error(group) from None
 
 
@@ -110,7 +111,7 @@ def _listening(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def _end_later(code: int) -> None:
-    """End the process in `STOP_TIMEOUT`, whatever still holds it."""
+    """End the process after `STOP_TIMEOUT`, even if something blocks its event loop by then."""
     timer = threading.Timer(STOP_TIMEOUT, os._exit, (code,))
     timer.daemon = True
     timer.start()

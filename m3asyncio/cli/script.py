@@ -1,4 +1,4 @@
-"""What lines of `--commands` can ask for beyond the commands of the protocol: waiting, publishing, leaving."""
+"""Commands of `--commands` besides those of the protocol: waiting, publishing, leaving."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from m3asyncio.cli.publishing import OwnStreams
 from m3asyncio.cli.wording import WORDING
 from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent
-from m3core.conference.state import ConferenceState
+from m3core.conference.state import ConferenceState, EndReason
 from m3core.errors import ConferenceEnded
 from m3core.values import MediaSessionType
 
 MAX_HEARD: Final = 1_000
-"""Events that are kept for the next `wait`; the oldest are dropped."""
+"""Events that are kept for the next `wait`. The oldest are dropped."""
 
 
 class Heard:
@@ -34,14 +34,16 @@ class Heard:
         self._more = anyio.Event()
         self.is_over = anyio.Event()
         """Set when the conference has ended."""
+        self._reason: EndReason | None = None
 
     def put(self, event: ConferenceEvent) -> None:
-        """Something happened."""
+        """Keep an event, and wake a `wait`."""
         self._events.append(event_line(event, self._elapsed()))
         self._wake()
 
-    def end(self) -> None:
-        """Nothing will happen any more."""
+    def end(self, reason: EndReason | None) -> None:
+        """The conference has ended, and no events will follow."""
+        self._reason = reason
         self.is_over.set()
         self._wake()
 
@@ -50,19 +52,22 @@ class Heard:
         more.set()
 
     async def next(self, name: str, where: Mapping[str, object]) -> dict[str, Plain]:
-        """The first event that fits; it and all before it are forgotten. Raises `ConferenceEnded`."""
+        """The first event of the class ``name`` with fields as in ``where``. It and all before it are forgotten.
+
+        Raises `ConferenceEnded` if the conference ends without such an event.
+        """
         while True:
             while self._events:
                 event = self._events.popleft()
                 if event["event"] == name and all(_at(event, path) == value for path, value in where.items()):
                     return event
             if self.is_over.is_set():
-                raise ConferenceEnded("closed")
+                raise ConferenceEnded((self._reason or EndReason.LEFT).value, f"no {name} came before")
             await self._more.wait()
 
 
 class Script:
-    """Each public method is a command; its parameters are checked like those of all others."""
+    """Each public method is a command. Its docstring is the help, and its type hints are checked."""
 
     def __init__(self, conference: Conference, heard: Heard, streams: OwnStreams) -> None:
         self._conference = conference
@@ -80,7 +85,7 @@ class Script:
         names = event_names()
         if event not in names:
             near = difflib.get_close_matches(event, names) or names
-            raise WrongArgument(f"there is no such event; there is: {', '.join(near)}", "event")
+            raise WrongArgument(f"there is no event of this name; there is: {', '.join(near)}", "event")
         try:
             with anyio.fail_after(timeout):
                 return await self._heard.next(event, where or {})
@@ -88,7 +93,7 @@ class Script:
             raise TimeoutError(f"no {event} within {timeout:g} s") from None
 
     async def sleep(self, seconds: float) -> None:
-        """Do nothing for so long, or until the conference ends."""
+        """Do nothing for some seconds, or until the conference ends."""
         with anyio.move_on_after(seconds):
             await self._heard.is_over.wait()
 
@@ -111,7 +116,7 @@ class Script:
         await self._streams.unpublish(media_session_type)
 
     async def state(self) -> ConferenceState:
-        """Everything that is known now: who is there, what was said, which poll runs."""
+        """Everything that is known now: the participants, the chat, the poll that runs."""
         return self._conference.state
 
     async def help(self) -> dict[str, str]:
@@ -137,7 +142,7 @@ def event_names() -> list[str]:
 
 
 def _at(event: Mapping[str, Plain], path: str) -> Plain:
-    """What ``path``, e.g. ``participant.display_name``, leads to; None if to nothing."""
+    """The value at ``path``, such as ``participant.display_name``; None if there is none."""
     found: Plain = plain(event)
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None

@@ -16,6 +16,7 @@ from m3asyncio.cli.main import main
 from m3asyncio.cli.options import parse
 from m3core import controller
 from m3core.controller.features import FeatureLevel
+from m3core.limits import MAX_PARTICIPANTS
 
 
 @pytest.mark.parametrize("command", ["demo", "serve", "join"])
@@ -81,7 +82,13 @@ def test_serve_says_which_client_needs_what(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
     printed = capsys.readouterr().out
-    for word in ("OpenTalk's web client", "opentalk-signaling-json-v1.0", "Mustang's client", "strands", "capture"):
+    for word in (
+        "OpenTalk's web client",
+        "opentalk-signaling-json-v1.0",
+        "Mustang's client",
+        "no waiting room",
+        "capture",
+    ):
         assert word in printed
 
 
@@ -128,6 +135,34 @@ def test_wrong_arguments(
     printed = capsys.readouterr()
     assert printed.out == ""
     assert printed.err.startswith("usage: m3")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["demo", "--seconds", "soon"],
+            "argument --seconds: must be a number of seconds, more than 0 and at most 86400",
+        ),
+        (["serve", "--port", "65536"], "argument --port: must be a whole number from 0 to 65535"),
+        (["serve", "--participant-limit", "0"], f"must be a whole number from 1 to {MAX_PARTICIPANTS}"),
+        (["join", "URL", "--account"], "--account needs --controller URL"),
+        (["join", "URL", "--account", "--controller", "URL"], "the environment variable M3_TOKEN"),
+    ],
+)
+def test_wrong_arguments_are_explained(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("M3_TOKEN", "")
+    with pytest.raises(SystemExit):
+        parse(arguments)
+    assert told in capsys.readouterr().err
+
+
+def test_the_greatest_and_the_smallest_arguments() -> None:
+    assert parse(["demo", "--seconds", "86400"]).seconds == 86_400
+    assert [parse(["serve", "--port", port]).port for port in ("0", "65535")] == [0, 65_535]
+    assert parse(["serve", "--participant-limit", "1"]).participant_limit == 1
 
 
 def test_wrong_arguments_of_a_process(tmp_path: Path) -> None:

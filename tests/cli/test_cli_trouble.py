@@ -86,7 +86,7 @@ def test_what_ends_a_join_is_told_with_the_option_that_helps(error: M3Error, adv
             ),
             "request failed: HTTP 422 validation_failed; the server says: password: value too short",
         ),
-        (EventsOverflow(9), "9 events wait: what reads our output is too slow"),
+        (EventsOverflow(9), "9 events wait to be printed: the program that reads them is too slow"),
         (LocalProtocolError("no\npoll  runs"), "no poll runs"),
         (LocalProtocolError(), "LocalProtocolError"),
     ],
@@ -141,7 +141,7 @@ THERE = ("--controller", "https://10.1.2.3")
     ids=" ".join,
 )
 def test_the_terminal_is_told_of_its_option(joining: tuple[str, ...], typed: Typed) -> None:
-    told = "m3 join: the host is an address of a private network - --allow-private allows it\n"
+    told = "m3 join: the host is an address of a private network - --allow-private accepts it\n"
     assert typed(*joining) == (1, told)
 
 

@@ -47,7 +47,7 @@ def test_lines_mute_and_end_what_options_published(
     )
     assert (muted["video"]["audio"], muted["video"]["video"]) == (False, True)
     assert set(stopped) == {"video"}
-    assert printed.error("again")["message"] == "no screen was published"
+    assert printed.error("again")["message"] == "no screen stream was published"
 
 
 class _Publication:
@@ -124,7 +124,7 @@ def test_only_what_options_name_is_waited_for(loop: str) -> None:
         streams = OwnStreams(cast("Conference", conference))
         async with anyio.create_task_group() as tasks:
             await tasks.start(streams.begin, "pattern", None)
-            with pytest.raises(LocalProtocolError, match="no screen was published"):
+            with pytest.raises(LocalProtocolError, match="no screen stream was published"):
                 await streams.unpublish(SCREEN)
             conference.may["screen"].set()
             await streams.share_screen("pattern")
@@ -147,7 +147,7 @@ def test_who_waited_for_a_stream_that_failed_is_told_that_there_is_none() -> Non
                 await streams.publish("pattern")
 
         async def muted() -> None:
-            with pytest.raises(LocalProtocolError, match="no video was published"):
+            with pytest.raises(LocalProtocolError, match="no video stream was published"):
                 await streams.set_sending(VIDEO, audio=False, video=False)
             told.append("muted")
 

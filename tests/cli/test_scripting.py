@@ -117,14 +117,14 @@ def test_mistakes_are_told_and_the_bot_goes_on(
     assert [line["error"]["line"] for line in lines[:8]] == [2, 3, 4, 5, 6, 7, 8, 9]
     assert [line["error"]["argument"] for line in lines[:8]] == ["", "", "", "", "do", "id", "txt", "background"]
     assert "not JSON" in messages[0]
-    assert "not an object" in messages[1]
+    assert "not a JSON object" in messages[1]
     errors = {line["done"]: line["error"] for line in lines[8:-1]}
     assert (errors["refused"]["type"], errors["refused"]["code"]) == ("CallRefused", "insufficient_permissions")
     assert errors["impossible"]["type"] == "LocalProtocolError"
     assert "PollDone" in errors["event"]["message"]
     assert (errors["timeout"]["type"], errors["timeout"]["message"]) == ("TimeoutError", "no PollDone within 0.001 s")
     assert errors["file"]["type"] == "MediaError"
-    assert "no video was published" in errors["unpublish"]["message"]
+    assert "no video stream was published" in errors["unpublish"]["message"]
     assert (lines[-1]["done"], lines[-1]["ok"]) == ("last", True)
 
 
