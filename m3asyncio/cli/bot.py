@@ -12,7 +12,7 @@ from m3asyncio.cli.catalogue import people_of
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import error_value, plain
 from m3asyncio.cli.publishing import OwnStreams
-from m3asyncio.cli.script import Heard, Script
+from m3asyncio.cli.script import EventQueue, Script
 from m3core.client.conference import Conference
 from m3core.errors import M3Error
 
@@ -21,9 +21,13 @@ class Bot:
     """Carries out commands. ``tell`` is called with the end of each: ``{"done": ..., "ok": ..., ...}``."""
 
     def __init__(
-        self, conference: Conference, heard: Heard, streams: OwnStreams, tell: Callable[[Mapping[str, object]], None]
+        self,
+        conference: Conference,
+        queue: EventQueue,
+        streams: OwnStreams,
+        tell: Callable[[Mapping[str, object]], None],
     ) -> None:
-        self._catalogue = Script(conference, heard, streams).catalogue
+        self._catalogue = Script(conference, queue, streams).catalogue
         self._people = people_of(lambda: conference.state)
         self._tell = tell
         self.failed = 0

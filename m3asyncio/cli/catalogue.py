@@ -26,7 +26,7 @@ _ALIASES: Final = ("target", "targets")
 
 
 @frozen
-class Known:
+class KnownCommand:
     """One command. ``perform`` carries it out, ``hints`` are the types of its parameters, ``summary`` is its help."""
 
     name: str
@@ -80,11 +80,11 @@ class Known:
         return several + expected(self.hints[name])
 
 
-class Catalogue(Mapping[str, Known]):
+class Catalogue(Mapping[str, KnownCommand]):
     """The commands of a conference by name (``chat``, ``polls.start``), and the public methods of ``more``."""
 
     def __init__(self, commands: Commands[Awaitable[object]], more: object | None = None) -> None:
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownCommand] = {}
         self._add(commands, "", (name for name in dir(Commands)))
         for group, value in vars(commands).items():
             if isinstance(value, CommandGroup) and not group.startswith("_"):
@@ -94,7 +94,7 @@ class Catalogue(Mapping[str, Known]):
         if more is not None:
             self._add(more, "", dir(more))
 
-    def __getitem__(self, name: str) -> Known:
+    def __getitem__(self, name: str) -> KnownCommand:
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -103,7 +103,7 @@ class Catalogue(Mapping[str, Known]):
     def __len__(self) -> int:
         return len(self._known)
 
-    def of_line(self, line: Mapping[str, object]) -> Known:
+    def of_line(self, line: Mapping[str, object]) -> KnownCommand:
         """The command that ``line`` names. Raises `WrongArgument`, which lists similar commands."""
         name = line.get("do")
         if not isinstance(name, str):
@@ -125,7 +125,7 @@ class Catalogue(Mapping[str, Known]):
         parameters = dict(inspect.signature(perform).parameters)
         hints = typing.get_type_hints(function)
         summary = (inspect.getdoc(function) or "").partition("\n")[0]
-        self._known[name] = Known(name, perform, parameters, hints, summary)
+        self._known[name] = KnownCommand(name, perform, parameters, hints, summary)
 
 
 def people_of(state: Callable[[], ConferenceState]) -> People:

@@ -11,10 +11,10 @@ import anyio.to_thread
 
 from m3asyncio import sources
 from m3asyncio.cli.adapters import adapter
+from m3asyncio.cli.demo_loop import EventLoop, OwnLoop, other_loop
 from m3asyncio.cli.demo_picture import draw_sheet
-from m3asyncio.cli.demo_place import Here, Place, elsewhere
 from m3asyncio.cli.demo_report import as_json, print_report
-from m3asyncio.cli.demo_script import OWNER, Demo, Played
+from m3asyncio.cli.demo_script import OWNER, Demo, Outcome
 from m3asyncio.cli.demo_stage import DemoFailed, Stage
 from m3asyncio.cli.output import Output
 from m3asyncio.cli.publishing import camera
@@ -28,8 +28,8 @@ async def run(options: argparse.Namespace) -> int:
     output = Output(json=options.json)
     # In a thread, because a file on a slow disk takes its time to open.
     video, audio = await anyio.to_thread.run_sync(camera, options.file or "pattern", OWNER)
-    played = Played.of(is_file=options.file is not None and video is not None)
-    async with places(options.loop) as (home, guest):
+    played = Outcome.of(is_file=options.file is not None and video is not None)
+    async with event_loops(options.loop) as (home, guest):
         stage = Stage(output, home.adapter.backend)
         try:
             demo = Demo(stage, played, home, guest, options.seconds)
@@ -54,18 +54,18 @@ async def run(options: argparse.Namespace) -> int:
 
 
 @asynccontextmanager
-async def places(loop: str) -> AsyncIterator[tuple[Here, Place]]:
+async def event_loops(loop: str) -> AsyncIterator[tuple[OwnLoop, EventLoop]]:
     """The event loops of the owner and the guest, as ``--loop`` says."""
     if loop == "both":
-        home = Here(adapter("asyncio"))
-        async with elsewhere(home.adapter, adapter("trio")) as guest:
+        home = OwnLoop(adapter("asyncio"))
+        async with other_loop(home.adapter, adapter("trio")) as guest:
             yield home, guest
     else:
-        home = Here(adapter(loop))
+        home = OwnLoop(adapter(loop))
         yield home, home
 
 
-def _draw(path: Path, played: Played) -> str:
+def _draw(path: Path, played: Outcome) -> str:
     """Draw the picture. Returns why that was not possible, or nothing."""
     try:
         return "" if draw_sheet(path, played.streams) else "no pictures were received"

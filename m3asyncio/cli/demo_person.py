@@ -10,7 +10,7 @@ from typing import TypeVar
 import anyio
 
 from m3asyncio import StreamStarted
-from m3asyncio.cli.demo_place import Place
+from m3asyncio.cli.demo_loop import EventLoop
 from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.demo_streams import WatchedStream
 from m3asyncio.cli.receiver import ReceivedStream, Receiver
@@ -24,12 +24,12 @@ T = TypeVar("T")
 
 
 class Person:
-    """A participant whose conference lives in the event loop of ``place``. ``streams`` are those of the whole demo."""
+    """A participant whose conference lives in the event loop of ``loop``. ``streams`` are those of the whole demo."""
 
-    def __init__(self, name: str, stage: Stage, place: Place, streams: Iterable[WatchedStream]) -> None:
+    def __init__(self, name: str, stage: Stage, loop: EventLoop, streams: Iterable[WatchedStream]) -> None:
         self.name = name
         self._stage = stage
-        self._place = place
+        self._loop = loop
         self._streams = {(one.sender, one.kind): one for one in streams if one.receiver == name}
         self._conference: Conference | None = None
         self._others: dict[str, Participant] = {}
@@ -41,29 +41,29 @@ class Person:
             raise AssertionError
         return self._conference
 
-    # -- in the event loop of the place ---
+    # -- in the event loop of the participant ---
     async def attend(
         self, enter: Callable[[], AbstractAsyncContextManager[Conference]], joined: Callable[[], object]
     ) -> None:
         """Be in the conference until it ends. ``joined`` is called in the loop of the demo."""
         async with enter() as conference, anyio.create_task_group() as tasks:
             self._conference = conference
-            self._place.tell(joined)
+            self._loop.tell(joined)
             receiver = Receiver(conference, first_frame=self._first_frame, each_frame=self._frame)
             async for event in conference.events():
-                self._place.tell(partial(self._note, event))
+                self._loop.tell(partial(self._note, event))
                 if isinstance(event, StreamStarted):
                     tasks.start_soon(receiver.receive, event.participant, event.media_session_type)
         for trouble in receiver.troubles:
-            self._place.tell(partial(self._stage.check, f"{self.name} receives every stream", ok=False, detail=trouble))
+            self._loop.tell(partial(self._stage.check, f"{self.name} receives every stream", ok=False, detail=trouble))
 
     def _first_frame(self, stream: ReceivedStream) -> None:
         what = f"sees the first picture of {stream.sender}'s {stream.kind.value}"
-        self._place.tell(partial(self._stage.line, self.name, what, f"after {stream.first_frame_s or 0:.2f} s"))
+        self._loop.tell(partial(self._stage.line, self.name, what, f"after {stream.first_frame_s or 0:.2f} s"))
 
     def _frame(self, stream: ReceivedStream, frame: VideoFrame) -> None:
         self._streams[stream.sender, stream.kind].see(stream, frame)
-        self._place.tell(self._stage.changed.set)
+        self._loop.tell(self._stage.changed.set)
 
     # -- in the event loop of the demo ---
     def _note(self, event: ConferenceEvent) -> None:
@@ -78,7 +78,7 @@ class Person:
     async def does(self, what: str, work: Callable[[], Awaitable[T]]) -> T:
         """Do something to the conference, as a step of the demo."""
         async with self._stage.step(self.name, what):
-            return await self._place.do(work)
+            return await self._loop.do(work)
 
     async def sees(self, other: Person, what: str, holds: Callable[[Participant], bool]) -> None:
         """Wait until ``holds`` is true of the other, as events tell of them."""

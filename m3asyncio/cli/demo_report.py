@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from m3asyncio.cli.demo_script import GUEST, OWNER, Played
+from m3asyncio.cli.demo_script import GUEST, OWNER, Outcome
 from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.output import Output
 from m3asyncio.cli.receiver import COLUMNS
 
 
-def print_report(output: Output, stage: Stage, played: Played) -> None:
+def print_report(output: Output, stage: Stage, played: Outcome) -> None:
     """Print what was received, which messages it took, and which checks failed."""
     output.line("")
     output.table("Streams", ("stream", *COLUMNS), ((one.name, *one.received.cells()) for one in played.streams))
@@ -23,7 +23,7 @@ def print_report(output: Output, stage: Stage, played: Played) -> None:
         output.line((f"all {len(stage.checks)} checks passed", "bold green"))
 
 
-def as_json(stage: Stage, played: Played) -> dict[str, object]:
+def as_json(stage: Stage, played: Outcome) -> dict[str, object]:
     """The object of ``--json``: whether all checks held, and what each participant received."""
     return {
         "ok": stage.ok,

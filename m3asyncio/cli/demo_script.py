@@ -13,8 +13,8 @@ from typing import Final
 import anyio
 from attrs import define, field
 
+from m3asyncio.cli.demo_loop import EventLoop, OwnLoop
 from m3asyncio.cli.demo_person import Person
-from m3asyncio.cli.demo_place import Here, Place
 from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.demo_streams import WatchedStream
 from m3asyncio.cli.publishing import camera, screen
@@ -35,7 +35,7 @@ SECONDS_FOR_A_PICTURE: Final = 1.0
 
 
 @define
-class Played:
+class Outcome:
     """What is left of a demo for its report."""
 
     streams: list[WatchedStream]
@@ -43,7 +43,7 @@ class Played:
     """How often each message went over the WebSockets, by its name on the wire."""
 
     @classmethod
-    def of(cls, *, is_file: bool) -> Played:
+    def of(cls, *, is_file: bool) -> Outcome:
         """Before the demo. ``is_file``: Ada's camera is a media file, and not the pattern with her name."""
         ada = WatchedStream(GUEST, OWNER, VIDEO, "" if is_file else OWNER)
         bob = WatchedStream(OWNER, GUEST, VIDEO, GUEST)
@@ -58,7 +58,7 @@ class Played:
 class Demo:
     """Ada, whose loop is that of the demo and of the server, invites Bob, who may live in another one."""
 
-    def __init__(self, stage: Stage, played: Played, home: Here, guest: Place, seconds: float) -> None:
+    def __init__(self, stage: Stage, played: Outcome, home: OwnLoop, guest: EventLoop, seconds: float) -> None:
         self._stage = stage
         self._played = played
         self._home = home
@@ -95,12 +95,12 @@ class Demo:
 
     @asynccontextmanager
     async def _attending(
-        self, person: Person, place: Place, enter: Callable[[], AbstractAsyncContextManager[Conference]], what: str
+        self, person: Person, loop: EventLoop, enter: Callable[[], AbstractAsyncContextManager[Conference]], what: str
     ) -> AsyncIterator[None]:
         joined = anyio.Event()
         async with anyio.create_task_group() as tasks:
             async with self._stage.step(person.name, what):
-                tasks.start_soon(place.do, partial(person.attend, enter, joined.set))
+                tasks.start_soon(loop.do, partial(person.attend, enter, joined.set))
                 await joined.wait()
             yield  # whoever left the conference has nothing more to attend
 

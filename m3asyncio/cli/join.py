@@ -13,13 +13,13 @@ from anyio.abc import TaskStatus
 
 from m3asyncio import StreamStarted, WaitingRoomEntered
 from m3asyncio.cli.adapters import Adapter, adapter
+from m3asyncio.cli.event_printer import EventPrinter
+from m3asyncio.cli.line_input import LineInput, opened
 from m3asyncio.cli.line_reader import LineReader
 from m3asyncio.cli.output import Output
 from m3asyncio.cli.publishing import OwnStreams
 from m3asyncio.cli.receiver import COLUMNS, ReceivedStream, Receiver
-from m3asyncio.cli.script import Heard
-from m3asyncio.cli.taking import Taking, opened
-from m3asyncio.cli.telling import Teller
+from m3asyncio.cli.script import EventQueue
 from m3asyncio.cli.trouble import only_error
 from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, RoomChanged
@@ -33,12 +33,12 @@ from m3core.values import MediaSessionKey, MediaSessionType
 
 async def run(options: argparse.Namespace) -> int:
     """Join, and take part until cancelled, or until the conference or the input ends; the exit code."""
-    teller = Teller(Output(json=bool(options.events or options.commands)), as_json=bool(options.events))
+    printer = EventPrinter(Output(json=bool(options.events or options.commands)), as_json=bool(options.events))
     folder = _folder(options.save_frames)
     loop = adapter(options.loop)
-    async with opened(options) as descriptor, _entered(loop, options, teller) as conference:
+    async with opened(options) as descriptor, _entered(loop, options, printer) as conference:
         lines = None if descriptor is None else LineReader(descriptor, loop.backend)
-        visit = _Visit(conference, teller, folder, lines)
+        visit = _Visit(conference, printer, folder, lines)
         try:
             with anyio.move_on_after(options.seconds):
                 await visit.be_there(options)
@@ -50,13 +50,13 @@ async def run(options: argparse.Namespace) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -> AsyncIterator[Conference]:
+async def _entered(loop: Adapter, options: argparse.Namespace, printer: EventPrinter) -> AsyncIterator[Conference]:
     """The conference, joined as a guest, or with an account."""
     is_inside = False
 
     def observe(event: ConferenceEvent) -> None:
         if isinstance(event, WaitingRoomEntered) and not is_inside:
-            teller.event(event)
+            printer.event(event)
 
     async with contextlib.AsyncExitStack() as stack:
         if options.account:
@@ -84,19 +84,21 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
 class _Visit:
     """What happens between joining and leaving. ``lines`` are chat or commands to carry out."""
 
-    def __init__(self, conference: Conference, teller: Teller, folder: Path | None, lines: LineReader | None) -> None:
+    def __init__(
+        self, conference: Conference, printer: EventPrinter, folder: Path | None, lines: LineReader | None
+    ) -> None:
         self._conference = conference
-        self._teller = teller
+        self._printer = printer
         self._receiver = Receiver(conference, folder, first_frame=self._first_frame)
         self._receiving: set[MediaSessionKey] = set()
-        self._heard = Heard(teller.elapsed)
+        self._queue = EventQueue(printer.elapsed)
         self._streams = OwnStreams(conference)
-        self._taking = None if lines is None else Taking(conference, lines, teller, self._heard, self._streams)
+        self._input = None if lines is None else LineInput(conference, lines, printer, self._queue, self._streams)
 
     @property
     def failed(self) -> int:
         """How many commands failed."""
-        return 0 if self._taking is None else self._taking.failed
+        return 0 if self._input is None else self._input.failed
 
     async def be_there(self, options: argparse.Namespace) -> None:
         """Print events, receive, publish, and carry out lines, until the conference ends."""
@@ -104,12 +106,12 @@ class _Visit:
         async with anyio.create_task_group() as tasks:
             publishing = anyio.CancelScope()
             await tasks.start(self._publish, options, publishing)
-            if self._taking is not None:
+            if self._input is not None:
                 if options.commands is None:
-                    self._teller.output.line(
+                    self._printer.output.line(
                         ("what you type goes to the chat; /help lists what else can be typed", "dim")
                     )
-                tasks.start_soon(self._taking.run, options.commands is not None, options.stay)
+                tasks.start_soon(self._input.run, options.commands is not None, options.stay)
             async for event in self._conference.events():
                 self._tell(event)
                 for participant, kind in _new_streams(event) if options.receive else []:
@@ -117,9 +119,9 @@ class _Visit:
                     if key not in self._receiving:
                         self._receiving.add(key)
                         tasks.start_soon(self._receive, participant, kind)
-            self._heard.end(self._conference.ended)
-            if self._taking is not None:
-                self._taking.close()
+            self._queue.end(self._conference.ended)
+            if self._input is not None:
+                self._input.close()
             publishing.cancel()
 
     async def _receive(self, participant: Participant, kind: MediaSessionType) -> None:
@@ -139,18 +141,18 @@ class _Visit:
             await self._streams.begin(options.publish, options.screen, task_status=task_status)
 
     def _tell(self, event: ConferenceEvent) -> None:
-        self._teller.event(event)
-        self._heard.put(event)
+        self._printer.event(event)
+        self._queue.put(event)
         if isinstance(event, RoomChanged) and event.breakout_room is not None:
-            self._teller.output.line(" " * 12, self._conference.state.breakout.room(event.breakout_room).name)
+            self._printer.output.line(" " * 12, self._conference.state.breakout.room(event.breakout_room).name)
 
     def _first_frame(self, stream: ReceivedStream) -> None:
         seconds = stream.first_frame_s or 0.0
-        self._teller.say(f"you see {stream.sender}'s {stream.kind.value}, after {seconds:.2f} s", stream.sender)
+        self._printer.say(f"you see {stream.sender}'s {stream.kind.value}, after {seconds:.2f} s", stream.sender)
 
     def sum_up(self) -> None:
         """Print what was received."""
-        output, streams = self._teller.output, self._receiver.streams
+        output, streams = self._printer.output, self._receiver.streams
         for trouble in self._receiver.troubles:
             output.line(("not received: ", "yellow"), trouble)
         if streams:

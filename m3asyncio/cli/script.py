@@ -9,10 +9,10 @@ from typing import Final
 
 import anyio
 
+from m3asyncio.cli.breakout_names import breakout_room
 from m3asyncio.cli.catalogue import Catalogue
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import Plain, event_line, plain
-from m3asyncio.cli.places import breakout_room
 from m3asyncio.cli.publishing import OwnStreams
 from m3asyncio.cli.wording import WORDING
 from m3core.client.conference import Conference
@@ -21,16 +21,16 @@ from m3core.conference.state import ConferenceState, EndReason
 from m3core.errors import ConferenceEnded
 from m3core.values import MediaSessionType
 
-MAX_HEARD: Final = 1_000
+MAX_QUEUED: Final = 1_000
 """Events that are kept for the next `wait`. The oldest are dropped."""
 
 
-class Heard:
+class EventQueue:
     """The events that no `wait` has seen yet."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
-        self._events: deque[dict[str, Plain]] = deque(maxlen=MAX_HEARD)
+        self._events: deque[dict[str, Plain]] = deque(maxlen=MAX_QUEUED)
         self._more = anyio.Event()
         self.is_over = anyio.Event()
         """Set when the conference has ended."""
@@ -69,9 +69,9 @@ class Heard:
 class Script:
     """Each public method is a command. Its docstring is the help, and its type hints are checked."""
 
-    def __init__(self, conference: Conference, heard: Heard, streams: OwnStreams) -> None:
+    def __init__(self, conference: Conference, queue: EventQueue, streams: OwnStreams) -> None:
         self._conference = conference
-        self._heard = heard
+        self._queue = queue
         self._streams = streams
         self.catalogue = Catalogue(conference, self)
 
@@ -88,14 +88,14 @@ class Script:
             raise WrongArgument(f"there is no event of this name; there is: {', '.join(near)}", "event")
         try:
             with anyio.fail_after(timeout):
-                return await self._heard.next(event, where or {})
+                return await self._queue.next(event, where or {})
         except TimeoutError:
             raise TimeoutError(f"no {event} within {timeout:g} s") from None
 
     async def sleep(self, seconds: float) -> None:
         """Do nothing for some seconds, or until the conference ends."""
         with anyio.move_on_after(seconds):
-            await self._heard.is_over.wait()
+            await self._queue.is_over.wait()
 
     async def publish(self, source: str = "pattern") -> None:
         """Publish camera and microphone: a test pattern with a tone, or a media file."""

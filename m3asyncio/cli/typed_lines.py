@@ -7,8 +7,8 @@ from typing import Final
 
 from attrs import frozen
 
+from m3asyncio.cli.breakout_names import breakout_room
 from m3asyncio.cli.catalogue import people_of
-from m3asyncio.cli.places import breakout_room
 from m3core.client.conference import Conference
 from m3core.conference.state import Participant
 from m3core.errors import LocalProtocolError

@@ -102,8 +102,8 @@ class Conversation:
         return of_ada, of_bob, of_screen
 
     def _probe(self, seat: Seat, sender: Seat, kind: MediaSessionType, pattern: str) -> StreamProbe:
-        place = seat.place
-        return StreamProbe(seat.name, sender.name, kind.value, pattern, home=self.stage.home, tell=place.tell)
+        loop = seat.loop
+        return StreamProbe(seat.name, sender.name, kind.value, pattern, home=self.stage.home, tell=loop.tell)
 
     async def _receive(
         self, watching: TaskGroup, probe: StreamProbe, seat: Seat, sender: Seat, kind: MediaSessionType

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from m3asyncio import FrameStream, Subscription
 
 DARK: Final = 40
-"""A picture below this is black, as a muted camera sends it."""
+"""The mean of a picture below which it is black, as a muted camera sends it."""
 TONE_WINDOW: Final = 24_000
-"""Samples (half a second) of which the pitch is told."""
+"""Samples (half a second) from which the pitch is computed."""
 QUIET: Final = -60.0
 """dBov, below which it is silent."""
 
@@ -49,15 +49,15 @@ class StreamProbe:
         self.audio_frames = 0
         self.first_frame_s: float | None = None
         self.faults: list[str] = []
-        """What was wrong with frames; the first few."""
+        """What was wrong with pictures; each kind of fault once."""
         self.muted = False
-        """Black pictures are right now."""
+        """Black pictures are right, because the camera is muted."""
         self.subscription: Subscription | None = None
         self._code = sender_code(pattern)
         self._subscribed_at = 0.0
         self._lit = 0
         self._counter = -1
-        self._heard: list[bytes] = []
+        self._queue: list[bytes] = []
         self._channels = 1
         self._loud = 0
         self._tell = tell
@@ -74,7 +74,7 @@ class StreamProbe:
         return self.video_frames + (0 if self.subscription is None else self.subscription.video.dropped)
 
     def subscribed(self) -> None:
-        """The subscription starts now."""
+        """Begin to measure the time until the first picture."""
         self._subscribed_at = time.monotonic()
 
     async def watch(self, stream: Subscription) -> None:
@@ -112,13 +112,13 @@ class StreamProbe:
         async for frame in frames:
             self.audio_frames += 1
             self._channels = frame.channels
-            self._heard.append(frame.samples)
-            if sum(map(len, self._heard)) > 2 * TONE_WINDOW * frame.channels:
-                self._heard.pop(0)
+            self._queue.append(frame.samples)
+            if sum(map(len, self._queue)) > 2 * TONE_WINDOW * frame.channels:
+                self._queue.pop(0)
             self._loud += frame.level > QUIET
             self._tell(self._changed.set)
 
-    # -- what the scenario waits for ---
+    # -- what the conversation waits for ---
     async def more_video(self, frames: int = 5, *, patience: float = 10.0) -> bool:
         """Whether ``frames`` more pictures come in time."""
         wanted = self.video_frames + frames
@@ -158,14 +158,14 @@ class StreamProbe:
         with anyio.move_on_after(patience):
             while not condition():
                 await self._changed.wait()
-                # Woken in every turn of the loop, as on a busy machine, asyncio's task is never found waiting by anyio.
+                # See `Stage.until`: this task may be woken in every turn of the loop, and is then never cancelled.
                 await anyio.lowlevel.checkpoint_if_cancelled()
             return True
         return False
 
     def pitch(self) -> float:
         """The strongest frequency of the last half second, Hz; 0 when nothing was heard."""
-        data = np.frombuffer(b"".join(tuple(self._heard)), dtype=np.int16).reshape(-1, self._channels)[:, 0]
+        data = np.frombuffer(b"".join(tuple(self._queue)), dtype=np.int16).reshape(-1, self._channels)[:, 0]
         if len(data) < TONE_WINDOW // 4 or not data.any():
             return 0.0
         spectrum = np.abs(np.fft.rfft(data * np.hanning(len(data))))

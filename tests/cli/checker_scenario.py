@@ -13,7 +13,7 @@ from checker_stage import CheckedStage, Seat
 from checker_steps import missing_steps
 from checker_wire import NotingHttp, Scribe, noting_connect
 
-from m3asyncio.cli.demo_place import Here, Place
+from m3asyncio.cli.demo_loop import EventLoop, OwnLoop
 from m3core.client.account import Meeting
 from m3core.client.conference import Conference
 from m3core.client.transports import HttpTransport
@@ -25,7 +25,7 @@ from m3core.controller.features import Feature, FeatureLevel
 class Scenario:
     """Ada, whose loop is that of the stage and of the server, invites Bob, who may live in another one."""
 
-    def __init__(self, stage: CheckedStage, home: Here, guest: Place, level: FeatureLevel) -> None:
+    def __init__(self, stage: CheckedStage, home: OwnLoop, guest: EventLoop, level: FeatureLevel) -> None:
         self.probes: list[StreamProbe] = []
         self._stage = stage
         self._home = home
@@ -85,12 +85,12 @@ class Scenario:
 
     @asynccontextmanager
     async def _seat(
-        self, name: str, place: Place, enter: Callable[[AsyncExitStack], Awaitable[Conference]], what: str
+        self, name: str, loop: EventLoop, enter: Callable[[AsyncExitStack], Awaitable[Conference]], what: str
     ) -> AsyncIterator[Seat]:
-        seat, joined = Seat(name, self._stage, place), anyio.Event()
+        seat, joined = Seat(name, self._stage, loop), anyio.Event()
         async with anyio.create_task_group() as tasks:
             async with self._stage.step(name, what):
-                tasks.start_soon(place.do, lambda: seat.sit(enter, joined.set))
+                tasks.start_soon(loop.do, lambda: seat.sit(enter, joined.set))
                 await joined.wait()
             yield seat
             await seat.does(seat.get_up)

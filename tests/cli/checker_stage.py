@@ -10,7 +10,7 @@ from typing import TypeVar
 import anyio
 from checker_wire import Note
 
-from m3asyncio.cli.demo_place import Place
+from m3asyncio.cli.demo_loop import EventLoop
 from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.output import Output
 from m3asyncio.cli.wording import sentence
@@ -32,12 +32,12 @@ class CheckedStage(Stage):
 
 
 class Seat:
-    """A participant whose conference lives in the event loop of ``place``."""
+    """A participant whose conference lives in the event loop of ``loop``."""
 
-    def __init__(self, name: str, stage: CheckedStage, place: Place) -> None:
+    def __init__(self, name: str, stage: CheckedStage, loop: EventLoop) -> None:
         self.name = name
         self.stage = stage
-        self.place = place
+        self.loop = loop
         self.camera: Publication | None = None
         self._conference: Conference | None = None
         self._stack: AsyncExitStack | None = None
@@ -56,7 +56,7 @@ class Seat:
         """Its participant id."""
         return self.conference.own.id
 
-    # -- in the event loop of the place ---
+    # -- in the event loop of the loop ---
     async def sit(self, enter: Callable[[AsyncExitStack], Awaitable[Conference]], joined: Callable[[], object]) -> None:
         """Be in the conference from ``enter`` until `get_up`; ``joined`` is called in the loop of the stage."""
         async with AsyncExitStack() as outer:
@@ -64,7 +64,7 @@ class Seat:
             self._leaving = anyio.Event()
             async with anyio.create_task_group() as tasks, AsyncExitStack() as self._stack:
                 tasks.start_soon(self._listen, self._conference)
-                self.place.tell(joined)
+                self.loop.tell(joined)
                 await self._leaving.wait()
                 if self._conference.ended is None:
                     tasks.cancel_scope.cancel()
@@ -81,7 +81,7 @@ class Seat:
 
     async def _listen(self, conference: Conference) -> None:
         async for event in conference.events():
-            self.place.tell(partial(self._note, event))
+            self.loop.tell(partial(self._note, event))
 
     # -- in the event loop of the stage ---
     def _note(self, event: ConferenceEvent) -> None:
@@ -92,8 +92,8 @@ class Seat:
         self.stage.changed.set()
 
     async def does(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Await ``work()`` in the event loop of the place."""
-        return await self.place.do(work)
+        """Await ``work()`` in the event loop of the loop."""
+        return await self.loop.do(work)
 
     async def sees(self, kind: type[EventT], what: str, where: Callable[[EventT], bool] = lambda _: True) -> None:
         """Wait until an event of this class, for which ``where`` holds, has happened, now or before; a check."""

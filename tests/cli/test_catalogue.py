@@ -1,4 +1,4 @@
-"""Lines of JSON find every command of a conference, and are checked against what its method takes."""
+"""Lines of JSON can name every command of a conference, and their arguments are checked against its type hints."""
 
 from __future__ import annotations
 
@@ -107,13 +107,13 @@ def test_several_and_one() -> None:
     assert perform({"do": "mute", "targets": ["Bob"]}).targets == (BOB.id,)
 
 
-def test_words_of_the_protocol_come_before_names() -> None:
+def test_values_of_the_protocol_come_before_display_names() -> None:
     assert perform({"do": "automod.select", "whom": "random"}).how is SelectHow.RANDOM
     assert perform({"do": "automod.select", "target": "Bob"}).participant == BOB.id
 
 
 @pytest.mark.parametrize("named", ["Bob", "bob", BOB.id])
-def test_target_is_whoever_is_meant(named: str) -> None:
+def test_target_names_the_participant(named: str) -> None:
     assert perform({"do": "moderation.kick", "target": named}).target == BOB.id
 
 
@@ -208,14 +208,14 @@ def test_other_types_that_do_not_fit(hint: object, given: object, argument: str,
     assert told in str(caught.value)
 
 
-def test_what_has_no_json_form_is_a_mistake_of_the_program() -> None:
+def test_a_type_without_a_json_form_is_a_type_error() -> None:
     with pytest.raises(TypeError):
         expected(bytes)
 
 
 class More:
     async def invite(self, room: str, *participants: ParticipantId, loud: bool = False) -> object:
-        """Something with arguments before those of which there are several."""
+        """A method with a parameter before ``*several``."""
         return room, participants, loud
 
 

@@ -31,7 +31,7 @@ def test_help_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) 
     assert max(map(len, printed.splitlines())) <= 110
 
 
-def test_help_of_all(tmp_path: Path) -> None:
+def test_help_lists_all_commands(tmp_path: Path) -> None:
     process = m3(tmp_path, "--help", FORCE_COLOR="1")
     assert process.returncode == 0
     assert process.stderr == ""
@@ -234,7 +234,7 @@ output.table("Title", ["a", "b"], [["x", "1"]])
 
 
 def on_a_terminal(where: Path, **more: str) -> str:
-    """What the script prints where stdout is a terminal."""
+    """What `PRINT` prints if stdout is a terminal."""
     ours, theirs = os.openpty()
     try:
         command = [sys.executable, "-c", PRINT]
@@ -262,7 +262,7 @@ output.table("Title", ["a"], [["\\x1b]0;title\\x07"]])
 """
 
 
-def test_what_others_wrote_does_nothing_to_the_terminal(tmp_path: Path) -> None:
+def test_control_characters_never_reach_the_terminal(tmp_path: Path) -> None:
     printed = run((sys.executable, "-c", HOSTILE), tmp_path).stdout
     assert printed.startswith("hi 12:00:00  Ada left\ufffd[2Jcleared\ufffd\ufffd\n")
     assert not [letter for letter in printed if letter != "\n" and not letter.isprintable()]

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and the end of the terminal end the commands at once, quietly, and whole."""
+"""Ctrl-C, SIGTERM and a closed terminal end commands soon, without a traceback, and with all their processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
 def interrupted(command: tuple[str, ...], where: Path, until: str, number: signal.Signals) -> tuple[int, str]:
-    """Run ``command`` until it prints ``until``, send the signal; its exit code and all it printed."""
+    """Run ``command`` until it prints ``until``, and send the signal; its exit code, and everything that it printed."""
     with subprocess.Popen(
         command,
         cwd=where,
@@ -49,7 +49,7 @@ def interrupted(command: tuple[str, ...], where: Path, until: str, number: signa
             watchdog.cancel()
             process.kill()
     with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)  # the process led its group: nobody is left in it
+        os.killpg(process.pid, 0)  # the process led its group, and no other process is left in it
     return process.returncode, "".join(printed) + rest
 
 
@@ -85,14 +85,14 @@ def test_a_signal_makes_participant_and_server_leave(tmp_path: Path, number: sig
                 bob.process.send_signal(number)
                 status, _out, err = bob.end()
                 assert (status, "Traceback" in err) == (0, False)
-            ada.event("ParticipantLeft")  # said good-bye: a lost connection would be waited for
+            ada.event("ParticipantLeft")  # it left: a connection that was only lost would be waited for
             serve.process.send_signal(number)
             assert serve.end()[0] == 0
             assert ada.event("ConnectionLost")["detail"] == "close code 1001"
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
-def test_who_is_stopped_before_it_has_joined_did_not_end_well(tmp_path: Path, loop: str) -> None:
+def test_a_signal_before_the_command_has_joined_is_no_success(tmp_path: Path, loop: str) -> None:
     with m3(tmp_path, "serve", "--json", "--waiting-room", "--loop", loop) as serve:
         link = serve.event("serving")["invitation"]
         with m3(tmp_path, "join", link, "--name", "Bob", "--loop", loop) as bob:
@@ -142,7 +142,7 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
 
-def test_what_nohup_starts_goes_on(tmp_path: Path) -> None:
+def test_a_program_that_nohup_starts_ignores_the_end_of_its_terminal(tmp_path: Path) -> None:
     ignoring = (sys.executable, "-c", NOHUP, *M3[1:])
     with m3(tmp_path, "serve", "--json", program=ignoring) as serve:
         link = serve.event("serving")["invitation"]
@@ -181,7 +181,7 @@ def test_what_hangs_while_it_stops_is_ended(tmp_path: Path, loop: str) -> None:
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
-def test_who_asks_twice_does_not_wait(tmp_path: Path, loop: str) -> None:
+def test_a_second_signal_ends_the_process_at_once(tmp_path: Path, loop: str) -> None:
     command = (sys.executable, "-c", STUCK, loop, "3600", "again")
     code, _ = interrupted(command, tmp_path, "working", signal.SIGINT)
     assert code == 130

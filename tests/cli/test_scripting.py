@@ -1,4 +1,4 @@
-"""`m3 join --commands --events jsonl` against the real controller, in this process: lines in, lines out."""
+"""`m3 join --commands --events jsonl` with the embedded controller, in this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def guest(link: str, loop: str) -> None:
-    """Bob, until the conference ends for him."""
+    """Bob joins, and remains until the conference ends for him."""
     async with adapter(loop).door.join(link, display_name="Bob") as bob:
         async for _event in bob.events():
             pass
@@ -79,7 +79,7 @@ def test_a_moderator_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(("more", "status"), [("", 0), ("--strict", 1)])
-def test_mistakes_are_told_and_the_bot_goes_on(
+def test_wrong_lines_are_answered_and_the_bot_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, status: int
 ) -> None:
     async def main() -> int:
@@ -163,7 +163,9 @@ def test_streams_and_what_ends_with_the_conference(
     assert printed.error("never")["type"] == "ConferenceEnded"
 
 
-def test_who_stays_stays_when_the_lines_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_stay_the_bot_does_not_leave_when_the_lines_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def main() -> int:
         async with (
             meeting() as (_server, held, link),
@@ -188,7 +190,7 @@ def test_who_stays_stays_when_the_lines_end(tmp_path: Path, capsys: pytest.Captu
     assert Printed(capsys).events[-2:] == ["ChatMessage", "Ended"]
 
 
-def test_the_waiting_room_is_told_before_one_is_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_waiting_room_is_printed_before_the_bot_is_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> int:
         async with meeting(waiting_room=True) as (_server, held, link), held.start(display_name="Ada") as ada:
             bot = Bot(options(tmp_path, link))
@@ -211,7 +213,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 @LOOPS
-def test_rooms_are_named_as_people_do(tmp_path: Path, capsys: pytest.CaptureFixture[str], loop: str) -> None:
+def test_breakout_rooms_are_found_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str], loop: str) -> None:
     async def main() -> int:
         async with meeting(loop=loop) as (_server, held, link), held.start(display_name="Ada") as ada:
             lines: tuple[Mapping[str, object], ...] = (

@@ -1,4 +1,4 @@
-"""`m3 serve` and `m3 join` as people run them: from terminals of their own, ended by Ctrl-C."""
+"""`m3 serve` and `m3 join` as people run them: processes of their own, ended by Ctrl-C."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ LOOPS = pytest.mark.parametrize("loop", ["asyncio", "trio"], indirect=True)
 
 @pytest.fixture
 def loop(request: pytest.FixtureRequest) -> str:
-    """What `--loop` is, for all commands of a test."""
+    """The value of `--loop` for all commands of a test."""
     return str(getattr(request, "param", "asyncio"))
 
 
 @pytest.fixture
 def invitation(tmp_path: Path, loop: str) -> Iterator[str]:
-    """The link of a running `m3 serve`, which must end well."""
+    """The link of a running `m3 serve`, which must end with success."""
     with m3(tmp_path, "serve", "--json", "--title", "Stand-up", "--loop", loop) as serve:
         told = serve.event("serving")
         assert told["title"] == "Stand-up"
@@ -139,7 +139,7 @@ def test_links_that_lead_nowhere(
     assert len(err.splitlines()) == 1
 
 
-def test_plain_http_is_for_this_machine_alone(tmp_path: Path) -> None:
+def test_plain_http_is_only_for_this_machine(tmp_path: Path) -> None:
     with m3(tmp_path, "serve", "--public-url", "http://meet.example") as serve:
         status, out, err = serve.end()
     assert (status, out) == (1, "")

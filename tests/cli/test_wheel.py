@@ -15,7 +15,7 @@ DEMO = {
     "demo.py",  # the command
     "demo_person.py",
     "demo_picture.py",
-    "demo_place.py",
+    "demo_loop.py",
     "demo_report.py",
     "demo_script.py",
     "demo_stage.py",

@@ -1,7 +1,7 @@
 """The event loop of a participant of the demo: the demo's own, or another one in a thread (`m3 demo --loop both`).
 
 The demo decides in one loop what both participants do. A command is awaited in the loop of its conference
-(`Place.do`). What happens there is passed to the loop of the demo (`Place.tell`), in order, results included.
+(`EventLoop.do`). What happens there is passed to the loop of the demo (`EventLoop.tell`), in order, results included.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STOP_TIMEOUT = 5.0
 """Seconds that a cancelled job in another loop may take to end."""
 
 
-class Place(Protocol):
+class EventLoop(Protocol):
     """An event loop, as the loop of the demo uses it."""
 
     @property
@@ -41,7 +41,7 @@ class Place(Protocol):
         ...
 
 
-class Here:
+class OwnLoop:
     """The event loop of the demo itself."""
 
     def __init__(self, adapter: Adapter) -> None:
@@ -92,7 +92,7 @@ class _Job(Generic[T]):
         return self._done[0]
 
 
-class _Elsewhere:
+class _OtherLoop:
     """Another event loop, in a thread of its own."""
 
     def __init__(self, adapter: Adapter, portal: Portal, tasks: TaskGroup, tell: Portal) -> None:
@@ -135,27 +135,27 @@ def _portal_in_context(adapter: Adapter) -> Portal:
 
 
 @asynccontextmanager
-async def elsewhere(home: Adapter, adapter: Adapter) -> AsyncIterator[Place]:
+async def other_loop(home: Adapter, adapter: Adapter) -> AsyncIterator[EventLoop]:
     """Run the loop of ``adapter`` in a thread during the block. ``home`` is the adapter of the demo's own loop."""
     tell = _portal_in_context(home)
     ready = anyio.Event()
-    places: list[_Elsewhere] = []
+    made: list[_OtherLoop] = []
     is_over = False
 
     async def live() -> None:
         async with anyio.create_task_group() as tasks:
-            place = _Elsewhere(adapter, _portal_in_context(adapter), tasks, tell)
-            places.append(place)
+            one = _OtherLoop(adapter, _portal_in_context(adapter), tasks, tell)
+            made.append(one)
             tell(ready.set)
             if not is_over:
-                await place.over.wait()
+                await one.over.wait()
 
     async with anyio.create_task_group() as thread:
         thread.start_soon(anyio.to_thread.run_sync, partial(anyio.run, live, backend=adapter.loop))
         try:
             await ready.wait()
-            yield places[0]
+            yield made[0]
         finally:
-            is_over = True  # in case the thread has not made its place yet
-            for place in places:
-                place.stop()
+            is_over = True  # in case the thread has not made its loop yet
+            for one in made:
+                one.stop()

@@ -14,10 +14,10 @@ import anyio.to_thread
 from anyio.abc import TaskStatus
 
 from m3asyncio.cli.bot import Bot
+from m3asyncio.cli.event_printer import EventPrinter
 from m3asyncio.cli.line_reader import LineReader
 from m3asyncio.cli.publishing import OwnStreams
-from m3asyncio.cli.script import Heard
-from m3asyncio.cli.telling import Teller
+from m3asyncio.cli.script import EventQueue
 from m3asyncio.cli.trouble import error_line
 from m3asyncio.cli.typed_lines import TypedLines
 from m3core.client.conference import Conference
@@ -52,16 +52,16 @@ def _is_typed(options: argparse.Namespace) -> bool:
     return True
 
 
-class Taking:
+class LineInput:
     """Carries out lines until they end, or until the conference ends."""
 
     def __init__(
-        self, conference: Conference, lines: LineReader, teller: Teller, heard: Heard, streams: OwnStreams
+        self, conference: Conference, lines: LineReader, printer: EventPrinter, queue: EventQueue, streams: OwnStreams
     ) -> None:
         self._conference = conference
-        self._teller = teller
+        self._printer = printer
         self._lines = lines
-        self._bot = Bot(conference, heard, streams, teller.output.object)
+        self._bot = Bot(conference, queue, streams, printer.output.object)
 
     @property
     def failed(self) -> int:
@@ -97,4 +97,4 @@ class Taking:
             self._say(f"not done: {error_line(error)}")
 
     def _say(self, text: str) -> None:
-        self._teller.output.line(" " * 10, (text, "dim"))
+        self._printer.output.line(" " * 10, (text, "dim"))

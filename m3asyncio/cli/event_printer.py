@@ -11,7 +11,7 @@ from m3core.conference.events import ConferenceEvent, Ended
 from m3core.conference.state import EndReason, Participant
 
 
-class Teller:
+class EventPrinter:
     """Tells events as they happen. ``as_json``: also as JSON lines (`--events jsonl`)."""
 
     def __init__(self, output: Output, *, as_json: bool) -> None:
