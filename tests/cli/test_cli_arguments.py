@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from cli_helpers import ESCAPE, environment, m3, run
-from patience import PATIENCE
+from cli_helpers import m3, run
 
 from m3asyncio.cli.main import main
 from m3asyncio.cli.options import parse
@@ -223,52 +220,3 @@ def test_help_needs_no_extra(tmp_path: Path) -> None:
     process = run((sys.executable, "-c", WITHOUT, ALL, "demo", "--help"), tmp_path)
     assert process.returncode == 0, process.stderr
     assert process.stdout.startswith("usage: m3 demo")
-
-
-PRINT = """
-from m3asyncio.cli.output import Output
-output = Output()
-output.line(("red", "bold red"), " and plain")
-output.table("Title", ["a", "b"], [["x", "1"]])
-"""
-
-
-def on_a_terminal(where: Path, **more: str) -> str:
-    """What `PRINT` prints if stdout is a terminal."""
-    ours, theirs = os.openpty()
-    try:
-        command = [sys.executable, "-c", PRINT]
-        subprocess.run(command, cwd=where, env=environment(**more), stdout=theirs, timeout=PATIENCE, check=True)
-        return os.read(ours, 100_000).decode()
-    finally:
-        os.close(ours)
-        os.close(theirs)
-
-
-COLOUR = re.compile(r"\x1b\[(?:\d+;)*[34]\d")
-
-
-@pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals of POSIX")
-def test_no_color_means_none(tmp_path: Path) -> None:
-    assert COLOUR.search(on_a_terminal(tmp_path))
-    assert not COLOUR.search(on_a_terminal(tmp_path, NO_COLOR="1"))
-
-
-HOSTILE = """
-from m3asyncio.cli.output import Output
-output = Output()
-output.line("hi\\n12:00:00  Ada left", ("\\x1b[2Jcleared\\x9b\\u202e", "red"))
-output.table("Title", ["a"], [["\\x1b]0;title\\x07"]])
-"""
-
-
-def test_control_characters_never_reach_the_terminal(tmp_path: Path) -> None:
-    printed = run((sys.executable, "-c", HOSTILE), tmp_path).stdout
-    assert printed.startswith("hi 12:00:00  Ada left\ufffd[2Jcleared\ufffd\ufffd\n")
-    assert not [letter for letter in printed if letter != "\n" and not letter.isprintable()]
-
-
-def test_pipes_get_plain_text(tmp_path: Path) -> None:
-    process = run((sys.executable, "-c", PRINT), tmp_path)
-    assert "red and plain\n" in process.stdout
-    assert ESCAPE not in process.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from cli_helpers import M3, environment
 from cli_processes import EVENTS, m3
 from extent import cases
 from patience import PATIENCE
+
+from m3asyncio.cli import main
+from m3asyncio.cli.signals import ending
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -225,6 +229,20 @@ raise SystemExit(main._run(work, argparse.Namespace(begun=False), "asyncio"))
 def test_an_event_loop_without_signal_handlers_is_enough(tmp_path: Path) -> None:
     code, printed = interrupted((sys.executable, "-c", AS_ON_WINDOWS), tmp_path, "working", signal.SIGINT)
     assert (code, printed) == (0, "working\nleft\n")
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_the_signal_handlers_of_the_process_are_put_back(loop: str) -> None:
+    before = [signal.getsignal(number) for number in ending()]
+    within: list[object] = []
+
+    async def work(_: argparse.Namespace) -> int:
+        within.extend(signal.getsignal(number) for number in ending())
+        return 7
+
+    assert main._run(work, argparse.Namespace(begun=True), loop) == 7
+    assert [signal.getsignal(number) for number in ending()] == before
+    assert not set(before) & set(within)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -206,6 +206,22 @@ def test_the_waiting_room_is_printed_before_the_bot_is_in(tmp_path: Path, capsys
     assert "you are in the waiting room" in printed.text.err
 
 
+def test_without_events_only_ends_of_commands_are_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "commands"
+    path.write_text(
+        '{"do": "chat", "text": "hello"}\n{"do": "wait", "event": "ChatMessage", "timeout": 30}\n{"do": "leave"}\n'
+    )
+
+    async def main() -> int:
+        async with meeting() as (_server, _, link):
+            return await join.run(parse(["join", link, "--name", "Bot", "--no-receive", "--commands", str(path)]))
+
+    assert run(main) == 0
+    printed = Printed(capsys)
+    assert [line["done"] for line in printed.lines] == [1, 2, 3]
+    assert "you: hello" in printed.text.err
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     given = parse(["join", "http://127.0.0.1:1/invite/x", "--commands", str(tmp_path / "none")])
     with pytest.raises(FileNotFoundError):
