@@ -28,11 +28,11 @@ async def run(options: argparse.Namespace) -> int:
     output = Output(json=options.json)
     # In a thread, because a file on a slow disk takes its time to open.
     video, audio = await anyio.to_thread.run_sync(camera, options.file or "pattern", OWNER)
-    played = Outcome.of(is_file=options.file is not None and video is not None)
+    outcome = Outcome.of(is_file=options.file is not None and video is not None)
     async with event_loops(options.loop) as (home, guest):
         stage = Stage(output, home.adapter.backend)
         try:
-            demo = Demo(stage, played, home, guest, options.seconds)
+            demo = Demo(stage, outcome, home, guest, options.seconds)
             level = FeatureLevel(options.feature_level)
             await demo.hold(level, video or sources.pattern(OWNER), audio or sources.tone())
         except* DemoFailed:
@@ -44,12 +44,12 @@ async def run(options: argparse.Namespace) -> int:
                 stage.check("the conference goes well", ok=False, detail=str(error) or type(error).__name__)
     if options.picture is not None:
         path = Path(options.picture)
-        why = await anyio.to_thread.run_sync(_draw, path, played)
+        why = await anyio.to_thread.run_sync(_draw, path, outcome)
         stage.check("the picture shows what was received", not why, why)
         if not why:
             output.line("", ("picture: ", "bold"), str(path))
-    print_report(output, stage, played)
-    output.object(as_json(stage, played))
+    print_report(output, stage, outcome)
+    output.object(as_json(stage, outcome))
     return 0 if stage.ok else 1
 
 
@@ -65,9 +65,9 @@ async def event_loops(loop: str) -> AsyncIterator[tuple[OwnLoop, EventLoop]]:
         yield home, home
 
 
-def _draw(path: Path, played: Outcome) -> str:
+def _draw(path: Path, outcome: Outcome) -> str:
     """Draw the picture. Returns why that was not possible, or nothing."""
     try:
-        return "" if draw_sheet(path, played.streams) else "no pictures were received"
+        return "" if draw_sheet(path, outcome.streams) else "no pictures were received"
     except (OSError, ValueError) as error:  # ValueError: Pillow knows no format for this suffix
         return str(error)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Person:
-    """A participant whose conference lives in the event loop of ``loop``. ``streams`` are those of the whole demo."""
+    """A participant whose conference runs in ``loop``. ``streams`` are those of both participants."""
 
     def __init__(self, name: str, stage: Stage, loop: EventLoop, streams: Iterable[WatchedStream]) -> None:
         self.name = name
@@ -36,7 +36,7 @@ class Person:
 
     @property
     def conference(self) -> Conference:
-        """The conference, once it is joined. Its state may be read in any event loop; commands belong into `does`."""
+        """The conference, once it is joined. Its commands are for `does` only."""
         if self._conference is None:
             raise AssertionError
         return self._conference

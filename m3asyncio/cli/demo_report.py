@@ -8,12 +8,12 @@ from m3asyncio.cli.output import Output
 from m3asyncio.cli.receiver import COLUMNS
 
 
-def print_report(output: Output, stage: Stage, played: Outcome) -> None:
+def print_report(output: Output, stage: Stage, outcome: Outcome) -> None:
     """Print what was received, which messages it took, and which checks failed."""
     output.line("")
-    output.table("Streams", ("stream", *COLUMNS), ((one.name, *one.received.cells()) for one in played.streams))
-    messages = ", ".join(f"{count} {name}" for name, count in played.messages.most_common())
-    output.line((f"{played.messages.total()} messages on the WebSockets: {messages}", "dim"))
+    output.table("Streams", ("stream", *COLUMNS), ((one.name, *one.received.cells()) for one in outcome.streams))
+    messages = ", ".join(f"{count} {name}" for name, count in outcome.messages.most_common())
+    output.line((f"{outcome.messages.total()} messages on the WebSockets: {messages}", "dim"))
     failed = [check for check in stage.checks if not check.ok]
     if failed:
         for check in failed:
@@ -23,7 +23,7 @@ def print_report(output: Output, stage: Stage, played: Outcome) -> None:
         output.line((f"all {len(stage.checks)} checks passed", "bold green"))
 
 
-def as_json(stage: Stage, played: Outcome) -> dict[str, object]:
+def as_json(stage: Stage, outcome: Outcome) -> dict[str, object]:
     """The object of ``--json``: whether all checks held, and what each participant received."""
     return {
         "ok": stage.ok,
@@ -38,7 +38,7 @@ def as_json(stage: Stage, played: Outcome) -> dict[str, object]:
                         "audio_frames": one.received.audio_frames,
                         "first_frame_s": one.received.first_frame_s and round(one.received.first_frame_s, 3),
                     }
-                    for one in played.streams
+                    for one in outcome.streams
                     if one.receiver == name
                 ],
             }

@@ -21,7 +21,7 @@ from m3asyncio.cli.publishing import camera, screen
 from m3asyncio.source_base import Source
 from m3core.client.conference import Conference
 from m3core.client.publication import Publication
-from m3core.client.watching import FrameDirection
+from m3core.client.watching import WatchFrames
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
 from m3core.values import MediaSessionType
@@ -36,7 +36,7 @@ SECONDS_FOR_A_PICTURE: Final = 1.0
 
 @define
 class Outcome:
-    """What is left of a demo for its report."""
+    """What a demo leaves for its report and its picture."""
 
     streams: list[WatchedStream]
     messages: Counter[str] = field(factory=Counter)
@@ -44,32 +44,32 @@ class Outcome:
 
     @classmethod
     def of(cls, *, is_file: bool) -> Outcome:
-        """Before the demo. ``is_file``: Ada's camera is a media file, and not the pattern with her name."""
+        """The outcome before the demo. ``is_file``: Ada publishes a media file, and not the pattern with her name."""
         ada = WatchedStream(GUEST, OWNER, VIDEO, "" if is_file else OWNER)
         bob = WatchedStream(OWNER, GUEST, VIDEO, GUEST)
         return cls([ada, bob, WatchedStream(GUEST, OWNER, SCREEN, SCREEN_NAME)])
 
-    def on_the_wire(self, _: FrameDirection, text: str) -> None:
-        """Count a message (`join`'s ``wire``)."""
+    def count(self, text: str) -> None:
+        """Count a message of a WebSocket."""
         payload = json.loads(text)["payload"]
         self.messages[payload.get("action") or payload.get("message")] += 1
 
 
 class Demo:
-    """Ada, whose loop is that of the demo and of the server, invites Bob, who may live in another one."""
+    """Ada invites Bob. Her event loop is also that of the demo and the server; his may be another one."""
 
-    def __init__(self, stage: Stage, played: Outcome, home: OwnLoop, guest: EventLoop, seconds: float) -> None:
+    def __init__(self, stage: Stage, outcome: Outcome, home: OwnLoop, guest: EventLoop, seconds: float) -> None:
         self._stage = stage
-        self._played = played
+        self._outcome = outcome
         self._home = home
         self._guest = guest
         self._seconds = seconds
-        self._ada = Person(OWNER, stage, home, played.streams)
-        self._bob = Person(GUEST, stage, guest, played.streams)
+        self._ada = Person(OWNER, stage, home, outcome.streams)
+        self._bob = Person(GUEST, stage, guest, outcome.streams)
 
     async def hold(self, level: FeatureLevel, video: Source, audio: Source) -> None:
         """Hold the conference; ``video`` and ``audio`` are Ada's. Raises groups of `DemoFailed` and `M3Error`."""
-        stage, ada, bob, wire = self._stage, self._ada, self._bob, self._played.on_the_wire
+        stage, ada, bob = self._stage, self._ada, self._bob
         config = ControllerConfig(web_url="", feature_level=level)
         async with self._home.adapter.serve(config=config) as server, server.account() as account:
             loops = f"{OWNER} on {self._home.adapter.loop}, {GUEST} on {self._guest.adapter.loop}"
@@ -80,10 +80,10 @@ class Demo:
                 link = await meeting.invite()
 
             def start() -> AbstractAsyncContextManager[Conference]:
-                return meeting.start(display_name=OWNER, wire=wire)
+                return meeting.start(display_name=OWNER, wire=self._counting(self._home))
 
             def join() -> AbstractAsyncContextManager[Conference]:
-                return self._guest.adapter.door.join(link, display_name=GUEST, wire=wire)
+                return self._guest.adapter.door.join(link, display_name=GUEST, wire=self._counting(self._guest))
 
             async with self._attending(ada, self._home, start, "starts the conference"):
                 async with self._attending(bob, self._guest, join, "joins with the invitation URL"):
@@ -92,6 +92,10 @@ class Demo:
                     await bob.does("leaves", bob.conference.leave)
                 await ada.sees(bob, "leave", lambda guest: not guest.is_here)
                 await ada.does("leaves", ada.conference.leave)
+
+    def _counting(self, loop: EventLoop) -> WatchFrames:
+        """The ``wire`` of a conference in ``loop``: messages are counted in the loop of the demo."""
+        return lambda _, text: loop.tell(partial(self._outcome.count, text))
 
     @asynccontextmanager
     async def _attending(
@@ -102,7 +106,7 @@ class Demo:
             async with self._stage.step(person.name, what):
                 tasks.start_soon(loop.do, partial(person.attend, enter, joined.set))
                 await joined.wait()
-            yield  # whoever left the conference has nothing more to attend
+            yield  # the task ends by itself once the participant has left
 
     async def _converse(self, video: Source, audio: Source) -> None:
         """What the two do while both are there."""
@@ -111,7 +115,7 @@ class Demo:
         camera_of_bob = await self._publish(bob, *camera("pattern", GUEST))
         sharing = partial(ada.conference.share_screen, screen("pattern", OWNER))
         shared = await ada.does("shares her screen", sharing)
-        for stream in self._played.streams:
+        for stream in self._outcome.streams:
             await self._first_picture(stream)
         for person, other in ((bob, ada), (ada, bob)):
             await person.does("raises a hand", person.conference.raise_hand)
@@ -138,8 +142,8 @@ class Demo:
         await self._stage.until(f"{stream.name}: a first picture", lambda: stream.received.video_frames > 0)
 
     async def _watch(self) -> None:
-        """Let the streams run, and check that they did."""
-        streams, stage = self._played.streams, self._stage
+        """Let the streams run for some time, and check what arrives."""
+        streams, stage = self._outcome.streams, self._stage
         before = [stream.received.video_frames for stream in streams]
         await anyio.sleep(self._seconds)
         for stream, count in zip(streams, before, strict=True):

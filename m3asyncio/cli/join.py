@@ -55,11 +55,13 @@ async def _entered(loop: Adapter, options: argparse.Namespace, printer: EventPri
     is_inside = False
 
     def observe(event: ConferenceEvent) -> None:
+        # `Conference.events` begins when we are in the room, so nothing else tells of the waiting room before.
         if isinstance(event, WaitingRoomEntered) and not is_inside:
             printer.event(event)
 
     async with contextlib.AsyncExitStack() as stack:
         if options.account:
+            # The link only names the room. The account joins by its id, so the token goes to no address of the link.
             link = InviteLink.parse(options.url, controller=options.controller, allow_private=options.allow_private)
             account = await stack.enter_async_context(
                 loop.account(options.controller, options.token, allow_private=options.allow_private)
@@ -104,6 +106,7 @@ class _Visit:
         """Print events, receive, publish, and carry out lines, until the conference ends."""
         self._tell(ConferenceJoined(participant=self._conference.own))
         async with anyio.create_task_group() as tasks:
+            # A scope of its own, so that a stream that is still being published does not hold up the end.
             publishing = anyio.CancelScope()
             await tasks.start(self._publish, options, publishing)
             if self._input is not None:

@@ -61,13 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _stopped(options: argparse.Namespace) -> int:
-    """The exit code after a signal: 0 if the command already served, or had joined, since it has no other end."""
+    """The exit code after a signal: 0 if the command already served or had joined, because people end it so."""
     return OK if options.begun else INTERRUPTED
 
 
 def _run(work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse.Namespace, loop: str) -> int:
     """Run ``work`` on ``loop``. The signals of `ending` cancel it, and then it is over within `STOP_TIMEOUT`."""
-    import anyio
+    import anyio  # not at the top: ``--help`` works without any extra
 
     from m3asyncio.cli.adapters import adapter
 

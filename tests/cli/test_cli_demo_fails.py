@@ -60,7 +60,7 @@ def test_a_stream_that_stops(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
     async def stop_and_watch(self: demo_script.Demo) -> None:
         is_over.set()
-        (stream,) = (one for one in self._played.streams if one.sender == "Bob")
+        (stream,) = (one for one in self._outcome.streams if one.sender == "Bob")
         before = -1
         while before != stream.received.video_frames:  # pictures that are on their way
             before = stream.received.video_frames
