@@ -72,7 +72,7 @@ class _Job(Generic[T]):
         """Do the work. Called in the other loop."""
         try:
             with anyio.CancelScope() as self._scope:
-                if not self._is_unwanted:
+                if not self._is_unwanted:  # it may be cancelled before its task runs
                     self._done.append(await self._work())
         except Exception as error:  # noqa: BLE001 - `result` raises it in the loop that waits for it
             self._error = error

@@ -89,7 +89,7 @@ def value_of(hint: object, given: object, people: People) -> object:
         return _texts(hint, _checked(str, given, hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
         for member in hint:
-            if member.value == given and type(member.value) is type(given):
+            if member.value == given and type(member.value) is type(given):  # ``True == 1`` in Python
                 return member
         raise WrongArgument(f"must be {expected(hint)}")
     if origin is Mapping or origin is dict:

@@ -74,6 +74,7 @@ class LineReader:
             self._portal(partial(self._take, chunk))
 
     def _take(self, chunk: bytes) -> None:
+        # In the event loop. The thread only hands over chunks, so nothing here needs a lock.
         self._is_reading = False
         if self._is_over:
             return

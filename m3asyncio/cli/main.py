@@ -113,7 +113,7 @@ def _listening(stop: Callable[[], None]) -> Iterator[None]:
 def _end_later(code: int) -> None:
     """End the process after `STOP_TIMEOUT`, even if something blocks its event loop by then."""
     timer = threading.Timer(STOP_TIMEOUT, os._exit, (code,))
-    timer.daemon = True
+    timer.daemon = True  # a process that ends in time does not wait for it
     timer.start()
 
 

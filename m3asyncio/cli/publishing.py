@@ -57,6 +57,8 @@ class OwnStreams:
         self, camera: str | None, screen: str | None, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
         """Publish what the options name. ``started`` is called once commands that come later have to wait for it."""
+        # Both turns are taken before `started`. Each ends when its stream is published: a command for the camera does
+        # not wait for the screen.
         async with self._turns[MediaSessionType.SCREEN] if screen is not None else nullcontext():
             async with self._turns[MediaSessionType.VIDEO] if camera is not None else nullcontext():
                 task_status.started()

@@ -90,6 +90,7 @@ class Script:
             with anyio.fail_after(timeout):
                 return await self._queue.next(event, where or {})
         except TimeoutError:
+            # With a text of its own: that of anyio is empty.
             raise TimeoutError(f"no {event} within {timeout:g} s") from None
 
     async def sleep(self, seconds: float) -> None:

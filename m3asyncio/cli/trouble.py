@@ -66,6 +66,7 @@ def _option(error: Exception) -> str:
             return "is the token in M3_TOKEN one of this controller?"
         case ApiError(code="wrong_room_password"):
             return "the room has a password: --password PASSWORD"
+        # Controllers send a code with every error (rest.md § 1), so this comes from another server.
         case ApiError(status=404 | 405, code=""):
             return "there is no controller at this address; --controller URL names another one"
         case CallRefused(code="invalid_username"):

@@ -14,12 +14,22 @@ from patience import PATIENCE
 ROOT = Path(__file__).parents[2]
 M3 = (sys.executable, "-m", "m3asyncio")
 ESCAPE = "\x1b"
-_OWN_ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES", "TERM")
+_LEFT_OUT = [
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+    "COLUMNS",
+    "LINES",
+    "TERM",
+    "PYTHONUNBUFFERED",
+]
+"""Variables that change how or when a command prints."""
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of this process, without variables that colour output, and with the sources on `PYTHONPATH`."""
-    inherited = {key: value for key, value in os.environ.items() if key not in _OWN_ENVIRONMENT}
+    """The environment of this process, without `_LEFT_OUT`, and with the sources on `PYTHONPATH`."""
+    inherited = {key: value for key, value in os.environ.items() if key not in _LEFT_OUT}
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "TERM": "xterm", **more}
 
 
