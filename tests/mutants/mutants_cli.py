@@ -255,18 +255,18 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     # what the commands do
     Mutant(
-        "cli: a command in the background holds up the next",
+        "cli: background takes any value",
         f"{CLI}/bot.py",
-        "                if in_background:\n",
-        "                if in_background is None:\n",
-        ("tests/cli/test_scripting.py::test_streams_and_what_ends_with_the_conference",),
+        "if not isinstance(in_background, bool):",
+        "if in_background is None:",
+        ("tests/cli/test_scripting.py::test_wrong_lines_are_answered_and_the_bot_goes_on",),
     ),
     Mutant(
         "cli: wait takes any event of the class",
         f"{CLI}/script.py",
         "_at(event, path) == value for",
         "True or _at(event, path) == value for",
-        ("tests/cli/test_scripting.py::test_a_moderator_in_lines",),
+        ("tests/cli/test_event_queue.py",),
     ),
     Mutant(
         "cli: --stay leaves",
