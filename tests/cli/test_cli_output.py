@@ -63,20 +63,21 @@ def test_pipes_get_plain_text(tmp_path: Path) -> None:
 
 
 JSON = """
-import os
+import json, os, sys
 from m3asyncio.cli.output import Output
 output = Output(json=True)
 output.line("text for people")
-output.object({"text": "\\u00e4\\ud800"})
+output.object({"text": json.loads(sys.argv[1])})
 os._exit(0)
 """
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-def test_json_lines_are_there_at_once_whatever_stdout_can_encode(tmp_path: Path, encoding: str) -> None:
-    process = run((sys.executable, "-c", JSON), tmp_path, PYTHONIOENCODING=encoding)
+@pytest.mark.parametrize("text", ["a", "\u00e4", "\ud800"])
+def test_json_lines_are_there_at_once_whatever_stdout_can_encode(tmp_path: Path, text: str, encoding: str) -> None:
+    process = run((sys.executable, "-c", JSON, json.dumps(text)), tmp_path, PYTHONIOENCODING=encoding)
     assert process.returncode == 0, process.stderr
-    assert json.loads(process.stdout) == {"text": "\u00e4\ud800"}
+    assert json.loads(process.stdout) == {"text": text}
     assert process.stdout.count("\n") == 1
     assert process.stderr == "text for people\n"
 

@@ -325,10 +325,10 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/cli/test_printed_commands.py::test_the_line_has_the_options_that_the_link_needs",),
     ),
     Mutant(
-        "cli: work in another loop is not cancelled",
+        "cli: errors in another loop are lost",
         f"{CLI}/demo_loop.py",
-        "        self._is_unwanted = True\n        if self._scope is not None:\n            self._scope.cancel()",
-        "        self._is_unwanted = True",
+        "            self._error = error\n",
+        "            del error\n",
         ("tests/cli/test_demo_loop.py",),
     ),
 )
