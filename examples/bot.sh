@@ -1,10 +1,10 @@
 #!/bin/sh
-# A bot without a library: greets who comes, repeats what follows "echo ", and leaves when somebody says "bye".
+# A bot without a library: it greets participants, repeats what follows "echo ", and leaves when somebody writes "bye".
 #
 # Run: sh examples/bot.sh INVITATION_URL
 #
-# `m3 join` prints events and reads commands, one JSON object a line (docs/scripting.md). Texts are taken out of one
-# line and put into the next as JSON has them, escapes included, so that they need no parser.
+# `m3 join` prints events and reads commands, one JSON object a line (docs/scripting.md). The script copies texts with
+# their JSON escapes from an event into a command, so it needs no JSON parser.
 set -eu
 
 folder=$(mktemp -d)

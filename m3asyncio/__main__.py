@@ -1,4 +1,4 @@
-"""The command `m3`, also as ``python -m m3asyncio``. Imports nothing heavy before Ctrl-C is looked after."""
+"""The command `m3`, also as ``python -m m3asyncio``. It handles signals before it imports what takes time."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run the command; the exit code. Ctrl-C, or alike, while it is still being loaded ends it in silence."""
+    """Run the command; the exit code. A signal that comes while its modules are imported ends it silently."""
     for number in ending():
         signal.signal(number, lambda *_: os._exit(INTERRUPTED))
     from m3asyncio.cli.main import main as run

@@ -1,8 +1,8 @@
 """Frames, levels, and the policy of media queues and clocks, as pure logic.
 
 This module owns the frames that users see, and how outputs are paced, cut into frames and bounded. It does not know
-aiortc or av. It imports numpy and Pillow only when a frame is asked for an array or an image, so that signaling alone
-needs neither. Nothing here reads a clock (``now`` is monotonic seconds), and nothing is thread-safe: code that passes
+aiortc or av. It imports numpy and Pillow only when a frame is asked for an array or an image, so that signaling needs
+neither. Nothing here reads a clock (``now`` is monotonic seconds), and nothing is thread-safe: code that passes
 frames between threads has to hold a lock.
 """
 

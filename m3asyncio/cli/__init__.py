@@ -1,1 +1,1 @@
-"""The command `m3`: one file a command. Nothing here is public but what the command does."""
+"""The command `m3`: `demo`, `serve` and `join` have a module each. No name of this package is public."""

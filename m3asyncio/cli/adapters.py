@@ -1,7 +1,7 @@
 """The event loop that a command runs on, as a value: `--loop`.
 
-All of this folder is written for anyio, and takes from an adapter what is named here and nothing else. It is the one
-place of m3asyncio that imports m3trio, and only if it is asked for (a contract of import-linter says so).
+All modules of this package are written for anyio, and take from an adapter only what is named here. This is the one
+module of m3asyncio that imports m3trio, and only if `--loop` asks for it (a contract of import-linter says so).
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ class Adapter:
     """What the commands take from ``m3asyncio`` or ``m3trio``."""
 
     loop: str
-    """As anyio calls it."""
+    """The name of the event loop, which is also anyio's name of its backend."""
     backend: Backend
     account: type[Account]
 
     @property
-    def door(self) -> Joiner:
-        """Where guests come in."""
+    def joiner(self) -> Joiner:
+        """The function `join`, for guests, on this loop."""
         return Joiner(self.backend)
 
     @property
     def serve(self) -> Serve:
-        """Runs a controller; imported when it is wanted."""
+        """The function `serve` on this loop. It is imported here, because only `demo` and `serve` need its extra."""
         if self.loop == "trio":
             import m3trio.server
 
@@ -65,7 +65,7 @@ class Adapter:
 
 
 def adapter(loop: str) -> Adapter:
-    """The adapter for ``asyncio`` or ``trio``; its extra is there."""
+    """The adapter for ``asyncio`` or ``trio``. Its extra must be installed."""
     if loop == "trio":
         import m3trio.client
         import m3trio.loop

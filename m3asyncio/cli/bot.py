@@ -1,4 +1,4 @@
-"""Carries out lines of JSON: `m3 join --commands`. One line at a time, each end told as an object."""
+"""Carries out commands that are lines of JSON, one after the other (`m3 join --commands`, docs/scripting.md)."""
 
 from __future__ import annotations
 
@@ -12,25 +12,29 @@ from m3asyncio.cli.catalogue import people_of
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import error_value, plain
 from m3asyncio.cli.publishing import OwnStreams
-from m3asyncio.cli.script import Heard, Script
+from m3asyncio.cli.script import EventQueue, Script
 from m3core.client.conference import Conference
 from m3core.errors import M3Error
 
 
 class Bot:
-    """Reads ``lines``; ``tell`` gets the end of each: ``{"done": ..., "ok": ..., ...}``."""
+    """Carries out commands. ``tell`` is called with the end of each: ``{"done": ..., "ok": ..., ...}``."""
 
     def __init__(
-        self, conference: Conference, heard: Heard, streams: OwnStreams, tell: Callable[[Mapping[str, object]], None]
+        self,
+        conference: Conference,
+        queue: EventQueue,
+        streams: OwnStreams,
+        tell: Callable[[Mapping[str, object]], None],
     ) -> None:
-        self._catalogue = Script(conference, heard, streams).catalogue
+        self._catalogue = Script(conference, queue, streams).catalogue
         self._people = people_of(lambda: conference.state)
         self._tell = tell
         self.failed = 0
-        """How many lines did not do what they ask for."""
+        """How many commands failed, or could not be read."""
 
     async def run(self, lines: AsyncIterator[str]) -> None:
-        """Until the end of the lines, and of what they began. Empty lines and those with ``#`` say nothing."""
+        """Carry out ``lines`` until all commands have ended. Lines that are empty or begin with ``#`` are skipped."""
         number = 0
         async with anyio.create_task_group() as begun:
             async for text in lines:
@@ -43,7 +47,7 @@ class Bot:
                     done = _id(line.get("id", number))
                     in_background = line.get("background", False)
                     if not isinstance(in_background, bool):
-                        raise WrongArgument("has to be true or false", "background")
+                        raise WrongArgument("must be true or false", "background")
                 except WrongArgument as error:
                     self._failed(done, number, error)
                     continue
@@ -60,10 +64,12 @@ class Bot:
         *,
         task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
-        task_status.started()  # the next line goes on when this one waits: what they send is sent in their order
+        # The reader goes on once this task waits for the first time, and until then the task has sent its message. So
+        # messages leave in the order of the lines, also those of commands in the background.
+        task_status.started()
         try:
             result = await self._catalogue.of_line(line).call(line, self._people)
-        except (M3Error, OSError) as error:  # OSError: a file that cannot be read, a TimeoutError
+        except (M3Error, OSError) as error:  # OSError: a file that cannot be read; `TimeoutError` of `wait` is one, too
             self._failed(done, number, error)
         else:
             self._tell({"done": done, "ok": True, "result": plain(result)})
@@ -78,7 +84,7 @@ class Bot:
 
 def _id(given: object) -> str | int:
     if not isinstance(given, str | int):
-        raise WrongArgument("has to be a text or a whole number", "id")
+        raise WrongArgument("must be a text or a whole number", "id")
     return given
 
 
@@ -88,11 +94,11 @@ def _object(text: str) -> dict[str, object]:
     except ValueError as error:
         raise WrongArgument(f"the line is not JSON: {error}") from None
     except RecursionError:
-        raise WrongArgument("the line is nested too deep") from None
+        raise WrongArgument("the line has too many brackets within brackets") from None
     if not isinstance(line, dict):
-        raise WrongArgument("the line is not an object")
+        raise WrongArgument('the line is not a JSON object, as {"do": "help"} is')
     return line
 
 
 def _no_number(_: str) -> object:
-    raise ValueError("a number that JSON does not have")
+    raise ValueError("JSON has no NaN or Infinity")

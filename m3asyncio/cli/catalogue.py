@@ -1,6 +1,6 @@
-"""Every command that a line can name: found on the command groups of a conference, with what their methods take.
+"""Every command that a line can name: the methods of a conference and of its command groups, with their parameters.
 
-Generic: a new command, or a new group, needs nothing here.
+Methods are found by introspection, so a new command, or a new group, needs no change here.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from m3core.conference.state import ConferenceState
 from m3core.values import ParticipantId, is_uuid
 
 RESERVED: Final = frozenset({"do", "id", "background"})
-"""Keys of a line that are no arguments; no method may have a parameter of such a name."""
+"""Keys of a line that are not arguments. No method may have a parameter of such a name."""
 _ALIASES: Final = ("target", "targets")
-"""Other names for the participants that a method takes."""
+"""Names that a line may use for the participants that a method takes, whatever the parameter is called."""
 
 
 @frozen
-class Known:
-    """One command: its name, what carries it out, what it takes, and a line about it."""
+class KnownCommand:
+    """One command. ``perform`` carries it out, ``hints`` are the types of its parameters, ``summary`` is its help."""
 
     name: str
     perform: Callable[..., Awaitable[object]]
@@ -37,14 +37,14 @@ class Known:
 
     @property
     def usage(self) -> str:
-        """The arguments and what fits them, those that need not be given in brackets."""
+        """The arguments and what they may be, for people. Optional ones are in brackets."""
         return ", ".join(
             f"{name}: {expected(self.hints[name])}" if _is_needed(parameter) else f"[{name}: {self._expected(name)}]"
             for name, parameter in self.parameters.items()
         )
 
     def call(self, line: Mapping[str, object], people: People) -> Awaitable[object]:
-        """Carry it out with the arguments in ``line``; raises `WrongArgument`, and what the method raises."""
+        """Carry it out with the arguments in ``line``. Raises `WrongArgument`, and what the method raises."""
         given = {self._name(name): value for name, value in line.items() if name not in RESERVED}
         for name in given:
             if name not in self.parameters:
@@ -56,7 +56,7 @@ class Known:
             if name not in given and _is_needed(parameter):
                 raise WrongArgument(f"is missing: {self._expected(name)}", name)
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-                positional += named.values()  # what stands before them cannot be named
+                positional += named.values()  # Python takes no keywords for what precedes ``*several``
                 named.clear()
                 positional += [self._value(name, one, people) for one in _list(given.get(name, []))]
             elif name in given:
@@ -70,7 +70,7 @@ class Known:
             raise error.within(name) from None
 
     def _name(self, name: str) -> str:
-        """`target` names the one parameter that takes participants."""
+        """The parameter that a key of the line means: `target` is the one that takes participants."""
         if name in _ALIASES and name not in self.parameters:
             return next((one for one in self.parameters if is_someone(self.hints[one])), name)
         return name
@@ -80,11 +80,11 @@ class Known:
         return several + expected(self.hints[name])
 
 
-class Catalogue(Mapping[str, Known]):
+class Catalogue(Mapping[str, KnownCommand]):
     """The commands of a conference by name (``chat``, ``polls.start``), and the public methods of ``more``."""
 
     def __init__(self, commands: Commands[Awaitable[object]], more: object | None = None) -> None:
-        self._known: dict[str, Known] = {}
+        self._known: dict[str, KnownCommand] = {}
         self._add(commands, "", (name for name in dir(Commands)))
         for group, value in vars(commands).items():
             if isinstance(value, CommandGroup) and not group.startswith("_"):
@@ -94,7 +94,7 @@ class Catalogue(Mapping[str, Known]):
         if more is not None:
             self._add(more, "", dir(more))
 
-    def __getitem__(self, name: str) -> Known:
+    def __getitem__(self, name: str) -> KnownCommand:
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -103,11 +103,11 @@ class Catalogue(Mapping[str, Known]):
     def __len__(self) -> int:
         return len(self._known)
 
-    def of_line(self, line: Mapping[str, object]) -> Known:
-        """The command that ``line`` names; raises `WrongArgument` that says what there is."""
+    def of_line(self, line: Mapping[str, object]) -> KnownCommand:
+        """The command that ``line`` names. Raises `WrongArgument`, which lists similar commands."""
         name = line.get("do")
         if not isinstance(name, str):
-            raise WrongArgument("is missing: the name of a command", "do")
+            raise WrongArgument('is missing; it names a command, as in {"do": "help"}', "do")
         if name not in self._known:
             group = name.partition(".")[0] + "."
             of_group = [one for one in self._known if one.startswith(group)]
@@ -125,11 +125,14 @@ class Catalogue(Mapping[str, Known]):
         parameters = dict(inspect.signature(perform).parameters)
         hints = typing.get_type_hints(function)
         summary = (inspect.getdoc(function) or "").partition("\n")[0]
-        self._known[name] = Known(name, perform, parameters, hints, summary)
+        self._known[name] = KnownCommand(name, perform, parameters, hints, summary)
 
 
 def people_of(state: Callable[[], ConferenceState]) -> People:
-    """Finds who is here, or waits, by id or by a display name that only one has; ids of others are taken as given."""
+    """A function that finds participants, also in the waiting room, by id or by an unambiguous display name.
+
+    An unknown UUID is taken for an id, about which the server decides.
+    """
 
     def find(named: str) -> ParticipantId:
         now = state()
@@ -143,9 +146,9 @@ def people_of(state: Callable[[], ConferenceState]) -> People:
         if len(found) == 1:
             return found[0]
         if found:
-            raise WrongArgument(f"{len(found)} participants have this name: {', '.join(found)}")
+            raise WrongArgument(f"{len(found)} participants have this name; use an id: {', '.join(found)}")
         names = ", ".join(f'"{one.display_name}"' for one in here.values())
-        raise WrongArgument(f"nobody here has this name; there are: {names or 'no others'}")
+        raise WrongArgument(f"no participant has this name; there are: {names or 'no others'}")
 
     return find
 

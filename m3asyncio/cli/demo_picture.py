@@ -1,4 +1,4 @@
-"""The contact sheet of the demo: what each subscriber's decoder gave, a row a stream, time from left to right."""
+"""The picture of the demo: what each subscriber decoded, one row for each stream, time from left to right."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
 
-from m3asyncio.cli.demo_probe import StreamProbe
+from m3asyncio.cli.demo_streams import WatchedStream
 from m3core.media import VideoFrame
+from m3core.values import MediaSessionType
 
 COLUMNS: Final = 5
 CELL: Final = (320, 240)
@@ -24,9 +25,9 @@ FAINT: Final = (150, 156, 168)
 ACCENTS: Final = ((86, 190, 225), (220, 120, 210), (120, 205, 130))
 
 
-def draw_sheet(path: Path, probes: list[StreamProbe]) -> bool:
-    """Write the sheet to ``path``; false when there is nothing to show."""
-    rows = [probe for probe in probes if probe.samples]
+def draw_sheet(path: Path, streams: list[WatchedStream]) -> bool:
+    """Write the picture to ``path``; false if no stream has pictures. Raises `OSError` and `ValueError`."""
+    rows = [stream for stream in streams if stream.samples]
     if not rows:
         return False
     width = 2 * MARGIN + LABEL + COLUMNS * (CELL[0] + GAP) - GAP
@@ -34,11 +35,11 @@ def draw_sheet(path: Path, probes: list[StreamProbe]) -> bool:
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((MARGIN, 26), "m3 demo", fill=INK, font=_font(30))
-    draw.text((MARGIN + 140, 38), "what each subscriber's decoder gave, from left to right", fill=FAINT, font=_font(18))
-    for number, probe in enumerate(rows):
+    draw.text((MARGIN + 140, 38), "what each subscriber decoded, from left to right", fill=FAINT, font=_font(18))
+    for number, stream in enumerate(rows):
         top = HEAD + number * (CELL[1] + CAPTION + GAP)
-        _label(draw, top, probe, ACCENTS[number % len(ACCENTS)])
-        for column, (seconds, frame) in enumerate(_spread(probe.samples)):
+        _label(draw, top, stream, ACCENTS[number % len(ACCENTS)])
+        for column, (seconds, frame) in enumerate(_spread(stream.samples)):
             left = MARGIN + LABEL + column * (CELL[0] + GAP)
             draw.rectangle((left, top, left + CELL[0] - 1, top + CELL[1] - 1), fill=CARD)
             image = _fitted(frame)
@@ -48,23 +49,26 @@ def draw_sheet(path: Path, probes: list[StreamProbe]) -> bool:
     return True
 
 
-def _label(draw: ImageDraw.ImageDraw, top: int, probe: StreamProbe, accent: tuple[int, int, int]) -> None:
+def _label(draw: ImageDraw.ImageDraw, top: int, stream: WatchedStream, accent: tuple[int, int, int]) -> None:
     draw.rectangle((MARGIN, top, MARGIN + 5, top + CELL[1] - 1), fill=accent)
     left = MARGIN + 20
-    draw.text((left, top + 4), f"{probe.receiver} sees", fill=FAINT, font=_font(17))
-    draw.text((left, top + 28), probe.sender, fill=INK, font=_font(34))
-    draw.text((left, top + 70), "camera" if probe.kind == "video" else "screen", fill=accent, font=_font(22))
-    lines = [f"{probe.video_frames} pictures"]
-    if probe.audio_frames:
-        lines.append(f"{probe.audio_frames} pieces of sound")
-    if probe.first_frame_s is not None:
-        lines.append(f"first after {probe.first_frame_s:.2f} s")
+    draw.text((left, top + 4), f"{stream.receiver} sees", fill=FAINT, font=_font(17))
+    draw.text((left, top + 28), stream.sender, fill=INK, font=_font(34))
+    draw.text(
+        (left, top + 70), "camera" if stream.kind is MediaSessionType.VIDEO else "screen", fill=accent, font=_font(22)
+    )
+    received = stream.received
+    lines = [f"{received.video_frames} pictures"]
+    if received.audio_frames:
+        lines.append(f"{received.audio_frames} pieces of sound")
+    if received.first_frame_s is not None:
+        lines.append(f"first after {received.first_frame_s:.2f} s")
     for number, line in enumerate(lines):
         draw.text((left, top + 118 + 24 * number), line, fill=FAINT, font=_font(16))
 
 
 def _spread(samples: list[tuple[float, VideoFrame]]) -> list[tuple[float, VideoFrame]]:
-    """As many as there are columns, from the first to the last, evenly."""
+    """As many samples as there are columns, evenly spread, with the first and the last."""
     if len(samples) <= COLUMNS:
         return samples
     last = len(samples) - 1

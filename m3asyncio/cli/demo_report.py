@@ -1,57 +1,30 @@
-"""What came of the demo: a table for people, one object for programs."""
+"""What came of the demo: tables and a verdict for people, one object for programs."""
 
 from __future__ import annotations
 
-from m3asyncio.cli.demo_conversation import GUEST, OWNER, Played
-from m3asyncio.cli.demo_probe import StreamProbe
+from m3asyncio.cli.demo_script import GUEST, OWNER, Outcome
 from m3asyncio.cli.demo_stage import Stage
 from m3asyncio.cli.output import Output
-from m3core.media import PeerStats
-
-COLUMNS = ("stream", "video sent", "received", "audio sent", "received", "bytes sent", "received", "first frame")
+from m3asyncio.cli.receiver import COLUMNS
 
 
-def print_report(output: Output, stage: Stage, played: Played) -> None:
-    """The table, and the verdict."""
-    rows = [_row(probe, played.sent.get((probe.sender, probe.kind), PeerStats())) for probe in played.probes]
+def print_report(output: Output, stage: Stage, outcome: Outcome) -> None:
+    """Print what was received, which messages it took, and which checks failed."""
     output.line("")
-    output.table("Streams", COLUMNS, rows)
-    output.line(("Bytes sent are counted once a second: those of the last one may be missing.", "dim"))
+    output.table("Streams", ("stream", *COLUMNS), ((one.name, *one.received.cells()) for one in outcome.streams))
+    messages = ", ".join(f"{count} {name}" for name, count in outcome.messages.most_common())
+    output.line((f"{outcome.messages.total()} messages on the WebSockets: {messages}", "dim"))
     failed = [check for check in stage.checks if not check.ok]
     if failed:
         for check in failed:
             output.line(("FAILED ", "bold red"), check.name, f": {check.detail}" if check.detail else "")
         output.line((f"{len(failed)} of {len(stage.checks)} checks failed", "bold red"))
     else:
-        output.line(
-            (f"all {len(stage.checks)} checks passed", "bold green"), f", {len(stage.log.notes)} messages on the wire"
-        )
+        output.line((f"all {len(stage.checks)} checks passed", "bold green"))
 
 
-def _row(probe: StreamProbe, sent: PeerStats) -> tuple[str, ...]:
-    first = "-" if probe.first_frame_s is None else f"{probe.first_frame_s:.2f} s"
-    return (
-        probe.name,
-        _frames(sent.video.frames_sent),
-        _frames(probe.video_frames),
-        _frames(sent.audio.frames_sent),
-        _frames(probe.audio_frames),
-        _bytes(sent.video.bytes_sent + sent.audio.bytes_sent),
-        _bytes(probe.video_bytes + probe.audio_bytes),
-        first,
-    )
-
-
-def _frames(count: int) -> str:
-    return str(count) if count else "-"
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1000:.1f} kB" if count else "-"
-
-
-def as_json(stage: Stage, played: Played) -> dict[str, object]:
-    """The one object of ``--json``."""
+def as_json(stage: Stage, outcome: Outcome) -> dict[str, object]:
+    """The object of ``--json``: whether all checks held, and what each participant received."""
     return {
         "ok": stage.ok,
         "participants": [
@@ -59,14 +32,14 @@ def as_json(stage: Stage, played: Played) -> dict[str, object]:
                 "name": name,
                 "streams_received": [
                     {
-                        "from": probe.sender,
-                        "media_session_type": probe.kind,
-                        "video_frames": probe.video_frames,
-                        "audio_frames": probe.audio_frames,
-                        "first_frame_s": None if probe.first_frame_s is None else round(probe.first_frame_s, 3),
+                        "from": one.sender,
+                        "media_session_type": one.kind.value,
+                        "video_frames": one.received.video_frames,
+                        "audio_frames": one.received.audio_frames,
+                        "first_frame_s": one.received.first_frame_s and round(one.received.first_frame_s, 3),
                     }
-                    for probe in played.probes
-                    if probe.receiver == name
+                    for one in outcome.streams
+                    if one.receiver == name
                 ],
             }
             for name in (OWNER, GUEST)

@@ -1,4 +1,4 @@
-"""Which optional libraries a command needs, told before anything is imported that would fail."""
+"""Which optional libraries a command needs. This is looked up before an import of them could fail."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ MODULES: Final = {
     "media": ("aioice", "aiortc", "av", "numpy"),
     "trio": ("httpx", "trio", "trio_websocket", "wsproto"),
 }
-"""The modules of each extra of the distribution that the commands use."""
+"""The modules that the commands use of each extra of the distribution."""
 
 
 def missing_extra(extras: Iterable[str]) -> str:
-    """One line that says what to install; empty when all is there."""
+    """One line that says what to install; empty if all of ``extras`` are installed."""
     for extra in extras:
         for module in MODULES[extra]:
             if not _is_there(module):

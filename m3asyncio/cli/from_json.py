@@ -16,7 +16,7 @@ from m3core.errors import LocalProtocolError, MalformedMessage
 from m3core.values import ParticipantId, Secret, Timestamp, parse_timestamp
 
 People: TypeAlias = Callable[[str], ParticipantId]
-"""Finds a participant by id or name; raises `WrongArgument`."""
+"""Finds a participant by id or display name. Raises `WrongArgument`."""
 
 _UNIONS: Final = (typing.Union, types.UnionType)
 _LISTS: Final = (list, tuple, set, frozenset, Iterable, Sequence)
@@ -30,7 +30,7 @@ _SCALARS: Final[Mapping[object, tuple[str, tuple[type, ...]]]] = {
 
 
 class WrongArgument(LocalProtocolError):
-    """An argument of a line that does not fit. ``argument`` is its name, empty if the whole line is meant."""
+    """An argument of a line is wrong. ``argument`` is its name, or empty if the whole line is wrong."""
 
     def __init__(self, reason: str, argument: str = "") -> None:
         super().__init__(f"{argument}: {reason}" if argument else reason)
@@ -38,15 +38,16 @@ class WrongArgument(LocalProtocolError):
         self.argument = argument
 
     def within(self, argument: str) -> WrongArgument:
-        """The same, with its place."""
+        """The same error, of a value inside of ``argument``."""
         return WrongArgument(self.reason, f"{argument}.{self.argument}" if self.argument else argument)
 
 
 def expected(hint: object) -> str:
-    """What fits ``hint``, for people; raises `TypeError` for a type that has no JSON form."""
+    """What may be given for ``hint``, for people. Raises `TypeError` for a type that has no JSON form."""
     hint = _bare(hint)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if is_someone(hint):
+        # A line has the id in place of the `Participant` that Python programs may pass.
         others = [one for one in inner if one is not ParticipantId and not _is_class(one)]
         return ", or ".join(["the id or name of a participant", *map(expected, others)])
     if origin in _UNIONS:
@@ -73,7 +74,7 @@ def expected(hint: object) -> str:
 
 
 def value_of(hint: object, given: object, people: People) -> object:
-    """``given`` as what ``hint`` says; raises `WrongArgument`, which never repeats what was given."""
+    """``given`` converted to the type ``hint``. Raises `WrongArgument`, whose text never repeats what was given."""
     hint = _bare(hint)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin in _UNIONS and not is_someone(hint):
@@ -88,9 +89,9 @@ def value_of(hint: object, given: object, people: People) -> object:
         return _texts(hint, _checked(str, given, hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
         for member in hint:
-            if member.value == given and type(member.value) is type(given):
+            if member.value == given and type(member.value) is type(given):  # ``True == 1`` in Python
                 return member
-        raise WrongArgument(f"has to be {expected(hint)}")
+        raise WrongArgument(f"must be {expected(hint)}")
     if origin is Mapping or origin is dict:
         return {key: value_of(inner[1], one, people) for key, one in _checked(dict, given, hint).items()}
     if origin in _LISTS:
@@ -107,7 +108,7 @@ def _someone(inner: Iterable[object], whole: object, given: object, people: Peop
 
 
 def _one_of(hints: Iterable[object], whole: object, given: object, people: People) -> object:
-    wrong = WrongArgument(f"has to be {expected(whole)}")
+    wrong = WrongArgument(f"must be {expected(whole)}")
     for hint in hints:
         try:
             return value_of(hint, given, people)
@@ -120,7 +121,7 @@ def _one_of(hints: Iterable[object], whole: object, given: object, people: Peopl
 def _checked_scalar(hint: object, given: object) -> object:
     what, classes = _SCALARS[hint]
     if not isinstance(given, classes) or (isinstance(given, bool) and hint is not bool):
-        raise WrongArgument(f"has to be {what}")
+        raise WrongArgument(f"must be {what}")
     if hint is float:
         return _finite(given)
     return given
@@ -130,12 +131,12 @@ def _finite(given: Any) -> float:
     with contextlib.suppress(OverflowError):
         if math.isfinite(number := float(given)):
             return number
-    raise WrongArgument("has to be a smaller number")
+    raise WrongArgument("must be a smaller number")
 
 
 def _checked(wanted: type[Any], given: object, hint: object) -> Any:
     if not isinstance(given, wanted):
-        raise WrongArgument(f"has to be {expected(hint)}")
+        raise WrongArgument(f"must be {expected(hint)}")
     return given
 
 
@@ -145,21 +146,21 @@ def _texts(hint: object, given: str) -> object:
     try:
         parse_timestamp(given)
     except MalformedMessage:
-        raise WrongArgument(f"has to be {expected(hint)}") from None
+        raise WrongArgument(f"must be {expected(hint)}") from None
     return Timestamp(given)
 
 
 def _object(hint: object, given: object, people: People) -> object:
-    """A value of an attrs class; raises `TypeError` if ``hint`` is none."""
+    """A value of the attrs class ``hint``. Raises `TypeError` if it is not an attrs class."""
     what = expected(hint)
     if not isinstance(given, dict):
-        raise WrongArgument(f"has to be {what}")
+        raise WrongArgument(f"must be {what}")
     wanted = typing.cast("type[attrs.AttrsInstance]", hint)
     hints = typing.get_type_hints(wanted)
     fields = {attribute.name: attribute for attribute in attrs.fields(wanted)}
     for name in given:
         if name not in fields:
-            raise WrongArgument(f"has to be {what}; it has no `{name}`")
+            raise WrongArgument(f"must be {what}; it has no `{name}`")
     for name, attribute in fields.items():
         if name not in given and attribute.default is attrs.NOTHING:
             raise WrongArgument("is missing", name)
@@ -174,14 +175,14 @@ def _within(place: str, hint: object, given: object, people: People) -> object:
 
 
 def _bare(hint: object) -> object:
-    """What a NewType is made of, but for participants."""
+    """The type below a NewType. `ParticipantId` is kept, because participants are found by name."""
     while hint is not ParticipantId and isinstance(hint, typing.NewType):
         hint = hint.__supertype__
     return hint
 
 
 def is_someone(hint: object) -> bool:
-    """Whether ``hint`` is for a participant."""
+    """Whether ``hint`` is the type of a parameter that takes a participant."""
     return hint is ParticipantId or (typing.get_origin(hint) in _UNIONS and ParticipantId in typing.get_args(hint))
 
 

@@ -1,4 +1,4 @@
-"""`m3 join`: a participant in the terminal. Prints what happens, receives every stream, publishes if asked to."""
+"""`m3 join`: a participant in the terminal. It prints what happens, receives streams, and publishes if asked to."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 import anyio
 from anyio.abc import TaskStatus
 
+from m3asyncio import StreamStarted, WaitingRoomEntered
 from m3asyncio.cli.adapters import Adapter, adapter
+from m3asyncio.cli.event_printer import EventPrinter
+from m3asyncio.cli.line_input import LineInput, opened
 from m3asyncio.cli.line_reader import LineReader
 from m3asyncio.cli.output import Output
 from m3asyncio.cli.publishing import OwnStreams
-from m3asyncio.cli.receiver import ReceivedStream, Receiver
-from m3asyncio.cli.script import Heard
-from m3asyncio.cli.taking import Taking, opened
-from m3asyncio.cli.telling import Teller
+from m3asyncio.cli.receiver import COLUMNS, ReceivedStream, Receiver
+from m3asyncio.cli.script import EventQueue
 from m3asyncio.cli.trouble import only_error
 from m3core.client.conference import Conference
-from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, RoomChanged, StreamStarted
-from m3core.conference.modules.moderation import WaitingRoomEntered
+from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, RoomChanged
 from m3core.conference.state import Participant
 from m3core.limits import MAX_DISPLAY_NAME
 from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
@@ -32,35 +32,36 @@ from m3core.values import MediaSessionKey, MediaSessionType
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Be in the conference until cancelled, or until it or the input ends."""
-    output = Output(json=bool(options.json or options.events or options.commands))
-    teller = Teller(output, with_events=bool(options.json or options.events), is_full=bool(options.events))
+    """Join, and take part until cancelled, or until the conference or the input ends; the exit code."""
+    printer = EventPrinter(Output(json=bool(options.events or options.commands)), as_json=bool(options.events))
     folder = _folder(options.save_frames)
     loop = adapter(options.loop)
-    async with opened(options) as descriptor, _entered(loop, options, teller) as conference:
+    async with opened(options) as descriptor, _entered(loop, options, printer) as conference:
         lines = None if descriptor is None else LineReader(descriptor, loop.backend)
-        visit = _Visit(conference, teller, folder, lines)
+        visit = _Visit(conference, printer, folder, lines)
         try:
             with anyio.move_on_after(options.seconds):
                 await visit.be_there(options)
         except BaseExceptionGroup as group:
             raise only_error(group) from None
-        finally:
+        finally:  # also when a signal ends the visit
             visit.sum_up()
     return 1 if options.strict and visit.failed else 0
 
 
 @contextlib.asynccontextmanager
-async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -> AsyncIterator[Conference]:
+async def _entered(loop: Adapter, options: argparse.Namespace, printer: EventPrinter) -> AsyncIterator[Conference]:
     """The conference, joined as a guest, or with an account."""
     is_inside = False
 
     def observe(event: ConferenceEvent) -> None:
+        # `Conference.events` begins when we are in the room, so nothing else tells of the waiting room before.
         if isinstance(event, WaitingRoomEntered) and not is_inside:
-            teller.event(event)
+            printer.event(event)
 
     async with contextlib.AsyncExitStack() as stack:
         if options.account:
+            # The link only names the room. The account joins by its id, so the token goes to no address of the link.
             link = InviteLink.parse(options.url, controller=options.controller, allow_private=options.allow_private)
             account = await stack.enter_async_context(
                 loop.account(options.controller, options.token, allow_private=options.allow_private)
@@ -69,7 +70,7 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
             name = options.name or _name_of(await account.me())
             joining = account.join(invite.room_id, display_name=name, observe=observe)
         else:
-            joining = loop.door.join(
+            joining = loop.joiner.join(
                 options.url,
                 display_name=options.name or _login_name(),
                 password=options.password,
@@ -83,32 +84,37 @@ async def _entered(loop: Adapter, options: argparse.Namespace, teller: Teller) -
 
 
 class _Visit:
-    """One stay in a conference. ``lines``: what to do meanwhile."""
+    """What happens between joining and leaving. ``lines`` are chat or commands to carry out."""
 
-    def __init__(self, conference: Conference, teller: Teller, folder: Path | None, lines: LineReader | None) -> None:
+    def __init__(
+        self, conference: Conference, printer: EventPrinter, folder: Path | None, lines: LineReader | None
+    ) -> None:
         self._conference = conference
-        self._teller = teller
-        self._receiver = Receiver(conference, folder, self._first_frame)
+        self._printer = printer
+        self._receiver = Receiver(conference, folder, first_frame=self._first_frame)
         self._receiving: set[MediaSessionKey] = set()
-        self._heard = Heard(teller.elapsed)
+        self._queue = EventQueue(printer.elapsed)
         self._streams = OwnStreams(conference)
-        self._taking = None if lines is None else Taking(conference, lines, teller, self._heard, self._streams)
+        self._input = None if lines is None else LineInput(conference, lines, printer, self._queue, self._streams)
 
     @property
     def failed(self) -> int:
         """How many commands failed."""
-        return 0 if self._taking is None else self._taking.failed
+        return 0 if self._input is None else self._input.failed
 
     async def be_there(self, options: argparse.Namespace) -> None:
-        """Print, receive, publish and take lines, until the conference ends."""
+        """Print events, receive, publish, and carry out lines, until the conference ends."""
         self._tell(ConferenceJoined(participant=self._conference.own))
         async with anyio.create_task_group() as tasks:
+            # A scope of its own, so that a stream that is still being published does not hold up the end.
             publishing = anyio.CancelScope()
             await tasks.start(self._publish, options, publishing)
-            if self._taking is not None:
+            if self._input is not None:
                 if options.commands is None:
-                    self._teller.output.line(("what you type is said to all; /help lists what else there is", "dim"))
-                tasks.start_soon(self._taking.run, options.commands is not None, options.stay)
+                    self._printer.output.line(
+                        ("what you type goes to the chat; /help lists what else can be typed", "dim")
+                    )
+                tasks.start_soon(self._input.run, options.commands is not None, options.stay)
             async for event in self._conference.events():
                 self._tell(event)
                 for participant, kind in _new_streams(event) if options.receive else []:
@@ -116,9 +122,9 @@ class _Visit:
                     if key not in self._receiving:
                         self._receiving.add(key)
                         tasks.start_soon(self._receive, participant, kind)
-            self._heard.end()
-            if self._taking is not None:
-                self._taking.close()
+            self._queue.end(self._conference.ended)
+            if self._input is not None:
+                self._input.close()
             publishing.cancel()
 
     async def _receive(self, participant: Participant, kind: MediaSessionType) -> None:
@@ -138,66 +144,28 @@ class _Visit:
             await self._streams.begin(options.publish, options.screen, task_status=task_status)
 
     def _tell(self, event: ConferenceEvent) -> None:
-        self._teller.event(event)
-        self._heard.put(event)
+        self._printer.event(event)
+        self._queue.put(event)
         if isinstance(event, RoomChanged) and event.breakout_room is not None:
-            self._teller.output.line(" " * 12, self._conference.state.breakout.room(event.breakout_room).name)
+            self._printer.output.line(" " * 12, self._conference.state.breakout.room(event.breakout_room).name)
 
     def _first_frame(self, stream: ReceivedStream) -> None:
         seconds = stream.first_frame_s or 0.0
-        self._teller.fact(
-            "first_frame",
-            {
-                "participant": stream.sender,
-                "media_session_type": stream.kind.value,
-                "first_frame_s": round(seconds, 3),
-            },
-        )
-        self._teller.say(f"you see {stream.sender}'s {stream.kind.value}, after {seconds:.2f} s", stream.sender)
+        self._printer.say(f"you see {stream.sender}'s {stream.kind.value}, after {seconds:.2f} s", stream.sender)
 
     def sum_up(self) -> None:
-        """What was received, for people as a table and for programs as the last object."""
-        streams = self._receiver.streams
-        self._teller.fact(
-            "summary",
-            {
-                "streams_received": [
-                    {
-                        "from": stream.sender,
-                        "media_session_type": stream.kind.value,
-                        "video_frames": stream.video_frames,
-                        "audio_frames": stream.audio_frames,
-                        "first_frame_s": None if stream.first_frame_s is None else round(stream.first_frame_s, 3),
-                        "pictures_saved": stream.saved,
-                    }
-                    for stream in streams
-                ],
-                "troubles": self._receiver.troubles,
-            },
-        )
-        output = self._teller.output
+        """Print what was received."""
+        output, streams = self._printer.output, self._receiver.streams
         for trouble in self._receiver.troubles:
             output.line(("not received: ", "yellow"), trouble)
         if streams:
             output.line("")
-            output.table(
-                "Received",
-                ("stream", "video frames", "audio frames", "first frame", "pictures saved"),
-                (
-                    (
-                        f"{stream.sender} {stream.kind.value}",
-                        str(stream.video_frames),
-                        str(stream.audio_frames),
-                        "-" if stream.first_frame_s is None else f"{stream.first_frame_s:.2f} s",
-                        str(stream.saved),
-                    )
-                    for stream in streams
-                ),
-            )
+            rows = ((f"{one.sender} {one.kind.value}", *one.cells(), str(one.saved)) for one in streams)
+            output.table("Received", ("stream", *COLUMNS, "pictures saved"), rows)
 
 
 def _new_streams(event: ConferenceEvent) -> list[tuple[Participant, MediaSessionType]]:
-    """What ``event`` says is published; after a lost connection that may be known already."""
+    """The streams that ``event`` announces. After a lost connection some of them are received already."""
     match event:
         case StreamStarted(participant=participant, media_session_type=kind):
             return [(participant, kind)]
@@ -216,7 +184,7 @@ def _folder(path: str | None) -> Path | None:
 
 
 def _name_of(user: PrivateUser) -> str:
-    """What others call ``user``, as long as a name may be; accounts may have longer names, or blank ones."""
+    """The display name of ``user``, cut to what the server accepts. Accounts may have longer names, or blank ones."""
     name = (user.display_name or "").encode()[:MAX_DISPLAY_NAME].decode(errors="ignore").strip()
     return name or _login_name()
 
@@ -224,5 +192,5 @@ def _name_of(user: PrivateUser) -> str:
 def _login_name() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # no such user, as in some containers
+    except (KeyError, OSError):  # the process runs as a user without a name, as in some containers
         return "Guest"

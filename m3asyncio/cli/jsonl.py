@@ -1,6 +1,6 @@
-"""Events, states and errors as plain JSON values, whatever their class: what `m3 join --events jsonl` prints.
+"""Events, states and errors as plain JSON values: what `m3 join --events jsonl` prints (docs/scripting.md).
 
-The schema is in docs/scripting.md. Generic: a new event needs nothing here.
+Fields are found by introspection, so a new class of event needs no change here.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 
 MASK: Final = "***"
 _SPOKEN: Final = frozenset({"content"})
-"""Fields that are hidden in a repr because they are long or private, and are what a reader of events came for."""
+"""Fields that are left out of a repr, being long or private, and that readers of events need all the same."""
 _OTHERWISE: Final = {"event": "message", "time": "at"}
-"""Names of fields that the line itself needs."""
+"""Fields that get another key, because the line uses theirs."""
 
 
 def event_line(event: ConferenceEvent, seconds: float) -> dict[str, Plain]:
-    """``event`` (its class), ``time`` in seconds, and its fields."""
+    """The keys ``event`` (its class) and ``time`` (``seconds``), and one for each field."""
     told: dict[str, Plain] = {"event": type(event).__name__, "time": round(seconds, 3)}
     return told | {_OTHERWISE.get(name, name): value for name, value in _fields(event)}
 
 
 def error_value(error: Exception) -> dict[str, Plain]:
-    """``type``, ``message``, and ``code`` and other plain facts where the error has them.
+    """The keys ``type`` and ``message``, and the attributes of an `M3Error` that are plain values, such as ``code``.
 
-    Of an `ApiError` also ``errors``, the fields that were refused, and ``server_message``, what the server says.
+    An `ApiError` also has ``errors``, the fields that the server refused, and ``server_message``, its text.
     """
     told: dict[str, Plain] = {"type": type(error).__name__, "message": " ".join(str(error).split())}
     if isinstance(error, ApiError):
@@ -46,7 +46,7 @@ def error_value(error: Exception) -> dict[str, Plain]:
 
 
 def plain(value: object) -> Plain:
-    """``value`` as JSON has it. Secrets are masked; what has no JSON form is named by its class."""
+    """``value`` as JSON has it. Secrets are masked; a value without a JSON form becomes the name of its class."""
     match value:
         case None | bool() | int() | float() | str():
             return value
@@ -78,7 +78,7 @@ def _fields(value: object) -> Iterable[tuple[str, Plain]]:
     for attribute in attrs.fields(cast("type[attrs.AttrsInstance]", type(value))):
         one: object = getattr(value, attribute.name)
         if callable(attribute.repr) and attribute.name not in _SPOKEN and one is not None:
-            yield attribute.name, MASK  # a link that opens something, a raw payload
+            yield attribute.name, MASK  # `hide`: a link that opens something, or a raw payload
         elif attribute.repr or one is None or attrs.has(type(one)):
             yield attribute.name, plain(one)
-        # what is left is raw: messages of namespaces without types, and keys to rooms
+        # A field without a repr is raw, such as messages of namespaces without types, or it is the key to a room.

@@ -1,8 +1,8 @@
-"""Lines of standard input, or of a file, for an event loop: read by a thread that nobody waits for.
+"""Lines of standard input, or of a file, for an event loop. A thread reads them.
 
-A thread, because no other way serves terminals, pipes, files and Windows alike, and leaves the terminal blocking for
-those who share it. It reads only when a line is wanted. It is a daemon, and reads the descriptor itself, not
-`sys.stdin`, whose lock would keep the interpreter from ending.
+Only a thread serves terminals, pipes, files and Windows alike, and leaves the terminal blocking for other programs that
+share it. It reads only when a line is wanted. Nobody waits for it: it is a daemon, and it reads the descriptor, because
+the interpreter cannot end while a thread holds the lock of `sys.stdin`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Final
 from m3core.client.loop import Backend, Signal
 
 MAX_LINE: Final = 1 << 20
-"""Bytes of a line; what is beyond is dropped."""
+"""Bytes of a line. What follows them is dropped."""
 _CHUNK: Final = 1 << 16
 
 
 class LineReader:
-    """An async iterator of lines without their ends; it ends with the input, or after `close`."""
+    """An async iterator of lines without line ends. It ends with the input, or after `close`."""
 
     def __init__(self, descriptor: int, backend: Backend) -> None:
         self._descriptor = descriptor
@@ -46,7 +46,7 @@ class LineReader:
         return self._lines.popleft()
 
     def close(self) -> None:
-        """Give out no more lines; what is being read then is lost."""
+        """End the iteration. What is being read meanwhile is lost."""
         self._is_over = True
         self._lines.clear()
         self._wanted.release()
@@ -69,11 +69,12 @@ class LineReader:
                 return
             try:
                 chunk = os.read(self._descriptor, _CHUNK)
-            except OSError:  # the terminal has gone
+            except OSError:  # the terminal was closed
                 chunk = b""
             self._portal(partial(self._take, chunk))
 
     def _take(self, chunk: bytes) -> None:
+        # In the event loop. The thread only hands over chunks, so nothing here needs a lock.
         self._is_reading = False
         if self._is_over:
             return

@@ -1,4 +1,4 @@
-"""What lines of `--commands` can ask for beyond the commands of the protocol: waiting, publishing, leaving."""
+"""Commands of `--commands` besides those of the protocol: waiting, publishing, leaving."""
 
 from __future__ import annotations
 
@@ -9,38 +9,41 @@ from typing import Final
 
 import anyio
 
+from m3asyncio.cli.breakout_names import breakout_room
 from m3asyncio.cli.catalogue import Catalogue
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import Plain, event_line, plain
-from m3asyncio.cli.places import breakout_room
 from m3asyncio.cli.publishing import OwnStreams
+from m3asyncio.cli.wording import WORDING
 from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent
-from m3core.conference.state import ConferenceState
+from m3core.conference.state import ConferenceState, EndReason
 from m3core.errors import ConferenceEnded
 from m3core.values import MediaSessionType
 
-MAX_HEARD: Final = 1_000
-"""Events that are kept for the next `wait`; the oldest are dropped."""
+MAX_QUEUED: Final = 1_000
+"""Events that are kept for the next `wait`. The oldest are dropped."""
 
 
-class Heard:
+class EventQueue:
     """The events that no `wait` has seen yet."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
-        self._events: deque[dict[str, Plain]] = deque(maxlen=MAX_HEARD)
+        self._events: deque[dict[str, Plain]] = deque(maxlen=MAX_QUEUED)
         self._more = anyio.Event()
         self.is_over = anyio.Event()
         """Set when the conference has ended."""
+        self._reason: EndReason | None = None
 
     def put(self, event: ConferenceEvent) -> None:
-        """Something happened."""
+        """Keep an event, and wake a `wait`."""
         self._events.append(event_line(event, self._elapsed()))
         self._wake()
 
-    def end(self) -> None:
-        """Nothing will happen any more."""
+    def end(self, reason: EndReason | None) -> None:
+        """The conference has ended, and no events will follow."""
+        self._reason = reason
         self.is_over.set()
         self._wake()
 
@@ -49,23 +52,26 @@ class Heard:
         more.set()
 
     async def next(self, name: str, where: Mapping[str, object]) -> dict[str, Plain]:
-        """The first event that fits; it and all before it are forgotten. Raises `ConferenceEnded`."""
+        """The first event of the class ``name`` with fields as in ``where``. It and all before it are forgotten.
+
+        Raises `ConferenceEnded` if the conference ends without such an event.
+        """
         while True:
             while self._events:
                 event = self._events.popleft()
                 if event["event"] == name and all(_at(event, path) == value for path, value in where.items()):
                     return event
             if self.is_over.is_set():
-                raise ConferenceEnded("closed")
+                raise ConferenceEnded((self._reason or EndReason.LEFT).value, f"no {name} came before")
             await self._more.wait()
 
 
 class Script:
-    """Each public method is a command; its parameters are checked like those of all others."""
+    """Each public method is a command. Its docstring is the help, and its type hints are checked."""
 
-    def __init__(self, conference: Conference, heard: Heard, streams: OwnStreams) -> None:
+    def __init__(self, conference: Conference, queue: EventQueue, streams: OwnStreams) -> None:
         self._conference = conference
-        self._heard = heard
+        self._queue = queue
         self._streams = streams
         self.catalogue = Catalogue(conference, self)
 
@@ -79,17 +85,18 @@ class Script:
         names = event_names()
         if event not in names:
             near = difflib.get_close_matches(event, names) or names
-            raise WrongArgument(f"there is no such event; there is: {', '.join(near)}", "event")
+            raise WrongArgument(f"there is no event of this name; there is: {', '.join(near)}", "event")
         try:
             with anyio.fail_after(timeout):
-                return await self._heard.next(event, where or {})
+                return await self._queue.next(event, where or {})
         except TimeoutError:
+            # With a text of its own: that of anyio is empty.
             raise TimeoutError(f"no {event} within {timeout:g} s") from None
 
     async def sleep(self, seconds: float) -> None:
-        """Do nothing for so long, or until the conference ends."""
+        """Do nothing for some seconds, or until the conference ends."""
         with anyio.move_on_after(seconds):
-            await self._heard.is_over.wait()
+            await self._queue.is_over.wait()
 
     async def publish(self, source: str = "pattern") -> None:
         """Publish camera and microphone: a test pattern with a tone, or a media file."""
@@ -110,7 +117,7 @@ class Script:
         await self._streams.unpublish(media_session_type)
 
     async def state(self) -> ConferenceState:
-        """Everything that is known now: who is there, what was said, which poll runs."""
+        """Everything that is known now: the participants, the chat, the poll that runs."""
         return self._conference.state
 
     async def help(self) -> dict[str, str]:
@@ -131,13 +138,12 @@ class Script:
 
 
 def event_names() -> list[str]:
-    """The classes of all events."""
-    # attrs makes a class with slots twice, and `__subclasses__` may list both: their name is the same.
-    return sorted({kind.__name__ for kind in ConferenceEvent.__subclasses__()})
+    """The names of all classes of events, sorted."""
+    return sorted(kind.__name__ for kind in WORDING)
 
 
 def _at(event: Mapping[str, Plain], path: str) -> Plain:
-    """What ``path``, e.g. ``participant.display_name``, leads to; None if to nothing."""
+    """The value at ``path``, such as ``participant.display_name``; None if there is none."""
     found: Plain = plain(event)
     for name in path.split("."):
         found = found.get(name) if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""`m3 serve`: a controller with its media server, and a meeting to join, until stopped."""
+"""`m3 serve`: runs a controller with its media server, and a meeting to join, until it is stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from m3core.rest.link import InviteLink, controller_candidates, is_local, parse_
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Serve until cancelled."""
+    """Serve until cancelled. Raises `WrongOptions` if no guest could reach the server."""
     output = Output(json=options.json)
     config = ControllerConfig(
         web_url=options.web_url or "",
@@ -49,14 +49,14 @@ async def run(options: argparse.Namespace) -> int:
                 "title": options.title,
             }
         )
-        output.line("A controller with its media server runs at ", (server.base_url, "bold"))
+        output.line("The controller and its media server run at ", (server.base_url, "bold"))
         output.line("")
         output.line("  listens at   ", (listening, "bold"))
         output.line("  invitation   ", (link, "bold cyan"))
         output.line("  to join      ", (to_join, "bold"))
         if options.token is not None:
             output.line("  to moderate  ", (to_moderate, "bold"))
-            output.line(("               with M3_TOKEN as it is here", "dim"))
+            output.line(("               in a shell with the same M3_TOKEN", "dim"))
         output.line("")
         output.line(("Ctrl-C ends it.", "dim"))
         await anyio.sleep_forever()
@@ -64,7 +64,7 @@ async def run(options: argparse.Namespace) -> int:
 
 
 def join_line(link: str, base_url: str, *, account: bool) -> str:
-    """The command that joins, for a shell. Raises `WrongOptions` if nobody could."""
+    """The command that joins, quoted for a shell. Raises `WrongOptions` if nobody could join with the link."""
     words = ["m3", "join", link]
     try:
         controller = parse_controller_url(base_url, allow_private=True)
@@ -77,13 +77,13 @@ def join_line(link: str, base_url: str, *, account: bool) -> str:
         words.append("--account")
     if account or controller not in {candidate.base_url for candidate in controller_candidates(found)}:
         words += ["--controller", controller]
-    if _asks(link, controller if account else None):
+    if _needs_allow_private(link, controller if account else None):
         words.append("--allow-private")
     return shlex.join(words)
 
 
-def _asks(link: str, token_goes_to: str | None) -> bool:
-    """Whether these addresses, which are good otherwise, are in a private network."""
+def _needs_allow_private(link: str, token_goes_to: str | None) -> bool:
+    """Whether `m3 join` would ask for ``--allow-private``: an address, which is valid, is in a private network."""
     try:
         InviteLink.parse(link)
         if token_goes_to is not None:

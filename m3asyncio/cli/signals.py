@@ -1,4 +1,4 @@
-"""Which signals end a command. Imports nothing heavy: they are looked after before anything else is loaded."""
+"""Which signals end a command. `__main__` needs this before anything else, so it imports nothing that takes time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import signal
 
 
 def ending() -> list[signal.Signals]:
-    """Ctrl-C, the polite request to end, and a terminal that is closed; what `nohup` starts does not hear of that."""
+    """SIGINT (Ctrl-C), SIGTERM, and SIGHUP (the terminal was closed)."""
     found = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # Windows has none
+    # Windows has no SIGHUP. `nohup` starts programs that ignore it, and then it must not end them.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         found.append(signal.SIGHUP)
     return found

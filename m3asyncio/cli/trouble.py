@@ -1,4 +1,4 @@
-"""Errors as one line for people, with what may help."""
+"""Errors as one line for people, with a hint what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from m3core.errors import (
 
 
 class WrongOptions(M3Error):
-    """What the options ask for would help nobody."""
+    """The options are valid one by one, and make no sense together."""
 
 
 def all_errors(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
@@ -28,16 +28,16 @@ def all_errors(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
 
 
 def only_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that made a group of tasks fail: people need not know that there were tasks, or were cancelled."""
+    """The error that made a group of tasks fail. Cancellations of the other tasks are not shown to people."""
     errors = all_errors(group)
     return next((error for error in errors if isinstance(error, Exception)), errors[0])
 
 
 def error_line(error: Exception, *, joining: bool = False) -> str:
-    """What went wrong, and a hint where there is one; ``joining``: `m3 join` ends with it, and its options may help."""
+    """What went wrong, and a hint if there is one. ``joining``: the error ends `m3 join`, whose options may help."""
     text = error.reason if isinstance(error, LinkError) else str(error)
     if isinstance(error, EventsOverflow):
-        text = f"{error.limit} events wait: what reads our output is too slow"
+        text = f"{error.limit} events wait to be printed: the program that reads them is too slow"
     if isinstance(error, ApiError) and (told := said_by_server(error)):
         text = f"{text}; the server says: {told}"
     text = " ".join(text.split()) or type(error).__name__
@@ -48,7 +48,7 @@ def error_line(error: Exception, *, joining: bool = False) -> str:
 
 
 def said_by_server(error: ApiError) -> str:
-    """What the server says of each field that it refused; nothing if it does not."""
+    """The server's texts about the fields that it refused; empty if it sent none."""
     return "; ".join(f"{one.field or 'the request'}: {one.message}" for one in error.errors[:_SAID] if one.message)
 
 
@@ -56,27 +56,28 @@ def _option(error: Exception) -> str:
     """Which option of `m3 join` may help."""
     match error:
         case LinkError(is_private=True):
-            return "--allow-private allows it"
+            return "--allow-private accepts it"
         case TransportError():
-            return "is the controller running, and its address right? --controller URL names another"
+            return "is the controller running, and its address right? --controller URL names another one"
         case AuthError() | ApiError(code="unauthorized"):
             return "is the token in M3_TOKEN one of this controller?"
         case ApiError(code="wrong_room_password"):
-            return "--password PASSWORD"
+            return "the room has a password: --password PASSWORD"
+        # Controllers send a code with every error (rest.md § 1), so this comes from another server.
         case ApiError(status=404 | 405, code=""):
-            return "--controller URL names another"
+            return "there is no controller at this address; --controller URL names another one"
         case CallRefused(code="invalid_username"):
-            return "a name has 1 to 100 bytes: --name"
+            return "a name has 1 to 100 bytes; --name chooses one"
         case _:
             return ""
 
 
 _SAID: Final = 4
-"""Fields that one line tells of."""
+"""Fields that one line names."""
 _HINTS: Final = {
-    "invalid_namespace": "this server does not offer that",
+    "invalid_namespace": "this server does not offer that function",
     "insufficient_permissions": "only moderators may do that",
     "participant_limit_reached": "the room is full; try again later",
     "permission_denied": "this is for moderators, or needs their permission",
 }
-"""What codes of the server mean for people."""
+"""Hints for codes of the server."""

@@ -1,4 +1,4 @@
-"""What somebody types into `m3 join`: chat, and a small set of commands that begin with a slash."""
+"""What people type into `m3 join`: chat, and a small set of commands that begin with a slash."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 
 from attrs import frozen
 
+from m3asyncio.cli.breakout_names import breakout_room
 from m3asyncio.cli.catalogue import people_of
-from m3asyncio.cli.places import breakout_room
 from m3core.client.conference import Conference
 from m3core.conference.state import Participant
 from m3core.errors import LocalProtocolError
@@ -27,30 +27,30 @@ class _Slash:
 
 
 class TypedLines:
-    """Understands lines; ``say`` shows text to the person."""
+    """Carries out typed lines. ``say`` shows a line to the person."""
 
     def __init__(self, conference: Conference, say: Callable[[str], None]) -> None:
         self._conference = conference
         self._say = say
         self._find = people_of(lambda: conference.state)
         self._slashes = {
-            "private": _Slash("NAME TEXT", "say it to one person", self._private),
-            "group": _Slash("NAME TEXT", "say it to a group", self._group),
+            "private": _Slash("NAME TEXT", "write to one participant", self._private),
+            "group": _Slash("NAME TEXT", "write to a group", self._group),
             "hand": _Slash("", "raise your hand", lambda _: conference.raise_hand()),
             "lower": _Slash("", "lower your hand", lambda _: conference.lower_hand()),
             "vote": _Slash("NUMBER", "vote in the poll that runs", self._vote),
-            "who": _Slash("", "who is here, and who waits", self._who),
+            "who": _Slash("", "list the participants, and who is in the waiting room", self._who),
             "room": _Slash("[NAME]", "go into a breakout room, or back into the main room", self._room),
-            "kick": _Slash("NAME", "send somebody away", self._kick, for_moderators=True),
-            "accept": _Slash("NAME", "let somebody in who waits", self._accept, for_moderators=True),
-            "mute": _Slash("NAME", "ask somebody to mute", self._mute, for_moderators=True),
-            "poll": _Slash('"TOPIC" A | B | C', f"ask all for {POLL_DURATION} s", self._poll, for_moderators=True),
+            "kick": _Slash("NAME", "remove a participant", self._kick, for_moderators=True),
+            "accept": _Slash("NAME", "let somebody in from the waiting room", self._accept, for_moderators=True),
+            "mute": _Slash("NAME", "ask a participant to mute", self._mute, for_moderators=True),
+            "poll": _Slash('"TOPIC" A | B | C', f"start a poll of {POLL_DURATION} s", self._poll, for_moderators=True),
             "quit": _Slash("", "leave (or Ctrl-D)", lambda _: conference.leave()),
             "help": _Slash("", "this list", self._help),
         }
 
     async def enter(self, text: str) -> None:
-        """Do what a line asks for; raises `M3Error` if that is not possible, or was refused."""
+        """Carry out a line. Raises `M3Error` if it is not understood, or the server refuses it."""
         if not text.strip():
             return
         if not text.startswith("/"):
@@ -59,7 +59,7 @@ class TypedLines:
         name, _, rest = text[1:].partition(" ")
         slash = self._slashes.get(name)
         if slash is None:
-            raise LocalProtocolError(f"there is no /{name}; /help lists what there is")
+            raise LocalProtocolError(f"there is no /{name}; /help lists what can be typed")
         await slash.perform(rest.strip())
 
     async def _private(self, rest: str) -> None:
@@ -74,16 +74,16 @@ class TypedLines:
     async def _vote(self, rest: str) -> None:
         poll = self._conference.state.polls.running
         if poll is None:
-            raise LocalProtocolError("no poll runs")
+            raise LocalProtocolError("no poll is running")
         if not (rest.isascii() and rest.isdigit() and 1 <= int(rest[:4]) <= len(poll.choices)):
-            raise LocalProtocolError(f"/vote NUMBER, from 1 to {len(poll.choices)}")
+            raise LocalProtocolError(f"vote with /vote NUMBER, from 1 to {len(poll.choices)}")
         await self._conference.polls.vote(poll.choices[int(rest[:4]) - 1])
 
     async def _poll(self, rest: str) -> None:
         topic, _, choices = rest[1:].partition('"')
         several = [choice.strip() for choice in choices.split("|")]
         if not rest.startswith('"') or len(several) < 2:
-            raise LocalProtocolError('/poll "TOPIC" A | B | C')
+            raise LocalProtocolError('start a poll with /poll "TOPIC" A | B | C')
         await self._conference.polls.start(topic, several, duration=POLL_DURATION)
 
     async def _room(self, rest: str) -> None:
@@ -108,7 +108,7 @@ class TypedLines:
             self._say(f"{one.display_name} (waits)")
 
     async def _help(self, _: str) -> None:
-        self._say("a line without a slash is said to all")
+        self._say("a line without a slash goes to the chat")
         is_moderator = self._conference.own.role is Role.MODERATOR
         for name, slash in self._slashes.items():
             if is_moderator or not slash.for_moderators:
@@ -118,7 +118,7 @@ class TypedLines:
         return (one for one in self._conference.state.participants.values() if one.is_here)
 
     def _name_and_text(self, rest: str, names: list[str]) -> tuple[str, str]:
-        """A name, quoted or as somebody has it, spaces included, or the first word; and what follows."""
+        """A name, which is in quotes, the longest of ``names`` that fits, or the first word; and the text after it."""
         if rest.startswith('"'):
             name, _, text = rest[1:].partition('"')
         else:
@@ -127,12 +127,12 @@ class TypedLines:
             text = rest[len(name) :]
             name = rest[: len(name)]
         if not name or not text.strip():
-            raise LocalProtocolError("a name (in quotes if it has spaces), then the text")
+            raise LocalProtocolError("write a name (in quotes if it has spaces), and then the text")
         return name, text.strip()
 
 
 def _unquoted(name: str) -> str:
     name = name.removeprefix('"').removesuffix('"').strip()
     if not name:
-        raise LocalProtocolError("a name is missing")
+        raise LocalProtocolError("the name of a participant is missing")
     return name

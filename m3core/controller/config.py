@@ -105,6 +105,6 @@ class ControllerConfig:
         quotas = (self.participant_limit, self.time_limit)
         if any(quota is not None for quota in quotas) and not self.feature_level.has(Feature.QUOTAS):
             raise LocalProtocolError(
-                "clients know participant_limit and time_limit from feature level 0.3 on: give ControllerConfig a "
-                "later feature_level, or leave both limits out"
+                "participant_limit and time_limit need feature level 0.3 or later, because earlier clients do not know "
+                "them: choose a later level, or leave both limits out"
             )

@@ -101,7 +101,7 @@ class ModerationModule(Module):
 
     def _debrief(self, sender: Participant, command: moderation.Debrief) -> None:
         meeting = sender.room.meeting
-        self._enable_waiting_room(sender)  # signaling.md § 6, debrief
+        self._enable_waiting_room(sender)  # `debrief` does so (signaling.md § 6)
         leaves: Callable[[Participant], bool]
         match command.kick_scope:
             case KickScope.GUESTS:

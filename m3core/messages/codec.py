@@ -24,11 +24,11 @@ from m3core.values import Timestamp
 
 Message: TypeAlias = Command | Event | UnknownCommand | UnknownEvent
 
-_EVENTS: Final = Decoder(Event, UnknownEvent)
-_COMMANDS: Final = Decoder(Command, UnknownCommand)
+EVENT_DECODER: Final = Decoder(Event, UnknownEvent)
+COMMAND_DECODER: Final = Decoder(Command, UnknownCommand)
 
-_EVENT_READERS: Final = _EVENTS.readers
-_COMMAND_READERS: Final = _COMMANDS.readers
+_EVENT_READERS: Final = EVENT_DECODER.readers
+_COMMAND_READERS: Final = COMMAND_DECODER.readers
 
 
 def _has_short_strings(data: bytes | str) -> bool:
@@ -43,13 +43,13 @@ def decode_event(data: bytes | str) -> Event | UnknownEvent:
     """
     if len(data) <= MAX_STRING or _has_short_strings(data):
         try:
-            envelope = _EVENTS.decode(data)
+            envelope = EVENT_DECODER.decode(data)
             event: Event | UnknownEvent = _EVENT_READERS[type(envelope.payload)](envelope)
         except NOT_SURE:
             pass
         else:
             return event
-    recovered: Event | UnknownEvent = _EVENTS.decode_carefully(data)
+    recovered: Event | UnknownEvent = EVENT_DECODER.decode_carefully(data)
     return recovered
 
 
@@ -57,13 +57,13 @@ def decode_command(data: bytes | str) -> Command | UnknownCommand:
     """One text message of a client as a typed command. Raises as `decode_event`."""
     if len(data) <= MAX_STRING or _has_short_strings(data):
         try:
-            envelope = _COMMANDS.decode(data)
+            envelope = COMMAND_DECODER.decode(data)
             command: Command | UnknownCommand = _COMMAND_READERS[type(envelope.payload)](envelope)
         except NOT_SURE:
             pass
         else:
             return command
-    recovered: Command | UnknownCommand = _COMMANDS.decode_carefully(data)
+    recovered: Command | UnknownCommand = COMMAND_DECODER.decode_carefully(data)
     return recovered
 
 

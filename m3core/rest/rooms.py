@@ -79,7 +79,7 @@ START_INVITED: Final = Endpoint(
     authorization=Authorization.NONE,
     request_type=StartInvitedRequest,
     response_type=StartResponse,
-    # 422 instead of 400, and only here (rest.md § 4, checks of start_invited).
+    # 422 instead of 400, and only here (rest.md § 4).
     uuid_fields=frozenset({"invite_code"}),
     meanings={
         "not_found": "the meeting is gone, or the invitation has expired",

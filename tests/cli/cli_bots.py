@@ -1,4 +1,4 @@
-"""Bots in this process: a served meeting, `m3 join --commands` with lines, and what it printed."""
+"""Bots in this process: a served meeting, the options of `m3 join --commands`, and what it printed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOOPS = pytest.mark.parametrize("loop", ["asyncio", "trio"])
 
 
 def run(main: Callable[[], Awaitable[int]], loop: str = "asyncio") -> int:
-    """What ``main`` returns; errors of its tasks are raised as they are."""
+    """Run ``main`` on ``loop``; what it returns."""
     return anyio.run(main, backend=loop)
 
 
@@ -43,7 +43,7 @@ async def meeting(
 
 
 def options(folder: Path, link: str, *lines: str | Mapping[str, object], more: str = "") -> argparse.Namespace:
-    """Of a bot that carries out ``lines``."""
+    """The options of a bot that carries out ``lines``. ``more`` are further options."""
     path = folder / "commands"
     path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
     given = ("--no-receive", "--events", "jsonl", "--commands", str(path))
@@ -51,7 +51,7 @@ def options(folder: Path, link: str, *lines: str | Mapping[str, object], more: s
 
 
 class Printed:
-    """What a bot printed, which is nothing but JSON lines."""
+    """What a bot printed; on stdout only JSON lines."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self.text = capsys.readouterr()

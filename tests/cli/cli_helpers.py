@@ -1,4 +1,4 @@
-"""The commands as users run them: processes of their own, with a known environment and nothing on the terminal."""
+"""The commands as users run them: processes of their own, with a known environment and without a terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,22 @@ from patience import PATIENCE
 ROOT = Path(__file__).parents[2]
 M3 = (sys.executable, "-m", "m3asyncio")
 ESCAPE = "\x1b"
-_OWN_ENVIRONMENT = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES", "TERM")
+_LEFT_OUT = [
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "TTY_COMPATIBLE",
+    "TTY_INTERACTIVE",
+    "COLUMNS",
+    "LINES",
+    "TERM",
+    "PYTHONUNBUFFERED",
+]
+"""Variables that change how or when a command prints."""
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's, without what colours output, and with the sources on the path, installed or not."""
-    inherited = {key: value for key, value in os.environ.items() if key not in _OWN_ENVIRONMENT}
+    """The environment of this process, without `_LEFT_OUT`, and with the sources on `PYTHONPATH`."""
+    inherited = {key: value for key, value in os.environ.items() if key not in _LEFT_OUT}
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8", "TERM": "xterm", **more}
 
 
@@ -43,7 +53,7 @@ def m3(where: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess
 
 
 def check_failures(output: str, names: set[str]) -> None:
-    """Exactly the checks ``names`` failed, as a demo told it live and in the end."""
+    """Exactly the checks ``names`` failed. A demo prints each of them twice: at once, and in its report."""
     lines = [line.removeprefix("FAILED ") for line in output.splitlines() if line.startswith("FAILED ")]
     assert [line for line in lines if not line.startswith(tuple(names))] == []
     for name in names:
@@ -51,8 +61,11 @@ def check_failures(output: str, names: set[str]) -> None:
 
 
 def new_threads(before: Iterable[threading.Thread]) -> set[threading.Thread]:
-    """Those that a run of an event loop left behind. The workers of anyio are told to end, and not waited for; those of
-    trio wait a while for more work."""
+    """The threads that a run of an event loop left behind.
+
+    The workers of anyio end soon, but its run does not wait for them. The workers of trio wait some seconds for more
+    work, so they do not count.
+    """
     left = set(threading.enumerate()) - set(before)
     for thread in left:
         if thread.name.startswith("AnyIO worker"):

@@ -1,4 +1,4 @@
-"""Commands that run while a test talks to them."""
+"""Commands in processes of their own, which a test reads from and sends signals to."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from typing import Any
 
 from cli_helpers import M3, environment
 from patience import PATIENCE
+
+EVENTS = ("--events", "jsonl")
+"""Makes `m3 join` print events that `Command.event` reads."""
 
 
 class Command:
@@ -40,31 +43,31 @@ class Command:
         self._watchdog.start()
 
     def until(self, found: Callable[[str], bool]) -> str:
-        """The first line of stdout that is wanted; reading ends with the process at the latest."""
+        """The first line of stdout for which ``found`` is true. Fails if the process ends without it."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line)
             if found(line):
                 return line
-        raise AssertionError(f"ended before it said so: {''.join(self.lines)}")
+        raise AssertionError(f"the command ended without such a line: {''.join(self.lines)}")
 
     def event(self, name: str) -> dict[str, Any]:
-        """The first JSON line about ``name``."""
+        """The first JSON line whose event is ``name``."""
         told: dict[str, Any] = json.loads(self.until(lambda line: json.loads(line)["event"] == name))
         return told
 
     def interrupt(self) -> tuple[int, str, str]:
-        """Ctrl-C, then status, all of stdout, and stderr."""
+        """Send SIGINT; then see `end`."""
         self.process.send_signal(signal.SIGINT)
         return self.end()
 
     def end(self) -> tuple[int, str, str]:
-        """Status, all of stdout, and stderr, once the process has ended."""
+        """Wait for the end of the process: its exit code, all of its stdout, and its stderr."""
         out, err = self.process.communicate()
         return self.process.returncode, "".join(self.lines) + out, err
 
     def kill(self) -> None:
-        """The end, however the test went."""
+        """End the process if it still runs."""
         self._watchdog.cancel()
         self.process.kill()
         self.process.communicate()
@@ -74,7 +77,7 @@ class Command:
 def m3(
     folder: Path, *arguments: str, program: tuple[str, ...] = M3, stdin: int = subprocess.DEVNULL, **more: str
 ) -> Iterator[Command]:
-    """A command that is killed in the end, if it still runs; ``more`` is in its environment."""
+    """Run ``m3 ARGUMENTS`` during the block. ``more`` is in its environment."""
     command = Command(folder, *arguments, program=program, stdin=stdin, **more)
     try:
         yield command

@@ -1,4 +1,4 @@
-"""Under which name `m3 join --account` comes in."""
+"""The display name with which `m3 join --account` joins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from m3core.values import UserId
         (None, "  ", "somebody"),
     ],
 )
-def test_it_is_that_of_the_account_unless_told_otherwise(
+def test_it_is_the_name_of_the_account_unless_an_option_gives_one(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,

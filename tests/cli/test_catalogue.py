@@ -1,4 +1,4 @@
-"""Lines of JSON find every command of a conference, and are checked against what its method takes."""
+"""Lines of JSON can name every command of a conference, and their arguments are checked against its type hints."""
 
 from __future__ import annotations
 
@@ -107,13 +107,13 @@ def test_several_and_one() -> None:
     assert perform({"do": "mute", "targets": ["Bob"]}).targets == (BOB.id,)
 
 
-def test_words_of_the_protocol_come_before_names() -> None:
+def test_values_of_the_protocol_come_before_display_names() -> None:
     assert perform({"do": "automod.select", "whom": "random"}).how is SelectHow.RANDOM
     assert perform({"do": "automod.select", "target": "Bob"}).participant == BOB.id
 
 
 @pytest.mark.parametrize("named", ["Bob", "bob", BOB.id])
-def test_target_is_whoever_is_meant(named: str) -> None:
+def test_target_names_the_participant(named: str) -> None:
     assert perform({"do": "moderation.kick", "target": named}).target == BOB.id
 
 
@@ -121,7 +121,7 @@ def test_people_who_wait_left_or_are_unknown() -> None:
     assert perform({"do": "moderation.accept", "target": "Tom"}).target == TOM.id
     assert perform({"do": "moderation.kick", "target": "Ada"}).target == OWN.id
     assert perform({"do": "moderation.ban", "target": UNKNOWN}).target == UNKNOWN
-    assert f"2 participants have this name: {EVE.id}, {EVE_TOO.id}" in str(
+    assert f"2 participants have this name; use an id: {EVE.id}, {EVE_TOO.id}" in str(
         refused({"do": "moderation.kick", "target": "Eve"})
     )
     assert '"Bob"' in str(refused({"do": "moderation.kick", "target": "Zoe"}))
@@ -132,17 +132,17 @@ def test_people_who_wait_left_or_are_unknown() -> None:
 @pytest.mark.parametrize(
     ("line", "argument", "told"),
     [
-        ({}, "do", "the name of a command"),
-        ({"do": 5}, "do", "the name of a command"),
+        ({}, "do", "it names a command"),
+        ({"do": 5}, "do", "it names a command"),
         ({"do": "dance"}, "do", "raise_hand"),
         ({"do": "polls.dance"}, "do", "there is: polls.finish, polls.start, polls.vote"),
         ({"do": "raise_hnad"}, "do", "there is: raise_hand"),
         ({"do": "_perform"}, "do", "no command"),
         ({"do": "chat"}, "text", "is missing: a text"),
-        ({"do": "chat", "text": 5}, "text", "has to be a text"),
+        ({"do": "chat", "text": 5}, "text", "must be a text"),
         ({"do": "chat", "txt": "a"}, "txt", "it has: text, to, group"),
         ({"do": "raise_hand", "target": "Bob"}, "target", "it has: none"),
-        ({"do": "polls.start", "topic": "a", "choices": ["b", 5], "duration": 1}, "choices.[1]", "has to be a text"),
+        ({"do": "polls.start", "topic": "a", "choices": ["b", 5], "duration": 1}, "choices.[1]", "must be a text"),
         ({"do": "polls.start", "topic": "a", "choices": "b", "duration": 1}, "choices", "a list, of each: a text"),
         ({"do": "polls.start", "topic": "a", "choices": [], "duration": True}, "duration", "a whole number"),
         ({"do": "polls.vote", "choices": [None]}, "choices", "a text, or a whole number"),
@@ -198,7 +198,7 @@ def test_other_types(hint: object, given: object, value: object) -> None:
         (Room, {"name": "a", "size": 5}, "", "it has no `size`"),
         (Room | None, {"name": 5}, "name", "a text"),
         (Room | None, 5, "", "an object with name, members, or null"),
-        (tuple[Room, ...], [{"name": "a", "members": ["Zoe"]}], "[0].members.[0]", "nobody here"),
+        (tuple[Room, ...], [{"name": "a", "members": ["Zoe"]}], "[0].members.[0]", "no participant has this name"),
     ],
 )
 def test_other_types_that_do_not_fit(hint: object, given: object, argument: str, told: str) -> None:
@@ -208,14 +208,14 @@ def test_other_types_that_do_not_fit(hint: object, given: object, argument: str,
     assert told in str(caught.value)
 
 
-def test_what_has_no_json_form_is_a_mistake_of_the_program() -> None:
+def test_a_type_without_a_json_form_is_a_type_error() -> None:
     with pytest.raises(TypeError):
         expected(bytes)
 
 
 class More:
     async def invite(self, room: str, *participants: ParticipantId, loud: bool = False) -> object:
-        """Something with arguments before those of which there are several."""
+        """A method with a parameter before ``*several``."""
         return room, participants, loud
 
 

@@ -1,7 +1,8 @@
-"""Ctrl-C, SIGTERM and the end of the terminal end the commands at once, quietly, and whole."""
+"""Ctrl-C, SIGTERM and a closed terminal end commands soon, without a traceback, and with all their processes."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -12,15 +13,18 @@ from pathlib import Path
 
 import pytest
 from cli_helpers import M3, environment
-from cli_processes import m3
+from cli_processes import EVENTS, m3
 from extent import cases
 from patience import PATIENCE
+
+from m3asyncio.cli import main
+from m3asyncio.cli.signals import ending
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 
 def interrupted(command: tuple[str, ...], where: Path, until: str, number: signal.Signals) -> tuple[int, str]:
-    """Run ``command`` until it prints ``until``, send the signal; its exit code and all it printed."""
+    """Run ``command`` until it prints ``until``, and send the signal; its exit code, and everything that it printed."""
     with subprocess.Popen(
         command,
         cwd=where,
@@ -49,7 +53,7 @@ def interrupted(command: tuple[str, ...], where: Path, until: str, number: signa
             watchdog.cancel()
             process.kill()
     with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)  # the process led its group: nobody is left in it
+        os.killpg(process.pid, 0)  # the process led its group, and no other process is left in it
     return process.returncode, "".join(printed) + rest
 
 
@@ -63,7 +67,7 @@ def interrupted(command: tuple[str, ...], where: Path, until: str, number: signa
 )
 def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.Signals, loop: str) -> None:
     command = (*M3, "demo", "--seconds", "30", "--loop", loop)
-    code, printed = interrupted(command, tmp_path, "has Ada's screen", number)
+    code, printed = interrupted(command, tmp_path, "first picture of Ada's screen", number)
     assert code == 130
     for word in ("Traceback", "Error", "Warning", "never retrieved"):
         assert word not in printed
@@ -77,23 +81,22 @@ def test_a_signal_ends_the_demo_while_media_flow(tmp_path: Path, number: signal.
 def test_a_signal_makes_participant_and_server_leave(tmp_path: Path, number: signal.Signals, loop: str) -> None:
     with m3(tmp_path, "serve", "--json", "--loop", loop) as serve:
         link = serve.event("serving")["invitation"]
-        with m3(tmp_path, "join", link, "--name", "Ada", "--json", "--loop", loop) as ada:
-            ada.event("conference_joined")
-            with m3(tmp_path, "join", link, "--name", "Bob", "--json", "--loop", loop) as bob:
-                ada.event("participant_joined")
-                bob.event("conference_joined")
+        with m3(tmp_path, "join", link, "--name", "Ada", *EVENTS, "--loop", loop) as ada:
+            ada.event("ConferenceJoined")
+            with m3(tmp_path, "join", link, "--name", "Bob", *EVENTS, "--loop", loop) as bob:
+                ada.event("ParticipantJoined")
+                bob.event("ConferenceJoined")
                 bob.process.send_signal(number)
-                status, out, err = bob.end()
+                status, _out, err = bob.end()
                 assert (status, "Traceback" in err) == (0, False)
-                assert '"event": "summary"' in out
-            ada.event("participant_left")  # said good-bye: a lost connection would be waited for
+            ada.event("ParticipantLeft")  # it left: a connection that was only lost would be waited for
             serve.process.send_signal(number)
             assert serve.end()[0] == 0
-            assert ada.event("connection_lost")["detail"] == "close code 1001"
+            assert ada.event("ConnectionLost")["detail"] == "close code 1001"
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
-def test_who_is_stopped_before_it_has_joined_did_not_end_well(tmp_path: Path, loop: str) -> None:
+def test_a_signal_before_the_command_has_joined_is_no_success(tmp_path: Path, loop: str) -> None:
     with m3(tmp_path, "serve", "--json", "--waiting-room", "--loop", loop) as serve:
         link = serve.event("serving")["invitation"]
         with m3(tmp_path, "join", link, "--name", "Bob", "--loop", loop) as bob:
@@ -105,8 +108,8 @@ def test_who_is_stopped_before_it_has_joined_did_not_end_well(tmp_path: Path, lo
 def test_a_terminal_that_is_closed_makes_its_participant_leave(tmp_path: Path) -> None:
     with m3(tmp_path, "serve", "--json") as serve:
         link = serve.event("serving")["invitation"]
-        with m3(tmp_path, "join", link, "--name", "Ada", "--json") as ada:
-            ada.event("conference_joined")
+        with m3(tmp_path, "join", link, "--name", "Ada", *EVENTS) as ada:
+            ada.event("ConferenceJoined")
             ours, theirs = os.openpty()
             try:
                 bob = subprocess.Popen(
@@ -126,7 +129,7 @@ def test_a_terminal_that_is_closed_makes_its_participant_leave(tmp_path: Path) -
                     printed += os.read(ours, 100_000)
                 os.close(ours)
                 assert bob.wait(PATIENCE) == 0
-            ada.event("participant_left")
+            ada.event("ParticipantLeft")
 
 
 ON_ITS_TERMINAL = """
@@ -143,13 +146,13 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 
 
-def test_what_nohup_starts_goes_on(tmp_path: Path) -> None:
+def test_a_program_that_nohup_starts_ignores_the_end_of_its_terminal(tmp_path: Path) -> None:
     ignoring = (sys.executable, "-c", NOHUP, *M3[1:])
     with m3(tmp_path, "serve", "--json", program=ignoring) as serve:
         link = serve.event("serving")["invitation"]
         serve.process.send_signal(signal.SIGHUP)
-        with m3(tmp_path, "join", link, "--json") as ada:
-            ada.event("conference_joined")
+        with m3(tmp_path, "join", link, *EVENTS) as ada:
+            ada.event("ConferenceJoined")
             assert ada.interrupt()[0] == 0
         assert serve.interrupt()[0] == 0
 
@@ -182,10 +185,64 @@ def test_what_hangs_while_it_stops_is_ended(tmp_path: Path, loop: str) -> None:
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
-def test_who_asks_twice_does_not_wait(tmp_path: Path, loop: str) -> None:
+def test_a_second_signal_ends_the_process_at_once(tmp_path: Path, loop: str) -> None:
     command = (sys.executable, "-c", STUCK, loop, "3600", "again")
     code, _ = interrupted(command, tmp_path, "working", signal.SIGINT)
     assert code == 130
+
+
+BLOCKED = """
+import argparse, sys, threading
+from m3asyncio.cli import main
+main.STOP_TIMEOUT = 0.1
+async def work(_):
+    print("working", flush=True)
+    threading.Event().wait()
+raise SystemExit(main._run(work, argparse.Namespace(begun=False), sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_what_blocks_the_event_loop_is_ended(tmp_path: Path, loop: str) -> None:
+    code, printed = interrupted((sys.executable, "-c", BLOCKED, loop), tmp_path, "working", signal.SIGINT)
+    assert (code, printed) == (130, "working\n")
+
+
+AS_ON_WINDOWS = """
+import asyncio, argparse
+import anyio
+from m3asyncio.cli import main
+def add_signal_handler(*_):
+    raise NotImplementedError
+asyncio.SelectorEventLoop.add_signal_handler = add_signal_handler
+async def work(options):
+    options.begun = True
+    print("working", flush=True)
+    try:
+        await anyio.sleep_forever()
+    finally:
+        print("left", flush=True)
+raise SystemExit(main._run(work, argparse.Namespace(begun=False), "asyncio"))
+"""
+
+
+def test_an_event_loop_without_signal_handlers_is_enough(tmp_path: Path) -> None:
+    code, printed = interrupted((sys.executable, "-c", AS_ON_WINDOWS), tmp_path, "working", signal.SIGINT)
+    assert (code, printed) == (0, "working\nleft\n")
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_the_signal_handlers_of_the_process_are_put_back(loop: str) -> None:
+    before = [signal.getsignal(number) for number in ending()]
+    within: list[object] = []
+
+    async def work(_: argparse.Namespace) -> int:
+        within.extend(signal.getsignal(number) for number in ending())
+        return 7
+
+    assert main._run(work, argparse.Namespace(begun=True), loop) == 7
+    assert [signal.getsignal(number) for number in ending()] == before
+    assert not set(before) & set(within)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -1,4 +1,4 @@
-"""Errors in the terminal: what is advised are options, and never arguments of Python."""
+"""Errors in the terminal: their hints name options of the command, and never arguments of Python functions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def private() -> LinkError:
         (ConferenceEnded("lost"), ""),
     ],
 )
-def test_what_ends_a_join_is_told_with_the_option_that_helps(error: M3Error, advice: str) -> None:
+def test_an_error_that_ends_a_join_names_the_option_that_helps(error: M3Error, advice: str) -> None:
     line = error_line(error, joining=True)
     assert advice in line if advice else " - " not in line
     assert not [word for word in TO_PYTHON if word in line]
@@ -86,12 +86,12 @@ def test_what_ends_a_join_is_told_with_the_option_that_helps(error: M3Error, adv
             ),
             "request failed: HTTP 422 validation_failed; the server says: password: value too short",
         ),
-        (EventsOverflow(9), "9 events wait: what reads our output is too slow"),
+        (EventsOverflow(9), "9 events wait to be printed: the program that reads them is too slow"),
         (LocalProtocolError("no\npoll  runs"), "no poll runs"),
         (LocalProtocolError(), "LocalProtocolError"),
     ],
 )
-def test_elsewhere_options_of_join_are_no_help(error: M3Error, line: str) -> None:
+def test_other_errors_name_no_options_of_join(error: M3Error, line: str) -> None:
     assert error_line(error) == line
 
 
@@ -123,7 +123,7 @@ Typed: TypeAlias = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    """`m3 join` with arguments, in this process: its status, and what it says on stderr."""
+    """`m3 join` with arguments, in this process: its exit code, and its stderr."""
     monkeypatch.setenv("M3_TOKEN", "t")
 
     def join_as_typed(*arguments: str) -> tuple[int, str]:
@@ -141,15 +141,13 @@ THERE = ("--controller", "https://10.1.2.3")
     ids=" ".join,
 )
 def test_the_terminal_is_told_of_its_option(joining: tuple[str, ...], typed: Typed) -> None:
-    told = "m3 join: the host is an address of a private network - --allow-private allows it\n"
+    told = "m3 join: the host is an address of a private network - --allow-private accepts it\n"
     assert typed(*joining) == (1, told)
 
 
-@pytest.mark.parametrize(
-    "more", [(), ("--account", "--allow-private")], ids=["a guest's own word is enough", "a token asks"]
-)
+@pytest.mark.parametrize("more", [(), ("--account", "--allow-private")], ids=["guest", "account"])
 def test_what_is_allowed_is_tried(more: tuple[str, ...], typed: Typed) -> None:
-    # No address of this machine's own, as far as anybody can tell, and yet it leads nowhere else.
+    # 0.0.0.0 is no loopback address, so it counts as private; a connection to it still leads to this machine.
     status, err = typed(PUBLIC, "--controller", "https://0.0.0.0:1", *more)
     assert (status, "private network" in err) == (1, False)
     assert "the controller could not be reached" in err

@@ -1,4 +1,4 @@
-"""Events and states as plain JSON values, whatever their class."""
+"""Events, states and errors as plain JSON values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_event_has_its_class_its_time_and_its_fields() -> None:
     json.dumps(line)
 
 
-def test_what_was_said_is_told() -> None:
+def test_a_chat_message_has_its_content() -> None:
     said = ChatMessage(
         id=MessageId("1"), source=ADA.id, participant=ADA, content="psst", scope=ChatScope.PRIVATE, to=ADA.id
     )

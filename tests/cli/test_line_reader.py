@@ -1,4 +1,4 @@
-"""Lines are read beside the event loop, from pipes and files, and nobody waits for who reads them."""
+"""A thread reads lines from pipes and files, and nothing waits for it, not even the end of the process."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_line_is_cut_where_it_is_too_long() -> None:
     with_pipe(work)
 
 
-def test_close_ends_who_waits_for_a_line() -> None:
+def test_close_ends_the_wait_for_a_line() -> None:
     async def work(reader: LineReader, writing: int) -> None:
         waiting = asyncio.create_task(_all(reader))
         await asyncio.sleep(0)
@@ -111,7 +111,7 @@ print("over")
 """
 
 
-def test_a_thread_that_reads_keeps_no_process_from_its_end(tmp_path: Path) -> None:
+def test_a_thread_that_reads_does_not_hold_up_the_end_of_the_process(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WAITS]
     with subprocess.Popen(
         command,

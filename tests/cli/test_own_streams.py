@@ -1,4 +1,4 @@
-"""Streams of `--publish` and `--screen` belong to the lines of `--commands` as well."""
+"""Commands can mute and end the streams that `--publish` and `--screen` published."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_lines_mute_and_end_what_options_published(
     )
     assert (muted["video"]["audio"], muted["video"]["video"]) == (False, True)
     assert set(stopped) == {"video"}
-    assert printed.error("again")["message"] == "no screen was published"
+    assert printed.error("again")["message"] == "no screen stream was published"
 
 
 class _Publication:
@@ -66,7 +66,7 @@ class _Publication:
 
 
 class _Conference:
-    """Publishes when it may."""
+    """Publishes a kind of stream once its event in ``may`` is set."""
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -96,7 +96,7 @@ class _Conference:
 
 
 @LOOPS
-def test_who_comes_while_a_stream_is_being_published_waits(loop: str) -> None:
+def test_a_command_for_a_stream_that_is_being_published_waits(loop: str) -> None:
     async def main() -> int:
         conference = _Conference()
         streams = OwnStreams(cast("Conference", conference))
@@ -124,7 +124,7 @@ def test_only_what_options_name_is_waited_for(loop: str) -> None:
         streams = OwnStreams(cast("Conference", conference))
         async with anyio.create_task_group() as tasks:
             await tasks.start(streams.begin, "pattern", None)
-            with pytest.raises(LocalProtocolError, match="no screen was published"):
+            with pytest.raises(LocalProtocolError, match="no screen stream was published"):
                 await streams.unpublish(SCREEN)
             conference.may["screen"].set()
             await streams.share_screen("pattern")
@@ -135,7 +135,7 @@ def test_only_what_options_name_is_waited_for(loop: str) -> None:
     run(main, loop)
 
 
-def test_who_waited_for_a_stream_that_failed_is_told_that_there_is_none() -> None:
+def test_a_command_that_waited_for_a_stream_that_failed_fails() -> None:
     async def main() -> int:
         conference = _Conference()
         conference.fails = True
@@ -147,7 +147,7 @@ def test_who_waited_for_a_stream_that_failed_is_told_that_there_is_none() -> Non
                 await streams.publish("pattern")
 
         async def muted() -> None:
-            with pytest.raises(LocalProtocolError, match="no video was published"):
+            with pytest.raises(LocalProtocolError, match="no video stream was published"):
                 await streams.set_sending(VIDEO, audio=False, video=False)
             told.append("muted")
 

@@ -1,4 +1,4 @@
-"""What `m3 serve`, the helps and the docs tell people to type is typed here, letter by letter, into a shell."""
+"""The commands that `m3 serve`, the help texts and the docs print are run here in a shell, as they are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONTROLLER = "http://127.0.0.1:8080"
 
 @pytest.fixture
 def shell(tmp_path: Path) -> str:
-    """The `PATH` by which a shell finds `m3`, installed or not."""
+    """A `PATH` by which a shell finds `m3`, whether it is installed or not."""
     folder = tmp_path / "bin"
     folder.mkdir()
     script = folder / "m3"
@@ -38,21 +38,21 @@ def shell(tmp_path: Path) -> str:
 
 @contextmanager
 def typed(line: str, folder: Path, shell: str, **more: str) -> Iterator[Command]:
-    """``line`` in a shell; `exec` so that Ctrl-C reaches the command as it does in a terminal."""
+    """Run ``line`` in a shell. `exec` replaces the shell, so that a signal reaches the command, as in a terminal."""
     line = re.sub(r"((?:\w+=\S+ )*)m3 ", r"\1exec m3 ", line, count=1)
     with m3(folder, program=("sh", "-c", line), stdin=subprocess.DEVNULL, PATH=shell, **more) as command:
         yield command
 
 
 def told(serve: Command) -> dict[str, str]:
-    """What `m3 serve` prints, by the words before it."""
+    """What `m3 serve` prints, by its labels."""
     serve.until(lambda line: "Ctrl-C ends it" in line)
     found = (re.fullmatch(r"  (\S+(?: \S+)?)  +(\S.*)\n", line) for line in serve.lines)
     return {match[1]: match[2] for match in found if match}
 
 
 def joins(line: str, folder: Path, shell: str, name: str, **more: str) -> None:
-    """The line, as it is, makes somebody join whom others see."""
+    """Run ``line`` until it has joined, with ``name`` as login name."""
     with typed(line, folder, shell, LOGNAME=name, USER=name, **more) as joined:
         joined.until(lambda text: "you joined as" in text)
         assert joined.interrupt()[0] == 0
@@ -113,7 +113,7 @@ def test_programs_are_told_where_it_listens(tmp_path: Path) -> None:
         (WEB, "https://10.1.2.3", " --controller https://10.1.2.3"),
     ],
 )
-def test_the_line_names_what_the_link_does_not(web: str, controller: str, more: str) -> None:
+def test_the_line_has_the_options_that_the_link_needs(web: str, controller: str, more: str) -> None:
     link = f"{web}/invite/{CODE}"
     assert join_line(link, controller, account=False) == f"m3 join {link}{more}"
     owner = join_line(link, controller, account=True)
@@ -145,9 +145,9 @@ def test_serve_refuses_such_addresses(tmp_path: Path) -> None:
     assert "is the controller running" not in err
 
 
-# -- the helps and the docs ---
+# -- help texts and docs ---
 def examples(command: str) -> list[str]:
-    """The lines of an epilog, without what they say about themselves."""
+    """The examples of a help text, without their explanations."""
     action = build_parser()._subparsers
     assert action is not None
     parser = action._group_actions[0].choices[command]  # type: ignore[index]
@@ -186,7 +186,7 @@ def test_examples_of_join_join(tmp_path: Path, shell: str, number: int) -> None:
         line = re.sub(r"http://\S+/invite/\S+|URL", link, line)
         assert "slides" not in line
         with typed(line, tmp_path, shell) as joined:
-            joined.until(lambda text: "you joined" in text or "conference_joined" in text)
+            joined.until(lambda text: "you joined" in text or "ConferenceJoined" in text)
             assert joined.interrupt()[0] == 0
 
 

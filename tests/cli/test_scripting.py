@@ -1,4 +1,4 @@
-"""`m3 join --commands --events jsonl` against the real controller, in this process: lines in, lines out."""
+"""`m3 join --commands --events jsonl` with the embedded controller, in this process."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def _token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def guest(link: str, loop: str) -> None:
-    """Bob, until the conference ends for him."""
-    async with adapter(loop).door.join(link, display_name="Bob") as bob:
+    """Bob joins, and remains until the conference ends for him."""
+    async with adapter(loop).joiner.join(link, display_name="Bob") as bob:
         async for _event in bob.events():
             pass
 
@@ -81,7 +81,7 @@ def test_a_moderator_in_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(("more", "status"), [("", 0), ("--strict", 1)])
-def test_mistakes_are_told_and_the_bot_goes_on(
+def test_wrong_lines_are_answered_and_the_bot_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, status: int
 ) -> None:
     async def main() -> int:
@@ -119,14 +119,14 @@ def test_mistakes_are_told_and_the_bot_goes_on(
     assert [line["error"]["line"] for line in lines[:8]] == [2, 3, 4, 5, 6, 7, 8, 9]
     assert [line["error"]["argument"] for line in lines[:8]] == ["", "", "", "", "do", "id", "txt", "background"]
     assert "not JSON" in messages[0]
-    assert "not an object" in messages[1]
+    assert "not a JSON object" in messages[1]
     errors = {line["done"]: line["error"] for line in lines[8:-1]}
     assert (errors["refused"]["type"], errors["refused"]["code"]) == ("CallRefused", "insufficient_permissions")
     assert errors["impossible"]["type"] == "LocalProtocolError"
     assert "PollDone" in errors["event"]["message"]
     assert (errors["timeout"]["type"], errors["timeout"]["message"]) == ("TimeoutError", "no PollDone within 0.001 s")
     assert errors["file"]["type"] == "MediaError"
-    assert "no video was published" in errors["unpublish"]["message"]
+    assert "no video stream was published" in errors["unpublish"]["message"]
     assert (lines[-1]["done"], lines[-1]["ok"]) == ("last", True)
 
 
@@ -165,7 +165,9 @@ def test_streams_and_what_ends_with_the_conference(
     assert printed.error("never")["type"] == "ConferenceEnded"
 
 
-def test_who_stays_stays_when_the_lines_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_stay_the_bot_does_not_leave_when_the_lines_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def main() -> int:
         async with (
             meeting() as (_server, held, link),
@@ -190,7 +192,7 @@ def test_who_stays_stays_when_the_lines_end(tmp_path: Path, capsys: pytest.Captu
     assert Printed(capsys).events[-2:] == ["ChatMessage", "Ended"]
 
 
-def test_the_waiting_room_is_told_before_one_is_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_waiting_room_is_printed_before_the_bot_is_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> int:
         async with meeting(waiting_room=True) as (_server, held, link), held.start(display_name="Ada") as ada:
             bot = Bot(options(tmp_path, link))
@@ -206,6 +208,22 @@ def test_the_waiting_room_is_told_before_one_is_in(tmp_path: Path, capsys: pytes
     assert "you are in the waiting room" in printed.text.err
 
 
+def test_without_events_only_ends_of_commands_are_on_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "commands"
+    path.write_text(
+        '{"do": "chat", "text": "hello"}\n{"do": "wait", "event": "ChatMessage", "timeout": 30}\n{"do": "leave"}\n'
+    )
+
+    async def main() -> int:
+        async with meeting() as (_server, _, link):
+            return await join.run(parse(["join", link, "--name", "Bot", "--no-receive", "--commands", str(path)]))
+
+    assert run(main) == 0
+    printed = Printed(capsys)
+    assert [line["done"] for line in printed.lines] == [1, 2, 3]
+    assert "you: hello" in printed.text.err
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     given = parse(["join", "http://127.0.0.1:1/invite/x", "--commands", str(tmp_path / "none")])
     with pytest.raises(FileNotFoundError):
@@ -213,7 +231,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 @LOOPS
-def test_rooms_are_named_as_people_do(tmp_path: Path, capsys: pytest.CaptureFixture[str], loop: str) -> None:
+def test_breakout_rooms_are_found_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str], loop: str) -> None:
     async def main() -> int:
         async with meeting(loop=loop) as (_server, held, link), held.start(display_name="Ada") as ada:
             lines: tuple[Mapping[str, object], ...] = (

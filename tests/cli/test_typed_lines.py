@@ -1,4 +1,4 @@
-"""What is typed becomes chat or a command; what cannot be understood is said, and nothing is sent."""
+"""A typed line becomes a chat message or a command. A line that is not understood raises, and sends nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ROOMS = tuple(BreakoutRoom(id=one, name=name) for one, name in ((RED, "Red room"
 
 
 class Room(Commands[Awaitable[object]]):
-    """As much of a conference as typing needs."""
+    """The parts of a conference that typed lines use."""
 
     def __init__(self) -> None:
         self.sent: list[Command] = []
@@ -74,7 +74,7 @@ class Room(Commands[Awaitable[object]]):
 
 
 def typed(room: Room, *lines: str) -> list[str]:
-    """What is said to the person who types ``lines``."""
+    """The lines that are shown to the person who types ``lines``."""
     said: list[str] = []
 
     async def main() -> None:
@@ -134,13 +134,13 @@ def test_votes_are_by_the_number_that_is_shown() -> None:
     ("line", "told"),
     [
         ("/dance", "/help lists"),
-        ("/vote 1", "no poll runs"),
-        ("/private Ada", "then the text"),
-        ("/private", "then the text"),
-        ('/private "Ada"', "then the text"),
-        ("/private Gone hi", "nobody here has this name"),
-        ("/kick", "a name is missing"),
-        ("/kick Zoe", "nobody here has this name"),
+        ("/vote 1", "no poll is running"),
+        ("/private Ada", "and then the text"),
+        ("/private", "and then the text"),
+        ('/private "Ada"', "and then the text"),
+        ("/private Gone hi", "no participant has this name"),
+        ("/kick", "the name of a participant is missing"),
+        ("/kick Zoe", "no participant has this name"),
         ("/poll Tea? yes | no", '/poll "TOPIC"'),
         ('/poll "Tea?" yes', '/poll "TOPIC"'),
     ],
@@ -152,7 +152,7 @@ def test_what_is_not_understood_sends_nothing(line: str, told: str) -> None:
     assert room.sent == []
 
 
-def test_nothing_says_nothing_and_quit_leaves() -> None:
+def test_empty_lines_send_nothing_and_quit_leaves() -> None:
     room = Room()
     assert typed(room, "", "   ") == []
     assert room.sent == []
@@ -160,7 +160,7 @@ def test_nothing_says_nothing_and_quit_leaves() -> None:
     assert room.has_left
 
 
-def test_help_lists_what_one_may() -> None:
+def test_help_lists_what_the_role_may_do() -> None:
     room = Room()
     listed = "\n".join(typed(room, "/help"))
     assert "/private NAME TEXT" in listed

@@ -1,4 +1,4 @@
-"""People who type: from a terminal, or piped in; Ctrl-D and Ctrl-C end it."""
+"""Lines that are typed in a terminal, or piped in. Ctrl-D and Ctrl-C end `m3 join`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from cli_processes import Command, m3
+from cli_processes import EVENTS, Command, m3
 
 from m3asyncio import serve
 from m3core.client.conference import Conference
@@ -21,7 +21,7 @@ Act = Callable[[Command, Conference], Awaitable[None]]
 
 
 def with_guest(folder: Path, act: Act, *arguments: str, stdin: int) -> tuple[int, str, str]:
-    """Run ``act`` with a `m3 join` in a process of its own and the owner of the meeting; how the process ended."""
+    """Run ``act`` with a process of `m3 join` and the conference of the owner; how the process ended."""
 
     async def main() -> tuple[int, str, str]:
         async with serve() as server, server.account() as account:
@@ -72,7 +72,7 @@ def test_a_terminal(tmp_path: Path, end: str, loop: str) -> None:
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "trio"])
-def test_piped_text_is_said_if_asked_for(tmp_path: Path, loop: str) -> None:
+def test_piped_text_goes_to_the_chat_with_the_option(tmp_path: Path, loop: str) -> None:
     reading, writing = os.pipe()
     threading.Thread(target=_write, args=(writing, b"one\ntwo"), daemon=True).start()
 
@@ -93,7 +93,7 @@ def _write(descriptor: int, data: bytes) -> None:
         file.write(data)
 
 
-def test_what_is_piped_in_is_left_alone_otherwise(tmp_path: Path) -> None:
+def test_piped_text_is_not_read_otherwise(tmp_path: Path) -> None:
     async def act(bob: Command, ada: Conference) -> None:
         await until(bob, "you joined as Bob")
         await ada.chat("bye")
@@ -109,8 +109,8 @@ def test_limits_of_the_server_and_its_waiting_room(tmp_path: Path) -> None:
     limited = ("--feature-level", "0.3", "--participant-limit", "1")
     with m3(tmp_path, "serve", "--json", *limited) as server:
         link = server.event("serving")["invitation"]
-        with m3(tmp_path, "join", link, "--name", "Bob", "--json") as bob:
-            bob.event("conference_joined")
+        with m3(tmp_path, "join", link, "--name", "Bob", *EVENTS) as bob:
+            bob.event("ConferenceJoined")
             with m3(tmp_path, "join", link, "--name", "Eve") as eve:
                 status, _out, err = eve.end()
     assert status == 1
@@ -121,7 +121,7 @@ def test_limits_of_the_server_and_its_waiting_room(tmp_path: Path) -> None:
     assert "feature level 0.3 or later" in err
 
 
-def test_a_waiting_room_and_who_opens_it(tmp_path: Path) -> None:
+def test_a_moderator_lets_a_guest_in_from_the_waiting_room(tmp_path: Path) -> None:
     with m3(tmp_path, "serve", "--json", "--waiting-room", M3_TOKEN="sesame") as server:
         told = server.event("serving")
         link, controller = told["invitation"], told["controller"]

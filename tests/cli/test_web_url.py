@@ -1,4 +1,4 @@
-"""Where the invitations of a served controller lead, and where it listens, for programs."""
+"""The addresses of a served controller: those in its invitations, and the one where it listens."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ WEB = "https://web.example"
         (None, ControllerConfig(web_url=f"{WEB}/"), WEB),
     ],
 )
-def test_what_is_given_is_used(web_url: str | None, config: ControllerConfig | None, leads_to: str, loop: str) -> None:
+def test_invitations_have_the_address_that_was_given(
+    web_url: str | None, config: ControllerConfig | None, leads_to: str, loop: str
+) -> None:
     async def main() -> int:
         async with adapter(loop).serve(web_url=web_url, config=config) as server:
             assert server.base_url.startswith("http://127.0.0.1:")
@@ -43,7 +45,7 @@ def test_what_is_given_is_used(web_url: str | None, config: ControllerConfig | N
     run(main, loop)
 
 
-def test_two_web_clients_are_one_too_many() -> None:
+def test_two_different_web_clients_are_refused() -> None:
     async def main() -> None:
         with pytest.raises(LocalProtocolError, match="different web clients"):
             async with adapter("asyncio").serve(web_url=WEB, config=ControllerConfig(web_url="https://other.example")):
@@ -53,7 +55,7 @@ def test_two_web_clients_are_one_too_many() -> None:
 
 
 @LOOPS
-def test_where_it_listens_is_told_behind_a_proxy_too(loop: str) -> None:
+def test_the_address_where_it_listens_is_known_behind_a_proxy_too(loop: str) -> None:
     async def main() -> int:
         async with adapter(loop).serve(public_url="https://10.1.2.3") as server:
             host, port = server.address

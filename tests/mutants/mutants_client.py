@@ -233,6 +233,6 @@ MUTANTS: tuple[Mutant, ...] = (
         WATCHING,
         "                self.error = error\n",
         "                pass\n",
-        ("tests/strangers/test_manners_sockets.py::test_a_function_that_fails_is_told_of_at_the_end",),
+        ("tests/strangers/test_manners_sockets.py::test_an_error_of_the_wire_function_is_raised_at_the_end",),
     ),
 )

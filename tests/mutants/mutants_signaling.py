@@ -119,7 +119,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "signaling: the special row of an error is not asked first",
         _FILE,
-        '    if isinstance(message, control.Error):\n        yield f"{namespace}.{name}.{message.error.value}"\n',
+        '    if isinstance(message, control.Error) and (to := rows.get(f"{kind}.{message.error.value}")) is not None:\n'
+        "        return to\n",
         "",
         _TESTS,
     ),

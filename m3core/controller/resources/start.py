@@ -35,7 +35,7 @@ class Start:
         return self._ticket(START, room, user, request)
 
     def _start_invited(self, incoming: Incoming) -> Answer:
-        """The checks are in the order of rest.md § 4, start: clients tell the refusals apart."""
+        """The order of the checks is that of rest.md § 4; clients tell the refusals apart."""
         request = incoming.read(START_INVITED)
         invite = self._access.invite(request.invite_code)
         if invite is None:

@@ -29,7 +29,7 @@ from m3core.messages import (
     recording,
 )
 from m3core.messages.base import JOIN_MODULES, NAMESPACES, UNTYPED_NAMESPACES, Command
-from m3core.messages.codec import _EVENTS
+from m3core.messages.codec import EVENT_DECODER
 from m3core.messages.kinds import classes, key
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.messages.room import CallIn, RoomInfo, Tariff, TariffModule
@@ -395,7 +395,7 @@ def test_nothing_recorded_is_not_no_module(wire: dict[str, Any], typed: object, 
     assert success.recording == typed
     assert json.loads(encode(success)) == text
     assert decode_event(encode(attrs.evolve(success))) == success
-    assert _EVENTS.structure(strict_json.parse(json.dumps(text))) == success
+    assert EVENT_DECODER.structure(strict_json.parse(json.dumps(text))) == success
 
 
 def test_an_unknown_enum_value_of_a_module_does_not_hide_who_is_there() -> None:
@@ -425,7 +425,7 @@ def test_what_later_servers_omit_is_remembered(
     assert isinstance(joined, breakout.Joined)
     assert joined.is_short is not (bool(avatar) and bool(time))
     assert (joined.avatar_url is None) is (avatar.get("avatar_url") is None)
-    careful = _EVENTS.structure(strict_json.parse(json.dumps(text)))
+    careful = EVENT_DECODER.structure(strict_json.parse(json.dumps(text)))
     assert (careful, careful.is_short) == (joined, joined.is_short)
     omitted = {key for key in ("avatar_url", "left_at") if joined.is_short and payload.get(key) is None}
     sent = json.loads(encode(joined))["payload"]

@@ -16,7 +16,7 @@ from m3core import strict_json
 from m3core.errors import LimitExceeded, MalformedMessage
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, decode_command, decode_event, encode
 from m3core.messages.base import NAMESPACES
-from m3core.messages.codec import _COMMANDS, _EVENTS
+from m3core.messages.codec import COMMAND_DECODER, EVENT_DECODER
 from m3core.messages.decoding import NOT_SURE, Decoder
 from m3core.messages.kinds import classes
 from m3core.testing import strategies
@@ -112,7 +112,7 @@ def doubled(draw: st.DrawFn) -> bytes:
 @given(mutated() | transplanted() | doubled())
 @settings(max_examples=extent(whole=10_000, part=200))
 def test_the_fast_paths_agree_with_the_careful_one(data: bytes) -> None:
-    for decode, direction in ((decode_event, _EVENTS), (decode_command, _COMMANDS)):
+    for decode, direction in ((decode_event, EVENT_DECODER), (decode_command, COMMAND_DECODER)):
         ours: object
         careful: object
         try:

@@ -1,4 +1,4 @@
-"""What one subscriber sees and hears of one stream: counted, checked frame by frame, and sampled for the picture."""
+"""What one subscriber sees and hears of one stream: counted, and checked frame by frame."""
 
 from __future__ import annotations
 
@@ -17,20 +17,18 @@ from m3core.media import AudioFrame, VideoFrame
 if TYPE_CHECKING:
     from m3asyncio import FrameStream, Subscription
 
-SAMPLES: Final = 48
-"""Frames that are kept of each stream, spread over its time."""
 DARK: Final = 40
-"""A picture below this is black, as a muted camera sends it."""
+"""The mean of a picture below which it is black, as a muted camera sends it."""
 TONE_WINDOW: Final = 24_000
-"""Samples (half a second) of which the pitch is told."""
+"""Samples (half a second) from which the pitch is computed."""
 QUIET: Final = -60.0
 """dBov, below which it is silent."""
 
 
 class StreamProbe:
-    """One stream at one receiver. ``pattern``: the name its pictures must carry; empty for a file, which must move.
+    """One stream at one receiver. Its pictures must carry the name ``pattern``.
 
-    Frames are taken in the event loop of the receiver (`watch`); all the rest belongs to the loop of ``home``, which
+    Frames are taken in the event loop of the receiver (`watch`). Everything else belongs to the loop of ``home``, which
     ``tell`` reaches.
     """
 
@@ -51,24 +49,15 @@ class StreamProbe:
         self.audio_frames = 0
         self.first_frame_s: float | None = None
         self.faults: list[str] = []
-        """What was wrong with frames; the first few."""
-        self.samples: list[tuple[float, VideoFrame]] = []
-        """Seconds since the first frame, and the frame."""
+        """What was wrong with pictures; each kind of fault once."""
         self.muted = False
-        """Black pictures are right now."""
-        self.moves = False
-        self.video_bytes = 0
-        self.audio_bytes = 0
-        self.pattern = pattern
+        """Black pictures are right, because the camera is muted."""
         self.subscription: Subscription | None = None
-        self._code = sender_code(pattern) if pattern else None
+        self._code = sender_code(pattern)
         self._subscribed_at = 0.0
         self._lit = 0
         self._counter = -1
-        self._checksum = 0
-        self._first_at = 0.0
-        self._interval = 0.05
-        self._heard: list[bytes] = []
+        self._queue: list[bytes] = []
         self._channels = 1
         self._loud = 0
         self._tell = tell
@@ -85,7 +74,7 @@ class StreamProbe:
         return self.video_frames + (0 if self.subscription is None else self.subscription.video.dropped)
 
     def subscribed(self) -> None:
-        """The subscription starts now."""
+        """Begin to measure the time until the first picture."""
         self._subscribed_at = time.monotonic()
 
     async def watch(self, stream: Subscription) -> None:
@@ -94,31 +83,15 @@ class StreamProbe:
             tasks.start_soon(self._video, stream.video, stream)
             tasks.start_soon(self._audio, stream.audio)
 
-    def count(self, stream: Subscription) -> None:
-        """Read the counters of the stream."""
-        stats = stream.stats
-        self.video_bytes = max(self.video_bytes, stats.video.bytes_received)
-        self.audio_bytes = max(self.audio_bytes, stats.audio.bytes_received)
-
     async def _video(self, frames: FrameStream[VideoFrame], stream: Subscription) -> None:
         async for frame in frames:
             self.video_frames += 1
             if self.first_frame_s is None and stream.first_frame_at is not None:
-                self._first_at = stream.first_frame_at
-                self.first_frame_s = self._first_at - self._subscribed_at
+                self.first_frame_s = stream.first_frame_at - self._subscribed_at
             self._check(frame)
-            self._sample(frame)
             self._tell(self._changed.set)
-            self.count(stream)  # each time: when the stream has ended, there is nothing to count any more
 
     def _check(self, frame: VideoFrame) -> None:
-        if self._code is None:
-            # The brightest pixel, not the mean: the scenes of a clip may be dark, a muted camera is black all over.
-            self._lit += bool((frame.to_ndarray()[::16, ::16] >= DARK).any())
-            checksum = hash(frame.to_ndarray()[::16, ::16].tobytes())
-            self.moves |= self.video_frames > 1 and checksum != self._checksum
-            self._checksum = checksum
-            return
         reading = read_pattern(frame)
         if reading is None:
             if not (self.muted and frame.to_ndarray().mean() < DARK):
@@ -135,27 +108,17 @@ class StreamProbe:
         if what not in self.faults:
             self.faults.append(what)
 
-    def _sample(self, frame: VideoFrame) -> None:
-        """Keep frames evenly: when there are too many, every second goes, and they come half as often."""
-        elapsed = time.monotonic() - self._first_at
-        if self.muted or (self.samples and elapsed - self.samples[-1][0] < self._interval):
-            return
-        self.samples.append((elapsed, frame))
-        if len(self.samples) >= SAMPLES:
-            del self.samples[1::2]
-            self._interval *= 2
-
     async def _audio(self, frames: FrameStream[AudioFrame]) -> None:
         async for frame in frames:
             self.audio_frames += 1
             self._channels = frame.channels
-            self._heard.append(frame.samples)
-            if sum(map(len, self._heard)) > 2 * TONE_WINDOW * frame.channels:
-                self._heard.pop(0)
+            self._queue.append(frame.samples)
+            if sum(map(len, self._queue)) > 2 * TONE_WINDOW * frame.channels:
+                self._queue.pop(0)
             self._loud += frame.level > QUIET
             self._tell(self._changed.set)
 
-    # -- what the scenario waits for ---
+    # -- what the conversation waits for ---
     async def more_video(self, frames: int = 5, *, patience: float = 10.0) -> bool:
         """Whether ``frames`` more pictures come in time."""
         wanted = self.video_frames + frames
@@ -195,14 +158,14 @@ class StreamProbe:
         with anyio.move_on_after(patience):
             while not condition():
                 await self._changed.wait()
-                # Woken in every turn of the loop, as on a busy machine, asyncio's task is never found waiting by anyio.
+                # See `Stage.until`: this task may be woken in every turn of the loop, and is then never cancelled.
                 await anyio.lowlevel.checkpoint_if_cancelled()
             return True
         return False
 
     def pitch(self) -> float:
         """The strongest frequency of the last half second, Hz; 0 when nothing was heard."""
-        data = np.frombuffer(b"".join(tuple(self._heard)), dtype=np.int16).reshape(-1, self._channels)[:, 0]
+        data = np.frombuffer(b"".join(tuple(self._queue)), dtype=np.int16).reshape(-1, self._channels)[:, 0]
         if len(data) < TONE_WINDOW // 4 or not data.any():
             return 0.0
         spectrum = np.abs(np.fft.rfft(data * np.hanning(len(data))))

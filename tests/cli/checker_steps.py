@@ -1,4 +1,4 @@
-"""The capture as a list: every step after the login that the demo must show on the wire, in the capture's order."""
+"""Every message after the login that the checked conference must show on the wire, in the order of the capture."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Final, TypeAlias
 
 from attrs import frozen
-
-from m3asyncio.cli.demo_wire import RECEIVED, SENT, Note
+from checker_wire import RECEIVED, SENT, Note
 
 Facts: TypeAlias = tuple[tuple[str, object], ...]
 
@@ -52,7 +51,7 @@ def missing_steps(notes: Iterable[Note], owner: str, guest: str, *, speaking_is_
 
 
 def sequences(owner: str, guest: str, *, speaking_is_told: bool = False) -> list[list[Step]]:
-    """Steps that follow each other; different sequences may interleave. ``speaking_is_told``: see `demo_speaking`."""
+    """Steps that follow each other; different sequences may interleave. ``speaking_is_told``: see `Speaking`."""
     both = (owner, guest)
     found = [_enter(owner, _OWNER_ENTERS, after) for after in ("GET /v1/turn", "GET /v1/rooms/<id>")]
     found.append(_enter(guest, _GUEST_ENTERS, "GET /v1/turn"))
@@ -148,7 +147,7 @@ def _leave_out(who: str) -> list[Step]:
 
 
 def _seen_by(who: str) -> list[Step]:
-    """How the one who stays sees the other come, publish, and go."""
+    """How the owner sees the guest come, publish, and go."""
     return [
         Step(who, RECEIVED, "control.joined"),
         Step(who, RECEIVED, "control.update", facts=(("has_video", True),)),

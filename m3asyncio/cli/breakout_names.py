@@ -1,4 +1,4 @@
-"""Breakout rooms, found by what people call them."""
+"""Breakout rooms, found by their names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from m3core.values import BreakoutRoomId, is_uuid
 
 
 def breakout_room(state: BreakoutState, named: str | None) -> BreakoutRoomId | None:
-    """The room of that id, or of a name that only one has; None is the main room. Raises `WrongArgument`."""
+    """The breakout room with this id, or with this name if only one has it; None is the main room.
+
+    Raises `WrongArgument`. An unknown UUID is taken for an id, about which the server decides.
+    """
     if named is None:
         return None
     for room in state.rooms:
@@ -21,6 +24,6 @@ def breakout_room(state: BreakoutState, named: str | None) -> BreakoutRoomId | N
     if is_uuid(named):
         return BreakoutRoomId(named)
     if found:
-        raise WrongArgument(f"{len(found)} rooms have this name: {', '.join(found)}")
+        raise WrongArgument(f"{len(found)} rooms have this name; use an id: {', '.join(found)}")
     names = ", ".join(f'"{room.name}"' for room in state.rooms)
     raise WrongArgument(f"there is no such breakout room; there are: {names or 'none'}")

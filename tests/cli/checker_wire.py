@@ -1,10 +1,9 @@
-"""What goes over the wire in the demo: transports that take notes, and the steps that must be among them."""
+"""Transports that take notes of what a participant of the checked conference sends and receives."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,9 +20,8 @@ _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @frozen
 class Note:
-    """One message on the wire, as far as it is told. Never a ticket, token, or description."""
+    """One message on the wire. It never has a ticket, a token, or a session description."""
 
-    at: float
     who: str
     arrow: str
     name: str
@@ -32,42 +30,12 @@ class Note:
     facts: tuple[tuple[str, object], ...] = ()
     """Plain values of the message that steps ask for."""
 
-    @property
-    def label(self) -> str:
-        """For people: without the namespace, with the type unless it is the camera."""
-        name = self.name.rpartition(".")[2]
-        facts = dict(self.facts)
-        if name == "configure":
-            return f"configure video={str(facts.get('video')).lower()}"
-        if name == "update_media_session":
-            return f"update_media_session audio={_on(facts.get('audio'))} video={_on(facts.get('video'))}"
-        if name == "media_status":
-            return f"media_status {facts.get('kind')} {_on(facts.get('receiving'))}"
-        return f"{name} screen" if self.media_session_type == "screen" else name
-
-
-def _on(value: object) -> str:
-    return "on" if value else "off"
-
-
-class WireLog:
-    """All notes of a demo in order; ``listener`` hears each at once."""
-
-    def __init__(self) -> None:
-        self.notes: list[Note] = []
-        self.listener: Callable[[Note], None] = lambda _: None
-
-    def add(self, note: Note) -> None:
-        """Keep a note."""
-        self.notes.append(note)
-        self.listener(note)
-
 
 class Scribe:
-    """Takes notes of what one person sends and receives; ``tell`` calls a function in the event loop of the log."""
+    """Appends to ``notes`` what one participant sends and receives, in the event loop that ``tell`` reaches."""
 
-    def __init__(self, log: WireLog, who: str, tell: Callable[[Callable[[], object]], None]) -> None:
-        self._log = log
+    def __init__(self, notes: list[Note], who: str, tell: Callable[[Callable[[], object]], None]) -> None:
+        self._notes = notes
         self._who = who
         self._tell = tell
 
@@ -79,8 +47,8 @@ class Scribe:
         facts: tuple[tuple[str, object], ...] = (),
     ) -> None:
         """Note a message."""
-        note = Note(time.monotonic(), self._who, arrow, name, media_session_type, facts)
-        self._tell(lambda: self._log.add(note))
+        note = Note(self._who, arrow, name, media_session_type, facts)
+        self._tell(lambda: self._notes.append(note))
 
     def message(self, arrow: str, data: bytes) -> None:
         """Note a WebSocket message."""

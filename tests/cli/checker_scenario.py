@@ -1,4 +1,4 @@
-"""The demo from the first login to the last goodbye."""
+"""The checked conference, from the first login until both have left and every message was looked at."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import anyio
+from checker_conversation import GUEST, OWNER, Conversation
+from checker_probe import StreamProbe
+from checker_speaking import Speaking
+from checker_stage import CheckedStage, Seat
+from checker_steps import missing_steps
+from checker_wire import NotingHttp, Scribe, noting_connect
 
-from m3asyncio.cli.demo_conversation import GUEST, OWNER, Clip, Conversation, Played
-from m3asyncio.cli.demo_place import Here, Place
-from m3asyncio.cli.demo_speaking import Speaking
-from m3asyncio.cli.demo_stage import Seat, Stage
-from m3asyncio.cli.demo_steps import missing_steps
-from m3asyncio.cli.demo_wire import NotingHttp, Scribe, noting_connect
+from m3asyncio.cli.demo_loop import EventLoop, OwnLoop
 from m3core.client.account import Meeting
 from m3core.client.conference import Conference
 from m3core.client.transports import HttpTransport
@@ -22,19 +23,19 @@ from m3core.controller.features import Feature, FeatureLevel
 
 
 class Scenario:
-    """Ada, who is at home in the loop of the demo, invites Bob, who may live elsewhere."""
+    """Ada, whose loop is that of the stage and of the server, invites Bob, who may live in another one."""
 
-    def __init__(self, stage: Stage, played: Played, home: Here, guest: Place, level: FeatureLevel) -> None:
+    def __init__(self, stage: CheckedStage, home: OwnLoop, guest: EventLoop, level: FeatureLevel) -> None:
+        self.probes: list[StreamProbe] = []
         self._stage = stage
-        self._played = played
         self._home = home
         self._guest = guest
         self._speaking_is_told = level.has(Feature.SPEAKING_STATE)
         self._config = ControllerConfig(web_url="", feature_level=level)
-        self._ada = Scribe(stage.log, OWNER, home.tell)
-        self._bob = Scribe(stage.log, GUEST, guest.tell)
+        self._ada = Scribe(stage.notes, OWNER, home.tell)
+        self._bob = Scribe(stage.notes, GUEST, guest.tell)
 
-    async def play(self, seconds: float, clip: Clip | None) -> None:
+    async def play(self, seconds: float) -> None:
         """Hold the conference. Raises `DemoFailed`, and whatever the library raises, in groups."""
         stage, adapter = self._stage, self._home.adapter
         async with AsyncExitStack() as stack:
@@ -60,13 +61,13 @@ class Scenario:
                 async with self._seat(GUEST, self._guest, guest_enters, "joins with the invitation URL") as bob:
                     await ada.sees(ParticipantJoined, "Bob join", lambda event: event.participant.id == bob.id)
                     speaking = Speaking(stage, (ada, bob), is_told=self._speaking_is_told)
-                    await Conversation(stage, self._played, ada, bob, seconds, clip, speaking).hold()
-                    async with stage.step(GUEST, "leaves", sends="WebSocket close"):
+                    await Conversation(stage, self.probes, ada, bob, seconds, speaking).hold()
+                    async with stage.step(GUEST, "leaves"):
                         await bob.does(bob.conference.leave)
                 await ada.sees(ParticipantLeft, "Bob leave", lambda event: event.participant.display_name == GUEST)
-                async with stage.step(OWNER, "leaves", sends="WebSocket close"):
+                async with stage.step(OWNER, "leaves"):
                     await ada.does(ada.conference.leave)
-        missing = missing_steps(stage.log.notes, OWNER, GUEST, speaking_is_told=self._speaking_is_told)
+        missing = missing_steps(stage.notes, OWNER, GUEST, speaking_is_told=self._speaking_is_told)
         stage.check("every step of the capture is on the wire", not missing, "; ".join(missing))
 
     async def _start(self, meeting: Meeting, http: HttpTransport, undo: AsyncExitStack) -> Conference:
@@ -75,21 +76,21 @@ class Scenario:
         return await undo.enter_async_context(meeting.start(display_name=OWNER, http=http, connect=connect))
 
     async def _join(self, link: str, undo: AsyncExitStack) -> Conference:
-        """In the loop of the guest."""
+        """Called in the event loop of the guest."""
         adapter = self._guest.adapter
         http = await undo.enter_async_context(aclosing(NotingHttp(adapter.backend.http(local=True), self._bob)))
         tasks = await undo.enter_async_context(adapter.backend.tasks())
         connect = noting_connect(tasks.connect, self._bob)
-        return await undo.enter_async_context(adapter.door.join(link, display_name=GUEST, http=http, connect=connect))
+        return await undo.enter_async_context(adapter.joiner.join(link, display_name=GUEST, http=http, connect=connect))
 
     @asynccontextmanager
     async def _seat(
-        self, name: str, place: Place, enter: Callable[[AsyncExitStack], Awaitable[Conference]], what: str
+        self, name: str, loop: EventLoop, enter: Callable[[AsyncExitStack], Awaitable[Conference]], what: str
     ) -> AsyncIterator[Seat]:
-        seat, joined = Seat(name, self._stage, place, self._home.adapter.backend), anyio.Event()
+        seat, joined = Seat(name, self._stage, loop), anyio.Event()
         async with anyio.create_task_group() as tasks:
             async with self._stage.step(name, what):
-                tasks.start_soon(place.do, lambda: seat.sit(enter, joined.set))
+                tasks.start_soon(loop.do, lambda: seat.sit(enter, joined.set))
                 await joined.wait()
             yield seat
             await seat.does(seat.get_up)

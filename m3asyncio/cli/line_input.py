@@ -1,4 +1,4 @@
-"""What goes into `m3 join` while it runs: lines that are typed, or lines of commands."""
+"""The input of `m3 join`: lines that are typed, or commands as lines of JSON."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import anyio.to_thread
 from anyio.abc import TaskStatus
 
 from m3asyncio.cli.bot import Bot
+from m3asyncio.cli.event_printer import EventPrinter
 from m3asyncio.cli.line_reader import LineReader
 from m3asyncio.cli.publishing import OwnStreams
-from m3asyncio.cli.script import Heard
-from m3asyncio.cli.telling import Teller
+from m3asyncio.cli.script import EventQueue
 from m3asyncio.cli.trouble import error_line
 from m3asyncio.cli.typed_lines import TypedLines
 from m3core.client.conference import Conference
@@ -28,9 +28,10 @@ STDIN: Final = 0
 
 @contextlib.asynccontextmanager
 async def opened(options: argparse.Namespace) -> AsyncIterator[int | None]:
-    """The descriptor that lines come from; None if nothing is to be read. Raises `OSError`."""
+    """The descriptor to read lines from; None if there is no input. Raises `OSError`."""
     if options.commands not in (None, "-"):
-        opening = partial(open, options.commands, "rb", buffering=0)  # a named pipe may take long
+        # In a thread: to open a named pipe blocks until another program opens it for writing.
+        opening = partial(open, options.commands, "rb", buffering=0)
         with await anyio.to_thread.run_sync(opening, abandon_on_cancel=True) as file:
             yield file.fileno()
     elif options.commands == "-" or _is_typed(options):
@@ -40,26 +41,27 @@ async def opened(options: argparse.Namespace) -> AsyncIterator[int | None]:
 
 
 def _is_typed(options: argparse.Namespace) -> bool:
-    """Whether somebody types, or lines are piped in as if: asked for, or text from and to a terminal."""
+    """Whether to read chat from stdin: if `--chat` says so, or else if a person types at the terminal."""
     if options.chat is not None:
         return bool(options.chat)
-    if options.json or options.events or options.commands or not os.isatty(STDIN):
+    if options.events or options.commands or not os.isatty(STDIN):
         return False
-    with contextlib.suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is in the background
-        return os.tcgetpgrp(STDIN) == os.getpgrp()  # who reads a terminal in the background is stopped
+    with contextlib.suppress(OSError, AttributeError):  # AttributeError: Windows has no process groups
+        # A process in the background that reads its terminal is stopped by SIGTTIN.
+        return os.tcgetpgrp(STDIN) == os.getpgrp()
     return True
 
 
-class Taking:
-    """Takes lines and does what they ask for, until their end or that of the conference."""
+class LineInput:
+    """Carries out lines until they end, or until the conference ends."""
 
     def __init__(
-        self, conference: Conference, lines: LineReader, teller: Teller, heard: Heard, streams: OwnStreams
+        self, conference: Conference, lines: LineReader, printer: EventPrinter, queue: EventQueue, streams: OwnStreams
     ) -> None:
         self._conference = conference
-        self._teller = teller
+        self._printer = printer
         self._lines = lines
-        self._bot = Bot(conference, heard, streams, teller.output.object)
+        self._bot = Bot(conference, queue, streams, printer.output.object)
 
     @property
     def failed(self) -> int:
@@ -67,7 +69,7 @@ class Taking:
         return self._bot.failed
 
     async def run(self, commands: bool, stay: bool) -> None:
-        """Take lines; then leave, unless ``stay``."""
+        """Carry out lines of JSON, or typed ones unless ``commands``; then leave, unless ``stay``."""
         if commands:
             await self._bot.run(self._lines)
         else:
@@ -76,7 +78,7 @@ class Taking:
             await self._conference.leave()
 
     def close(self) -> None:
-        """The conference is over."""
+        """End `run`, because the conference has ended."""
         self._lines.close()
 
     async def _type(self) -> None:
@@ -88,11 +90,11 @@ class Taking:
     async def _enter(
         self, typed: TypedLines, text: str, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        task_status.started()  # the next line goes on when this one waits: what they send is sent in their order
+        task_status.started()  # messages leave in the order of the lines: see `Bot._carry_out`
         try:
             await typed.enter(text)
         except M3Error as error:
             self._say(f"not done: {error_line(error)}")
 
     def _say(self, text: str) -> None:
-        self._teller.output.line(" " * 10, (text, "dim"))
+        self._printer.output.line(" " * 10, (text, "dim"))

@@ -1,7 +1,7 @@
-"""Where somebody of the demo lives: the event loop of the demo itself, or another one in a thread of its own.
+"""The event loop of a participant of the demo: the demo's own, or another one in a thread (`m3 demo --loop both`).
 
-The demo decides in one loop what everybody does. What is done to a conference is done in the loop of the conference
-(`Place.do`); what happens there is told to the loop of the demo (`Place.tell`), in order, results included.
+The demo decides in one loop what both participants do. A command is awaited in the loop of its conference
+(`EventLoop.do`). What happens there is passed to the loop of the demo (`EventLoop.tell`), in order, results included.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ STOP_TIMEOUT = 5.0
 """Seconds that a cancelled job in another loop may take to end."""
 
 
-class Place(Protocol):
-    """An event loop, seen from that of the demo."""
+class EventLoop(Protocol):
+    """An event loop, as the loop of the demo uses it."""
 
     @property
     def adapter(self) -> Adapter:
-        """Of the package for this loop."""
+        """The adapter for this loop."""
         ...
 
     async def do(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Await ``work()`` there; its result, or its error raised. Cancelling cancels it."""
+        """Await ``work()`` in the other loop, and return its result. Errors are raised; cancelling cancels it."""
         ...
 
     def tell(self, what: Callable[[], object]) -> None:
-        """Called there: run ``what`` in the loop of the demo."""
+        """Run ``what`` in the loop of the demo. This is called in the other loop, and does not wait."""
         ...
 
 
-class Here:
-    """The loop of the demo."""
+class OwnLoop:
+    """The event loop of the demo itself."""
 
     def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
 
     async def do(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Nothing but await it."""
+        """Await it."""
         return await work()
 
     def tell(self, what: Callable[[], object]) -> None:
-        """Nothing but call it."""
+        """Call it."""
         what()
 
 
 class _Job(Generic[T]):
-    """Something to do in another loop, for somebody who waits in this one."""
+    """Work in another loop, whose result is awaited in this one."""
 
     def __init__(self, work: Callable[[], Awaitable[T]], tell: Portal) -> None:
         self._work = work
@@ -69,31 +69,31 @@ class _Job(Generic[T]):
         self.ended = anyio.Event()
 
     async def run(self) -> None:
-        """There."""
+        """Do the work. Called in the other loop."""
         try:
             with anyio.CancelScope() as self._scope:
-                if not self._is_unwanted:
+                if not self._is_unwanted:  # it may be cancelled before its task runs
                     self._done.append(await self._work())
-        except Exception as error:  # noqa: BLE001 - raised where somebody waits for it
+        except Exception as error:  # noqa: BLE001 - `result` raises it in the loop that waits for it
             self._error = error
         finally:
             self._tell(self.ended.set)
 
     def cancel(self) -> None:
-        """There."""
+        """Cancel the work. Called in the other loop."""
         self._is_unwanted = True
         if self._scope is not None:
             self._scope.cancel()
 
     def result(self) -> T:
-        """Here, when it has ended."""
+        """The result, once it has ended. Called in this loop."""
         if self._error is not None:
             raise self._error
         return self._done[0]
 
 
-class _Elsewhere:
-    """Another loop."""
+class _OtherLoop:
+    """Another event loop, in a thread of its own."""
 
     def __init__(self, adapter: Adapter, portal: Portal, tasks: TaskGroup, tell: Portal) -> None:
         self.adapter = adapter
@@ -103,7 +103,7 @@ class _Elsewhere:
         self.over = anyio.Event()
 
     async def do(self, work: Callable[[], Awaitable[T]]) -> T:
-        """As a task there."""
+        """Await it as a task of the other loop."""
         job = _Job(work, self._tell)
         self._portal(partial(self._tasks.start_soon, job.run))
         try:
@@ -116,45 +116,46 @@ class _Elsewhere:
         return job.result()
 
     def tell(self, what: Callable[[], object]) -> None:
-        """Through the portal of the demo."""
+        """Pass it through the portal of the demo's loop."""
         self._tell(what)
 
     def stop(self) -> None:
-        """Let the loop end when all jobs have; called here."""
+        """Let the loop end once all its jobs have ended. Called in this loop."""
         self._portal(self.over.set)
 
 
-def _way_in(adapter: Adapter) -> Portal:
-    """The portal of the running loop. What comes through is called in our context, not in that of the other loop.
+def _portal_in_context(adapter: Adapter) -> Portal:
+    """The portal of the running loop. Functions that come through it are called in the context of this loop.
 
-    anyio keeps in the context which loop runs, and asyncio takes the context along from thread to thread.
+    The context says which loop runs: anyio keeps that in a variable. asyncio would call the functions in the context of
+    the thread that they come from, and so anyio would believe that the other loop runs.
     """
     portal, context = adapter.backend.portal(), copy_context()
     return lambda what: portal(partial(context.run, what))
 
 
 @asynccontextmanager
-async def elsewhere(home: Adapter, adapter: Adapter) -> AsyncIterator[Place]:
-    """The loop of ``adapter`` in a thread, as long as the block lasts. ``home``: that of the demo."""
-    tell = _way_in(home)
+async def other_loop(home: Adapter, adapter: Adapter) -> AsyncIterator[EventLoop]:
+    """Run the loop of ``adapter`` in a thread during the block. ``home`` is the adapter of the demo's own loop."""
+    tell = _portal_in_context(home)
     ready = anyio.Event()
-    places: list[_Elsewhere] = []
+    made: list[_OtherLoop] = []
     is_over = False
 
     async def live() -> None:
         async with anyio.create_task_group() as tasks:
-            place = _Elsewhere(adapter, _way_in(adapter), tasks, tell)
-            places.append(place)
+            one = _OtherLoop(adapter, _portal_in_context(adapter), tasks, tell)
+            made.append(one)
             tell(ready.set)
             if not is_over:
-                await place.over.wait()
+                await one.over.wait()
 
     async with anyio.create_task_group() as thread:
         thread.start_soon(anyio.to_thread.run_sync, partial(anyio.run, live, backend=adapter.loop))
         try:
             await ready.wait()
-            yield places[0]
+            yield made[0]
         finally:
-            is_over = True  # for a thread that is only beginning
-            for place in places:
-                place.stop()
+            is_over = True  # in case the thread has not made its loop yet
+            for one in made:
+                one.stop()

@@ -1,38 +1,33 @@
-"""How `m3 join` tells what happens: lines for people, JSON lines for programs, or both."""
+"""How `m3 join` tells what happens: a line for people, and a JSON line for programs if they asked for it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from m3asyncio.cli.jsonl import event_line
 from m3asyncio.cli.output import STYLES, Output
-from m3asyncio.cli.wording import as_json, sentence
-from m3asyncio.cli.wording_modules import details
+from m3asyncio.cli.wording import details, sentence
 from m3core.conference.events import ConferenceEvent, Ended
 from m3core.conference.state import EndReason, Participant
 
 
-class Teller:
-    """Tells events as they happen. ``is_full``: JSON lines have every field (`--events`), else a few (`--json`)."""
+class EventPrinter:
+    """Tells events as they happen. ``as_json``: also as JSON lines (`--events jsonl`)."""
 
-    def __init__(self, output: Output, *, with_events: bool, is_full: bool) -> None:
+    def __init__(self, output: Output, *, as_json: bool) -> None:
         self.output = output
-        self._with_events = with_events
-        self._is_full = is_full
+        self._as_json = as_json
         self._start = time.monotonic()
         self._styles: dict[str, str] = {}
 
     def elapsed(self) -> float:
-        """Seconds since the start."""
+        """Seconds since this was made, which is when the command started."""
         return time.monotonic() - self._start
 
     def event(self, event: ConferenceEvent) -> None:
-        """What happened."""
-        if self._is_full:
+        """Tell an event. A person who left needs no line about it."""
+        if self._as_json:
             self.output.object(event_line(event, self.elapsed()))
-        elif self._with_events:
-            self.output.object(as_json(event, self.elapsed()))
         text = sentence(event)
         if text and not (isinstance(event, Ended) and event.reason is EndReason.LEFT):
             who = getattr(event, "participant", None)
@@ -40,12 +35,7 @@ class Teller:
             for line in details(event):
                 self.output.line(" " * 12, line)
 
-    def fact(self, name: str, facts: Mapping[str, object]) -> None:
-        """Something that is no event of the conference: told with `--json` alone."""
-        if self._with_events and not self._is_full:
-            self.output.object({"event": name, "time": round(self.elapsed(), 3), **facts})
-
     def say(self, text: str, name: str = "") -> None:
-        """One line; each person has a colour."""
+        """Print one line with the time of day, in the colour of the participant ``name``."""
         style = self._styles.setdefault(name, STYLES[len(self._styles) % len(STYLES)]) if name else ""
         self.output.line((f"{time.strftime('%H:%M:%S')}  ", "dim"), (text, style))
