@@ -194,7 +194,7 @@ def test_without_a_session_there_is_nothing_to_do() -> None:
         lambda commands: commands.automod.select(BOB_ID),
         lambda commands: commands.automod.pass_on(),
     ):
-        with pytest.raises(LocalProtocolError, match="no session"):
+        with pytest.raises(LocalProtocolError, match="no automod session"):
             room.do(command)
     room.quietly(lambda: room.hear("automod", "speaker_updated", speaker=BOB))
     room.quietly(lambda: room.hear("automod", "remaining_updated", remaining=[BOB]))

@@ -167,7 +167,7 @@ def test_none_named_means_all_streams() -> None:
         room.done_by_silence(call)
         for slug in ("insufficient_permissions", "invalid_streaming_id", "recorder_not_started"):
             room.refused(room.do(command), "recording", slug)
-    with pytest.raises(LocalProtocolError, match="nowhere"):
+    with pytest.raises(LocalProtocolError, match="has no targets"):
         Room().do(lambda commands: commands.recording.start_stream())
 
 
@@ -190,13 +190,13 @@ def test_each_server_hears_the_commands_of_its_own_model() -> None:
         lambda commands: commands.recording.pause_stream(LIVE),
         lambda commands: commands.recording.stop_stream(LIVE),
     ):
-        with pytest.raises(LocalProtocolError, match="nowhere"):
+        with pytest.raises(LocalProtocolError, match="has no targets"):
             room.do(command)
     for shown in ({}, {LIVE: targets()["targets"][LIVE]}):
         room = Room(recording={"targets": shown})
         assert room.state().recording.has_targets
         for command in (lambda commands: commands.recording.start(), lambda commands: commands.recording.stop()):
-            with pytest.raises(LocalProtocolError, match="no recording among"):
+            with pytest.raises(LocalProtocolError, match="no target of the server is a recording"):
                 room.do(command)
     assert not Room(recording=None).state().recording.has_targets
 
