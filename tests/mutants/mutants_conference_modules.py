@@ -230,7 +230,7 @@ MUTANTS: tuple[Mutant, ...] = (
         MEDIA,
         "if not is_presenter and own.role is not Role.MODERATOR and screen is not None:",
         "if not is_presenter and screen is not None:",
-        _tests("control_media"),
+        ("tests/core/conference/test_stream_breaks.py",),
     ),
     Mutant(
         "media: a stream is up before offer and answer",
@@ -244,7 +244,7 @@ MUTANTS: tuple[Mutant, ...] = (
         MEDIA,
         "if event.error in _OF_CANDIDATES and (publications.ended_lately or subscriptions.ended_lately):",
         "if event.error in _OF_CANDIDATES and publications.ended_lately and subscriptions.ended_lately:",
-        (*_tests("control_media"), "tests/core/conference/test_stream_breaks.py"),
+        ("tests/core/conference/test_late_webrtc_down.py",),
     ),
     Mutant(
         "media: an allow list without force mute",
@@ -324,10 +324,10 @@ MUTANTS: tuple[Mutant, ...] = (
         _tests("polls"),
     ),
     Mutant(
-        "polls: a refusal of a vote for an earlier poll changes this one",
+        "polls: `voted_already` refuses the first vote",
         POLLS,
-        "and self._running is not None and self._running.id == command.poll_id:",
-        "and self._running is not None:",
+        "suspects = self._votes if self._held is not None else self._votes[1:]",
+        "suspects = self._votes",
         _tests("polls"),
     ),
     Mutant(

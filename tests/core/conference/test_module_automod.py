@@ -161,6 +161,15 @@ def test_passing_on() -> None:
     assert room.result(to_anybody) is None
 
 
+def test_a_stick_that_others_move_does_not_end_our_pass_on() -> None:
+    room = with_session()
+    room.hear("automod", "speaker_updated", speaker=OWN)
+    call = room.do(lambda commands: commands.automod.pass_on(BOB_ID))
+    room.hear("automod", "speaker_updated", speaker=EVE)  # a moderator was faster
+    room.hear("automod", "speaker_updated", speaker=BOB)
+    assert room.end(call) is None
+
+
 def test_editing_stands_until_it_is_refused() -> None:
     room = with_session(playlist=[OWN])
     call = room.do(lambda commands: commands.automod.edit(playlist=[BOB_ID]))

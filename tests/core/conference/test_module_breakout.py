@@ -140,6 +140,13 @@ def test_the_waiting_room_is_none_of_them() -> None:
     assert room.state().breakout == module.BreakoutState()
 
 
+def test_whoever_is_in_a_room_that_closes_is_still_there() -> None:
+    room = Room(breakout=join_data(current=BLUE))
+    room.hear("breakout", "stopped")
+    state = room.state().breakout
+    assert (state.current, state.is_active, state.is_closing) == (BLUE, False, True)
+
+
 def test_people_elsewhere_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PARTICIPANTS", 1)
     room = Room(breakout=join_data(person()))

@@ -274,6 +274,16 @@ def test_what_is_too_much_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch
     assert limits.MAX_CHAT_MESSAGES >= limits.MAX_CONVERSATION
 
 
+def test_a_history_that_was_cleared_takes_no_room_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MAX_CHAT_MESSAGES", 3)
+    room = Room(chat=join_data(room_history=[stored(3), stored(2), stored(1)]))
+    room.hear("chat", "history_cleared", issued_by=OWN)
+    for number in (10, 11, 12):
+        say(room, number, BOB, "psst", "private", target=OWN)
+    private = room.state().chat.private[ParticipantId(BOB)]
+    assert (len(private.messages), private.dropped) == (3, 0)
+
+
 def test_a_server_without_chat() -> None:
     room = Room()
     assert not room.state().chat.enabled

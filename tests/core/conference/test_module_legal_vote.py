@@ -217,6 +217,13 @@ def test_counts_while_it_runs_and_at_the_end() -> None:
     room.quietly(lambda: count(room, "updated", OTHER))
 
 
+def test_counts_without_our_vote_do_not_take_it_back() -> None:
+    room = with_vote()
+    voted(room)
+    count(room, "updated", yes=0, voting_record={BOB: "no"})
+    assert the_vote(room).own_vote is VoteOption.YES
+
+
 def test_the_own_vote_of_a_pseudonymous_vote_is_found_by_token() -> None:
     room = with_vote(kind="pseudonymous")
     stop(room, voting_record={TOKEN: "no", "1111Cn8eVZh": "yes"})

@@ -199,6 +199,14 @@ def test_a_refusal_means_the_vote_that_it_can_mean() -> None:
     assert running(room).own_choices == {1}
 
 
+def test_a_refusal_in_the_next_poll_does_not_bring_back_our_vote_in_the_last() -> None:
+    room = with_poll()
+    room.done_by_silence(room.do(lambda commands: commands.polls.vote(0)))
+    room.hear("polls", "started", **started(OTHER))
+    room.refused(room.do(lambda commands: commands.polls.vote(1)), "polls", "invalid_choice_id")
+    assert running(room).own_choices == set()
+
+
 def test_a_vote_is_known_when_we_come_back_from_the_waiting_room() -> None:
     room = with_poll()
     room.done_by_silence(room.do(lambda commands: commands.polls.vote(1)))

@@ -117,6 +117,12 @@ def test_who_joins_later_finds_the_recording(key: str) -> None:
     on_its_way.hear("recording", "recorder_error", error="timeout")
 
 
+def test_a_recorder_that_does_not_come_ends_no_recording() -> None:
+    room = Room(recording={"state": "recording", "recording_id": RECORDER})
+    room.hear("recording", "recorder_error", error="timeout")
+    assert room.state().recording.is_recording
+
+
 def test_what_was_missed_of_a_recording() -> None:
     room = Room()
     recording = {"state": "recording", "recording_id": RECORDER}
@@ -169,6 +175,15 @@ def test_none_named_means_all_streams() -> None:
             room.refused(room.do(command), "recording", slug)
     with pytest.raises(LocalProtocolError, match="has no targets"):
         Room().do(lambda commands: commands.recording.start_stream())
+
+
+def test_one_of_several_targets_does_not_end_the_command() -> None:
+    """The server may still refuse the other one."""
+    room = Room(recording=targets())
+    call = room.do(lambda commands: commands.recording.start_stream())
+    stream(room, FILE, "active")
+    assert room.end(call) is None
+    room.refused(call, "recording", "recorder_not_started")
 
 
 def test_a_recording_is_one_of_the_targets() -> None:
