@@ -84,7 +84,8 @@ class LegalVote:
 def started(told: legal_vote.Started | legal_vote.VoteSummary) -> LegalVote:
     """A vote that began.
 
-    Raises `MalformedMessage` for a start or a duration that is out of range, so that `LegalVote.remaining` never does.
+    Raises `MalformedMessage` for a start that is no instant and for a duration that is out of range, so that
+    `LegalVote.remaining` never does.
     """
     ends_at = None
     if told.duration is not None:

@@ -167,7 +167,7 @@ class ClientModule(ABC, Generic[StateT]):
 
 
 class Snapshot(Protocol):
-    """What commands look up. It is a `ConferenceState`, a protocol here because that imports this file."""
+    """What commands look up. It is a `ConferenceState`, which imports this file, so that this file has a protocol."""
 
     @property
     def own(self) -> Participant | None:

@@ -49,7 +49,7 @@ class ChatState:
 # -- events ---
 @frozen(kw_only=True)
 class ChatSwitched(ConferenceEvent):
-    """Participants may write, or may no longer. This is so for moderators, too."""
+    """``is_enabled``: participants may write. Otherwise nobody may, not even moderators."""
 
     is_enabled: bool
     issued_by: ParticipantId

@@ -159,7 +159,7 @@ class PollsModule(ClientModule[PollsState]):
         return self.present_events() if self._missed else ()
 
     def sent(self, command: Command) -> None:
-        # A vote has no answer, so it is valid from now on, until it is refused (signaling.md § 9).
+        # A vote need not have an answer, so it is valid from now on, until it is refused (signaling.md § 9).
         if isinstance(command, polls.Vote) and self._running is not None:
             while self._votes and not self._is_open(self._votes[0]):
                 self._held = _chosen(self._votes.pop(0))
@@ -215,7 +215,10 @@ class PollsModule(ClientModule[PollsState]):
 
 
 def _poll(told: polls.Started | polls.JoinData, started: Timestamp | None) -> Poll:
-    """Raises `MalformedMessage` for a start or a duration that is out of range, so that `Poll.remaining` never does."""
+    """Raises `MalformedMessage` for a start that is no instant and for a duration that is out of range.
+
+    So `Poll.remaining` never raises it.
+    """
     ends_at = None
     if started is not None:
         try:
@@ -278,14 +281,18 @@ class PollsCommands(CommandGroup[T]):
         """
         poll = self._running()
         ids = tuple(_choice_id(poll, choice) for choice in choices)
-        if len(ids) > 1 and not poll.multiple_choice:  # before 0.14 `choice_ids` is unknown, and no choice
+        # A server that does not know `choice_ids` sees no choice in such a vote, and would take our vote back.
+        if len(ids) > 1 and not poll.multiple_choice:
             raise LocalProtocolError("the poll takes one choice: name one")
         if len(ids) > 1:
             return self._perform(polls.Vote(poll_id=poll.id, choice_ids=ids))
         return self._perform(polls.Vote(poll_id=poll.id, choice_id=ids[0] if ids else None))
 
     def finish(self) -> T:
-        """End the poll that runs; done with the `Poll` and its results. Raises `LocalProtocolError` if none runs."""
+        """End the poll that runs; done with the `Poll` and its results.
+
+        Raises `LocalProtocolError` if none runs. Refused: `invalid_poll_id`, `insufficient_permissions`.
+        """
         return self._perform(polls.Finish(id=self._running().id))
 
     def _running(self) -> Poll:
