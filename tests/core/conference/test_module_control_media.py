@@ -1,4 +1,4 @@
-"""What `control` and `media` tell beside the roster and the streams, their commands, how errors find calls."""
+"""Namespaces `control` and `media` in the client engine, without streams and roster, and how errors find calls."""
 
 from __future__ import annotations
 

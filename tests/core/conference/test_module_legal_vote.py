@@ -344,7 +344,7 @@ def test_votes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     room = with_vote()
     third = VOTE[:-1] + "c"
     room.hear("legal_vote", "started", **started(OTHER))
-    room.hear("legal_vote", "started", **started(OTHER))  # the same: nothing has to go
+    room.hear("legal_vote", "started", **started(OTHER))  # the same vote: none has to be dropped
     assert room.state().legal_vote.dropped == 0
     stop(room, OTHER)
     room.hear("legal_vote", "started", **started(third))

@@ -84,7 +84,7 @@ def test_votes_by_text_id_and_choice() -> None:
 
 @pytest.mark.parametrize("told", [{}, {"multiple_choice": False}])
 def test_several_choices_are_for_polls_that_take_them(told: dict[str, Any]) -> None:
-    """Servers before 0.14, which do not tell, would take the vote back."""
+    """Servers before 0.14 do not send `multiple_choice`. They see no choice in `choice_ids`, and take the vote back."""
     room = with_poll(**told)
     with pytest.raises(LocalProtocolError, match="one choice"):
         room.do(lambda commands: commands.polls.vote("Soup", "Salad"))

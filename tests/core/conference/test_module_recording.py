@@ -58,7 +58,7 @@ def test_a_recorder_comes_and_goes() -> None:
     room.hear("recording", "started", recording_id=RECORDER)
     assert room.last(RecordingStarted).recording_id == RECORDER
     assert room.state().recording.is_recording
-    room.quietly(lambda: room.hear("recording", "stopped", recording_id=BOB))  # another one
+    room.quietly(lambda: room.hear("recording", "stopped", recording_id=BOB))  # another recorder
     stop = room.do(lambda commands: commands.recording.stop())
     assert room.sent[-1] == {"namespace": "recording", "action": "stop", "recording_id": RECORDER}
     room.hear("recording", "stopped", recording_id=RECORDER)
@@ -198,7 +198,7 @@ def test_a_recording_is_one_of_the_targets() -> None:
 
 
 def test_each_server_hears_the_commands_of_its_own_model() -> None:
-    """Those up to 0.13 know no targets, later ones no `start` and `stop`, also while there is nothing to record to."""
+    """Servers up to 0.13 know no targets. Later ones know no `start` and `stop`, even while they have no target."""
     room = Room(recording={"state": "recording", "recording_id": RECORDER})
     for command in (
         lambda commands: commands.recording.start_stream(LIVE),
