@@ -1,4 +1,4 @@
-"""What several namespaces make: files among the assets of the room."""
+"""An event of several namespaces: a file is among the assets of the room."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from m3core.values import AssetId, LegalVoteId
 
 @frozen(kw_only=True)
 class AssetReady(ConferenceEvent):
-    """A PDF is among the assets of the room; the REST API has it, at ``rooms/{id}/assets/{asset_id}`` (rest.md)."""
+    """A PDF is among the assets of the room. The REST API serves it at ``rooms/{id}/assets/{asset_id}`` (rest.md)."""
 
     namespace: str
-    """Of what it is: `whiteboard`, `protocol` or `meeting_notes` (the minutes), `legal_vote`."""
+    """What the PDF shows: `whiteboard`, `protocol` or `meeting_notes` (both are the minutes), or `legal_vote`."""
     asset_id: AssetId
     filename: str
     legal_vote_id: LegalVoteId | None = None
-    """Of `legal_vote` only."""
+    """Which vote the PDF shows; None in other namespaces."""

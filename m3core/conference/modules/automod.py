@@ -1,6 +1,6 @@
-"""Namespace `automod`: a talking stick that goes from one to the next (signaling.md § 18; L).
+"""Namespace `automod`: a talking stick that passes from speaker to speaker (signaling.md § 18; L).
 
-It changes nothing in who may send media: whoever does not have it is expected to mute.
+The stick changes nothing in who may send media. Clients are expected to mute themselves while they do not have it.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ _Ids: TypeAlias = tuple[ParticipantId, ...]
 # -- state: `ConferenceState.automod` is an `Automod`, or None ---
 @frozen(kw_only=True)
 class Automod:
-    """A session that runs."""
+    """A running session of the talking stick."""
 
     selection_strategy: SelectionStrategy
     """Who chooses the next speaker."""
     issued_by: ParticipantId
     speaker: ParticipantId | None = None
-    """Who has the stick, perhaps we; None is nobody."""
+    """Who has the stick, perhaps ourselves; None: nobody."""
     history: _Ids = ()
-    """Who had it, the latest last; empty if the list is not shown, as the next one."""
+    """Who had the stick, the latest last. It is empty without ``show_list``, and so is ``remaining``."""
     remaining: _Ids = ()
-    """Who is to have it."""
+    """Who still gets the stick."""
     time_limit: float | None = None
-    """Seconds for each speaker; None is no limit. The server does not enforce it."""
+    """Seconds for each speaker; None: no limit. The server does not enforce the limit."""
     show_list: bool = False
     consider_hand_raise: bool = False
     allow_double_selection: bool = False
     animation_on_random: bool = False
     auto_append_on_join: bool = False
     allow_list: _Ids | None = None
-    """Who may be chosen; None: we were not told."""
+    """Who may be chosen; None: the server did not say."""
     playlist: _Ids | None = None
-    """The order, with `SelectionStrategy.PLAYLIST`; None: we were not told."""
+    """The order of speakers, with `SelectionStrategy.PLAYLIST`; None: the server did not say."""
 
 
 # -- events ---
 @frozen(kw_only=True)
 class AutomodStarted(ConferenceEvent):
-    """A session runs; ``speaker`` has the stick, if anybody."""
+    """A session runs. ``speaker`` has the stick; None: nobody has it."""
 
     session: Automod
     speaker: Participant | None = None
@@ -61,7 +61,7 @@ class AutomodStarted(ConferenceEvent):
 
 @frozen(kw_only=True)
 class AutomodStopped(ConferenceEvent):
-    """The session is over; ``issued_by`` stopped it, if somebody did."""
+    """The session is over. ``issued_by`` stopped it; None: it ended by itself."""
 
     session: Automod
     reason: StopReason
@@ -70,7 +70,7 @@ class AutomodStopped(ConferenceEvent):
 
 @frozen(kw_only=True)
 class SpeakerSelected(ConferenceEvent):
-    """Somebody, perhaps we, has the stick; ``participant``: None is nobody, or somebody unknown here."""
+    """``participant``, perhaps ourselves, has the stick now. None: nobody, or somebody who is unknown here."""
 
     participant: Participant | None
     session: Automod
@@ -78,25 +78,25 @@ class SpeakerSelected(ConferenceEvent):
 
 @frozen(kw_only=True)
 class RemainingSpeakersChanged(ConferenceEvent):
-    """Others than before are to have the stick, or in another order."""
+    """The list of those who still get the stick, or its order, has changed."""
 
     session: Automod
 
 
 @frozen(kw_only=True)
 class SpeakerDrawn(ConferenceEvent):
-    """Chance chose ``result`` of ``pool``: show how, if you like. `SpeakerSelected` follows."""
+    """The server chose ``result`` from ``pool`` at random, and asks for an animation. `SpeakerSelected` follows."""
 
     pool: tuple[ParticipantId, ...]
     result: ParticipantId
 
 
-# -- folding ---
+# -- the module ---
 _SELECT = rule("insufficient_permissions", "invalid_selection")
 
 
 class AutomodModule(ClientModule[Automod | None]):
-    """The session that runs."""
+    """The running session."""
 
     NAMESPACE = "automod"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -112,15 +112,13 @@ class AutomodModule(ClientModule[Automod | None]):
     )
     _running: Automod | None = None
     _lists_before: tuple[_Ids | None, _Ids | None] = (None, None)
-    """What stands if our last `Edit` is refused."""
+    """The allow list and the playlist before our last `Edit`: they are valid again if the server refuses it."""
     _missed: tuple[ConferenceEvent, ...] = ()
 
     def build(self) -> Automod | None:
-        """The snapshot."""
         return self._running
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `automod`."""
         return {
             automod.Started: self._started,
             automod.Stopped: self._stopped,
@@ -131,7 +129,6 @@ class AutomodModule(ClientModule[Automod | None]):
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """The session that runs, and who has the stick."""
         before, self._running, self._missed = self._running, None, ()
         if join.automod is not None:
             running = self._running = _session(join.automod.config, join.automod.speaker)
@@ -141,20 +138,17 @@ class AutomodModule(ClientModule[Automod | None]):
                 self._missed = (SpeakerSelected(participant=self._who(running.speaker), session=running),)
 
     def left(self) -> None:
-        """It was the room's."""
         self._running = None
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """It runs."""
         running = self._running
         return () if running is None else (AutomodStarted(session=running, speaker=self._who(running.speaker)),)
 
     def missed_events(self) -> tuple[ConferenceEvent, ...]:
-        """It began, or somebody else has the stick."""
         return self._missed
 
     def sent(self, command: Command) -> None:
-        """Nobody is told of the lists of an edit, only of what remains."""
+        # The server answers an edit with `remaining_updated`, which has neither of the two lists (signaling.md § 18).
         if isinstance(command, automod.Edit) and self._running is not None:
             before = self._running
             self._lists_before = (before.allow_list, before.playlist)
@@ -165,7 +159,6 @@ class AutomodModule(ClientModule[Automod | None]):
             )
 
     def refused(self, command: Command) -> None:
-        """The lists before it stand."""
         if isinstance(command, automod.Edit) and self._running is not None:
             allow_list, playlist = self._lists_before
             self._running = evolve(self._running, allow_list=allow_list, playlist=playlist)
@@ -196,6 +189,7 @@ class AutomodModule(ClientModule[Automod | None]):
             remaining=before.remaining if event.remaining is None else event.remaining,
         )
         self._notify(SpeakerSelected(participant=self._who(event.speaker), session=self._running))
+        # No message acknowledges `yield` or `select`: only the new speaker shows that one of them worked.
         if before.speaker == self._own().id:
             self._acknowledge(automod.PassOn, lambda command: command.next in {None, event.speaker})
         self._acknowledge(automod.Select, lambda command: _fits(command, event.speaker))
@@ -212,7 +206,7 @@ class AutomodModule(ClientModule[Automod | None]):
 
 
 def _fits(command: automod.Select, speaker: ParticipantId | None) -> bool:
-    """Whether ``speaker`` can be whom the command chose; a list may be over, so that nobody is next."""
+    """Whether ``command`` can have led to ``speaker``. The next of a list that is over is nobody."""
     if command.how is SelectHow.SPECIFIC:
         return command.participant == speaker
     return command.how is not SelectHow.NONE or speaker is None
@@ -238,7 +232,7 @@ def _session(told: automod.Started | automod.Config, speaker: ParticipantId | No
 
 # -- commands ---
 class AutomodCommands(CommandGroup[T]):
-    """All but `pass_on` is for moderators."""
+    """All commands but `pass_on` are for moderators."""
 
     def start(
         self,
@@ -253,9 +247,10 @@ class AutomodCommands(CommandGroup[T]):
         allow_list: Iterable[Someone] | None = None,
         playlist: Iterable[Someone] | None = None,
     ) -> T:
-        """Begin a session; done with the `Automod`. ``time_limit``: seconds for each speaker.
+        """Start a session; done with the `Automod`. ``time_limit``: seconds for each speaker.
 
-        ``playlist``: who speaks, in order, with the strategy of that name; ``allow_list``: who may speak, with others.
+        ``playlist``: who speaks, in this order, with `SelectionStrategy.PLAYLIST`. ``allow_list``: who may speak, with
+        the other strategies.
         Refused: `session_already_running`, `invalid_selection`, `insufficient_permissions`.
         """
         return self._perform(
@@ -273,7 +268,7 @@ class AutomodCommands(CommandGroup[T]):
         )
 
     def edit(self, *, allow_list: Iterable[Someone] | None = None, playlist: Iterable[Someone] | None = None) -> T:
-        """Change who is to speak; None is unchanged. Raises `LocalProtocolError` if no session runs.
+        """Change who may speak; None leaves a list unchanged. Raises `LocalProtocolError` if no session runs.
 
         Refused: `invalid_selection`, `insufficient_permissions`.
         """
@@ -281,19 +276,19 @@ class AutomodCommands(CommandGroup[T]):
         return self._perform(automod.Edit(allow_list=_ids(allow_list), playlist=_ids(playlist)))
 
     def stop(self) -> T:
-        """End the session. Raises `LocalProtocolError` if none runs. Refused: `insufficient_permissions`."""
+        """Stop the session. Raises `LocalProtocolError` if none runs. Refused: `insufficient_permissions`."""
         self._running()
         return self._perform(automod.Stop())
 
     def select(self, whom: Someone | SelectHow, *, keep_in_remaining: bool = False) -> T:
-        """Give somebody the stick, or `SelectHow.NEXT` of the list, `SelectHow.RANDOM`, or `SelectHow.NONE`.
+        """Give the stick to a participant, or as `SelectHow` says: to the next of the list, at random, or to nobody.
 
-        ``keep_in_remaining``: the participant who was named may be chosen again. Raises `LocalProtocolError` if no
+        ``keep_in_remaining``: a participant who is named here may be chosen again. Raises `LocalProtocolError` if no
         session runs. Refused: `invalid_selection`, `insufficient_permissions`.
         """
         self._running()
         if whom is SelectHow.SPECIFIC:
-            raise LocalProtocolError("name the participant")
+            raise LocalProtocolError("SelectHow.SPECIFIC does not say who: name the participant instead")
         if isinstance(whom, SelectHow):
             return self._perform(automod.Select(how=whom))
         return self._perform(
@@ -301,17 +296,17 @@ class AutomodCommands(CommandGroup[T]):
         )
 
     def pass_on(self, to: Someone | None = None) -> T:
-        """Give the own stick away, with `SelectionStrategy.NOMINATION` to somebody.
+        """Pass our stick on. ``to``: the next speaker, with `SelectionStrategy.NOMINATION`.
 
         Raises `LocalProtocolError` if we do not have it. Refused: `invalid_selection`, `insufficient_permissions`.
         """
         own = self._state().own
         if own is None or self._running().speaker != own.id:
-            raise LocalProtocolError("we do not have the stick")
+            raise LocalProtocolError("only the speaker can pass the stick on, and we do not have the stick")
         return self._perform(automod.PassOn(next=None if to is None else id_of(to)))
 
     def _running(self) -> Automod:
-        return known(self._state().of(AutomodModule), "session that runs")
+        return known(self._state().of(AutomodModule), "no automod session runs; start one first")
 
 
 def _ids(participants: Iterable[Someone] | None) -> _Ids | None:

@@ -1,4 +1,4 @@
-"""One legal vote as users see it, and how the server's words become one (signaling.md § 17)."""
+"""One legal vote as users see it, and how the messages of the server change it (signaling.md § 17)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from m3core.values import LegalVoteId, ParticipantId, Secret, Timestamp
 
 @frozen(kw_only=True)
 class Tally:
-    """How many voted what; ``abstain``: None where that is not enabled."""
+    """The number of votes for each option. ``abstain``: None where nobody may abstain."""
 
     yes: int
     no: int
@@ -26,12 +26,12 @@ class Tally:
 
 @frozen(kw_only=True)
 class LegalVote:
-    """One vote: what is asked of whom, our part in it, and how it ended."""
+    """One vote: the question, who may vote, our own vote, and the result."""
 
     id: LegalVoteId
     initiator_id: ParticipantId
     kind: VoteKind
-    """Whether votes have names, and whether they show before the end."""
+    """Whether the server tells who voted what, and whether it does so before the end."""
     name: str
     subtitle: str | None = None
     topic: str | None = None
@@ -39,50 +39,54 @@ class LegalVote:
     max_votes: int
     enable_abstain: bool
     auto_close: bool
-    """It ends when all have voted."""
+    """The vote ends when everybody has voted."""
     create_pdf: bool
     started_at: Timestamp
     duration: int | None = None
-    """Seconds; None: until somebody stops it."""
+    """Seconds; None: the vote runs until somebody stops it."""
     ends_at: Timestamp | None = None
     token: Secret | None = None
-    """What we vote with; None if we may not vote."""
+    """The server counts our vote by this token; None: we may not vote. It is secret, because it votes for us."""
     own_vote: VoteOption | None = None
-    """What we voted, if we did."""
+    """The option that we voted for; None: we have not voted."""
     tally: Tally | None = None
-    """None until the server tells: at the end, in `VoteKind.LIVE_ROLL_CALL` all the time."""
+    """None until the server sends counts: at the end, in `VoteKind.LIVE_ROLL_CALL` after each vote."""
     votes: Mapping[ParticipantId, VoteOption] = field(factory=lambda: MappingProxyType({}))
-    """Who voted what, as far as the server told; empty in pseudonymous votes."""
+    """Who voted what, as far as the server has said; empty in pseudonymous votes."""
     pseudonymous_votes: Mapping[str, VoteOption] = field(factory=lambda: MappingProxyType({}), repr=False)
-    """The same of a pseudonymous vote, by token."""
+    """The options of a pseudonymous vote, by the token of the voter."""
     state: VoteState = VoteState.STARTED
-    """`FINISHED` has a result, `CANCELED` and `INVALID` have a ``reason``."""
+    """A vote that is `FINISHED` has a result; one that is `CANCELED` or `INVALID` has a ``reason``."""
     stop_kind: StopKind | None = None
-    """What finished it; `StopKind.BY_PARTICIPANT` and `BY_USER` mean the same."""
+    """What finished the vote. `StopKind.BY_PARTICIPANT` and `StopKind.BY_USER` mean the same."""
     ended_by: ParticipantId | None = None
-    """Who stopped or canceled it, if the server told."""
+    """Who stopped or canceled the vote; None: nobody did, or the server did not say."""
     ended_at: Timestamp | None = None
     reason: SummaryReason | None = None
     custom_reason: str | None = None
-    """The text of `SummaryReason.CUSTOM`."""
+    """The text that goes with `SummaryReason.CUSTOM`."""
 
     @property
     def is_running(self) -> bool:
-        """Whether one can vote now."""
+        """Whether votes are taken now."""
         return self.state is VoteState.STARTED
 
     @property
     def may_vote(self) -> bool:
-        """Whether our vote is still awaited."""
+        """Whether we may vote now and have not done so."""
         return self.is_running and self.token is not None and self.own_vote is None
 
     def remaining(self, now_utc: dt.datetime) -> dt.timedelta | None:
-        """How long one may still vote at ``now_utc`` (aware), at least zero; None: until somebody stops it."""
+        """The time until the vote ends, at least zero; None: somebody has to stop it. ``now_utc`` is aware."""
         return None if self.ends_at is None else max(self.ends_at.datetime - now_utc, dt.timedelta())
 
 
 def started(told: legal_vote.Started | legal_vote.VoteSummary) -> LegalVote:
-    """A vote that began. Raises `MalformedMessage` for instants that are none: `LegalVote.remaining` must not."""
+    """A vote that began.
+
+    Raises `MalformedMessage` for a start that is no instant and for a duration that is out of range, so that
+    `LegalVote.remaining` never does.
+    """
     ends_at = None
     if told.duration is not None:
         try:
@@ -109,7 +113,7 @@ def started(told: legal_vote.Started | legal_vote.VoteSummary) -> LegalVote:
 
 
 def summed_up(told: legal_vote.VoteSummary, own: ParticipantId) -> LegalVote:
-    """A vote of which `join_success` tells. Raises as `started`."""
+    """A vote of `join_success`, which may be over. Raises like `started`."""
     return evolve(
         counted(started(told), told, own),
         state=told.state,
@@ -124,7 +128,7 @@ def summed_up(told: legal_vote.VoteSummary, own: ParticipantId) -> LegalVote:
 def counted(
     vote: LegalVote, told: legal_vote.Updated | legal_vote.Stopped | legal_vote.VoteSummary, own: ParticipantId
 ) -> LegalVote:
-    """``vote`` with the counts that ``told`` has, which show what we voted as well."""
+    """``vote`` with the counts of ``told``, and with our own vote if the voting record has it."""
     if told.yes is not None and told.no is not None:
         vote = evolve(vote, tally=Tally(yes=told.yes, no=told.no, abstain=told.abstain))
     if told.voting_record is None:
@@ -138,7 +142,7 @@ def counted(
 
 
 def stopped(vote: LegalVote, told: legal_vote.Stopped, own: ParticipantId) -> LegalVote:
-    """``vote``, which is over."""
+    """``vote`` as it is after `stopped`: finished, or invalid."""
     is_valid = told.results is legal_vote.VoteResults.VALID
     return evolve(
         counted(vote, told, own),
@@ -151,7 +155,7 @@ def stopped(vote: LegalVote, told: legal_vote.Stopped, own: ParticipantId) -> Le
 
 
 def canceled(vote: LegalVote, told: legal_vote.Canceled) -> LegalVote:
-    """``vote``, which has no result."""
+    """``vote`` as it is after `canceled`: it has no result."""
     return evolve(
         vote,
         state=VoteState.CANCELED,

@@ -1,7 +1,8 @@
-"""What every module of the client engine is: one namespace, with its state, its events and the ends of its commands.
+"""The base classes of the modules. A module is all that the client engine knows of one namespace.
 
-A module holds in one file: the frozen values of its state; the events that users see; a `ClientModule`, which folds
-messages; and a `CommandGroup`, the commands as methods, written once for the engine and for every adapter.
+A file of a module has four parts: the frozen values of its state; the events that users get; a `ClientModule`, whose
+handlers change the state when messages come; and a `CommandGroup`, which has the commands as methods, written once for
+the engine and for every adapter.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ Handler: TypeAlias = Callable[[Any], None]
 class Rule:
     """How a command ends.
 
-    ``refusals``: the slugs of its namespace that can mean it. ``answered``: the server always tells that it worked, so
-    that silence is `CallTimedOut`; where it need not, silence means done (signaling.md § 4).
+    ``refusals``: the errors of its namespace that can be about this command. ``answered``: the server always sends an
+    event when the command worked, so that without one the call ends with `CallTimedOut`. Other commands are done when
+    no error has come for a while, since most successful commands have no acknowledgement (signaling.md § 4).
     """
 
     refusals: frozenset[str] = frozenset()
@@ -41,28 +43,31 @@ class Rule:
 
 
 def rule(*refusals: str, answered: bool = False) -> Rule:
-    """A `Rule`, short."""
+    """A `Rule` from the slugs of its refusals."""
     return Rule(frozenset(refusals), answered)
 
 
 BY_SILENCE: Final = Rule()
-"""Of commands that are neither answered nor refused."""
+"""The rule of commands that have neither an answer nor an error: they are done after a while."""
 Rules: TypeAlias = Mapping[type[Command], Rule]
 
 
 def rules(refusal: str, *commands: type[Command]) -> dict[type[Command], Rule]:
-    """The same `Rule` for several commands."""
+    """A rule with one refusal, for each of several commands."""
     return dict.fromkeys(commands, rule(refusal))
 
 
 class ClientModule(ABC, Generic[StateT]):
-    """One namespace of one conference."""
+    """The state of one namespace in one conference.
+
+    The engine calls the hooks (`entered`, `left`, `sent`, ...). A module overrides those that concern it.
+    """
 
     NAMESPACE: ClassVar[str]
     RULES: ClassVar[Rules] = MappingProxyType({})
-    """The commands that can be refused or are answered; all others end by silence."""
+    """The commands that the server can refuse or answers; all others have the rule `BY_SILENCE`."""
     deadline: float | None = None
-    """When to call `advance`; ``None``: never."""
+    """When the engine has to call `advance`, in monotonic seconds; ``None``: never."""
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
@@ -70,58 +75,61 @@ class ClientModule(ABC, Generic[StateT]):
 
     @property
     def state(self) -> StateT:
-        """The snapshot: built when read, the same object until a message of the namespace comes."""
+        """The state as a frozen value. It is built when it is read, and is the same object until `touch`."""
         if self._snapshot is None:
             self._snapshot = self.build()
         return self._snapshot
 
     def touch(self) -> None:
-        """Something is about to change: build the snapshot anew when it is read."""
+        """The state is about to change, so that `state` is built again when it is read.
+
+        The engine calls this before handlers, `entered`, `left`, `sent` and `refused`. Other hooks call it themselves.
+        """
         self._snapshot = None
 
     def rule_of(self, command: Command) -> Rule:
-        """How ``command``, one of the `RULES`, ends at this server."""
+        """The rule of ``command``, which is one of `RULES`. Override it where servers of different versions differ."""
         return self.RULES[type(command)]
 
-    # -- what a module says ---
+    # -- what a module defines ---
     @abstractmethod
     def build(self) -> StateT:
-        """The snapshot."""
+        """The state as a frozen value, from what the module holds now."""
 
     @abstractmethod
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """What folds which message. A handler raises `RemoteProtocolError` for what makes no sense."""
+        """The handler of each message. A handler raises `RemoteProtocolError` for a message that makes no sense."""
 
     def entered(self, join: JoinSuccess) -> None:
-        """We are in the room, perhaps again: ``join`` is the whole truth (signaling.md § 3)."""
+        """We are in the room, perhaps again. ``join`` is the full state: what it lacks is over (signaling.md § 3)."""
 
     def left(self) -> None:
-        """We are in that room no more (waiting room, another breakout room): forget what was said in it."""
+        """We have left the room, for the waiting room or for another breakout room. Forget what belongs to the room."""
 
     def participant_came(self, participant_id: ParticipantId) -> None:
-        """Somebody else came into our room, and so is nowhere else."""
+        """Another participant came into our room."""
 
     def participant_changed(self, told: Update) -> None:
-        """Something changed about somebody, perhaps ourselves, or one who is not in our room (signaling.md § 5.2)."""
+        """The server sent `update` for a participant, who may not be in our room (signaling.md § 5.2)."""
 
     def participant_left(self, participant_id: ParticipantId) -> None:
-        """Somebody else has gone."""
+        """Another participant has left our room."""
 
     def advance(self) -> None:
-        """The `deadline` has come."""
+        """The time of `deadline` has come."""
 
     def sent(self, command: Command) -> None:
-        """A command of this namespace has left: what we asked for stands until it is refused."""
+        """A command of this namespace was sent. Change here what no message of the server will tell us."""
 
     def refused(self, command: Command) -> None:
-        """A command that `sent` saw did not happen after all."""
+        """The server refused a command of this namespace. Undo here what `sent` did."""
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """The events that lead to the present state, for an observer who comes now, and for us when we enter."""
+        """The events that lead to the present state: for an observer who comes late, and for the user when we enter."""
         return ()
 
     def missed_events(self) -> tuple[ConferenceEvent, ...]:
-        """What began or was said while a connection was lost; told after `Resumed`, and asked for once."""
+        """The events that the user missed while the connection was lost. They are asked for once, after `Resumed`."""
         return ()
 
     # -- what its handlers use ---
@@ -130,42 +138,45 @@ class ClientModule(ABC, Generic[StateT]):
 
     def _own(self) -> Participant:
         own = self._around.own
-        if own is None:  # the tables let these messages through in state JOINED only
-            raise StaleNegotiation("a message about ourselves before join_success")
+        if own is None:  # the state tables of `m3core.signaling` pass such messages in state JOINED only
+            raise StaleNegotiation("the server sent a message about ourselves before join_success")
         return own
 
     def _participant(self, participant_id: ParticipantId) -> Participant | None:
-        """Somebody, perhaps ourselves or one who left; None if unknown."""
+        """The participant of that id, perhaps ourselves, or one who has left; None: unknown."""
         return self._around.participant(participant_id)
 
     def _acknowledge(
         self, command: type[CommandT], where: Callable[[CommandT], bool] = lambda _: True, *, result: object = None
     ) -> None:
-        """The oldest open ``command`` for which ``where`` holds is done; without one nothing happens."""
+        """End the oldest open call of ``command`` for which ``where`` holds, if there is one, with ``result``."""
         call = self._waiting(command, where)
         if call is not None:
             self._around.calls.finish(call.id, result=result)
 
     def _waiting(self, command: type[CommandT], where: Callable[[CommandT], bool] = lambda _: True) -> Call | None:
-        """The oldest open ``command`` for which ``where`` holds."""
+        """The oldest open call of ``command`` for which ``where`` holds."""
         return self._around.calls.acknowledged_by(command, where)
 
     def _refuse(self, slug: str, key: MediaSessionKey | None = None) -> None:
-        """An error of this namespace: the oldest open call that it can mean is refused, else it is told."""
+        """The server sent the error ``slug``, which refuses the oldest open call that it can be about.
+
+        Without such a call the user gets `ServerRefused`.
+        """
         self._around.refuse(self.NAMESPACE, slug, key)
 
 
 class Snapshot(Protocol):
-    """What commands look up: a `ConferenceState`, which this file does not know."""
+    """What commands look up. It is a `ConferenceState`, which imports this file, so that this file has a protocol."""
 
     @property
     def own(self) -> Participant | None:
-        """Ourselves."""
+        """Ourselves; None before the first `join_success`."""
         ...
 
     @property
     def participants(self) -> Mapping[ParticipantId, Participant]:
-        """All others, those who left included."""
+        """All others by id, including those who have left."""
         ...
 
     def of(self, module: type[ClientModule[StateT]]) -> StateT:
@@ -174,11 +185,12 @@ class Snapshot(Protocol):
 
 
 class CommandGroup(Generic[T]):
-    """The commands of a namespace as methods, generic over how they are performed.
+    """The commands of a namespace as methods, which return what ``perform`` returns.
 
-    ``perform`` sends a command and gives what stands for its end: a `CallId` in the engine, an awaitable in adapters.
-    ``state`` is where a command looks up what it is about. Methods raise `LocalProtocolError`, and send nothing, for
-    what can not be.
+    ``perform`` sends a command. In the engine it returns a `CallId`, in adapters an awaitable. ``state`` gives the
+    present state of the conference. A method that raises `LocalProtocolError` has sent nothing.
+
+    In the docstrings of methods, "done with" names the result of the call, and "refused" the codes of `CallRefused`.
     """
 
     def __init__(self, perform: Callable[[Command], T], state: Callable[[], Snapshot]) -> None:
@@ -187,16 +199,16 @@ class CommandGroup(Generic[T]):
 
 
 Someone: TypeAlias = Participant | ParticipantId
-"""How users name a participant."""
+"""What users may pass to name a participant."""
 
 
 def id_of(someone: Someone) -> ParticipantId:
-    """The id of a participant that a user named."""
+    """The id of the participant whom a user named."""
     return someone.id if isinstance(someone, Participant) else someone
 
 
-def known(value: T | None, what: str) -> T:
-    """``value``; raises `LocalProtocolError` that there is no ``what``."""
+def known(value: T | None, otherwise: str) -> T:
+    """``value``; raises `LocalProtocolError` with the text ``otherwise`` if it is None."""
     if value is None:
-        raise LocalProtocolError(f"there is no {what}")
+        raise LocalProtocolError(otherwise)
     return value

@@ -23,29 +23,29 @@ from m3core.values import BreakoutRoomId, ParticipantId, Timestamp
 # -- state ---
 @frozen(kw_only=True)
 class BreakoutMember:
-    """Somebody who is in another room than we."""
+    """Somebody who is in another room of the meeting than we are."""
 
     participant: Participant
     room_id: BreakoutRoomId | None
-    """None is the main room."""
+    """None: the main room."""
 
 
 @frozen(kw_only=True)
 class BreakoutState:
-    """The breakout rooms, and who is in which. Who is with us is in `ConferenceState.participants`."""
+    """The breakout rooms, and who is in which. `ConferenceState.participants` has those in our own room."""
 
     rooms: tuple[BreakoutRoom, ...] = ()
-    """Empty while none are open."""
+    """Empty while no breakout rooms are open."""
     current: BreakoutRoomId | None = None
-    """Where we are; None is the main room."""
+    """The room that we are in; None: the main room."""
     assignment: BreakoutRoomId | None = None
-    """Where we are meant to go; nothing forces us."""
+    """The room that a moderator assigned us to. Nothing forces us to go there."""
     expires: Timestamp | None = None
-    """None: open end."""
+    """When the rooms close by themselves; None: somebody has to close them."""
     is_closing: bool = False
-    """The rooms were closed: whoever is in one has 5 minutes to leave it."""
+    """The rooms were closed. Participants in breakout rooms have 5 minutes to leave them."""
     elsewhere: Mapping[ParticipantId, BreakoutMember] = field(factory=lambda: MappingProxyType({}))
-    """Who is in another room; at most `MAX_PARTICIPANTS`, further ones are not kept."""
+    """Who is in another room than we are; at most `MAX_PARTICIPANTS`, further ones are not kept."""
 
     @property
     def is_active(self) -> bool:
@@ -53,18 +53,18 @@ class BreakoutState:
         return bool(self.rooms)
 
     def room(self, room_id: BreakoutRoomId) -> BreakoutRoom:
-        """The room of that id; one that we were not told of has no name."""
+        """The room of that id. A room that the server has not listed has an empty name."""
         return next((room for room in self.rooms if room.id == room_id), BreakoutRoom(id=room_id, name=""))
 
     def members(self, room_id: BreakoutRoomId | None) -> tuple[Participant, ...]:
-        """Who is in another room; None is the main room."""
+        """Who is in a room that is not ours; None: the main room."""
         return tuple(member.participant for member in self.elsewhere.values() if member.room_id == room_id)
 
 
 # -- events ---
 @frozen(kw_only=True)
 class BreakoutStarted(ConferenceEvent):
-    """Breakout rooms are open, perhaps instead of others; ``assignment``: where we are meant to go, if anywhere."""
+    """Breakout rooms are open, perhaps in place of earlier ones. ``assignment``: the room that we should go to."""
 
     rooms: tuple[BreakoutRoom, ...]
     assignment: BreakoutRoom | None = None
@@ -73,9 +73,10 @@ class BreakoutStarted(ConferenceEvent):
 
 @frozen(kw_only=True)
 class BreakoutStopped(ConferenceEvent):
-    """The breakout rooms are closed, and will be empty in 5 minutes; ``expired``: nobody closed them, time did.
+    """The breakout rooms are closed: in 5 minutes the server ends the connections of those who are still in them.
 
-    Told as well when their time is up and the server does not say so.
+    ``expired``: the time of the rooms was up, nobody closed them. The event also comes when their time is up and the
+    server does not say so.
     """
 
     expired: bool
@@ -83,7 +84,7 @@ class BreakoutStopped(ConferenceEvent):
 
 @frozen(kw_only=True)
 class BreakoutRoomJoined(ConferenceEvent):
-    """Somebody is in another room than we; ``room``: None is the main room."""
+    """Somebody entered a room that is not ours. ``room``: None is the main room."""
 
     participant: Participant
     room: BreakoutRoom | None
@@ -91,15 +92,15 @@ class BreakoutRoomJoined(ConferenceEvent):
 
 @frozen(kw_only=True)
 class BreakoutRoomLeft(ConferenceEvent):
-    """Somebody left another room, and perhaps comes to ours; ``room``: None is the main room."""
+    """Somebody left a room that is not ours, and may come to ours. ``room``: None is the main room."""
 
     participant: Participant
     room: BreakoutRoom | None
 
 
-# -- folding ---
+# -- the module ---
 class BreakoutModule(ClientModule[BreakoutState]):
-    """The rooms, and who is elsewhere."""
+    """The breakout rooms, and who is in another room than we are."""
 
     NAMESPACE = "breakout"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -110,24 +111,20 @@ class BreakoutModule(ClientModule[BreakoutState]):
     )
     _state = BreakoutState()
     _assigned: BreakoutRoomId | None = None
-    """Where we are meant to go, also while we are on our way: `join_success` does not tell."""
+    """Our assignment, kept while we change rooms, because `join_success` does not have it (signaling.md § 8)."""
     _missed: tuple[ConferenceEvent, ...] = ()
-    # `deadline` is when the time of the rooms is up, and `expired` should have come.
+    # `deadline` is the instant at which `expired` should have come, with some time for its way.
 
     def advance(self) -> None:
-        """The rooms have expired.
-
-        Servers of the capture era tell that only to those who came after the start (signaling.md § 8).
-        """
+        # The rooms have expired. Servers of the capture era send `expired` only to those who came after the start
+        # (signaling.md § 8).
         self.touch()
         self._close(expired=True)
 
     def build(self) -> BreakoutState:
-        """The snapshot."""
         return self._state
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `breakout`."""
         return {
             breakout.Started: self._started,
             breakout.Stopped: self._stopped,
@@ -138,12 +135,11 @@ class BreakoutModule(ClientModule[BreakoutState]):
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """The rooms, and who is elsewhere."""
         before, self._state, self._missed = self._state, BreakoutState(), ()
         was_due, self.deadline = self.deadline, None
         told = join.breakout
         if told is None:
-            if before.is_active:
+            if before.is_active:  # without rooms `join_success` has no key of this namespace (signaling.md § 8)
                 self._missed = (BreakoutStopped(expired=self._is_up(was_due)),)
             return
         self.deadline = self._end_of(told.expires, join.timestamp)
@@ -159,24 +155,21 @@ class BreakoutModule(ClientModule[BreakoutState]):
             self._missed = tuple(self._joined_room(one) for one in moved)
 
     def left(self) -> None:
-        """Whoever waits, or is on the way to another room, is in none."""
         self._state, self.deadline = BreakoutState(), None
 
     def participant_came(self, participant_id: ParticipantId) -> None:
-        """Whoever is with us is nowhere else, whether we were told so or not."""
+        # One who is in our room is in no other, even if the server has not sent `breakout.left`.
         gone = self._state.elsewhere.get(participant_id)
         if gone is not None:
             self.touch()
             self._is_gone(gone)
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """The rooms, and who is elsewhere."""
         if not self._state.is_active:
             return ()
         return (self._news(), *map(self._joined_room, self._state.elsewhere.values()))
 
     def missed_events(self) -> tuple[ConferenceEvent, ...]:
-        """Other rooms, or who moved."""
         return self._missed
 
     def _started(self, event: breakout.Started) -> None:
@@ -192,16 +185,19 @@ class BreakoutModule(ClientModule[BreakoutState]):
         )
 
     def _end_of(self, expires: Timestamp | None, timestamp: Timestamp | None) -> float | None:
-        """When what ends at ``expires`` is over, told at ``timestamp``: both by the server's clock, ours may differ."""
+        """When to expect the end at ``expires``, in monotonic seconds. ``timestamp``: when the server sent that.
+
+        Both instants are of the server's clock, from which ours may differ: only their difference counts.
+        """
         end, told_at = instant(expires), instant(timestamp)
         return self._around.now + max(end - told_at, 0) / 1e9 + BREAKOUT_EXPIRY if end and told_at else None
 
     def _is_up(self, over_at: float | None) -> bool:
-        """Whether rooms that are over at ``over_at`` have expired, if they are over now; else they were stopped."""
+        """Whether rooms with the deadline ``over_at`` that are over now have expired. Else somebody stopped them."""
         return over_at is not None and over_at - 2 * BREAKOUT_EXPIRY <= self._around.now
 
     def over(self) -> None:
-        """The server says that there are no rooms, and has not told us of their end."""
+        """There are no rooms any more, as the server says by an error or by the end of our room, without `stopped`."""
         self.touch()
         if self._state.is_active:
             self._close(expired=self._is_up(self.deadline))
@@ -232,7 +228,7 @@ class BreakoutModule(ClientModule[BreakoutState]):
 
     def _left_room(self, event: breakout.Left) -> None:
         gone = self._state.elsewhere.get(event.id)
-        if gone is None or gone.room_id != event.breakout_room:  # they are in yet another room already
+        if gone is None or gone.room_id != event.breakout_room:  # they have entered yet another room already
             return
         self._is_gone(gone)
 
@@ -271,21 +267,24 @@ def _check(members: int) -> None:
 
 # -- commands ---
 class BreakoutCommands(CommandGroup[T]):
-    """For moderators."""
+    """All commands are for moderators."""
 
     def start(self, rooms: Mapping[str, Iterable[Someone]], duration: int | None = None) -> T:
-        """Open rooms, instead of those that are open, for ``duration`` seconds or until they are stopped.
+        """Open breakout rooms, in place of those that are open. ``duration``: seconds; None: until `stop`.
 
-        ``rooms``: by name, who is meant to go there. Done with a tuple of `BreakoutRoom`. Raises `LocalProtocolError`
-        for no room. Refused: `insufficient_permissions`.
+        ``rooms``: the names of the rooms, each with the participants who are assigned to it. Done with a tuple of
+        `BreakoutRoom`. Raises `LocalProtocolError` for no room. Refused: `insufficient_permissions`.
         """
         plans = tuple(
             breakout.RoomPlan(name=name, assignments=tuple(map(id_of, members))) for name, members in rooms.items()
         )
         if not plans:
-            raise LocalProtocolError("name at least one room: servers ignore the command otherwise")
+            raise LocalProtocolError("name at least one room: servers ignore a start without rooms")
         return self._perform(breakout.Start(rooms=plans, duration=duration))
 
     def stop(self) -> T:
-        """Close all rooms, in 5 minutes. Refused: `inactive`, `insufficient_permissions`."""
+        """Close all breakout rooms. Participants have 5 minutes to leave them.
+
+        Refused: `inactive`, `insufficient_permissions`.
+        """
         return self._perform(breakout.Stop())

@@ -1,4 +1,4 @@
-"""Modules of which `join_success` tells everything: what was missed is what is there now and was not before."""
+"""Modules whose whole state is in `join_success`, so that a comparison shows what the user missed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from m3core.messages.control import JoinSuccess
 
 
 class ComparingModule(ClientModule[StateT]):
-    """A module whose present events are few, and each tells all that matters of what it is about."""
+    """A module of few present events, which tell all: those that are new after a lost connection were missed."""
 
     _missed: tuple[ConferenceEvent, ...] = ()
 
     @abstractmethod
     def restore(self, join: JoinSuccess) -> None:
-        """What `entered` is to others."""
+        """Take the state from ``join``: what `entered` is in other modules."""
 
     def entered(self, join: JoinSuccess) -> None:
-        """We are in the room, perhaps again."""
         before, self._missed = self.present_events(), ()
         self.restore(join)
         self._missed = tuple(event for event in self.present_events() if event not in before)
 
     def missed_events(self) -> tuple[ConferenceEvent, ...]:
-        """What is new since we were last in the room."""
         return self._missed

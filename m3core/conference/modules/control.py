@@ -1,6 +1,6 @@
 """Namespace `control`: the meeting and its end, our own hand and our own role (signaling.md § 5).
 
-Who comes and goes is in `m3core.conference.joining`, for it concerns every module.
+`m3core.conference.joining` handles the messages about who comes and goes, because they concern every module.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HANDS = (control.RaiseHand, control.LowerHand)
 # -- state ---
 @frozen(kw_only=True)
 class ControlState:
-    """What the server told about the meeting; None where it did not (signaling.md § 5.1)."""
+    """What the server said about the meeting; None where it said nothing (signaling.md § 5.1)."""
 
     closes_at: Timestamp | None = None
     tariff: Tariff | None = None
@@ -34,12 +34,12 @@ class ControlState:
     """Whether we own the room."""
 
 
-# -- events are in `m3core.conference.events`, because the roster makes most of them ---
+# -- the events are in `m3core.conference.events`, because the roster makes most of them ---
 
 
-# -- folding ---
+# -- the module ---
 class ControlModule(ClientModule[ControlState]):
-    """What is known of the meeting, our own role and hand, and what ends the meeting."""
+    """The meeting, our own role, our own hand, and the end of the meeting."""
 
     NAMESPACE = "control"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -50,16 +50,15 @@ class ControlModule(ClientModule[ControlState]):
             control.RevokeModeratorRole: rule("insufficient_permissions", "nothing_to_do", "target_is_room_owner"),
         }
     )
-    _told = ControlState()
+    _state = ControlState()
     _answers_hands = False
-    """Whether the server acknowledges our own hand, as those since 0.9 do."""
+    """Whether the server acknowledges our own hand, as it does since 0.9 (signaling.md § 5)."""
 
     def build(self) -> ControlState:
-        """The snapshot."""
-        return self._told
+        return self._state
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """What is about ourselves. `m3core.conference.joining` takes what is about others, `dispatch` the errors."""
+        """The messages about ourselves. `m3core.conference.joining` has those about others, `dispatch` the errors."""
         return {
             control.RoleUpdated: self._role_updated,
             control.HandRaised: self._hand_raised,
@@ -75,16 +74,15 @@ class ControlModule(ClientModule[ControlState]):
         }
 
     def rule_of(self, command: Command) -> Rule:
-        """How ``command`` ends at this server."""
         found = super().rule_of(command)
         return evolve(found, answered=self._answers_hands) if isinstance(command, _HANDS) else found
 
     def entered(self, join: control.JoinSuccess) -> None:
-        """What is known of the meeting."""
-        # Versions are not told: who speaks and who owns the room came into `join_success` with the same one.
+        # Servers do not tell their version. `speakers` and `is_room_owner` are in `join_success` since 0.9, as are the
+        # acknowledgements of hands (signaling.md § 5.1, media.md § 3).
         told_speakers = join.media is not None and join.media.speakers is not None
         self._answers_hands = told_speakers or join.is_room_owner is not None
-        self._told = ControlState(
+        self._state = ControlState(
             closes_at=join.closes_at,
             tariff=join.tariff,
             event_info=join.event_info,
@@ -93,22 +91,22 @@ class ControlModule(ClientModule[ControlState]):
         )
 
     def sent(self, command: Command) -> None:
-        """Nobody tells us of our own hand (but L)."""
+        # Before 0.9 the server sends nothing about our own hand to ourselves (signaling.md § 5).
         if isinstance(command, _HANDS):
             self._show_hand(is_up=isinstance(command, control.RaiseHand))
 
     def refused(self, command: Command) -> None:
-        """Hands are disabled."""
         if isinstance(command, control.RaiseHand):
             self._show_hand(is_up=False)
 
     def _show_hand(self, *, is_up: bool) -> None:
-        """Our own hand."""
         own = self._around.own
         self._around.own = None if own is None else evolve(own, hand_is_up=is_up)
 
     def _role_updated(self, event: control.RoleUpdated) -> None:
-        if self._around.own is not None:  # who waits for the first time has its role from `join_success`
+        if (
+            self._around.own is not None
+        ):  # in the waiting room before the first entry: `join_success` will have the role
             self._around.own = own = evolve(self._around.own, role=event.new_role)
             self._notify(RoleChanged(participant=own))
 
@@ -126,20 +124,26 @@ class ControlModule(ClientModule[ControlState]):
 
 # -- commands ---
 class ControlCommands(CommandGroup[T]):
-    """Hands and roles."""
+    """Our hand, and the roles of others."""
 
     def raise_hand(self) -> T:
-        """Raise the own hand."""
+        """Raise our hand. Refused: `raise_hands_disabled`."""
         return self._perform(control.RaiseHand())
 
     def lower_hand(self) -> T:
-        """Lower the own hand."""
+        """Lower our hand."""
         return self._perform(control.LowerHand())
 
     def grant_moderator(self, participant: Someone) -> T:
-        """Make somebody a moderator; moderators only."""
+        """Make a participant a moderator; for moderators.
+
+        Refused: `nothing_to_do` (already a moderator), `target_is_room_owner`, `insufficient_permissions`.
+        """
         return self._perform(control.GrantModeratorRole(target=id_of(participant)))
 
     def revoke_moderator(self, participant: Someone) -> T:
-        """Make somebody a moderator no more; moderators only, and not the owner of the room."""
+        """Take the role of moderator from a participant; for moderators.
+
+        Refused: `nothing_to_do` (not a moderator), `target_is_room_owner`, `insufficient_permissions`.
+        """
         return self._perform(control.RevokeModeratorRole(target=id_of(participant)))

@@ -1,4 +1,4 @@
-"""What was said, conversation by conversation, and how much of it is kept. Knows no messages of the wire."""
+"""The conversations of the chat, and how many of their messages are kept. No messages of the wire are here."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from m3core.values import MessageId, ParticipantId, Timestamp
 
 @frozen(kw_only=True)
 class ChatMessage(ConferenceEvent):
-    """Somebody, perhaps we, said something. An event when it comes, and kept in its `Conversation`."""
+    """A chat message, perhaps our own. It is an event when it comes, and then part of its `Conversation`."""
 
     id: MessageId
     source: ParticipantId
     participant: Participant | None = field(repr=False)
-    """Who said it, as at that time; None if unknown here."""
+    """The sender as of that time; None: unknown here."""
     content: str = field(repr=hide)
-    """Plain text; no markup rule."""
+    """Plain text. The protocol has no rule for markup."""
     scope: ChatScope
     group: str | None = None
     to: ParticipantId | None = None
-    """The recipient, of a private message."""
+    """The recipient of a private message; else None."""
     timestamp: Timestamp | None = None
     is_own: bool = False
 
 
 @frozen(kw_only=True)
 class Conversation:
-    """What was said to all, in one group, or between us and one correspondent."""
+    """The messages to all, to one group, or between us and one correspondent."""
 
     scope: ChatScope = ChatScope.GLOBAL
     group: str | None = None
     correspondent: ParticipantId | None = None
     messages: tuple[ChatMessage, ...] = ()
-    """The newest last; at most `MAX_CONVERSATION`."""
+    """The newest message last; at most `MAX_CONVERSATION`."""
     unread: int = 0
-    """How many messages of others came since the last `mark_seen`."""
+    """The number of messages of others since the last `mark_seen`."""
     last_seen: Timestamp | None = None
     dropped: int = 0
-    """How many older messages were dropped here."""
+    """The number of older messages that were dropped here, because there were too many."""
 
 
 Key: TypeAlias = tuple[ChatScope, str]
-"""Scope, and name of the group or id of the correspondent."""
+"""The scope, and the name of the group or the id of the correspondent."""
 ROOM: Final[Key] = (ChatScope.GLOBAL, "")
 
 
-class Talk:
-    """A conversation that grows."""
+class ConversationLog:
+    """A conversation that grows, of which `snapshot` makes a `Conversation`."""
 
     def __init__(self, key: Key) -> None:
         self.key = key
@@ -67,7 +67,7 @@ class Talk:
         self._snapshot: Conversation | None = None
 
     def snapshot(self) -> Conversation:
-        """Frozen; the same object until `touch`."""
+        """The conversation as a frozen value; the same object until `touch`."""
         if self._snapshot is None:
             scope, target = self.key
             self._snapshot = Conversation(
@@ -82,68 +82,70 @@ class Talk:
         return self._snapshot
 
     def touch(self) -> None:
-        """Something is about to change."""
+        """The conversation is about to change, so that its snapshot is made again."""
         self._snapshot = None
 
 
-class Talks:
-    """All conversations, the one that was silent for longest first; bounded one by one and together."""
+class ConversationLogs:
+    """All conversations, the one that was silent for longest first. Their sizes are bounded, each and in total."""
 
     def __init__(self) -> None:
-        self._by_key: dict[Key, Talk] = {}
+        self._by_key: dict[Key, ConversationLog] = {}
         self._count = 0
+        """The messages of all conversations."""
 
-    def __iter__(self) -> Iterator[Talk]:
+    def __iter__(self) -> Iterator[ConversationLog]:
         return iter(self._by_key.values())
 
-    def get(self, key: Key) -> Talk | None:
-        """A conversation, if there is one."""
+    def get(self, key: Key) -> ConversationLog | None:
+        """The conversation of that key; None: there is none."""
         return self._by_key.get(key)
 
-    def open(self, key: Key) -> Talk:
-        """A conversation that is about to change; begun if need be."""
-        talk = self._by_key.get(key)
-        if talk is None:
-            talk = self._by_key[key] = Talk(key)
-        talk.touch()
-        return talk
+    def open(self, key: Key) -> ConversationLog:
+        """The conversation of that key, which is about to change. It is made if there is none."""
+        log = self._by_key.get(key)
+        if log is None:
+            log = self._by_key[key] = ConversationLog(key)
+        log.touch()
+        return log
 
     def keep(self, key: Key, message: ChatMessage, *, is_unread: bool) -> bool:
-        """Add ``message``; whether it is new: one that is there already changes nothing.
+        """Add ``message``. Gives False, and changes nothing, if it is there already.
 
-        What is too much is dropped, and counted.
+        The oldest message is dropped, and counted in ``dropped``, when there are too many in the conversation or in
+        total.
         """
-        talk = self.open(key)
-        self._by_key[key] = self._by_key.pop(key)
-        if message.id in talk.messages:
+        log = self.open(key)
+        self._by_key[key] = self._by_key.pop(key)  # to the end: it is silent no longer
+        if message.id in log.messages:
             return False
-        talk.messages[message.id] = message
-        talk.unread += is_unread
+        log.messages[message.id] = message
+        log.unread += is_unread
         self._count += 1
-        if len(talk.messages) > MAX_CONVERSATION:
-            self._drop_oldest(talk)
+        if len(log.messages) > MAX_CONVERSATION:
+            self._drop_oldest(log)
         elif self._count > MAX_CHAT_MESSAGES:
-            self._drop_oldest(next(talk for talk in self if talk.messages))
+            self._drop_oldest(next(log for log in self if log.messages))
         return True
 
     def clear(self, key: Key) -> None:
-        """Forget what was said in one."""
-        talk = self.open(key)
-        self._count -= len(talk.messages)
-        talk.messages.clear()
-        talk.unread = 0
+        """Forget the messages of one conversation."""
+        log = self.open(key)
+        self._count -= len(log.messages)
+        log.messages.clear()
+        log.unread = 0
 
-    def _drop_oldest(self, talk: Talk) -> None:
-        talk.touch()
-        del talk.messages[next(iter(talk.messages))]
-        talk.dropped += 1
+    def _drop_oldest(self, log: ConversationLog) -> None:
+        log.touch()
+        del log.messages[next(iter(log.messages))]
+        log.dropped += 1
         self._count -= 1
-        if not talk.messages and talk.key != ROOM:
-            del self._by_key[talk.key]
+        if not log.messages and log.key != ROOM:  # correspondents come and go: empty conversations would add up
+            del self._by_key[log.key]
 
 
 def instant(timestamp: Timestamp | None) -> int:
-    """For comparison, in nanoseconds; what is no instant is the oldest."""
+    """Nanoseconds, for comparisons; 0 for None and for a timestamp that is no instant."""
     try:
         return 0 if timestamp is None else timestamp.nanoseconds
     except MalformedMessage:

@@ -1,6 +1,6 @@
-"""Namespace `legal_vote`: votes by name or pseudonym that count (signaling.md § 17; L).
+"""Namespace `legal_vote`: votes that are binding, by name or by pseudonym (signaling.md § 17; L).
 
-A vote is a `ballots.LegalVote`. Tokens, which vote for us, are `Secret`.
+A vote is a `ballots.LegalVote`. Whoever has a token can vote with it, so tokens are `Secret`.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from m3core.values import LegalVoteId, ParticipantId, ParticipationKind, Role
 # -- state ---
 @frozen(kw_only=True)
 class LegalVoteState:
-    """All votes of the room."""
+    """The votes of the room."""
 
     votes: Mapping[LegalVoteId, LegalVote] = field(factory=lambda: MappingProxyType({}))
-    """The newest last; at most `MAX_LEGAL_VOTES`, of which the oldest are dropped, those that are over first."""
+    """The newest last. Of more than `MAX_LEGAL_VOTES` the oldest is dropped, if possible one that is over."""
     dropped: int = 0
-    """How many were dropped."""
+    """The number of votes that were dropped."""
 
     @property
     def running(self) -> LegalVote | None:
-        """The newest vote that runs; servers have one at a time."""
+        """The newest vote that runs. Servers run one at a time."""
         return next((vote for vote in reversed(tuple(self.votes.values())) if vote.is_running), None)
 
 
@@ -52,7 +52,7 @@ class LegalVoteStarted(ConferenceEvent):
 
 @frozen(kw_only=True)
 class LegalVoteCast(ConferenceEvent):
-    """Our vote counts: we cast it, or we did in another session."""
+    """The server counted our vote, which we cast here or in another session of ours."""
 
     vote: LegalVote
     option: VoteOption
@@ -60,7 +60,7 @@ class LegalVoteCast(ConferenceEvent):
 
 @frozen(kw_only=True)
 class LegalVoteNotCounted(ConferenceEvent):
-    """A vote of ours does not count, and no call of ours waits to hear that."""
+    """The server did not count a vote of ours, and no open call of ours is about it."""
 
     legal_vote_id: LegalVoteId
     reason: VoteFailedReason | None
@@ -68,21 +68,21 @@ class LegalVoteNotCounted(ConferenceEvent):
 
 @frozen(kw_only=True)
 class LegalVoteUpdated(ConferenceEvent):
-    """Somebody voted in a vote whose counts show before the end."""
+    """Somebody voted in a vote whose counts the server sends before the end."""
 
     vote: LegalVote
 
 
 @frozen(kw_only=True)
 class LegalVoteEnded(ConferenceEvent):
-    """A vote is over; ``vote.state`` tells whether it has a result."""
+    """A vote is over. ``vote.state`` says whether it has a result."""
 
     vote: LegalVote
 
 
 @frozen(kw_only=True)
 class LegalVoteIssueReported(ConferenceEvent):
-    """Something hinders somebody to vote; ``participant``: None if hidden, as in pseudonymous votes, or unknown."""
+    """Something keeps somebody from voting. ``participant``: None if unknown, or hidden as in pseudonymous votes."""
 
     legal_vote_id: LegalVoteId
     participant: Participant | None
@@ -90,14 +90,14 @@ class LegalVoteIssueReported(ConferenceEvent):
     description: str | None
 
 
-# -- folding ---
+# -- the module ---
 _STOP = rule(
     "insufficient_permissions", "no_vote_active", "invalid_vote_id", "permission_error", "internal", answered=True
 )
 
 
 class LegalVoteModule(ClientModule[LegalVoteState]):
-    """All votes."""
+    """The votes of the room."""
 
     NAMESPACE = "legal_vote"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -128,11 +128,9 @@ class LegalVoteModule(ClientModule[LegalVoteState]):
         self._missed: list[ConferenceEvent] = []
 
     def build(self) -> LegalVoteState:
-        """The snapshot."""
         return LegalVoteState(votes=MappingProxyType(dict(self._votes)), dropped=self._dropped)
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `legal_vote`."""
         return {
             legal_vote.Started: self._started,
             legal_vote.Voted: self._voted,
@@ -145,29 +143,26 @@ class LegalVoteModule(ClientModule[LegalVoteState]):
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """All votes; what we voted is known if we did before a connection was lost, or if it shows."""
         before, self._votes = self._votes, {}
         self._dropped = 0
         self._missed = []
         for summary in () if join.legal_vote is None else join.legal_vote.votes:
             vote = ballots.summed_up(summary, join.id)
             known_before = before.get(vote.id)
-            if known_before is not None and vote.own_vote is None:
+            if known_before is not None and vote.own_vote is None:  # only a voting record has it
                 vote = evolve(vote, own_vote=known_before.own_vote)
             self._keep(vote)
             self._compare(known_before, vote)
 
     def left(self) -> None:
-        """They were the room's."""
         self._votes.clear()
         self._dropped = 0
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """The vote that runs."""
         return tuple(LegalVoteStarted(vote=vote) for vote in self._votes.values() if vote.is_running)
 
     def missed_events(self) -> tuple[ConferenceEvent, ...]:
-        """Votes that began, went on or ended meanwhile; not those that did both."""
+        # A vote that began and ended while we were away has no event.
         return tuple(self._missed)
 
     def _compare(self, before: LegalVote | None, after: LegalVote) -> None:
@@ -246,17 +241,17 @@ class LegalVoteModule(ClientModule[LegalVoteState]):
         )
 
     def _pdf_asset(self, event: legal_vote.PdfAsset) -> None:
-        about = event.legal_vote_id
+        vote_id = event.legal_vote_id
         ready = AssetReady(
-            namespace=self.NAMESPACE, asset_id=event.asset_id, filename=event.filename, legal_vote_id=about
+            namespace=self.NAMESPACE, asset_id=event.asset_id, filename=event.filename, legal_vote_id=vote_id
         )
         self._notify(ready)
-        self._acknowledge(legal_vote.GeneratePdf, lambda command: command.legal_vote_id == about, result=ready)
+        self._acknowledge(legal_vote.GeneratePdf, lambda command: command.legal_vote_id == vote_id, result=ready)
 
 
 # -- commands ---
 class LegalVoteCommands(CommandGroup[T]):
-    """All but voting and reporting is for moderators. Where no vote is named, the one that runs is meant."""
+    """All commands but `vote` and `report_issue` are for moderators. ``vote=None`` is the vote that runs."""
 
     def start(
         self,
@@ -272,16 +267,16 @@ class LegalVoteCommands(CommandGroup[T]):
         create_pdf: bool = False,
         timezone: str | None = None,
     ) -> T:
-        """Begin a vote; done with the `LegalVote`.
+        """Start a vote; done with the `LegalVote`.
 
-        ``allowed``: who may vote, else everybody in the room who is no guest, we included. ``duration``: seconds, at
+        ``allowed``: who may vote; None: all in the room who are not guests, including us. ``duration``: seconds, at
         least 5. ``timezone``: an IANA name, for the PDF. Raises `LocalProtocolError` if nobody may vote. Refused:
         `vote_already_active`, `allowlist_contains_guests`, `bad_request`, `permission_error`, `internal`,
         `insufficient_permissions`.
         """
         voters = self._members() if allowed is None else tuple(map(id_of, allowed))
         if not voters:
-            raise LocalProtocolError("somebody has to be allowed to vote")
+            raise LocalProtocolError("nobody would be allowed to vote: somebody has to be in ``allowed``")
         return self._perform(
             legal_vote.Start(
                 kind=kind,
@@ -298,19 +293,20 @@ class LegalVoteCommands(CommandGroup[T]):
         )
 
     def vote(self, option: VoteOption, vote: LegalVote | LegalVoteId | None = None) -> T:
-        """Vote, once; done with the `LegalVote`.
+        """Vote, which is possible once; done with the `LegalVote`.
 
-        Raises `LocalProtocolError` if no vote runs, if we may not vote in it, and if we may not abstain. Refused:
+        Raises `LocalProtocolError` if no vote runs, if we may not vote in it, and if nobody may abstain in it. Refused:
         `ineligible` (also for a second vote), `invalid_vote_id` (over), `invalid_option`.
         """
-        about = known(self._state().of(LegalVoteModule).votes.get(self._id_of(vote)), "vote of that id")
-        token = known(about.token, "token: we may not vote")
-        if option is VoteOption.ABSTAIN and not about.enable_abstain:
-            raise LocalProtocolError("one may not abstain from this vote")
-        return self._perform(legal_vote.Vote(legal_vote_id=about.id, option=option, token=token))
+        votes = self._state().of(LegalVoteModule).votes
+        chosen = known(votes.get(self._id_of(vote)), "the room has no vote of that id")
+        token = known(chosen.token, "we may not vote: the server sent us no token for this vote")
+        if option is VoteOption.ABSTAIN and not chosen.enable_abstain:
+            raise LocalProtocolError("nobody may abstain in this vote: vote yes or no")
+        return self._perform(legal_vote.Vote(legal_vote_id=chosen.id, option=option, token=token))
 
     def stop(self, vote: LegalVote | LegalVoteId | None = None) -> T:
-        """End a vote; done with the `LegalVote`, which has the result.
+        """End a vote; done with the `LegalVote` and its result.
 
         Raises `LocalProtocolError` if none runs. Refused: `no_vote_active`, `invalid_vote_id`, `permission_error`,
         `internal`, `insufficient_permissions`.
@@ -318,7 +314,10 @@ class LegalVoteCommands(CommandGroup[T]):
         return self._perform(legal_vote.Stop(legal_vote_id=self._id_of(vote)))
 
     def cancel(self, reason: str, vote: LegalVote | LegalVoteId | None = None) -> T:
-        """End a vote without a result; done with the `LegalVote`. ``reason``: up to 255 characters. Else as `stop`."""
+        """End a vote without a result; done with the `LegalVote`. ``reason``: up to 255 characters.
+
+        Raises and is refused as `stop`.
+        """
         return self._perform(legal_vote.Cancel(legal_vote_id=self._id_of(vote), reason=reason))
 
     def report_issue(
@@ -328,9 +327,13 @@ class LegalVoteCommands(CommandGroup[T]):
         kind: IssueKind | None = None,
         vote: LegalVote | LegalVoteId | None = None,
     ) -> T:
-        """Tell the moderators what hinders us. Raises `LocalProtocolError` without any of description and kind."""
+        """Tell the moderators what keeps us from voting.
+
+        Raises `LocalProtocolError` if no vote runs, and if there is neither a description nor a kind. Refused:
+        `invalid_vote_id`, `bad_request`.
+        """
         if kind is None and description is None:
-            raise LocalProtocolError("tell what hinders you")
+            raise LocalProtocolError("an issue needs a description or a kind")
         return self._perform(
             legal_vote.ReportIssue(legal_vote_id=self._id_of(vote), kind=kind, description=description)
         )
@@ -340,8 +343,9 @@ class LegalVoteCommands(CommandGroup[T]):
         return self._perform(legal_vote.GeneratePdf(legal_vote_id=self._id_of(vote), timezone=timezone))
 
     def _id_of(self, vote: LegalVote | LegalVoteId | None) -> LegalVoteId:
-        about = known(self._state().of(LegalVoteModule).running, "vote that runs") if vote is None else vote
-        return about.id if isinstance(about, LegalVote) else about
+        if vote is None:
+            return known(self._state().of(LegalVoteModule).running, "no vote runs; start one or name the vote").id
+        return vote.id if isinstance(vote, LegalVote) else vote
 
     def _members(self) -> tuple[ParticipantId, ...]:
         state = self._state()

@@ -27,21 +27,24 @@ LateT = TypeVar(
 # -- state ---
 @frozen(kw_only=True)
 class MediaState:
-    """Who speaks, and who may unmute. Streams are `Participant.streams`, the focus is `ConferenceState.focus`."""
+    """Who speaks, and who may unmute.
+
+    The streams of participants are `Participant.streams`; the focus is `ConferenceState.focus`.
+    """
 
     speakers: Mapping[ParticipantId, media.Speaker] = field(factory=lambda: MappingProxyType({}))
-    """Who spoke or speaks, perhaps ourselves; only L 0.9 tells."""
+    """Who speaks or spoke, perhaps ourselves. Servers before 0.9 do not say (media.md § 3)."""
     force_mute: bool = False
     """Whether only those in ``allow_list``, and moderators, may unmute (L 0.16)."""
     allow_list: frozenset[ParticipantId] = frozenset()
 
     @property
     def speaking(self) -> frozenset[ParticipantId]:
-        """Who speaks now."""
+        """The ids of those who speak now."""
         return frozenset(one.participant for one in self.speakers.values() if one.is_speaking)
 
 
-# -- events; those of streams, focus and presenters are in `m3core.conference.events` ---
+# -- events; those about streams, the focus and presenters are in `m3core.conference.events` ---
 @frozen(kw_only=True)
 class SpeakerChanged(ConferenceEvent):
     """A participant started or stopped speaking (servers from 0.9 on)."""
@@ -52,7 +55,7 @@ class SpeakerChanged(ConferenceEvent):
 
 @frozen(kw_only=True)
 class MuteRequested(ConferenceEvent):
-    """A moderator wants us to mute; ``force``: without asking the person (media.md § 6)."""
+    """A moderator asks us to mute. ``force``: the program should not ask the person first (media.md § 6)."""
 
     issuer: ParticipantId
     force: bool
@@ -60,7 +63,7 @@ class MuteRequested(ConferenceEvent):
 
 @frozen(kw_only=True)
 class ForceMuteChanged(ConferenceEvent):
-    """Only those in ``allow_list``, and moderators, may unmute now; or all may again (L 0.16)."""
+    """``force_mute``: only those in ``allow_list``, and moderators, may unmute; else everybody may (L 0.16)."""
 
     force_mute: bool
     allow_list: frozenset[ParticipantId]
@@ -68,19 +71,19 @@ class ForceMuteChanged(ConferenceEvent):
 
 @frozen(kw_only=True)
 class ConnectionSlow(ConferenceEvent):
-    """Packets of a stream get lost (`webrtc_slow`)."""
+    """Packets of a stream are lost on their way (`webrtc_slow`)."""
 
     participant_id: ParticipantId
     media_session_type: MediaSessionType
     direction: SlowDirection
 
 
-# -- folding ---
+# -- the module ---
 _OF_CANDIDATES = frozenset({media.MediaErrorCode.INVALID_CANDIDATE, media.MediaErrorCode.INVALID_END_OF_CANDIDATES})
 
 
 class MediaModule(ClientModule[MediaState]):
-    """What the server says of media sessions goes to them; the rest is folded here."""
+    """Passes messages about media sessions on to the sessions. The state has the rest: speakers and force mute."""
 
     NAMESPACE = "media"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -90,11 +93,9 @@ class MediaModule(ClientModule[MediaState]):
     _state = MediaState()
 
     def build(self) -> MediaState:
-        """The snapshot."""
         return self._state
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `media`."""
         return {
             media.SdpAnswer: self._unless_late(self._sdp_answer),
             media.SdpOffer: self._sdp_offer,
@@ -117,7 +118,6 @@ class MediaModule(ClientModule[MediaState]):
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """Who speaks, and who may unmute."""
         told = join.media
         speakers = {speaker.participant: speaker for speaker in (told and told.speakers) or ()}
         forced = told.force_mute if told is not None else None
@@ -129,7 +129,6 @@ class MediaModule(ClientModule[MediaState]):
         )
 
     def participant_left(self, participant_id: ParticipantId) -> None:
-        """Who has gone does not speak."""
         if participant_id in self._state.speakers:
             self.touch()
             speakers = {who: one for who, one in self._state.speakers.items() if who != participant_id}
@@ -143,17 +142,20 @@ class MediaModule(ClientModule[MediaState]):
         return None if key is None else self._around.subscriptions.get(key)
 
     def _session(self, source: ParticipantId, kind: MediaSessionType, what: str) -> MediaSession:
-        """The session that a message is about: ours for the own id, else a subscription."""
+        """The session that a message is about: our publication for our own id, else a subscription (media.md § 1).
+
+        Raises `StaleNegotiation` if there is none; ``what`` names the message in its text.
+        """
         key = MediaSessionKey(source, kind)
         session = self._publication(key) if source == self._own().id else self._subscription(key)
         if session is None:
-            raise StaleNegotiation(f"{what} for a stream that is not being negotiated")
+            raise StaleNegotiation(f"the server sent {what} for a stream that we neither publish nor receive")
         return session
 
     def _sdp_answer(self, event: media.SdpAnswer) -> None:
         session = self._session(event.source, event.media_session_type, "sdp_answer")
         if event.source != self._own().id:
-            raise StaleNegotiation("sdp_answer for a stream that we do not publish")
+            raise StaleNegotiation("the server sent sdp_answer for a stream of somebody else")
         try:
             self._around.publications.answered(session, event.sdp)
         except (SdpError, LimitExceeded) as error:
@@ -163,7 +165,7 @@ class MediaModule(ClientModule[MediaState]):
 
     def _sdp_offer(self, event: media.SdpOffer) -> None:
         if event.source == self._own().id:
-            raise StaleNegotiation("sdp_offer for a stream of our own (media.md § 3: reserved)")
+            raise StaleNegotiation("the server sent sdp_offer for our own stream, which is reserved (media.md § 3)")
         session = self._session(event.source, event.media_session_type, "sdp_offer")
         try:
             self._around.subscriptions.offered(session, event.sdp)
@@ -186,7 +188,10 @@ class MediaModule(ClientModule[MediaState]):
         self._sessions_of(event.source).perform(session, session.negotiation.remote_end_of_candidates())
 
     def _unless_late(self, handle: Callable[[LateT], None]) -> Callable[[LateT], None]:
-        """What is said of a stream that another one followed, or that we ended, was on its way: nobody is at fault."""
+        """``handle``, which ignores a message about a stream that ended a moment ago, or that another one replaced.
+
+        Such a message crossed with ours on the way, so that it is no fault of the server.
+        """
 
         def take(event: LateT) -> None:
             try:
@@ -204,7 +209,7 @@ class MediaModule(ClientModule[MediaState]):
     def _webrtc_up(self, event: media.WebrtcUp) -> None:
         session = self._session(event.source, event.media_session_type, "webrtc_up")
         if not session.negotiation.is_stable:
-            raise StaleNegotiation("webrtc_up for a stream without offer and answer")
+            raise StaleNegotiation("the server sent webrtc_up for a stream that lacks its offer or its answer")
         session.is_up = True
         if event.source != self._own().id:
             self._around.subscriptions.up(session)
@@ -215,10 +220,10 @@ class MediaModule(ClientModule[MediaState]):
 
     def _media_status(self, event: media.MediaStatus) -> None:
         if event.source != self._own().id:
-            raise StaleNegotiation("media_status for a stream that we do not publish")
+            raise StaleNegotiation("the server sent media_status for a stream of somebody else")
         session = self._session(event.source, event.media_session_type, "media_status")
         if not session.negotiation.is_stable:
-            raise StaleNegotiation("media_status for a stream without offer and answer")
+            raise StaleNegotiation("the server sent media_status for a stream that lacks its offer or its answer")
         self._around.publications.status(session, event)
 
     def _webrtc_slow(self, event: media.WebrtcSlow) -> None:
@@ -251,7 +256,7 @@ class MediaModule(ClientModule[MediaState]):
         self._notify(PresenterChanged(participant=own, is_presenter=is_presenter))
         screen = self._publication(MediaSessionKey(own.id, MediaSessionType.SCREEN))
         if not is_presenter and own.role is not Role.MODERATOR and screen is not None:
-            # The server has destroyed the publisher (media.md § 2), and need not say so.
+            # The server has destroyed the publisher (media.md § 2). `webrtc_down` for it may not come (media.md § 3).
             error = MediaError("a moderator revoked the permission to share the screen")
             self._around.publications.lost(screen, error, tell_server=False)
 
@@ -262,10 +267,10 @@ class MediaModule(ClientModule[MediaState]):
         error = CallRefused(event.error.value)
         publications, subscriptions = self._around.publications, self._around.subscriptions
         if event.error in _OF_CANDIDATES and (publications.ended_lately or subscriptions.ended_lately):
-            return  # ours were on their way when their stream ended
+            return  # our candidates were on their way when their stream ended
         session = self._subscription(key)
         if session is not None and session.call is None and not session.is_live:
-            # Nobody waits for it any more, but the next subscribe would wait for this one.
+            # The call for this subscription has ended, but the next subscribe would wait for the same session.
             subscriptions.refused(session, error)
         elif self._around.calls.refused_by(self.NAMESPACE, error.code, key) is None and publications.refused(error):
             return
@@ -287,31 +292,37 @@ class MediaModule(ClientModule[MediaState]):
 
 # -- commands ---
 class MediaCommands(CommandGroup[T]):
-    """Muting others, presenters, speaking. Streams have methods of the conference, for they need a media engine."""
+    """Muting others, presenters, and our own speaking.
+
+    Publishing and subscribing are methods of the conference, because they need a media engine.
+    """
 
     def mute(self, *participants: Someone, force: bool = False) -> T:
-        """Ask participants, none named means all others, to mute; ``force``: without asking them. Moderators only."""
+        """Ask ``participants``, or all others if none is named, to mute; for moderators.
+
+        ``force``: their programs should not ask them first. Refused: `permission_denied`.
+        """
         targets = tuple(id_of(participant) for participant in participants) or tuple(
             participant.id for participant in self._state().participants.values() if participant.is_here
         )
         return self._perform(media.ModeratorMute(targets=targets, force=force))
 
     def grant_presenter(self, *participants: Someone) -> T:
-        """Let participants share their screens; moderators only."""
+        """Let participants share their screens; for moderators. Refused: `permission_denied`."""
         return self._perform(media.GrantPresenterRole(participant_ids=tuple(map(id_of, participants))))
 
     def revoke_presenter(self, *participants: Someone) -> T:
-        """Let participants share their screens no more; moderators only."""
+        """Forbid participants to share their screens; for moderators. Refused: `permission_denied`."""
         return self._perform(media.RevokePresenterRole(participant_ids=tuple(map(id_of, participants))))
 
     def enable_force_mute(self, *allowed: Someone) -> T:
-        """Let nobody but ``allowed`` unmute; moderators only (L 0.16)."""
+        """Let only ``allowed`` and moderators unmute; for moderators (L 0.16). Refused: `permission_denied`."""
         return self._perform(media.ModeratorEnableForceMute(allow_list=tuple(map(id_of, allowed))))
 
     def disable_force_mute(self) -> T:
-        """Let everybody unmute; moderators only (L 0.16)."""
+        """Let everybody unmute; for moderators (L 0.16). Refused: `permission_denied`."""
         return self._perform(media.ModeratorDisableForceMute())
 
     def update_speaking(self, is_speaking: bool) -> T:
-        """Tell that we speak, or no longer; servers from 0.9 on do not find out by themselves."""
+        """Tell the others whether we speak. Servers since 0.9 do not find out by themselves."""
         return self._perform(media.UpdateSpeakingState(is_speaking=is_speaking))

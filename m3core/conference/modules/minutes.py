@@ -1,4 +1,4 @@
-"""Namespaces `protocol` and `meeting_notes`, its later name: the minutes of the meeting, a pad (signaling.md § 13)."""
+"""Namespace `protocol`, later called `meeting_notes`: a pad for the minutes of the meeting (signaling.md § 13)."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ from m3core.values import ParticipantId
 # -- state ---
 @frozen(kw_only=True)
 class MinutesState:
-    """Our session at the pad. Which of the others may write: `Participant.may_write_minutes`, our own too."""
+    """Our session at the pad. `Participant.may_write_minutes` says who may write, also of ourselves."""
 
     namespace: str = "protocol"
-    """What the server calls the minutes; `meeting_notes` once it did."""
+    """The name that the server uses: `protocol`, until it has shown that it uses `meeting_notes`."""
     write_url: str | None = field(default=None, repr=hide)
     read_url: str | None = field(default=None, repr=hide)
-    """Of the two, at most one is there: our personal way to the pad, a secret."""
+    """At most one of the two URLs is set. It is our personal session at the pad, and so a secret."""
 
     @property
     def url(self) -> str | None:
-        """Where the minutes are; None while there are none."""
+        """The URL of our session; None: there are no minutes yet."""
         return self.write_url or self.read_url
 
     @property
     def may_write(self) -> bool:
-        """Whether we may write them."""
+        """Whether we may write the minutes."""
         return self.write_url is not None
 
 
 # -- events ---
 @frozen(kw_only=True)
 class MinutesWritable(ConferenceEvent):
-    """We may write the minutes, at ``url``, which is ours alone."""
+    """We may write the minutes. ``url`` is our personal session at the pad."""
 
     url: str = field(repr=hide)
 
 
 @frozen(kw_only=True)
 class MinutesReadable(ConferenceEvent):
-    """There are minutes, and we may read them, no more; ``url`` is ours alone."""
+    """We may read the minutes, but not write. ``url`` is our personal session at the pad."""
 
     url: str = field(repr=hide)
 
 
-# -- folding ---
+# -- the module ---
 _NEW_NAME: Final = "meeting_notes"
 _SELECT = rule(
     "insufficient_permissions", "invalid_participant_selection", "currently_initializing", "failed_initialization"
@@ -67,7 +67,7 @@ _PDF = rule("insufficient_permissions", "not_initialized", "storage_exceeded", a
 
 
 class MinutesModule(ClientModule[MinutesState]):
-    """The minutes, under either name."""
+    """The minutes, under both names of the namespace."""
 
     NAMESPACE = "protocol"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -83,11 +83,9 @@ class MinutesModule(ClientModule[MinutesState]):
     _state = MinutesState()
 
     def build(self) -> MinutesState:
-        """The snapshot."""
         return self._state
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of both names."""
         return {
             protocol.WriteUrl: self._write_url,
             meeting_notes.WriteUrl: self._write_url,
@@ -100,7 +98,8 @@ class MinutesModule(ClientModule[MinutesState]):
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """Which name the server uses, as far as it shows; our URL follows at once if there is a pad."""
+        # `join_success` has no data of this namespace; if there is a pad, `read_url` follows (signaling.md § 13). The
+        # name of the namespace is in the tariff, or in the entries of participants who have a session.
         names = set[str]()
         if join.tariff is not None:
             names |= {*(join.tariff.enabled_modules or ()), *(join.tariff.modules or ())}
@@ -108,11 +107,9 @@ class MinutesModule(ClientModule[MinutesState]):
         self._state = MinutesState(namespace=_NEW_NAME if is_new else self.NAMESPACE)
 
     def left(self) -> None:
-        """They were the room's."""
         self._state = MinutesState(namespace=self._state.namespace)
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """Our way to the pad."""
         if self._state.write_url is not None:
             return (MinutesWritable(url=self._state.write_url),)
         return () if self._state.read_url is None else (MinutesReadable(url=self._state.read_url),)
@@ -126,14 +123,14 @@ class MinutesModule(ClientModule[MinutesState]):
     def _read_url(self, event: minutes.ReadUrl) -> None:
         is_first = self._access(event, read_url=event.url)
         self._notify(MinutesReadable(url=event.url))
-        if is_first:  # the pad was made
+        if is_first:  # the first `select_writer` makes the pad, and sends a URL to everybody (signaling.md § 13)
             self._acknowledge(minutes.SelectWriter)
         else:
             own = self._own().id
             self._acknowledge(minutes.DeselectWriter, lambda command: own in command.participant_ids)
 
     def _access(self, event: Event, *, write_url: str | None = None, read_url: str | None = None) -> bool:
-        """Our session at the pad from now on; whether it is the first."""
+        """Take over our new session at the pad. Gives whether it is our first."""
         is_first = self._state.url is None
         self._around.own = evolve(self._own(), may_write_minutes=write_url is not None)
         self._state = MinutesState(namespace=event.NAMESPACE, write_url=write_url, read_url=read_url)
@@ -151,10 +148,10 @@ class MinutesModule(ClientModule[MinutesState]):
 
 # -- commands ---
 class MinutesCommands(CommandGroup[T]):
-    """For moderators. Sent in the namespace that the server showed, else in `protocol`."""
+    """All commands are for moderators. They use the name of the namespace in `MinutesState.namespace`."""
 
     def select_writer(self, *participants: Someone) -> T:
-        """Let participants write; the first time, this makes the pad, and everybody gets a URL.
+        """Let participants write. The first time this makes the pad, and everybody gets a URL.
 
         Raises `LocalProtocolError` if nobody is named. Refused: `invalid_participant_selection`,
         `currently_initializing`, `failed_initialization`, `insufficient_permissions`.
@@ -163,7 +160,7 @@ class MinutesCommands(CommandGroup[T]):
         return self._perform(command(participant_ids=_ids(participants)))
 
     def deselect_writer(self, *participants: Someone) -> T:
-        """Let participants only read.
+        """Let participants read, but not write.
 
         Raises as `select_writer`. Refused: `not_initialized`, `invalid_participant_selection`,
         `currently_initializing`, `insufficient_permissions`.
@@ -185,5 +182,5 @@ class MinutesCommands(CommandGroup[T]):
 
 def _ids(participants: tuple[Someone, ...]) -> tuple[ParticipantId, ...]:
     if not participants:
-        raise LocalProtocolError("name at least one participant")
+        raise LocalProtocolError("the command is about nobody: name at least one participant")
     return tuple(map(id_of, participants))

@@ -1,4 +1,4 @@
-"""Namespace `moderation`: the waiting room, hands, names, and who is sent away (signaling.md § 6)."""
+"""Namespace `moderation`: the waiting room, hands, names, kicking and banning (signaling.md § 6)."""
 
 from __future__ import annotations
 
@@ -25,49 +25,49 @@ from m3core.values import ParticipantId
 # -- state ---
 @frozen(kw_only=True)
 class ModerationState:
-    """The switches of the room, and who waits. Capture-era servers tell moderators only."""
+    """The switches of the room, and who waits. Servers of the capture era send both to moderators only."""
 
     raise_hands_enabled: bool = True
     waiting_room_enabled: bool | None = None
-    """None: we were not told."""
+    """None: the server did not say."""
     waiting: Mapping[ParticipantId, Participant] = field(factory=lambda: MappingProxyType({}))
-    """Who is in the waiting room, in the order of coming."""
+    """Who is in the waiting room, the latest last."""
     accepted: frozenset[ParticipantId] = frozenset()
-    """Who of them may enter already, and is about to."""
+    """Those in ``waiting`` whom a moderator has accepted. They enter when their programs ask to (signaling.md § 6)."""
 
 
 # -- events ---
 @frozen(kw_only=True)
 class WaitingRoomEntered(ConferenceEvent):
-    """A moderator has to let us in. ``sent_back``: we were in the room before."""
+    """We are in the waiting room until a moderator lets us in. ``sent_back``: we were in the room before."""
 
     sent_back: bool = False
 
 
 @frozen(kw_only=True)
 class WaitingRoomJoined(ConferenceEvent):
-    """Somebody waits for a moderator."""
+    """Somebody is in the waiting room."""
 
     participant: Participant
 
 
 @frozen(kw_only=True)
 class WaitingRoomLeft(ConferenceEvent):
-    """Somebody waits no more: has gone, or enters the room."""
+    """Somebody left the waiting room: the participant has gone, or enters the room."""
 
     participant: Participant
 
 
 @frozen(kw_only=True)
 class WaitingRoomSwitched(ConferenceEvent):
-    """From now on whoever joins has to wait, or need not."""
+    """The waiting room is on: whoever joins has to wait. Or it is off."""
 
     is_enabled: bool
 
 
 @frozen(kw_only=True)
 class RaiseHandsSwitched(ConferenceEvent):
-    """Hands may be raised, or may not and are all down."""
+    """``is_enabled``: hands may be raised. Otherwise they may not, and all hands are down."""
 
     is_enabled: bool
     issued_by: ParticipantId
@@ -75,23 +75,24 @@ class RaiseHandsSwitched(ConferenceEvent):
 
 @frozen(kw_only=True)
 class HandsReset(ConferenceEvent):
-    """A moderator lowered raised hands; `HandLowered` tells whose."""
+    """A moderator lowered raised hands. A `HandLowered` for each of them says whose."""
 
     issued_by: ParticipantId
 
 
 @frozen(kw_only=True)
 class DebriefingStarted(ConferenceEvent):
-    """The meeting is over for the others, and we stay (L 0.4)."""
+    """The meeting is over for some others, and goes on for us (L 0.4)."""
 
     issued_by: ParticipantId
 
 
 @frozen(kw_only=True)
 class DisplayNameChanged(ConferenceEvent):
-    """A moderator gave us another name (L 0.12); servers after 0.16 tell of others, too.
+    """A moderator gave us another name (L 0.12).
 
-    Before, that of others is a `ParticipantChanged`. ``participant``: None if unknown here.
+    Servers after 0.16 send this for others, too. Before, the new name of another participant is a `ParticipantChanged`.
+    ``participant``: None if unknown here.
     """
 
     participant: Participant | None
@@ -100,12 +101,12 @@ class DisplayNameChanged(ConferenceEvent):
     issued_by: ParticipantId
 
 
-# -- folding ---
-_MODERATORS = "insufficient_permissions"  # only L 0.15 says so, others are silent
+# -- the module ---
+_MODERATORS = "insufficient_permissions"  # servers before 0.15 ignore such commands without an error (signaling.md § 6)
 
 
 class ModerationModule(ClientModule[ModerationState]):
-    """What moderators do to the room, and to us."""
+    """The switches of the room, the waiting room, and what moderators do to us."""
 
     NAMESPACE = "moderation"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -123,11 +124,10 @@ class ModerationModule(ClientModule[ModerationState]):
     _state = ModerationState()
 
     def build(self) -> ModerationState:
-        """The snapshot."""
         return self._state
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `moderation`, but those about ourselves in the waiting room: `m3core.conference.joining`."""
+        """All messages but those about ourselves in the waiting room, which `m3core.conference.joining` has."""
         return {
             moderation.Kicked: lambda _: self._expect_end(EndReason.KICKED),
             moderation.Banned: lambda _: self._expect_end(EndReason.BANNED),
@@ -145,8 +145,8 @@ class ModerationModule(ClientModule[ModerationState]):
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """The switches, and who waits."""
-        # Servers of the capture era tell moderators only: others know what they heard, perhaps while they waited.
+        # Servers of the capture era send this part of `join_success` to moderators only. For others the last message
+        # counts, which can have come in the waiting room (signaling.md § 6).
         told = join.moderation or moderation.JoinData(raise_hands_enabled=self._state.raise_hands_enabled)
         entries = told.waiting_room_participants or ()
         self._state = ModerationState(
@@ -157,13 +157,13 @@ class ModerationModule(ClientModule[ModerationState]):
         )
 
     def participant_came(self, participant_id: ParticipantId) -> None:
-        """Whoever is in the room does not wait, whether we were told so or not."""
+        # One who is in the room does not wait, even if the server has not sent `left_waiting_room`.
         if participant_id in self._state.waiting:
             self.touch()
             self._waits_no_more(participant_id)
 
     def participant_changed(self, told: Update) -> None:
-        """Whoever waits may get another name, or another role."""
+        # One who waits may get another name or role.
         before = self._state.waiting.get(told.id)
         if before is not None:
             self.touch()
@@ -171,16 +171,14 @@ class ModerationModule(ClientModule[ModerationState]):
             self._state = evolve(self._state, waiting=waiting)
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """Who waits."""
         return tuple(WaitingRoomJoined(participant=participant) for participant in self._state.waiting.values())
 
     def sent(self, command: Command) -> None:
-        """Nobody tells of an acceptance."""
+        # The server sends `accepted` only to the participant who waits (signaling.md § 6).
         if isinstance(command, moderation.Accept):
             self._state = evolve(self._state, accepted=self._state.accepted | {command.target})
 
     def refused(self, command: Command) -> None:
-        """Not accepted after all."""
         if isinstance(command, moderation.Accept):
             self._state = evolve(self._state, accepted=self._state.accepted - {command.target})
 
@@ -221,11 +219,8 @@ class ModerationModule(ClientModule[ModerationState]):
         self._acknowledge(moderation.EnableRaiseHands if is_enabled else moderation.DisableRaiseHands)
 
     def _lower_own_hand(self) -> None:
-        """A moderator lowered all hands: others are told by `update`, nobody tells us of our own (signaling.md § 6).
-
-        Somebody who waits and was never in the room gets this message, too, and has no hand yet.
-        """
-        own = self._around.own
+        # `update` shows the hands of others, and never goes to the participant whom it is about (signaling.md § 5, 6).
+        own = self._around.own  # None: we are in the waiting room, which gets the switch of hands, too
         if own is not None and own.hand_is_up:
             own = self._around.own = evolve(own, hand_is_up=False)
             self._notify(HandLowered(participant=own))
@@ -248,58 +243,68 @@ class ModerationModule(ClientModule[ModerationState]):
 
 # -- commands ---
 class ModerationCommands(CommandGroup[T]):
-    """What moderators may do. Capture-era servers ignore others in silence, which looks like success."""
+    """All commands are for moderators. Refused: `insufficient_permissions`.
+
+    Servers before 0.15 do not refuse the commands of others. They ignore them, which looks like success.
+    """
 
     def kick(self, participant: Someone) -> T:
-        """Send somebody away, who may come back."""
+        """Remove somebody from the meeting, who may join again."""
         return self._perform(moderation.Kick(target=id_of(participant)))
 
     def ban(self, participant: Someone) -> T:
-        """Send somebody with an account away for good. Refused: `cannot_ban_guest`."""
+        """Remove somebody who has an account, and forbid to join this room again. Refused: `cannot_ban_guest`."""
         return self._perform(moderation.Ban(target=id_of(participant)))
 
     def accept(self, participant: Someone) -> T:
-        """Let somebody in who waits."""
+        """Let somebody from the waiting room into the room."""
         return self._perform(moderation.Accept(target=id_of(participant)))
 
     def enable_waiting_room(self) -> T:
-        """Let whoever joins wait."""
+        """Make all who join from now on wait for `accept`."""
         return self._perform(moderation.EnableWaitingRoom())
 
     def disable_waiting_room(self) -> T:
-        """Let nobody wait any more; those who wait already still do."""
+        """Let all who join from now on into the room. Those who wait already still need `accept`."""
         return self._perform(moderation.DisableWaitingRoom())
 
     def enable_raise_hands(self) -> T:
-        """Allow hands."""
+        """Let participants raise their hands."""
         return self._perform(moderation.EnableRaiseHands())
 
     def disable_raise_hands(self) -> T:
-        """Forbid hands, and lower all."""
+        """Forbid to raise hands, and lower all that are up."""
         return self._perform(moderation.DisableRaiseHands())
 
     def reset_raised_hands(self, *participants: Someone) -> T:
-        """Lower all hands, or those of ``participants``: one since L 0.15 (before, all), more since 0.16.
+        """Lower the hands of ``participants``, or all hands if none is named.
 
-        Raises `LocalProtocolError` for several at a server before 0.16, which would not understand it.
+        Servers since 0.16 can lower several named hands, those of 0.15 one. Earlier servers lower all hands in any
+        case. Raises `LocalProtocolError` for several participants at a server before 0.16.
         """
         wanted = tuple(map(id_of, participants))
         if not wanted:
             return self._perform(moderation.ResetRaisedHands())
-        if self._state().of(ControlModule).room_info is not None:  # told since 0.16
+        if self._state().of(ControlModule).room_info is not None:  # servers since 0.16 send it (signaling.md § 5.1)
             return self._perform(moderation.ResetRaisedHands(target=wanted))
         if len(wanted) > 1:
-            raise LocalProtocolError("this server can lower one hand or all")
+            raise LocalProtocolError("this server can lower one hand or all hands: name one participant, or none")
         return self._perform(moderation.ResetRaisedHands(target=wanted[0]))
 
     def send_to_waiting_room(self, participant: Someone) -> T:
-        """Send somebody back to the waiting room (L 0.12)."""
+        """Move somebody from the room to the waiting room (L 0.12).
+
+        Refused: `cannot_send_room_owner_to_waiting_room`.
+        """
         return self._perform(moderation.SendToWaitingRoom(target=id_of(participant)))
 
     def debrief(self, kick_scope: KickScope) -> T:
-        """End the meeting for some; the others stay (L 0.4)."""
+        """End the meeting for the participants in ``kick_scope``. It goes on for the others (L 0.4)."""
         return self._perform(moderation.Debrief(kick_scope=kick_scope))
 
     def change_display_name(self, participant: Someone, new_name: str) -> T:
-        """Give a guest another name (L 0.12)."""
+        """Give a guest another name (L 0.12).
+
+        Refused: `cannot_change_name_of_registered_users`, `invalid_display_name`.
+        """
         return self._perform(moderation.ChangeDisplayName(target=id_of(participant), new_name=new_name))

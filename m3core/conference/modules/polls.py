@@ -1,4 +1,4 @@
-"""Namespace `polls`: one question at a time, live results, and what came out (signaling.md § 9)."""
+"""Namespace `polls`: one poll at a time, with results at the end or all the time (signaling.md § 9)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from m3core.values import PollId, Timestamp
 # -- state ---
 @frozen(kw_only=True)
 class PollChoice:
-    """What can be voted for. ``count``: how many did; None while the server does not tell."""
+    """One choice of a poll. ``count``: the votes for it; None: the server has not sent counts."""
 
     id: int
     content: str
@@ -39,36 +39,36 @@ class Poll:
     topic: str
     choices: tuple[PollChoice, ...]
     live: bool
-    """Whether counts are told while it runs."""
+    """Whether the server sends counts while the poll runs."""
     multiple_choice: bool
     duration: int
     """Seconds."""
     started_at: Timestamp | None
     ends_at: Timestamp | None
     own_choices: frozenset[int] = frozenset()
-    """The ids of the choices that we voted for."""
+    """The ids of the choices that we vote for; empty: we have no vote."""
     is_done: bool = False
 
     def remaining(self, now_utc: dt.datetime) -> dt.timedelta | None:
-        """How long one may still vote at ``now_utc`` (aware), at least zero; None if the server did not tell."""
+        """The time until the poll ends, at least zero; None: the server did not say. ``now_utc`` is aware."""
         return None if self.ends_at is None else max(self.ends_at.datetime - now_utc, dt.timedelta())
 
 
 @frozen(kw_only=True)
 class PollsState:
-    """The poll that runs, and those that are done."""
+    """The poll that runs, and polls that are done."""
 
     running: Poll | None = None
     past: tuple[Poll, ...] = ()
-    """Those that ended while we were here, with results, the newest last; at most `MAX_PAST_POLLS`."""
+    """The polls that ended while we were in the room, with results, the newest last; at most `MAX_PAST_POLLS`."""
     dropped: int = 0
-    """How many older ones were dropped."""
+    """The number of older polls that were dropped, because there were too many."""
 
 
 # -- events ---
 @frozen(kw_only=True)
 class PollStarted(ConferenceEvent):
-    """One can vote."""
+    """A poll runs: participants can vote."""
 
     poll: Poll
 
@@ -82,14 +82,14 @@ class PollUpdated(ConferenceEvent):
 
 @frozen(kw_only=True)
 class PollDone(ConferenceEvent):
-    """The results."""
+    """A poll is over. ``poll`` has the results."""
 
     poll: Poll
 
 
-# -- folding ---
+# -- the module ---
 class PollsModule(ClientModule[PollsState]):
-    """The poll that runs and those that are done."""
+    """The poll that runs, polls that are done, and our own votes, of which any may be refused later."""
 
     NAMESPACE = "polls"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -114,20 +114,18 @@ class PollsModule(ClientModule[PollsState]):
         self._past: deque[Poll] = deque()
         self._dropped = 0
         self._missed = False
-        """A poll began that we were not told of."""
+        """Whether a poll began while the connection was lost."""
         self._left: Poll | None = None
-        """The last poll of the rooms that we left: in case we come back to it."""
+        """The last poll that ran in a room which we left. It has our vote, in case we come back to it."""
         self._held: frozenset[int] | None = None
-        """What we voted for as far as we will hear nothing more of it; None: nothing."""
+        """The choices of our last vote that can no longer be refused; None: there is no such vote."""
         self._votes: list[polls.Vote] = []
-        """The votes after that, in order: any of them may still be refused."""
+        """Our later votes, in order. Each of them may still be refused."""
 
     def build(self) -> PollsState:
-        """The snapshot."""
         return PollsState(running=self._running, past=tuple(self._past), dropped=self._dropped)
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `polls`."""
         return {
             polls.Started: self._started,
             polls.LiveUpdate: self._live_update,
@@ -136,7 +134,7 @@ class PollsModule(ClientModule[PollsState]):
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """The poll that runs; our own vote is known if we cast it before we were away."""
+        # `join_success` has neither counts nor our vote (signaling.md § 9): those that we knew before are kept.
         before, self._running = self._running or self._left, None
         self._missed = False
         self._begin_votes()
@@ -150,21 +148,18 @@ class PollsModule(ClientModule[PollsState]):
             self._running = running
 
     def left(self) -> None:
-        """Polls belong to the room."""
         self._running, self._left = None, self._running or self._left
         self._past.clear()
         self._dropped = 0
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """The poll that runs."""
         return () if self._running is None else (PollStarted(poll=self._running),)
 
     def missed_events(self) -> tuple[ConferenceEvent, ...]:
-        """A poll that began meanwhile."""
         return self.present_events() if self._missed else ()
 
     def sent(self, command: Command) -> None:
-        """Most servers do not answer a vote."""
+        # A vote need not have an answer, so it is valid from now on, until it is refused (signaling.md § 9).
         if isinstance(command, polls.Vote) and self._running is not None:
             while self._votes and not self._is_open(self._votes[0]):
                 self._held = _chosen(self._votes.pop(0))
@@ -172,7 +167,6 @@ class PollsModule(ClientModule[PollsState]):
             self._running = evolve(self._running, own_choices=_chosen(command))
 
     def refused(self, command: Command) -> None:
-        """The last vote that was not refused stands."""
         if isinstance(command, polls.Vote) and self._running is not None and self._running.id == command.poll_id:
             self._votes = [vote for vote in self._votes if vote is not command]
             own = _chosen(self._votes[-1]) if self._votes else self._held or frozenset()
@@ -186,7 +180,7 @@ class PollsModule(ClientModule[PollsState]):
         return self._waiting(polls.Vote, lambda command: command is vote) is not None
 
     def _error(self, event: polls.Error) -> None:
-        """Errors do not say whose they are, but this one cannot mean a vote that is the first, which counts."""
+        # Errors do not name the vote that they are about. `voted_already` is never about the first vote for a poll.
         suspects: list[polls.Vote] = []
         if event.error is PollsErrorCode.VOTED_ALREADY:
             suspects = self._votes if self._held is not None else self._votes[1:]
@@ -221,7 +215,10 @@ class PollsModule(ClientModule[PollsState]):
 
 
 def _poll(told: polls.Started | polls.JoinData, started: Timestamp | None) -> Poll:
-    """Raises `MalformedMessage` for instants that are none: `Poll.remaining` must not."""
+    """Raises `MalformedMessage` for a start that is no instant and for a duration that is out of range.
+
+    So `Poll.remaining` never raises it.
+    """
     ends_at = None
     if started is not None:
         try:
@@ -252,7 +249,7 @@ def _counted(poll: Poll, results: Iterable[polls.ChoiceResult]) -> Poll:
 
 # -- commands ---
 class PollsCommands(CommandGroup[T]):
-    """Starting and finishing is for moderators."""
+    """`start` and `finish` are for moderators."""
 
     def start(
         self,
@@ -263,10 +260,10 @@ class PollsCommands(CommandGroup[T]):
         live: bool = True,
         multiple_choice: bool = False,
     ) -> T:
-        """Ask for ``duration`` seconds (2 to 3600); done with the `Poll`.
+        """Start a poll of ``duration`` seconds (2 to 3600); done with the `Poll`.
 
-        ``topic``: 2 to 100 bytes; ``choices``: 2 to 64 of 1 to 100 bytes; ``multiple_choice``: L 0.14. Refused:
-        `still_running`, `invalid_duration`, `invalid_topic_length`, `invalid_choice_count`,
+        ``topic``: 2 to 100 bytes. ``choices``: 2 to 64 texts of 1 to 100 bytes. ``multiple_choice`` needs L 0.14.
+        Refused: `still_running`, `invalid_duration`, `invalid_topic_length`, `invalid_choice_count`,
         `invalid_choice_description`, `insufficient_permissions`.
         """
         return self._perform(
@@ -276,25 +273,30 @@ class PollsCommands(CommandGroup[T]):
         )
 
     def vote(self, *choices: str | int | PollChoice) -> T:
-        """Vote, in the poll that runs, for one choice, named by its text, id or itself.
+        """Vote in the poll that runs. A choice is named by its text, by its id or by its `PollChoice`.
 
-        None takes the vote back (L 0.9). Raises `LocalProtocolError` if no poll runs, if it has no such choice, or for
-        several choices where the poll takes one. Refused: `voted_already` (capture era), `invalid_poll_id` (over).
+        No choice takes the vote back (L 0.9). Raises `LocalProtocolError` if no poll runs, if it has no such choice, or
+        for several choices in a poll that is not ``multiple_choice``. Refused: `voted_already` (capture era),
+        `invalid_poll_id` (the poll is over), `invalid_choice_id`, `multiple_choices_not_allowed`.
         """
         poll = self._running()
         ids = tuple(_choice_id(poll, choice) for choice in choices)
-        if len(ids) > 1 and not poll.multiple_choice:  # a server that does not know of several would take the vote back
-            raise LocalProtocolError("the poll takes one choice")
+        # A server that does not know `choice_ids` sees no choice in such a vote, and would take our vote back.
+        if len(ids) > 1 and not poll.multiple_choice:
+            raise LocalProtocolError("the poll takes one choice: name one")
         if len(ids) > 1:
             return self._perform(polls.Vote(poll_id=poll.id, choice_ids=ids))
         return self._perform(polls.Vote(poll_id=poll.id, choice_id=ids[0] if ids else None))
 
     def finish(self) -> T:
-        """End the poll that runs; done with the `Poll` and its results. Raises `LocalProtocolError` if none runs."""
+        """End the poll that runs; done with the `Poll` and its results.
+
+        Raises `LocalProtocolError` if none runs. Refused: `invalid_poll_id`, `insufficient_permissions`.
+        """
         return self._perform(polls.Finish(id=self._running().id))
 
     def _running(self) -> Poll:
-        return known(self._state().of(PollsModule).running, "poll that runs")
+        return known(self._state().of(PollsModule).running, "no poll runs; start one first")
 
 
 def _choice_id(poll: Poll, named: str | int | PollChoice) -> int:
@@ -302,4 +304,4 @@ def _choice_id(poll: Poll, named: str | int | PollChoice) -> int:
     for choice in poll.choices:
         if wanted in (choice.id, choice.content):
             return choice.id
-    raise LocalProtocolError("the poll has no such choice")
+    raise LocalProtocolError("the poll has no such choice: name one of ``Poll.choices`` by its text or its id")

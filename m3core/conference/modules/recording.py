@@ -1,8 +1,8 @@
 """Namespace `recording`: whether the room is recorded, and where it is streamed to (signaling.md § 11).
 
-Two models: servers up to 0.13 know one recording (`RecordingState.status`), later ones any number of targets
-(`RecordingState.targets`), of which a recording is one. Which of them it is, `join_success` shows, and neither server
-understands the commands of the other model. `RecordingCommands.start` and ``stop`` serve both.
+There are two models. Servers up to 0.13 know one recording (`RecordingState.status`). Later servers know any number of
+targets (`RecordingState.targets`), and a recording is one of them. `join_success` shows the model of the server, which
+understands the commands of its own model only. `RecordingCommands.start` and ``stop`` serve both models.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ _RUNS = frozenset({StreamStatus.STARTING, StreamStatus.ACTIVE})
 # -- state ---
 @frozen(kw_only=True)
 class RecordingState:
-    """Whether the room is recorded or streamed. Who agrees to it: `Participant.consents_recording`, our own too."""
+    """Whether the room is recorded or streamed. `Participant.consents_recording` says who agrees, also of ourselves."""
 
     status: RecordingStatus | None = None
-    """None: no recorder is here or on its way."""
+    """None: no recorder is in the room, and none was asked to come."""
     recording_id: ParticipantId | None = None
-    """The recorder's participant id, while it records; nobody sees it otherwise."""
+    """The participant id of the recorder, while it records. Recorders are not among the participants."""
     targets: Mapping[StreamingTargetId, StreamingTarget] = field(factory=lambda: MappingProxyType({}))
-    """Where the room may be sent to (L): files and live streams, and what they do."""
+    """Where the room can be recorded or streamed to (L), and the status of each."""
     has_targets: bool = False
-    """Whether the server has targets (L), be there none now, and not one recording."""
+    """Whether the server has the model with targets (L), even if there are none now."""
 
     @property
     def is_recording(self) -> bool:
-        """Whether the room is being recorded now, in either model."""
+        """Whether the room is recorded now, in either model."""
         return self.status is RecordingStatus.RECORDING or any(
             target.streaming_kind is StreamingKind.RECORDING and target.status is StreamStatus.ACTIVE
             for target in self.targets.values()
@@ -58,7 +58,7 @@ class RecordingState:
 # -- events ---
 @frozen(kw_only=True)
 class RecordingStarted(ConferenceEvent):
-    """The room is recorded. ``recording_id``: the recorder; None if the server did not tell."""
+    """The room is recorded. ``recording_id``: the id of the recorder; None: the server did not say."""
 
     recording_id: ParticipantId | None
 
@@ -72,23 +72,23 @@ class RecordingStopped(ConferenceEvent):
 
 @frozen(kw_only=True)
 class StreamingChanged(ConferenceEvent):
-    """A target, a recording or a live stream, does something else now (L). ``target``: None if unknown here."""
+    """The status of a target, a recording or a live stream, changed (L). ``target``: None if unknown here."""
 
     target_id: StreamingTargetId
     status: StreamStatus
     target: StreamingTarget | None
     reason: StreamErrorReason | None = None
-    """With `StreamStatus.ERROR`."""
+    """Why it failed, with `StreamStatus.ERROR`; else None."""
 
 
 @frozen(kw_only=True)
 class RecorderFailed(ConferenceEvent):
-    """No recorder came (L)."""
+    """A recorder was asked to come, and none came (L)."""
 
     error: RecorderErrorCode
 
 
-# -- folding ---
+# -- the module ---
 _STREAM_ERRORS = rule("insufficient_permissions", "invalid_streaming_id", "recorder_not_started")
 
 
@@ -107,14 +107,12 @@ class RecordingModule(ComparingModule[RecordingState]):
     )
     _state = RecordingState()
     _status_before: RecordingStatus | None = None
-    """What stands if our `Start` is refused."""
+    """The status before our last `Start`: it is valid again if the server refuses it."""
 
     def build(self) -> RecordingState:
-        """The snapshot."""
         return self._state
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `recording`."""
         return {
             recording.Started: self._started,
             recording.Stopped: self._stopped,
@@ -124,7 +122,7 @@ class RecordingModule(ComparingModule[RecordingState]):
         }
 
     def restore(self, join: JoinSuccess) -> None:
-        """What is recorded and streamed. Our own consent has to be given again: the server forgot it."""
+        # The server has forgotten our consent, so that it has to be given again.
         told = join.recording or recording.JoinData()
         targets = cast("Mapping[StreamingTargetId, StreamingTarget]", told.targets or {})
         self._state = RecordingState(
@@ -135,11 +133,9 @@ class RecordingModule(ComparingModule[RecordingState]):
         )
 
     def left(self) -> None:
-        """It was about the room."""
         self._state = RecordingState()
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """What is recorded and streamed."""
         state, events = self._state, list[ConferenceEvent]()
         if state.status is RecordingStatus.RECORDING:
             events.append(RecordingStarted(recording_id=state.recording_id))
@@ -151,7 +147,7 @@ class RecordingModule(ComparingModule[RecordingState]):
         return tuple(events)
 
     def sent(self, command: Command) -> None:
-        """Nobody tells us that a recorder was asked to come, nor of our own consent."""
+        # The server does not answer that it asked a recorder, and tells our consent to others only (signaling.md § 11).
         if isinstance(command, recording.SetConsent):
             self._around.own = evolve(self._own(), consents_recording=command.consent)
         elif isinstance(command, recording.Start):
@@ -159,7 +155,6 @@ class RecordingModule(ComparingModule[RecordingState]):
             self._state = evolve(self._state, status=self._state.status or RecordingStatus.INITIALIZING)
 
     def refused(self, command: Command) -> None:
-        """No recorder was asked to come."""
         if isinstance(command, recording.Start) and self._state.status is RecordingStatus.INITIALIZING:
             self._state = evolve(self._state, status=self._status_before)
 
@@ -192,7 +187,7 @@ class RecordingModule(ComparingModule[RecordingState]):
             self._reached(recording.StopStream, event.target_id)
 
     def _reached(self, command: type[CommandT], target_id: StreamingTargetId) -> None:
-        """A command for several targets ends by silence: the next word may be that one of them is refused."""
+        """A command for one target is done. One for several waits, since the server may still refuse another target."""
         self._acknowledge(command, lambda asked: getattr(asked, "target_ids", ()) == (target_id,))
 
     def _recorder_error(self, event: recording.RecorderError) -> None:
@@ -203,56 +198,61 @@ class RecordingModule(ComparingModule[RecordingState]):
 
 # -- commands ---
 class RecordingCommands(CommandGroup[T]):
-    """All but the own consent is for moderators."""
+    """All commands but `set_consent` are for moderators."""
 
     def start(self) -> T:
         """Record the room: ask a recorder to come, or start the targets that are recordings (L).
 
-        `RecordingStarted` or `StreamingChanged` tell when it records; if no recorder comes, nothing does. Raises
-        `LocalProtocolError` if there are targets, and none is a recording (L). Refused: `already_recording`,
-        `recorder_not_started` (L), `insufficient_permissions`.
+        `RecordingStarted` or `StreamingChanged` says when the recording begins. If no recorder comes, servers up to
+        0.13 send nothing. Raises `LocalProtocolError` if the server has targets (L) and none is a recording. Refused:
+        `already_recording`, `recorder_not_started` (L), `insufficient_permissions`.
         """
         if self._state().of(RecordingModule).has_targets:
             return self._perform(recording.StartStream(target_ids=self._files()))
         return self._perform(recording.Start())
 
     def stop(self) -> T:
-        """Record the room no more. Raises `LocalProtocolError` if nothing is recorded."""
+        """Stop the recording. Raises `LocalProtocolError` if nothing is recorded.
+
+        Refused: `invalid_recording_id`, `invalid_streaming_id` (L), `insufficient_permissions`.
+        """
         told = self._state().of(RecordingModule)
         if told.has_targets:
             return self._perform(recording.StopStream(target_ids=self._files()))
-        return self._perform(recording.Stop(recording_id=known(told.recording_id, "recording")))
+        return self._perform(
+            recording.Stop(recording_id=known(told.recording_id, "there is no recording that could be stopped"))
+        )
 
     def set_consent(self, consent: bool = True) -> T:
-        """Agree to be recorded, or not; the others see it as `Participant.consents_recording`."""
+        """Say whether we agree to be recorded. Others see it as `Participant.consents_recording`."""
         return self._perform(recording.SetConsent(consent=consent))
 
     def start_stream(self, *targets: StreamingTargetId) -> T:
-        """Start targets, or go on with them; none named means all (L).
+        """Start targets, or continue those that are paused. No target named: all (L).
 
-        Raises `LocalProtocolError` if there are none. Refused, as the two below: `invalid_streaming_id`,
+        Raises `LocalProtocolError` if the server has no targets. Refused: `invalid_streaming_id`,
         `recorder_not_started`, `insufficient_permissions`.
         """
         return self._perform(recording.StartStream(target_ids=self._targets(targets)))
 
     def pause_stream(self, *targets: StreamingTargetId) -> T:
-        """Pause targets; none named means all (L). Raises as `start_stream`."""
+        """Pause targets. No target named: all (L). Errors as in `start_stream`."""
         return self._perform(recording.PauseStream(target_ids=self._targets(targets)))
 
     def stop_stream(self, *targets: StreamingTargetId) -> T:
-        """Stop targets; none named means all (L). Raises as `start_stream`."""
+        """Stop targets. No target named: all (L). Errors as in `start_stream`."""
         return self._perform(recording.StopStream(target_ids=self._targets(targets)))
 
     def _targets(self, named: tuple[StreamingTargetId, ...]) -> tuple[StreamingTargetId, ...]:
         told = self._state().of(RecordingModule)
         targets = named or tuple(told.targets)
         if not (told.has_targets and targets):
-            raise LocalProtocolError("there is nowhere to stream to")
+            raise LocalProtocolError("the server has no targets to which the room could be streamed")
         return targets
 
     def _files(self) -> tuple[StreamingTargetId, ...]:
         targets = self._state().of(RecordingModule).targets
         files = tuple(one for one, target in targets.items() if target.streaming_kind is StreamingKind.RECORDING)
         if not files:
-            raise LocalProtocolError("there is no recording among the targets")
+            raise LocalProtocolError("no target of the server is a recording; see ``RecordingState.targets``")
         return files

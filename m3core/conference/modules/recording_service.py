@@ -1,4 +1,7 @@
-"""Namespace `recording_service`: what the server wants of us if we are a recorder (signaling.md § 11; L)."""
+"""Namespace `recording_service`: what the server asks of a recorder (signaling.md § 11; L).
+
+In this namespace "we" are the recorder.
+"""
 
 from __future__ import annotations
 
@@ -21,71 +24,61 @@ from m3core.values import StreamingTargetId
 # -- state ---
 @frozen(kw_only=True)
 class RecordingServiceState:
-    """What a recorder has to do; empty for everybody else."""
+    """The targets that a recorder works on; empty for everybody else."""
 
     streams: Mapping[StreamingTargetId, ServiceStream] = field(factory=lambda: MappingProxyType({}))
-    """The targets, with what we last told of each."""
+    """The targets, with the status that we last sent for each."""
 
 
 # -- events ---
 @frozen(kw_only=True)
 class StreamsStartRequested(ConferenceEvent):
-    """We, a recorder, are to start these targets, or go on with them."""
+    """The server asks us to start these targets, or to continue those that are paused."""
 
     target_ids: tuple[StreamingTargetId, ...]
 
 
 @frozen(kw_only=True)
 class StreamsPauseRequested(ConferenceEvent):
-    """We, a recorder, are to pause these targets."""
+    """The server asks us to pause these targets."""
 
     target_ids: tuple[StreamingTargetId, ...]
 
 
 @frozen(kw_only=True)
 class StreamsStopRequested(ConferenceEvent):
-    """We, a recorder, are to stop these targets."""
+    """The server asks us to stop these targets."""
 
     target_ids: tuple[StreamingTargetId, ...]
 
 
-# -- folding ---
+# -- the module ---
 class RecordingServiceModule(ComparingModule[RecordingServiceState]):
-    """The targets. What is wanted of us is told at once, and done by whoever records."""
+    """The targets. A request of the server becomes an event; the program that records carries it out."""
 
     NAMESPACE = "recording_service"
     _state = RecordingServiceState()
 
     def build(self) -> RecordingServiceState:
-        """The snapshot."""
         return self._state
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `recording_service`; there are no errors."""
         return {
-            recording_service.StartStreams: lambda event: self._notify(
-                StreamsStartRequested(target_ids=event.target_ids)
-            ),
-            recording_service.PauseStreams: lambda event: self._notify(
-                StreamsPauseRequested(target_ids=event.target_ids)
-            ),
-            recording_service.StopStreams: lambda event: self._notify(
-                StreamsStopRequested(target_ids=event.target_ids)
-            ),
+            recording_service.StartStreams: self._start,
+            recording_service.PauseStreams: self._pause,
+            recording_service.StopStreams: self._stop,
         }
 
     def restore(self, join: JoinSuccess) -> None:
-        """The targets."""
         told = {} if join.recording_service is None else join.recording_service.streams
         streams = cast("Mapping[StreamingTargetId, ServiceStream]", told)
         self._state = RecordingServiceState(streams=MappingProxyType(dict(streams)))
 
     def left(self) -> None:
-        """They were the room's."""
         self._state = RecordingServiceState()
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """The targets that start without being asked."""
+        # The server sends no `start_streams` for targets with `auto_connect`.
         targets = tuple(
             target
             for target, stream in self._state.streams.items()
@@ -94,7 +87,6 @@ class RecordingServiceModule(ComparingModule[RecordingServiceState]):
         return (StreamsStartRequested(target_ids=targets),) if targets else ()
 
     def sent(self, command: Command) -> None:
-        """What we told of a target is so."""
         if isinstance(command, recording_service.StreamUpdated) and command.target_id in self._state.streams:
             stream = evolve(self._state.streams[command.target_id], status=command.status)
             self._state = RecordingServiceState(
@@ -113,16 +105,16 @@ class RecordingServiceModule(ComparingModule[RecordingServiceState]):
 
 # -- commands ---
 class RecordingServiceCommands(CommandGroup[T]):
-    """For recorders."""
+    """The command of recorders."""
 
     def update(
         self, target: StreamingTargetId, status: StreamStatus, *, code: str | None = None, message: str = ""
     ) -> T:
-        """Tell what a target does now; ``code`` and ``message``: why, with `StreamStatus.ERROR`.
+        """Tell the server the new status of a target. ``code`` and ``message``: the reason of a `StreamStatus.ERROR`.
 
-        Raises `LocalProtocolError` for an error without a code, and for a code without an error.
+        Raises `LocalProtocolError` for that status without a code, and for a code with another status.
         """
         if (status is StreamStatus.ERROR) != (code is not None):
-            raise LocalProtocolError("an error, and nothing else, has a code")
+            raise LocalProtocolError("StreamStatus.ERROR needs a code, and no other status may have one")
         reason = None if code is None else StreamErrorReason(code=code, message=message)
         return self._perform(recording_service.StreamUpdated(target_id=target, status=status, reason=reason))

@@ -1,4 +1,4 @@
-"""Namespace `shared_folder`: a folder that belongs to the event (signaling.md § 16; L 0.5). There are no commands."""
+"""Namespace `shared_folder`: a folder that belongs to the event (signaling.md § 16; L 0.5). It has no commands."""
 
 from __future__ import annotations
 
@@ -17,47 +17,42 @@ from m3core.messages.shared_folder import FolderAccess
 # -- state: `ConferenceState.shared_folder` is a `SharedFolder`, or None ---
 @frozen(kw_only=True)
 class SharedFolder:
-    """The ways into the folder."""
+    """The addresses of the folder, with their passwords."""
 
     read: FolderAccess
     read_write: FolderAccess | None = None
-    """Only moderators get it."""
+    """The server sends it to moderators only; else None."""
 
 
 # -- events ---
 @frozen(kw_only=True)
 class SharedFolderChanged(ConferenceEvent):
-    """There is a folder, or the ways into it changed, as they do with our role."""
+    """There is a folder, or its addresses changed, as they do when our role changes."""
 
     folder: SharedFolder
 
 
-# -- folding ---
+# -- the module ---
 class SharedFolderModule(ComparingModule[SharedFolder | None]):
-    """The ways into the folder."""
+    """The folder, if there is one."""
 
     NAMESPACE = "shared_folder"
     _folder: SharedFolder | None = None
 
     def build(self) -> SharedFolder | None:
-        """The snapshot."""
         return self._folder
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `shared_folder`: one."""
         return {shared_folder.Updated: self._updated}
 
     def restore(self, join: JoinSuccess) -> None:
-        """The ways into the folder, if there is one."""
         told = join.shared_folder
         self._folder = None if told is None else SharedFolder(read=told.read, read_write=told.read_write)
 
     def left(self) -> None:
-        """Whoever waits may not look."""
         self._folder = None
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """There is a folder."""
         return () if self._folder is None else (SharedFolderChanged(folder=self._folder),)
 
     def _updated(self, event: shared_folder.Updated) -> None:

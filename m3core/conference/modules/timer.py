@@ -1,4 +1,4 @@
-"""Namespace `timer`: one stopwatch or countdown for all, and who is ready (signaling.md § 10)."""
+"""Namespace `timer`: one stopwatch or countdown for the room, and who is ready (signaling.md § 10)."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ _ZERO = dt.timedelta()
 # -- state: `ConferenceState.timer` is a `Timer`, or None ---
 @frozen(kw_only=True)
 class Timer:
-    """A timer that runs, by the server's clock."""
+    """A running timer. Its instants are of the server's clock."""
 
     id: TimerId
     kind: TimerKind
     started_at: Timestamp
     ends_at: Timestamp | None = None
-    """None for a stopwatch."""
+    """When the countdown ends; None: a stopwatch."""
     title: str | None = None
     style: str | None = None
     """Free text; the web client knows ``normal`` and ``coffee-break``."""
     ready_check: bool = False
     """Whether participants are asked if they are ready."""
     ready: Mapping[ParticipantId, bool] = field(factory=lambda: MappingProxyType({}))
-    """Who said that they are ready, or are not; perhaps ourselves."""
+    """Who said to be ready (True), or not to be (False), perhaps ourselves."""
     own_ready: bool | None = None
-    """What we said; None: nothing yet."""
+    """What we said; None: nothing."""
 
     def remaining(self, now_utc: dt.datetime) -> dt.timedelta | None:
-        """What is left of a countdown at ``now_utc`` (aware), at least zero; None for a stopwatch."""
+        """The rest of a countdown, at least zero; None: a stopwatch. ``now_utc`` is aware."""
         return None if self.ends_at is None else max(self.ends_at.datetime - now_utc, _ZERO)
 
     def elapsed(self, now_utc: dt.datetime) -> dt.timedelta:
-        """How long it has been running at ``now_utc`` (aware), at least zero."""
+        """The time since the start, at least zero. ``now_utc`` is aware."""
         return max(now_utc - self.started_at.datetime, _ZERO)
 
 
@@ -59,7 +59,7 @@ class TimerStarted(ConferenceEvent):
 
 @frozen(kw_only=True)
 class TimerStopped(ConferenceEvent):
-    """The timer is over; ``participant`` stopped it, if somebody did."""
+    """The timer is over. ``participant`` stopped it; None: nobody did, or somebody who is unknown here."""
 
     timer: Timer
     kind: TimerStopKind
@@ -69,15 +69,15 @@ class TimerStopped(ConferenceEvent):
 
 @frozen(kw_only=True)
 class TimerReadyChanged(ConferenceEvent):
-    """Somebody, perhaps we, is ready, or no longer."""
+    """Somebody, perhaps we, said to be ready or not to be ready."""
 
     participant: Participant
     is_ready: bool
 
 
-# -- folding ---
+# -- the module ---
 class TimerModule(ClientModule[Timer | None]):
-    """The timer that runs."""
+    """The running timer."""
 
     NAMESPACE = "timer"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -88,14 +88,12 @@ class TimerModule(ClientModule[Timer | None]):
     )
     _running: Timer | None = None
     _missed = False
-    """It began while we were not told."""
+    """Whether the timer began while the connection was lost."""
 
     def build(self) -> Timer | None:
-        """The snapshot."""
         return self._running
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `timer`."""
         return {
             timer.Started: self._started,
             timer.Stopped: self._stopped,
@@ -104,7 +102,6 @@ class TimerModule(ClientModule[Timer | None]):
         }
 
     def entered(self, join: JoinSuccess) -> None:
-        """The timer that runs, and who is ready."""
         before, self._running = self._running, None
         if join.timer is not None:
             self._missed = before is None or before.id != join.timer.timer_id
@@ -119,22 +116,19 @@ class TimerModule(ClientModule[Timer | None]):
             self._running = evolve(running, ready=MappingProxyType(ready), own_ready=join.timer.ready_status)
 
     def left(self) -> None:
-        """It belongs to the room."""
         self._running = None
 
     def participant_left(self, participant_id: ParticipantId) -> None:
-        """Who has gone is not ready."""
+        # Ready states end with leaving (signaling.md § 10).
         if self._running is not None and participant_id in self._running.ready:
             self.touch()
             ready = {who: is_ready for who, is_ready in self._running.ready.items() if who != participant_id}
             self._running = evolve(self._running, ready=MappingProxyType(ready))
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """It runs."""
         return () if self._running is None else (TimerStarted(timer=self._running),)
 
     def missed_events(self) -> tuple[ConferenceEvent, ...]:
-        """It began meanwhile."""
         return self.present_events() if self._missed else ()
 
     def _started(self, event: timer.Started) -> None:
@@ -165,7 +159,7 @@ class TimerModule(ClientModule[Timer | None]):
 
 
 def _timer(told: timer.Started | timer.JoinData) -> Timer:
-    """Raises `MalformedMessage` for instants that are none: `Timer.remaining` must not."""
+    """Raises `MalformedMessage` for instants that are none, so that `Timer.remaining` never does."""
     for instant in (told.started_at, told.ends_at):
         if instant is not None:
             _ = instant.datetime
@@ -182,7 +176,7 @@ def _timer(told: timer.Started | timer.JoinData) -> Timer:
 
 # -- commands ---
 class TimerCommands(CommandGroup[T]):
-    """Starting and stopping is for moderators."""
+    """`start` and `stop` are for moderators."""
 
     def start(
         self,
@@ -192,7 +186,7 @@ class TimerCommands(CommandGroup[T]):
         style: str | None = None,
         ready_check: bool = False,
     ) -> T:
-        """Start a countdown of ``duration`` seconds, or a stopwatch; done with the `Timer`.
+        """Start a countdown of ``duration`` seconds, or a stopwatch without one; done with the `Timer`.
 
         Refused: `timer_already_running`, `invalid_duration`, `insufficient_permissions`.
         """
@@ -202,12 +196,15 @@ class TimerCommands(CommandGroup[T]):
         )
 
     def stop(self, reason: str | None = None) -> T:
-        """Stop the timer. Raises `LocalProtocolError` if none runs."""
+        """Stop the timer. Raises `LocalProtocolError` if none runs. Refused: `insufficient_permissions`."""
         return self._perform(timer.Stop(timer_id=self._running().id, reason=reason))
 
     def set_ready(self, is_ready: bool = True) -> T:
-        """Say whether we are ready; servers ignore it without a ready check. Raises as `stop`."""
+        """Say whether we are ready. Servers ignore it if the timer has no ready check.
+
+        Raises `LocalProtocolError` if no timer runs.
+        """
         return self._perform(timer.UpdateReadyStatus(timer_id=self._running().id, status=is_ready))
 
     def _running(self) -> Timer:
-        return known(self._state().of(TimerModule), "timer that runs")
+        return known(self._state().of(TimerModule), "no timer runs; start one first")

@@ -21,33 +21,33 @@ from m3core.messages.whiteboard import WhiteboardErrorCode, WhiteboardStatus
 # -- state ---
 @frozen(kw_only=True)
 class WhiteboardState:
-    """Whether there is a board, and where."""
+    """The status of the board, and its address."""
 
     status: WhiteboardStatus = WhiteboardStatus.NOT_INITIALIZED
     url: str | None = field(default=None, repr=hide)
-    """Whoever has it may draw."""
+    """The address of the board. It is a secret, because everybody who has it can draw."""
 
 
 # -- events ---
 @frozen(kw_only=True)
 class WhiteboardOpened(ConferenceEvent):
-    """There is a board; whoever has ``url`` may draw."""
+    """There is a board. Everybody who has ``url`` can draw."""
 
     url: str = field(repr=hide)
 
 
-# -- folding ---
+# -- the module ---
 _STATUS_OF = MappingProxyType(
     {
         WhiteboardErrorCode.CURRENTLY_INITIALIZING: WhiteboardStatus.INITIALIZING,
         WhiteboardErrorCode.INITIALIZATION_FAILED: WhiteboardStatus.NOT_INITIALIZED,
     }
 )
-"""What some errors tell of the board."""
+"""The status of the board that some errors show."""
 
 
 class WhiteboardModule(ComparingModule[WhiteboardState]):
-    """The board."""
+    """The board of the room."""
 
     NAMESPACE = "whiteboard"
     RULES: ClassVar[Rules] = MappingProxyType(
@@ -65,11 +65,9 @@ class WhiteboardModule(ComparingModule[WhiteboardState]):
     _state = WhiteboardState()
 
     def build(self) -> WhiteboardState:
-        """The snapshot."""
         return self._state
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """Every event of `whiteboard`."""
         return {
             whiteboard.SpaceUrl: self._space_url,
             whiteboard.PdfAsset: self._pdf_asset,
@@ -77,16 +75,13 @@ class WhiteboardModule(ComparingModule[WhiteboardState]):
         }
 
     def restore(self, join: JoinSuccess) -> None:
-        """Whether there is a board, and where."""
         told = join.whiteboard
         self._state = WhiteboardState() if told is None else WhiteboardState(status=told.status, url=told.url)
 
     def left(self) -> None:
-        """It was the room's."""
         self._state = WhiteboardState()
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """There is a board."""
         return () if self._state.url is None else (WhiteboardOpened(url=self._state.url),)
 
     def _space_url(self, event: whiteboard.SpaceUrl) -> None:
@@ -107,10 +102,10 @@ class WhiteboardModule(ComparingModule[WhiteboardState]):
 
 # -- commands ---
 class WhiteboardCommands(CommandGroup[T]):
-    """For moderators."""
+    """All commands are for moderators."""
 
     def initialize(self) -> T:
-        """Make the board; done with the `WhiteboardState`, which has its URL.
+        """Make the board; done with the `WhiteboardState` and its URL.
 
         Refused: `currently_initializing`, `already_initialized`, `initialization_failed`, `insufficient_permissions`.
         """

@@ -161,6 +161,15 @@ def test_passing_on() -> None:
     assert room.result(to_anybody) is None
 
 
+def test_a_stick_that_others_move_does_not_end_our_pass_on() -> None:
+    room = with_session()
+    room.hear("automod", "speaker_updated", speaker=OWN)
+    call = room.do(lambda commands: commands.automod.pass_on(BOB_ID))
+    room.hear("automod", "speaker_updated", speaker=EVE)  # a moderator was faster
+    room.hear("automod", "speaker_updated", speaker=BOB)
+    assert room.end(call) is None
+
+
 def test_editing_stands_until_it_is_refused() -> None:
     room = with_session(playlist=[OWN])
     call = room.do(lambda commands: commands.automod.edit(playlist=[BOB_ID]))
@@ -194,7 +203,7 @@ def test_without_a_session_there_is_nothing_to_do() -> None:
         lambda commands: commands.automod.select(BOB_ID),
         lambda commands: commands.automod.pass_on(),
     ):
-        with pytest.raises(LocalProtocolError, match="no session"):
+        with pytest.raises(LocalProtocolError, match="no automod session"):
             room.do(command)
     room.quietly(lambda: room.hear("automod", "speaker_updated", speaker=BOB))
     room.quietly(lambda: room.hear("automod", "remaining_updated", remaining=[BOB]))

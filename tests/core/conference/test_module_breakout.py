@@ -64,7 +64,7 @@ def test_rooms_are_opened_and_closed() -> None:
     assert room.last(BreakoutStopped) == BreakoutStopped(expired=False)
     assert not room.state().breakout.is_active
     assert room.state().breakout.is_closing
-    room.quietly(lambda: room.hear("breakout", "expired"))  # each has a timer of its own
+    room.quietly(lambda: room.hear("breakout", "expired"))  # each room has a timer of its own
     start(room)
     assert not room.state().breakout.is_closing
     room.hear("breakout", "expired")
@@ -92,7 +92,7 @@ def test_others_come_and_go() -> None:
     state = room.state().breakout
     assert state.members(RED_ROOM.id) == (eve,)
     assert state.members(None) == state.members(BLUE_ROOM.id) == ()
-    room.hear("breakout", "joined", **person(room=BLUE))  # the leave comes later, or never
+    room.hear("breakout", "joined", **person(room=BLUE))  # `left` comes later, or never
     room.quietly(lambda: room.hear("breakout", "left", breakout_room=RED, id=EVE))
     assert room.state().breakout.members(BLUE_ROOM.id) == (eve,)
     room.hear("breakout", "left", breakout_room=BLUE, id=EVE)
@@ -140,6 +140,13 @@ def test_the_waiting_room_is_none_of_them() -> None:
     assert room.state().breakout == module.BreakoutState()
 
 
+def test_whoever_is_in_a_room_that_closes_is_still_there() -> None:
+    room = Room(breakout=join_data(current=BLUE))
+    room.hear("breakout", "stopped")
+    state = room.state().breakout
+    assert (state.current, state.is_active, state.is_closing) == (BLUE, False, True)
+
+
 def test_people_elsewhere_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_PARTICIPANTS", 1)
     room = Room(breakout=join_data(person()))
@@ -154,7 +161,7 @@ def test_people_elsewhere_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert crowded.state().breakout.elsewhere == {}
 
 
-# rooms that end without a word ---
+# rooms that end without a message of the server ---
 AT_THE_START = "2024-03-05T09:30:00Z"
 
 

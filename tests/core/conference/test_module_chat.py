@@ -23,7 +23,7 @@ def message_id(number: int) -> str:
 
 
 def stored(number: int, source: str = BOB, scope: str = "global", **more: Any) -> dict[str, Any]:
-    """Message ``number`` of a history, said in that second."""
+    """Message ``number`` of a history, with that second as its timestamp."""
     timestamp = f"2024-03-05T09:{number // 60:02}:{number % 60:02}Z"
     content = f"text {number}"
     return {
@@ -166,7 +166,7 @@ def test_histories_come_newest_first_and_marks_tell_what_is_unread() -> None:
     assert chat.groups["staff"].unread == 1
     assert texts(chat.private[ParticipantId(BOB)]) == ["text 7", "text 8"]
     assert chat.private[ParticipantId(BOB)].unread == 0
-    assert room.client.of(ChatMessage) == []  # the past is state, not news
+    assert room.client.of(ChatMessage) == []  # messages of the history are in the state, and are no events
 
 
 def test_marking_seen_tells_the_server_the_newest_instant() -> None:
@@ -219,7 +219,7 @@ def test_a_message_that_comes_twice_counts_once() -> None:
 
 
 def test_what_one_writes_to_oneself_comes_twice_and_is_told_once() -> None:
-    """Once as to the sender, once as to the recipient; the second one ends no other call (signaling.md § 7)."""
+    """It comes once to the sender, once to the recipient. The second one ends no other call (signaling.md § 7)."""
     room = Room(chat=join_data())
     calls = [room.do(lambda commands: commands.chat("milk", to=ParticipantId(OWN))) for _ in range(2)]
     for number in (1, 1):
@@ -272,6 +272,16 @@ def test_what_is_too_much_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch
     say(room, 13, EVE, "three", "private", target=OWN)
     assert texts(room.state().chat.private[ParticipantId(EVE)]) == ["two", "three"]
     assert limits.MAX_CHAT_MESSAGES >= limits.MAX_CONVERSATION
+
+
+def test_a_history_that_was_cleared_takes_no_room_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversations, "MAX_CHAT_MESSAGES", 3)
+    room = Room(chat=join_data(room_history=[stored(3), stored(2), stored(1)]))
+    room.hear("chat", "history_cleared", issued_by=OWN)
+    for number in (10, 11, 12):
+        say(room, number, BOB, "psst", "private", target=OWN)
+    private = room.state().chat.private[ParticipantId(BOB)]
+    assert (len(private.messages), private.dropped) == (3, 0)
 
 
 def test_a_server_without_chat() -> None:

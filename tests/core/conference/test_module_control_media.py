@@ -1,4 +1,4 @@
-"""What `control` and `media` tell beside the roster and the streams, their commands, how errors find calls."""
+"""Namespaces `control` and `media` in the client engine, without streams and roster, and how errors find calls."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from m3core.conference.commands import Commands
 from m3core.conference.events import Ended, ParticipantChanged, PresenterChanged, ServerRefused
 from m3core.conference.modules.media import ForceMuteChanged, MediaState, SpeakerChanged
 from m3core.conference.state import EndReason, Phase
-from m3core.errors import UnsupportedServer
+from m3core.errors import CallTimedOut, UnsupportedServer
 from m3core.io import CallId
+from m3core.limits import ANSWER_TIMEOUT
 from m3core.messages import Event, UnknownCommand
 from m3core.testing.pair import World
 from m3core.values import ParticipantId, Timestamp
@@ -101,6 +102,27 @@ def test_an_acknowledgement_ends_a_command_at_once(
     assert room.result(call) is None
 
 
+def test_our_hand_is_down_again_when_the_server_refuses_it() -> None:
+    room = Room()
+    call = room.do(lambda commands: commands.raise_hand())
+    assert room.own().hand_is_up
+    room.refused(call, "control", "raise_hands_disabled")
+    assert not room.own().hand_is_up
+
+
+@pytest.mark.parametrize(
+    "shown", [{"is_room_owner": False}, {"media": {"is_presenter": True, "speakers": []}}], ids=["owner", "speakers"]
+)
+@pytest.mark.parametrize("command", [lambda c: c.raise_hand(), lambda c: c.lower_hand()], ids=["raise", "lower"])
+def test_a_server_that_acknowledges_hands_is_waited_for(command: Command, shown: dict[str, Any]) -> None:
+    room = Room(**shown)
+    call = room.do(command)
+    room.world.sleep(ANSWER_TIMEOUT - 0.1)
+    assert room.end(call) is None
+    room.world.sleep(0.2)
+    assert isinstance(room.client.done[call].error, CallTimedOut)
+
+
 # errors ---
 def test_an_error_is_matched_by_its_namespace() -> None:
     room = Room()
@@ -175,7 +197,9 @@ def test_speakers_and_force_mute() -> None:
     assert list(room.state().media.speakers) == [OWN]
     room.hear("media", "force_mute_enabled", allow_list=[BOB])
     assert room.state().media.allow_list == {BOB}
-    assert Room(media={"is_presenter": True, "force_mute": {"type": "disabled"}}).state().media == MediaState()
+    for more in ({}, {"allow_list": [OWN]}):
+        off = {"type": "disabled", **more}
+        assert Room(media={"is_presenter": True, "force_mute": off}).state().media == MediaState()
 
 
 def test_each_change_of_a_participant_is_one_event() -> None:

@@ -183,7 +183,7 @@ def test_a_vote_that_does_not_count() -> None:
 
 def test_what_can_not_be_voted() -> None:
     room = Room()
-    with pytest.raises(LocalProtocolError, match="no vote that runs"):
+    with pytest.raises(LocalProtocolError, match="no vote runs"):
         room.do(lambda commands: commands.legal_vote.vote(VoteOption.YES))
     with pytest.raises(LocalProtocolError, match="no vote of that id"):
         room.do(lambda commands: commands.legal_vote.vote(VoteOption.YES, LegalVoteId(VOTE)))
@@ -215,6 +215,13 @@ def test_counts_while_it_runs_and_at_the_end() -> None:
     room.quietly(lambda: stop(room))
     room.quietly(lambda: count(room, "updated"))
     room.quietly(lambda: count(room, "updated", OTHER))
+
+
+def test_counts_without_our_vote_do_not_take_it_back() -> None:
+    room = with_vote()
+    voted(room)
+    count(room, "updated", yes=0, voting_record={BOB: "no"})
+    assert the_vote(room).own_vote is VoteOption.YES
 
 
 def test_the_own_vote_of_a_pseudonymous_vote_is_found_by_token() -> None:
@@ -269,7 +276,7 @@ def test_issues_are_reported() -> None:
     room.done_by_silence(call)
     late = room.do(lambda commands: commands.legal_vote.report_issue("gone", vote=LegalVoteId(OTHER)))
     room.refused(late, "legal_vote", "invalid_vote_id")
-    with pytest.raises(LocalProtocolError, match="what hinders"):
+    with pytest.raises(LocalProtocolError, match="a description or a kind"):
         room.do(lambda commands: commands.legal_vote.report_issue())
     room.hear("legal_vote", "reported_issue", legal_vote_id=VOTE, participant_id=BOB, kind="video")
     told = room.last(LegalVoteIssueReported)
@@ -337,7 +344,7 @@ def test_votes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     room = with_vote()
     third = VOTE[:-1] + "c"
     room.hear("legal_vote", "started", **started(OTHER))
-    room.hear("legal_vote", "started", **started(OTHER))  # the same: nothing has to go
+    room.hear("legal_vote", "started", **started(OTHER))  # the same vote: none has to be dropped
     assert room.state().legal_vote.dropped == 0
     stop(room, OTHER)
     room.hear("legal_vote", "started", **started(third))

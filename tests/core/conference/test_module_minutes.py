@@ -20,7 +20,7 @@ NAMES = pytest.mark.parametrize("name", ["protocol", "meeting_notes"])
 
 
 def room_of(name: str) -> Room:
-    """A room whose server calls the minutes ``name``."""
+    """A room whose server uses the namespace ``name`` for the minutes."""
     return Room(participants=[entry(), entry(EVE, "Eve", **{name: {"readonly": True}})])
 
 

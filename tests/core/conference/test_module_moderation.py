@@ -34,7 +34,7 @@ BOB_ID, EVE_ID, OWN_ID = ParticipantId(BOB), ParticipantId(EVE), ParticipantId(O
 
 
 def waiting(participant_id: str = EVE, name: str = "Eve") -> dict[str, Any]:
-    """What `joined_waiting_room` tells."""
+    """The payload of `joined_waiting_room`."""
     return {key: value for key, value in entry(participant_id, name).items() if key != "media"}
 
 
@@ -76,7 +76,7 @@ def test_a_command_is_sent_and_done_by_silence_or_refused(command: Command, payl
 
 
 def test_hands_of_several_are_lowered_where_the_server_understands_it() -> None:
-    """One `target` at 0.15, several at 0.16, which tells of the room; those before take no target, and lower all."""
+    """A server of 0.15 takes one `target`, one of 0.16 several. Servers before 0.15 take none, and lower all hands."""
     room = Room()
     with pytest.raises(LocalProtocolError, match="one hand or all"):
         room.do(lambda commands: commands.moderation.reset_raised_hands(BOB_ID, EVE_ID))
@@ -239,9 +239,9 @@ def test_a_waiting_room_that_is_told_of_while_we_enter_changes_nothing() -> None
     assert room.state().phase is Phase.JOINED
 
 
-# who waits, and what is told of them and to them ---
+# participants in the waiting room ---
 def test_an_update_about_who_waits_makes_nobody_arrive() -> None:
-    """It raised its hand, or was made a moderator; when it goes, `left_waiting_room` is all that comes."""
+    """They may raise a hand or become moderators. When they go, only `left_waiting_room` comes."""
     room = Room()
     room.hear("moderation", "joined_waiting_room", **waiting())
     up = entry(EVE, "Eve", control={"hand_is_up": True, "role": "moderator"})
@@ -302,7 +302,7 @@ def test_what_one_hears_while_waiting(sent_back: bool) -> None:
     assert len(script.of(HandLowered)) == sent_back
     assert len(script.of(RoleChanged)) == 2 * sent_back
     assert [event.is_enabled for event in script.of(RaiseHandsSwitched)] == [False, True, False]
-    script.join()  # nobody tells those who are no moderators
+    script.join()  # without `moderation`, as for all who are not moderators
     assert script.phase() is Phase.JOINED
     assert not script.conference.state.moderation.raise_hands_enabled
 

@@ -84,7 +84,7 @@ def test_votes_by_text_id_and_choice() -> None:
 
 @pytest.mark.parametrize("told", [{}, {"multiple_choice": False}])
 def test_several_choices_are_for_polls_that_take_them(told: dict[str, Any]) -> None:
-    """Servers before 0.14, which do not tell, would take the vote back."""
+    """Servers before 0.14 do not send `multiple_choice`. They see no choice in `choice_ids`, and take the vote back."""
     room = with_poll(**told)
     with pytest.raises(LocalProtocolError, match="one choice"):
         room.do(lambda commands: commands.polls.vote("Soup", "Salad"))
@@ -197,6 +197,14 @@ def test_a_refusal_means_the_vote_that_it_can_mean() -> None:
     assert room.result(first) is None
     room.refused(room.do(lambda commands: commands.polls.vote(0)), "polls", "voted_already")
     assert running(room).own_choices == {1}
+
+
+def test_a_refusal_in_the_next_poll_does_not_bring_back_our_vote_in_the_last() -> None:
+    room = with_poll()
+    room.done_by_silence(room.do(lambda commands: commands.polls.vote(0)))
+    room.hear("polls", "started", **started(OTHER))
+    room.refused(room.do(lambda commands: commands.polls.vote(1)), "polls", "invalid_choice_id")
+    assert running(room).own_choices == set()
 
 
 def test_a_vote_is_known_when_we_come_back_from_the_waiting_room() -> None:

@@ -57,7 +57,7 @@ def test_a_recorder_comes_and_goes() -> None:
     room.hear("recording", "started", recording_id=RECORDER)
     assert room.last(RecordingStarted).recording_id == RECORDER
     assert room.state().recording.is_recording
-    room.quietly(lambda: room.hear("recording", "stopped", recording_id=BOB))  # another one
+    room.quietly(lambda: room.hear("recording", "stopped", recording_id=BOB))  # another recorder
     stop = room.do(lambda commands: commands.recording.stop())
     assert room.sent[-1] == {"namespace": "recording", "action": "stop", "recording_id": RECORDER}
     room.hear("recording", "stopped", recording_id=RECORDER)
@@ -116,6 +116,12 @@ def test_who_joins_later_finds_the_recording(key: str) -> None:
     on_its_way.hear("recording", "recorder_error", error="timeout")
 
 
+def test_a_recorder_that_does_not_come_ends_no_recording() -> None:
+    room = Room(recording={"state": "recording", "recording_id": RECORDER})
+    room.hear("recording", "recorder_error", error="timeout")
+    assert room.state().recording.is_recording
+
+
 def test_what_was_missed_of_a_recording() -> None:
     room = Room()
     recording = {"state": "recording", "recording_id": RECORDER}
@@ -166,8 +172,17 @@ def test_none_named_means_all_streams() -> None:
         room.done_by_silence(call)
         for slug in ("insufficient_permissions", "invalid_streaming_id", "recorder_not_started"):
             room.refused(room.do(command), "recording", slug)
-    with pytest.raises(LocalProtocolError, match="nowhere"):
+    with pytest.raises(LocalProtocolError, match="has no targets"):
         Room().do(lambda commands: commands.recording.start_stream())
+
+
+def test_one_of_several_targets_does_not_end_the_command() -> None:
+    """The server may still refuse the other one."""
+    room = Room(recording=targets())
+    call = room.do(lambda commands: commands.recording.start_stream())
+    stream(room, FILE, "active")
+    assert room.end(call) is None
+    room.refused(call, "recording", "recorder_not_started")
 
 
 def test_a_recording_is_one_of_the_targets() -> None:
@@ -182,20 +197,20 @@ def test_a_recording_is_one_of_the_targets() -> None:
 
 
 def test_each_server_hears_the_commands_of_its_own_model() -> None:
-    """Those up to 0.13 know no targets, later ones no `start` and `stop`, also while there is nothing to record to."""
+    """Servers up to 0.13 know no targets. Later ones know no `start` and `stop`, even while they have no target."""
     room = Room(recording={"state": "recording", "recording_id": RECORDER})
     for command in (
         lambda commands: commands.recording.start_stream(LIVE),
         lambda commands: commands.recording.pause_stream(LIVE),
         lambda commands: commands.recording.stop_stream(LIVE),
     ):
-        with pytest.raises(LocalProtocolError, match="nowhere"):
+        with pytest.raises(LocalProtocolError, match="has no targets"):
             room.do(command)
     for shown in ({}, {LIVE: targets()["targets"][LIVE]}):
         room = Room(recording={"targets": shown})
         assert room.state().recording.has_targets
         for command in (lambda commands: commands.recording.start(), lambda commands: commands.recording.stop()):
-            with pytest.raises(LocalProtocolError, match="no recording among"):
+            with pytest.raises(LocalProtocolError, match="no target of the server is a recording"):
                 room.do(command)
     assert not Room(recording=None).state().recording.has_targets
 

@@ -45,7 +45,7 @@ def test_a_countdown_from_start_to_stop() -> None:
         "title": "Break",
         "enable_ready_check": True,
     }
-    room.hear("timer", "started", **countdown(title="Coffee"))  # of somebody else
+    room.hear("timer", "started", **countdown(title="Coffee"))  # a timer that somebody else started
     assert room.end(call) is None
     room.hear("timer", "started", **countdown(title="Break"))
     timer = running(room)

@@ -1,4 +1,4 @@
-"""Every message of the vectors of the later namespaces, in many orders: none harms the client engine."""
+"""The client engine survives every message of the vectors of the later namespaces, in many orders."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from m3core.conference.state import Phase
 
 _VECTORS = Path(__file__).parents[2] / "vectors"
 _FILES = {"breakout": 1, "recording": 2, "legal_vote": 1, "automod": 1}
-"""Files, and how many namespaces stand in each."""
+"""The files, each with the number of its namespaces."""
 _ADA = "86ef324d-6f4b-4265-8fea-8c918bce4b86"
-"""Who we are in the vectors."""
+"""Our own id in the vectors."""
 
 
 def messages(name: str) -> list[bytes]:

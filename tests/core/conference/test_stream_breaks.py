@@ -224,6 +224,16 @@ def test_a_screen_whose_permission_was_revoked() -> None:
     assert "publish" not in script.actions()
 
 
+def test_moderators_share_their_screen_without_the_permission() -> None:
+    script = Streams()
+    script.hear("control", message="role_updated", new_role="moderator")
+    script.publish(SCREEN)
+    script.live(SCREEN)
+    script.hear("media", message="presenter_revoked")
+    assert script.of(PublicationStopped) == []
+    assert [(one.media_session_type, one.is_live) for one in script.conference.state.publications] == [(SCREEN, True)]
+
+
 def test_leaving_meanwhile() -> None:
     script = live()
     script.reports(Down(PEER))
