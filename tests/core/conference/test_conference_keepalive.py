@@ -133,7 +133,7 @@ def test_a_half_open_connection_is_noticed_in_time() -> None:
     world.sleep(KEEPALIVE_INTERVAL + KEEPALIVE_TIMEOUT)
     assert world.now == began + 27.0
     (lost,) = bob.of(ConnectionLost)
-    assert lost.detail == "nothing was heard for 27 s"
+    assert lost.detail == "the server sent nothing for 27 s"
     assert bob.closes == [None]  # aborted: there is nobody to say good-bye to
     world.sleep(60.0)  # until the server notices as well, it says that the session is running
     (resumed,) = bob.of(Resumed)

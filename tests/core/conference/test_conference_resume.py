@@ -305,7 +305,7 @@ def test_commands_wait_for_nothing_while_reconnecting() -> None:
         lambda: c.command(control.RaiseHand(), now),
         lambda: c.raise_hand(now),
     ):
-        with pytest.raises(LocalProtocolError, match="reconnecting"):
+        with pytest.raises(LocalProtocolError, match="being opened again"):
             command()
     assert not list(c.outputs())
     settle(world)

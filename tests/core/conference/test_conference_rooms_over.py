@@ -125,7 +125,7 @@ def test_a_way_back_that_is_not_found_ends() -> None:
     (end,) = script.of(Ended)
     assert (end.reason, end.detail) == (
         EndReason.LOST,
-        "the breakout room is over, and no attempt to come back succeeded",
+        "the breakout room is over, and no attempt to reconnect succeeded",
     )
 
 

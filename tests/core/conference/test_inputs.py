@@ -36,7 +36,7 @@ def test_a_command_that_raises_still_tells_the_end_of_a_call(monkeypatch: pytest
     script.enter()
     assert first not in script.done  # the server may still close: there is no such room
     monkeypatch.setattr(calls, "MAX_CALLS", 0)
-    with pytest.raises(LocalProtocolError, match="calls are waiting"):
+    with pytest.raises(LocalProtocolError, match="calls are open already"):
         script.conference.switch_room(None, script.now)
     assert [output.call for output in script.conference.outputs() if isinstance(output, CallDone)] == [first]
 

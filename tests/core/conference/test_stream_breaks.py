@@ -134,7 +134,8 @@ def test_an_attempt_that_fails_is_the_end() -> None:
         script.sleep(MOMENT)
     (stopped,) = script.of(PublicationStopped)
     assert stopped.reason == (
-        "the media engine failed: no path found (after it was begun anew: the media engine failed: no consent)"
+        "the media engine failed: no path found "
+        "(while the stream was renewed, which had broken: the media engine failed: no consent)"
     )
     assert script.actions() == ["unpublish", "unpublish"]  # the second attempt, and its end
 
