@@ -80,7 +80,7 @@ class Dispatcher:
 
     # -- what the server says ---
     def take(self, event: Event | UnknownEvent | Command | UnknownCommand) -> None:
-        """Give one message to its handler. One that makes no sense is ignored, and told as `PeerMisbehaved`."""
+        """Give one message to its handler. One that makes no sense becomes a `PeerMisbehaved`."""
         module, handler = self._handlers.get(type(event), (None, self._unknown))
         try:
             if module is not None:

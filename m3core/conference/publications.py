@@ -30,7 +30,7 @@ class Publications(MediaSessions):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.past: set[MediaSessionKey] = set()
-        """The streams that we have published and ended over this connection: messages about them may come late."""
+        """The streams that broke or ended over this connection: messages about them may come late."""
         self._owed = OwedMessages()
 
     def publish(
@@ -208,7 +208,7 @@ class Publications(MediaSessions):
         return False
 
     def had_another(self, key: MediaSessionKey) -> bool:
-        """Whether we ended a stream ``key`` over this connection, so that messages about it may come late."""
+        """Whether a stream ``key`` broke or ended over this connection, so that messages about it may come late."""
         return key in self.past
 
     def status(self, session: MediaSession, event: media.MediaStatus) -> None:

@@ -80,7 +80,7 @@ class RenewableSubscriptions(MediaSessions):
 
     # -- a broken stream ---
     def broke(self, session: MediaSession, error: M3Error, *, by_server: bool = False) -> None:
-        """Renew a subscription that broke after a delay, or let it end: at once, or after the delay if it was live.
+        """A subscription broke: renew it after a delay, or end it; at once if it was not live, else after the delay.
 
         The delay leaves time for the news that its publisher stopped the stream, which is then told as the reason.
         """

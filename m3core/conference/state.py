@@ -53,7 +53,7 @@ class ConferenceState:
     publications: tuple[PublicationState, ...] = ()
     subscriptions: tuple[SubscriptionState, ...] = ()
 
-    # The modules of a conference, each with the field that it fills. They are told of everything in this order.
+    # The modules of a conference, each with the field that it fills. Their hooks are called in this order.
     control: ControlState = field(factory=ControlState, metadata=by(ControlModule))
     """What the server said about the meeting."""
     media: MediaState = field(factory=MediaState, metadata=by(MediaModule))

@@ -169,8 +169,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "subscriptions: one that is parked before it is up stays awake",
         f"{_ENGINE}/subscriptions.py",
-        "        if session.is_parked:\n            self._context.outbox.send(_configure(session.key, video=False))\n        elif",
-        "        if session.is_parked:\n            pass\n        elif",
+        "            self._context.outbox.send(_configure(session.key, video=False))\n        elif",
+        "            pass\n        elif",
         _CALLS,
     ),
     Mutant(

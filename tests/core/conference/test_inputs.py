@@ -1,4 +1,4 @@
-"""One input of the engine: what it changed is told, even if it raises; and the one table of modules."""
+"""An input of the engine that raises still tells what it changed; a refused publish; the one table of modules."""
 
 from __future__ import annotations
 

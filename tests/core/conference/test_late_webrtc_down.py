@@ -1,4 +1,4 @@
-"""The `webrtc_down` of a stream that we ended comes late, twice or not at all (media.md § 3): the next one lives on."""
+"""The `webrtc_down` of a stream that we ended may come late or twice (media.md § 3): it does not end the next one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_stop_and_publish_200_times(place: str) -> None:
 
 
 def test_one_for_each_stream_that_was_ended() -> None:
-    """Two were ended before the first was spoken of."""
+    """We ended two streams before the message about the first one came."""
     script = Streams()
     script.publish()
     script.live()
@@ -137,7 +137,7 @@ def test_a_later_connection_owes_nothing() -> None:
 
 
 def test_other_words_about_a_stream_that_is_gone_are_nobodys_fault() -> None:
-    """Until the new one is negotiated; nothing of that reaches it."""
+    """The late message comes until the new stream is negotiated, and does not concern it."""
     script = Streams()
     script.publish()
     script.answer_offer()

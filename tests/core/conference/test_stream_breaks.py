@@ -171,7 +171,7 @@ def test_a_peer_that_cannot_be_opened_again_is_the_end() -> None:
 
 
 def test_media_that_ends_a_moment_before_its_connection() -> None:
-    """All of it is renewed by the resume, once, also what broke before."""
+    """The resume renews all streams once, also those that broke before."""
     script = live()
     script.subscribe()
     script.offer()
@@ -246,7 +246,7 @@ def test_all_clients_of_a_media_server_do_not_begin_at_once() -> None:
 
 
 def test_a_media_server_that_restarts() -> None:
-    """Everybody's streams break, and all that was read goes on."""
+    """The streams of all participants break, and all readers go on to receive."""
     world = World()
     ada, bob = seeing_each_other(world)
     for peer in list(world.sfu.peers):

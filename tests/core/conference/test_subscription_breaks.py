@@ -1,4 +1,4 @@
-"""A subscription that breaks while the signaling lives is asked for again when its publisher is there."""
+"""A subscription that breaks while the signaling lives is renewed when its publisher is there."""
 
 from __future__ import annotations
 
@@ -280,3 +280,16 @@ def test_a_publisher_whose_path_is_lost_keeps_his_readers(media_server_knows: bo
         assert not client.of(SubscriptionStopped)
         assert not client.of(PeerMisbehaved)
     settle(world)
+
+
+def test_who_takes_a_subscription_over_receives_the_video_that_was_left_out() -> None:
+    script = reading()
+    script.give(lambda c, now: c.configure(ParticipantId(OTHER), VIDEO, video=False, now=now))
+    script.says("webrtc_down", OTHER)
+    script.sleep(MOMENT)
+    script.offer()
+    assert script.take("configure")["configuration"] == {"video": False}  # before the break
+    assert script.take("configure")["configuration"] == {"video": False}  # after the renewal
+    call = script.subscribe()
+    assert script.done[call].error is None
+    assert script.take("configure")["configuration"] == {"video": True}
