@@ -288,6 +288,18 @@ def test_it_is_given_up_in_the_end() -> None:
 
 
 # the user meanwhile ---
+def test_a_loss_that_is_over_ends_nothing_later() -> None:
+    script = Script()
+    script.enter()
+    script.lose()
+    script.await_attempt()
+    script.enter()
+    while script.now < 2 * RECONNECT_PATIENCE:
+        script.sleep(10.0)
+        script.hear("echo", action="ping")
+    assert script.phase() is Phase.JOINED
+
+
 def test_commands_wait_for_nothing_while_reconnecting() -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 from scripted import ME
 from stream_script import Streams
@@ -88,6 +90,36 @@ def test_one_that_never_came_hides_a_loss_for_seconds_only() -> None:
     script.sleep(LATE_MEDIA_MESSAGES + 0.1)
     script.says("webrtc_down")
     assert script.flows == [False]
+
+
+def test_a_stream_that_lived_for_long_is_owed_one_as_well() -> None:
+    script = Streams()
+    script.publish()
+    script.live()
+    script.stop()
+    script.says("webrtc_down")
+    script.sent.clear()
+    script.publish()
+    script.live()
+    script.idle(2 * LATE_MEDIA_MESSAGES)
+    again(script, ("after the offer",))
+
+
+def test_a_restart_does_not_prolong_the_time_of_the_late_one() -> None:
+    script = Streams()
+    script.publish()
+    script.live()
+    again(script, ())
+    (peer,) = script.media.peers
+    script.sleep(LATE_MEDIA_MESSAGES - 2 * STREAM_RENEWAL_DELAY)
+    script.reports(Down(peer))
+    script.sleep(1.5 * STREAM_RENEWAL_DELAY)
+    script.sent = deque(one for one in script.sent if one["action"] != "publish_complete")
+    script.live()
+    assert script.flows == [True]
+    script.sleep(STREAM_RENEWAL_DELAY)
+    script.says("webrtc_down")
+    assert script.flows == []
 
 
 def test_a_loss_that_was_taken_for_the_late_one_is_told_by_our_own_media_engine() -> None:
