@@ -1,5 +1,8 @@
-"""The client engine: one conference, from the first REST call to its end. `Conference` is the engine; `events` are what
-users see; `state` is the snapshot; the other modules are its parts."""
+"""The client engine: one conference, from the first REST call to its end.
+
+`Conference` is the engine, `events` has what the user is told, `state` has the snapshot. docs/architecture.md, The
+client engine, says how the other files build on each other.
+"""
 
 from m3core.conference.engine import Conference
 from m3core.conference.entrance import GuestEntrance, MemberEntrance

@@ -1,4 +1,4 @@
-"""The modules of one conference: one of each class that `ConferenceState` names."""
+"""The modules of one conference: one instance of each class that `ConferenceState` names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ModuleT = TypeVar("ModuleT", bound=ClientModule[Any])
 
 
 class Modules:
-    """The modules, in the order in which they are told of everything."""
+    """The modules. Each hook is called on all of them, in the order of the fields of `ConferenceState`."""
 
     def __init__(self, around: Surroundings) -> None:
         self._by_name = {name: module(around) for name, module in MODULES.items()}
@@ -28,16 +28,16 @@ class Modules:
         return next((module for module in self.all if namespace == module.NAMESPACE), None)
 
     def states(self) -> Mapping[str, Any]:
-        """What each has to say, by its field of `ConferenceState`: the same object as before if nothing changed."""
+        """The state of each module, by its field of `ConferenceState`; the same object as before if nothing changed."""
         return {name: module.state for name, module in self._by_name.items()}
 
     @property
     def deadline(self) -> float | None:
-        """When to call `advance`."""
+        """When to call `advance`; ``None`` if no module waits for a time."""
         return min((module.deadline for module in self.all if module.deadline is not None), default=None)
 
     def advance(self, now: float) -> None:
-        """Time passed."""
+        """Advance the modules whose deadline has come."""
         for module in self.all:
             if module.deadline is not None and module.deadline <= now:
                 module.advance()

@@ -1,6 +1,7 @@
-"""The user's commands that wait for an end. M3 has no request ids: the engine decides to whom an answer belongs.
+"""The commands of the user that have not ended yet.
 
-Every call ends exactly once: done, refused, timed out or cancelled.
+Every call ends exactly once: done, refused, timed out or cancelled. M3 has no request ids (signaling.md § 4), so the
+oldest call that an answer or an error can mean is the one that it ends.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ CommandT = TypeVar("CommandT", bound=Command)
 
 
 class CallKind(Enum):
-    """What was asked."""
+    """What the user asked for; the value is the name in error texts."""
 
     START = "join"
     PUBLISH = "publish"
@@ -35,7 +36,8 @@ class CallKind(Enum):
 class Call:
     """One open call.
 
-    ``slugs`` are the errors of ``namespace`` that can mean it; ``silent``: its deadline means success.
+    ``what`` is its name in error texts. ``slugs`` are the errors of ``namespace`` that can mean it. ``silent``: the
+    server need not answer, and a deadline without an error means success. ``key``: the stream that it is about.
     """
 
     id: CallId
@@ -75,7 +77,7 @@ class Calls:
 
         ``namespace``: whose errors can mean it; most calls are about media sessions.
         """
-        if kind is not CallKind.LEAVE:
+        if kind is not CallKind.LEAVE:  # a program that has filled the calls must still be able to end
             self.check_capacity()
         self._last += 1
         call = Call(CallId(self._last), kind, what, now, now + timeout, key, slugs, silent, namespace, command)
@@ -85,14 +87,14 @@ class Calls:
     def check_capacity(self) -> None:
         """Raises `LocalProtocolError` when too many calls are open."""
         if len(self._open) >= MAX_CALLS:
-            raise LocalProtocolError(f"{MAX_CALLS} calls are waiting already")
+            raise LocalProtocolError(f"{MAX_CALLS} calls are open already: wait until some of them have ended")
 
     def get(self, call: CallId) -> Call | None:
         """The call, if it is still open."""
         return self._open.get(call)
 
     def find(self, kind: CallKind, key: MediaSessionKey | None = None) -> Call | None:
-        """The oldest open call of ``kind`` (for ``key``)."""
+        """The oldest open call of ``kind``, and of the stream ``key`` if one is given."""
         return next((c for c in self._open.values() if c.kind is kind and (key is None or c.key == key)), None)
 
     def refused_by(self, namespace: str, slug: str, key: MediaSessionKey | None = None) -> Call | None:
@@ -125,11 +127,11 @@ class Calls:
 
     @property
     def deadline(self) -> float | None:
-        """When the next call times out."""
+        """When the next call is due; ``None`` without calls."""
         return min((call.deadline for call in self._open.values()), default=None)
 
     def expired(self, now: float) -> list[Call]:
-        """The calls whose time is up; the silent ones among them are done."""
+        """Finish the silent calls that are due, and give the others that are: the caller ends those."""
         late = [call for call in self._open.values() if call.deadline <= now]
         for call in late:
             if call.silent:

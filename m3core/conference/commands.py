@@ -1,6 +1,7 @@
-"""Every command of a conference as a method, written once: the engine has them, and every adapter.
+"""Every command of a conference as a method, written once for the engine and for every adapter.
 
-``Commands[CallId]`` in the engine (`Conference.commands`), ``Commands[Awaitable[object]]`` where commands are awaited.
+The engine has ``Commands[CallId]`` (`Conference.commands`); an adapter whose users await commands has
+``Commands[Awaitable[object]]``.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from m3core.messages import Command
 class Commands(ControlCommands[T], MediaCommands[T]):
     """Hands, roles and muting are methods; other namespaces are groups of methods.
 
-    ``perform`` sends a command and gives what stands for its end; ``state`` gives the present state, from which some
-    commands take what they are about (the poll that runs). Methods raise `LocalProtocolError`, and send nothing, for
-    what can not be; what the server refuses is the end of the call: `CallRefused`.
+    ``perform`` sends a command and gives what the method returns (a call id, an awaitable). ``state`` gives the present
+    state: some commands take their subject from it, for example the poll that runs. A method raises
+    `LocalProtocolError`, and sends nothing, for what is impossible. A command that the server refuses ends with
+    `CallRefused`.
     """
 
     def __init__(self, perform: Callable[[Command], T], state: Callable[[], Snapshot]) -> None:

@@ -1,4 +1,4 @@
-"""What the states and the events of all modules are made of: participants, their streams, why a conference ended."""
+"""Values in the states and the events of all modules: participants, their streams, phases, reasons for an end."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from m3core.values import MediaSessionType, ParticipantId, ParticipationKind, Ro
 
 
 class Phase(Enum):
-    """Where a conference stands."""
+    """How far a conference is."""
 
     IDLE = "idle"
     STARTING = "starting"
-    """The REST calls that lead to a ticket."""
+    """The REST requests for a ticket are under way."""
     CONNECTING = "connecting"
     JOINING = "joining"
     WAITING = "waiting"
-    """In the waiting room."""
+    """In the waiting room, until a moderator accepts us."""
     JOINED = "joined"
     RECONNECTING = "reconnecting"
-    """The connection broke, and is being opened again."""
+    """The connection broke or the user changes rooms; another connection is being opened."""
     LEAVING = "leaving"
     ENDED = "ended"
 
@@ -32,17 +32,17 @@ class EndReason(Enum):
     """Why a conference ended."""
 
     LEFT = "left"
-    """You left."""
+    """The user left."""
     KICKED = "kicked"
     BANNED = "banned"
     MEETING_OVER = "meeting over"
     """The room was deleted, its time is up, or the session was ended for all."""
     SERVER_CLOSED = "server closed"
-    """The server closed the connection for good, and said no more."""
+    """The server closed the connection for good (close code 1000), without a reason."""
     LOST = "lost"
-    """The connection broke."""
+    """The connection broke, and no attempt to reconnect succeeded or made sense."""
     FAILED = "failed"
-    """The conference could not be joined."""
+    """The room could not be entered."""
 
 
 @frozen(kw_only=True)
@@ -56,7 +56,7 @@ class Stream:
 
 @frozen(kw_only=True)
 class Participant:
-    """Somebody in the room. Fields that the server did not tell have their defaults."""
+    """Somebody who is or was in the room. Fields about which the server said nothing have their defaults."""
 
     id: ParticipantId
     display_name: str
@@ -69,16 +69,16 @@ class Participant:
     left_at: Timestamp | None = None
     """Set once the participant has gone."""
     is_presenter: bool = True
-    """May share the screen."""
+    """Whether the participant may share the screen. True unless the server says otherwise (media.md § 3)."""
     streams: Mapping[MediaSessionType, Stream] = field(factory=lambda: MappingProxyType({}))
-    """What the participant publishes now."""
+    """The streams that the participant publishes now."""
     groups: tuple[str, ...] = ()
     """The chat groups that the participant shares with us."""
     may_write_minutes: bool | None = None
-    """Whether the participant may write the minutes; None: has no access to them."""
+    """Whether the participant may write the minutes; ``None``: the participant has no access to them."""
     consents_recording: bool | None = None
     modules: Mapping[str, object] = field(factory=lambda: MappingProxyType({}), repr=False)
-    """What namespaces that have no type here say about the participant, raw."""
+    """The JSON of namespaces without a message class here, as it came."""
 
     @property
     def is_here(self) -> bool:
@@ -94,15 +94,15 @@ class PublicationState:
     audio: bool
     video: bool
     is_live: bool
-    """The server has it, and the others see it."""
+    """Whether the server receives the stream and has announced it to the others."""
 
 
 @frozen(kw_only=True)
 class SubscriptionState:
-    """One stream of another participant that we receive."""
+    """One subscription to a stream of another participant. ``is_live``: the media connection is up."""
 
     participant_id: ParticipantId
     media_session_type: MediaSessionType
     is_live: bool
     is_parked: bool
-    """Video is configured off; the protocol has no unsubscribe (media.md § 4.4)."""
+    """Nobody reads it, and its video is configured off. The protocol has no unsubscribe (media.md § 4.4)."""

@@ -1,4 +1,4 @@
-"""What the parts of the engine work with: the time, the outputs, the open calls. The engine itself provides it."""
+"""What media sessions and the phases of a conference need of the engine: the time, the outputs, the open calls."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from m3core.io import IceServer
 
 
 class Context(Protocol):
-    """The conference, as the media sessions and the phases of its life see it."""
+    """The part of the engine that the files below it may use. `Conference` implements it."""
 
     now: float
-    """Monotonic seconds: the latest time that any input told."""
+    """Monotonic seconds: the largest ``now`` of any input so far."""
     jitter: Callable[[], float]
-    """Gives a float in [0, 1), a new one each time."""
+    """Gives a float in [0, 1), a new one for each call."""
     outbox: Outbox
     calls: Calls
     ice_servers: tuple[IceServer, ...]
-    """What the next peer connection gets."""
+    """The ICE servers of the next peer connection."""
 
     @property
     def phase(self) -> Phase:
-        """Where the conference stands."""
+        """The present phase."""
         ...

@@ -1,6 +1,6 @@
-"""Which module takes which message of the server, and what becomes of commands and of errors.
+"""Gives each message of the server to its handler, sends the commands of the user, and assigns errors to calls.
 
-The state tables (`m3core.signaling`) have let the message through already.
+The state tables (`m3core.signaling`) have checked before that a message is legal in the present state.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NO_NAMESPACE: Final = control.ControlErrorCode.INVALID_NAMESPACE
 
 
 class Dispatcher:
-    """Takes the messages of one conference, and sends the user's commands."""
+    """The handlers of one conference, by message class."""
 
     def __init__(self, context: Context, streams: Streams, modules: Modules, life: Life, joining: Joining) -> None:
         self._context = context
@@ -47,15 +47,15 @@ class Dispatcher:
 
     @property
     def handled(self) -> frozenset[type]:
-        """The messages that mean something here."""
+        """The message classes that have a handler."""
         return frozenset(self._handlers)
 
     # -- the user's commands ---
     def command(self, command: Command | UnknownCommand) -> CallId:
-        """Send ``command``; the call is done by its acknowledgement, or by silence where the server need not answer."""
+        """Send ``command``. The call is done when the server acknowledges it, or by silence if the server need not."""
         calls = self._context.calls
         rule = self._rule_of(command)
-        calls.check_capacity()
+        calls.check_capacity()  # before sending: a call that cannot be opened must not have been sent
         self._context.outbox.send(command)
         namespace, name = kind_of(command)
         call = calls.open(
@@ -80,7 +80,7 @@ class Dispatcher:
 
     # -- what the server says ---
     def take(self, event: Event | UnknownEvent | Command | UnknownCommand) -> None:
-        """Fold one message. What is wrong with it is told and ignored."""
+        """Give one message to its handler. One that makes no sense becomes a `PeerMisbehaved`."""
         module, handler = self._handlers.get(type(event), (None, self._unknown))
         try:
             if module is not None:
@@ -91,26 +91,27 @@ class Dispatcher:
 
     def _unknown(self, event: Event | UnknownEvent) -> None:
         if isinstance(event, UnknownEvent) and event.namespace == echo.Pong.NAMESPACE:
-            self._life.keepalive.echoed()  # a server sends back what it got, which need not be what we know
+            self._life.keepalive.echoed()  # a server sends back what it got, in whatever shape (signaling.md § 15)
         else:
             self._context.outbox.notify(UnknownMessage(event=event))
 
     # -- errors ---
     def _control_error(self, event: control.Error) -> None:
-        """Errors of namespace `control` can be about our `join`, our `echo`, and commands of any namespace."""
+        """Assign an error of namespace `control`: to our `join`, to our echo, or to a command of any namespace."""
         slug = event.error.value
         if self._joining.refused(slug):
             return
         if event.error is _NO_NAMESPACE:
             if self._life.keepalive.is_echo_refused():
                 return
+            # The error does not say which namespace the server lacks (signaling.md § 4).
             if (foreign := self._context.calls.oldest_of_a_module()) is not None:
                 self.refuse_call(foreign, slug)
                 return
         self.refuse("control", slug)
 
     def refuse(self, namespace: str, slug: str, key: MediaSessionKey | None = None) -> None:
-        """The server sent the error ``slug``: the oldest open call that it can mean is refused, else it is told."""
+        """Refuse the oldest open call that the error ``slug`` can mean; without one, tell the user `ServerRefused`."""
         call = self._context.calls.refused_by(namespace, slug, key)
         if call is None:
             self._context.outbox.notify(ServerRefused(namespace=namespace, code=slug))
@@ -118,11 +119,12 @@ class Dispatcher:
             self.refuse_call(call, slug)
 
     def refuse_call(self, call: Call, slug: str) -> None:
-        """``call`` was refused, with all that this means."""
+        """End ``call``, which the server refused with ``slug``, and the stream that it asked for."""
         error = CallRefused(slug)
         publications, subscriptions = self._streams.publications, self._streams.subscriptions
         if call.kind is CallKind.PUBLISH and call.key is not None:
             if (session := publications.get(call.key)) is not None:
+                # The server keeps a publisher whose offer it refused (media.md § 4.6) until `unpublish`.
                 publications.lost(session, error, tell_server=True)
         elif call.kind is CallKind.SUBSCRIBE and call.key is not None:
             if (session := subscriptions.get(call.key)) is not None:

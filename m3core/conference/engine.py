@@ -1,8 +1,7 @@
 """The client engine: one conference from the first REST call to its end. Inputs in, outputs out (see `m3core.io`).
 
-The facade: every input and every command of the user passes through here to the part that it concerns (`life`,
-`dispatch`, `streams`, `roster`), and its calls and outputs are collected afterwards. Knows no tokens, sockets or event
-loops.
+This is the facade. It passes each input and each command of the user to the part that it concerns (`life`, `dispatch`,
+`streams`, `roster`) and collects ended calls afterwards. It knows no tokens, sockets or event loops.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ from m3core.values import BreakoutRoomId, MediaSessionKey, MediaSessionType, Par
 
 
 class Conference:
-    """One conference, as a client. Use it once: `start`, then inputs until `state.ended`.
+    """One conference, as a client. Use it once: `start`, then inputs until `state.ended` is set.
 
-    ``jitter`` gives a float in [0, 1), a new one each time (`random.random`): it spreads the attempts of many clients
-    to come back after a lost connection. ``utc_at_zero``, aware of its time zone, is the instant of ``now`` = 0;
-    without it TURN credentials are never asked for anew.
+    ``jitter`` gives a float in [0, 1), a new one for each call (`random.random`): it spreads the attempts of many
+    clients to reconnect. ``utc_at_zero``, aware of its time zone, is the instant of ``now`` = 0; without it the engine
+    asks for TURN credentials only once. Commands raise `LocalProtocolError` where they are impossible.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class Conference:
         utc_at_zero: dt.datetime | None = None,
     ) -> None:
         self.now = -math.inf
-        """The latest time that any input told."""
+        """The largest ``now`` of any input so far."""
         self.jitter = jitter
         self.outbox = Outbox()
         self.calls = Calls()
@@ -71,29 +70,29 @@ class Conference:
 
     # -- the contract ---
     def outputs(self) -> Iterator[Output]:
-        """What to perform, in order; drained at once after every input."""
+        """The outputs to perform, in order. Drain them after every input, before the next one."""
         yield from self.outbox.drain()
 
     @property
     def deadline(self) -> float | None:
-        """When to call `advance`; ``None``: never."""
+        """When to call `advance`; ``None`` if nothing is due at any time."""
         modules = None if self.life.ended else self.modules.deadline
         deadlines = (self.life.deadline, self.calls.deadline, modules, self.streams.deadline)
         return min((at for at in deadlines if at is not None and at < math.inf), default=None)
 
     @property
     def phase(self) -> Phase:
-        """Where the conference stands."""
+        """The present phase."""
         return self.life.phase
 
     @property
     def is_inside(self) -> bool:
-        """Whether we are in the room, and do not wait."""
+        """Whether we are in the room now (not in the waiting room, not reconnecting)."""
         return self.phase is Phase.JOINED
 
     @property
     def state(self) -> ConferenceState:
-        """The snapshot: frozen, built when read, the same object until something changes."""
+        """A frozen snapshot. It is built when read, and is the same object until the next input."""
         if self._snapshot is None:
             self._snapshot = ConferenceState(
                 phase=self.phase,
@@ -110,7 +109,7 @@ class Conference:
         return self._snapshot
 
     def present_events(self) -> tuple[ConferenceEvent, ...]:
-        """The events that lead to the present state: what an observer who comes now has missed."""
+        """The events that lead from an empty room to the present state, for an observer who begins to listen now."""
         present = list(self.roster.present_events())
         for module in self.modules.all:
             present += module.present_events()
@@ -118,7 +117,7 @@ class Conference:
 
     # -- the user's commands ---
     def start(self, now: float) -> CallId:
-        """Enter and join; the call is done when we are in the room."""
+        """Get a ticket, connect and join; the call is done when we are in the room and ICE servers are known."""
         with self._input(now):
             return self.life.start()
 
@@ -143,20 +142,20 @@ class Conference:
             return self.dispatcher.command(message)
 
     def commands(self, now: float) -> Commands[CallId]:
-        """Every command as a method, given at ``now``: ``conference.commands(now).chat("hello")``."""
+        """Every command as a method that is called at ``now``: ``conference.commands(now).chat("hello")``."""
         return Commands(lambda message: self.command(message, now), lambda: self.state)
 
     def raise_hand(self, now: float) -> CallId:
-        """Raise the own hand."""
+        """Raise our hand."""
         return self.commands(now).raise_hand()
 
     def lower_hand(self, now: float) -> CallId:
-        """Lower the own hand."""
+        """Lower our hand."""
         return self.commands(now).lower_hand()
 
     # -- the user's streams (media.md § 4, 5) ---
     def new_peer(self) -> PeerId:
-        """An id for `publish`, so that sources can be opened (which may take long) before anything is sent."""
+        """An id for `publish`. With it, sources can be opened (which may take long) before anything is sent."""
         return self.outbox.new_peer()
 
     def publish(
@@ -168,7 +167,7 @@ class Conference:
         peer: PeerId | None = None,
         now: float,
     ) -> tuple[CallId, PeerId]:
-        """Publish a stream; its sources belong to the peer that is returned. `CallDone.result` is its key."""
+        """Publish a stream. Its sources belong to the peer that is returned. `CallDone.result` is the stream's key."""
         with self._input(now):
             own = self._joined()
             return self.publications.publish(own, media_session_type, audio=audio, video=video, peer=peer)
@@ -180,7 +179,7 @@ class Conference:
             return self.publications.set_sending(MediaSessionKey(own.id, media_session_type), audio=audio, video=video)
 
     def unpublish(self, media_session_type: MediaSessionType, now: float) -> CallId:
-        """Stop a stream of ours; a publish that is under way is cancelled."""
+        """Stop a stream of ours; an open call of `publish` for it ends with `CallCancelled`."""
         with self._input(now):
             own = self._joined()
             return self.publications.stop(MediaSessionKey(own.id, media_session_type))
@@ -193,7 +192,7 @@ class Conference:
         without_video: bool = False,
         now: float,
     ) -> tuple[CallId, PeerId]:
-        """Receive a stream; what arrives belongs to the peer that is returned. `CallDone.result` is its key."""
+        """Receive a stream. Its tracks belong to the peer that is returned. `CallDone.result` is the stream's key."""
         with self._input(now):
             self._joined()
             key = MediaSessionKey(participant_id, media_session_type)
@@ -216,12 +215,12 @@ class Conference:
             return self.subscriptions.configure(key, video=video, substream=substream)
 
     def park(self, participant_id: ParticipantId, media_session_type: MediaSessionType, now: float) -> None:
-        """Nobody reads that subscription any more (there is no unsubscribe on the wire)."""
+        """Say that nobody reads a subscription any more: its video is switched off (media.md § 4.4)."""
         with self._input(now):
             self.streams.park(MediaSessionKey(participant_id, media_session_type))
 
     def cancel(self, call: CallId, now: float) -> None:
-        """Give a call up. A publish whose offer has left is unpublished; a subscription is parked."""
+        """Give up an open call. A publish whose offer was sent is unpublished; a subscription is parked."""
         with self._input(now):
             pending = self.calls.get(call)
             if pending is not None:
@@ -234,17 +233,17 @@ class Conference:
 
     # -- what the driver says ---
     def media_report(self, report: MediaReport, now: float) -> None:
-        """The media engine says something; about a peer that is gone it is ignored."""
+        """The media engine reports something. A report about a peer that is closed is ignored."""
         with self._input(now):
             self.streams.report(report)
 
     def http_response(self, request: RequestId, response: HttpResponse, now: float) -> None:
-        """A request was answered."""
+        """The response to a request came. It is ignored if nobody waits for it any more."""
         with self._input(now):
             self.life.requests.response(request, response)
 
     def http_failed(self, request: RequestId, error: M3Error, now: float) -> None:
-        """A request could not be performed."""
+        """A request could not be performed, or no response came."""
         with self._input(now):
             self.life.requests.failed(request, error)
 
@@ -263,7 +262,7 @@ class Conference:
     def connection_lost(
         self, connection: ConnectionId, now: float, *, code: int | None = None, reason: str = ""
     ) -> None:
-        """The WebSocket is closed, with ``code`` if there was a close frame; a ``reason`` is for people."""
+        """The WebSocket is closed; ``code`` if a close frame came. ``reason`` is text for people."""
         with self._input(now):
             if connection == self.outbox.connection:
                 self.life.connection_lost(code, reason)
@@ -271,9 +270,8 @@ class Conference:
     def receive_text(self, connection: ConnectionId, data: bytes | str, now: float) -> None:
         """A text message came."""
         with self._input(now):
-            if (
-                connection == self.outbox.connection and self.phase is not Phase.LEAVING
-            ):  # after the Close nothing leaves
+            # While leaving, messages are ignored: the Close was put out, and nothing may be sent in answer after it.
+            if connection == self.outbox.connection and self.phase is not Phase.LEAVING:
                 self.life.heard()
                 self.outbox.signaling.receive_text(data)
                 while (event := self.outbox.signaling.next_event()) is not NEED_DATA:
@@ -285,18 +283,18 @@ class Conference:
                         self.dispatcher.take(event)
 
     def pong(self, connection: ConnectionId, payload: bytes, now: float) -> None:
-        """A pong came: the connection lives, whatever the pong says."""
+        """A pong came. Its payload does not matter: any pong shows that the connection lives."""
         del payload
         self.pinged(connection, now)
 
     def pinged(self, connection: ConnectionId, now: float) -> None:
-        """The server pinged, which was answered below us: the connection lives."""
+        """The server pinged, and the WebSocket below the engine has answered: the connection lives."""
         with self._input(now):
             if connection == self.outbox.connection:
                 self.life.heard()
 
     def advance(self, now: float) -> None:
-        """Time passed."""
+        """Do what is due at ``now``; call it at `deadline`."""
         with self._input(now):
             self.life.advance()
             if not self.life.ended:
@@ -309,13 +307,13 @@ class Conference:
 
     # -- what modules need: see `surroundings` ---
     def participant(self, participant_id: ParticipantId) -> Participant | None:
-        """Somebody, perhaps ourselves or one who left; None if unknown."""
+        """The participant with that id, perhaps ourselves or one who left; ``None`` if unknown."""
         if self.own is not None and participant_id == self.own.id:
             return self.own
         return self.roster.participants.get(participant_id)
 
     def rename(self, participant_id: ParticipantId, display_name: str) -> None:
-        """Somebody, perhaps we, got another name."""
+        """Change the name of a participant, perhaps of ourselves."""
         if self.own is not None and participant_id == self.own.id:
             self.own = evolve(self.own, display_name=display_name)
         self.roster.rename(participant_id, display_name)
@@ -325,20 +323,20 @@ class Conference:
         self.outbox.notify(*events)
 
     def expect_end(self, reason: EndReason) -> None:
-        """The server said why it is about to close the connection."""
+        """The server announced ``reason``, and is about to close the connection."""
         self.life.expect_end(reason)
 
     def refuse(self, namespace: str, slug: str, key: MediaSessionKey | None = None) -> None:
-        """The server sent the error ``slug``: the oldest open call that it can mean is refused, else it is told."""
+        """Refuse the oldest open call that the error ``slug`` can mean; without one, tell the user `ServerRefused`."""
         self.dispatcher.refuse(namespace, slug, key)
 
     def refuse_call(self, call: Call, slug: str) -> None:
-        """``call`` was refused with ``slug``."""
+        """End ``call``, which the server refused with ``slug``."""
         self.dispatcher.refuse_call(call, slug)
 
     # -- inside ---
     def _input(self, now: float) -> _Input:
-        """One input, as a `with` block."""
+        """Begin an input; raises `LocalProtocolError` if outputs of the last one are not drained."""
         self.outbox.check_drained()
         self.now = max(self.now, now)  # a clock that goes backwards does no harm
         return self._an_input
@@ -346,9 +344,11 @@ class Conference:
     def _joined(self) -> Participant:
         """Ourselves; raises `LocalProtocolError` outside of the room."""
         if self.phase is Phase.RECONNECTING:
-            raise LocalProtocolError("reconnecting: the connection was lost; try again after the event `Resumed`")
+            raise LocalProtocolError("the connection was lost and is being opened again: try again after `Resumed`")
         if self.phase is not Phase.JOINED or self.own is None:
-            raise LocalProtocolError(f"not in the room (phase: {self.phase.value})")
+            raise LocalProtocolError(
+                f"this needs a conference that is in the room, and its phase is {self.phase.value}"
+            )
         return self.own
 
     def _end_input(self) -> None:
@@ -359,9 +359,9 @@ class Conference:
 
 
 class _Input:
-    """The block of one input: at its end calls are told and the snapshot is built anew, also if it raises.
+    """The `with` block of one input: at its end calls that ended become outputs and the snapshot is discarded.
 
-    Not a generator with `contextmanager`: that adds a fifth to what a received message costs in all.
+    That also happens if the input raises. A generator with `contextmanager` would make messages a fifth slower.
     """
 
     def __init__(self, end: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
-"""The way into a room: the REST calls that end in a ticket, then TURN (protocol/README.md, Session lifecycle).
+"""The REST requests before and while a room is joined (protocol/README.md, Session lifecycle; rest.md § 5).
 
-Guest: verify the invitation, start_invited. Member: start. Both: the WebSocket is opened as soon as there is a ticket,
-and only then TURN servers (and the room) are asked for, as the capture does.
+A guest verifies the invitation and then asks for a ticket with `start_invited`; a member asks with `start`. With the
+ticket the WebSocket is opened at once, and the engine asks for TURN servers after that, as the client of the capture.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from m3core.values import BreakoutRoomId, InviteCode, RoomId, Secret
 
 @frozen(kw_only=True)
 class GuestEntrance:
-    """With an invitation, without an account.
+    """Enter with an invitation, without an account.
 
-    ``base_url`` is the controller's; ``api_url`` that of its API, if not `/v1` below it (`m3core.rest.discovery`).
+    ``base_url`` is the URL of the controller, ``api_url`` that of its API: `/v1` below ``base_url`` unless the
+    controller says otherwise (`m3core.rest.discovery`).
     """
 
     base_url: str
@@ -38,14 +39,14 @@ class GuestEntrance:
 
 @frozen(kw_only=True)
 class MemberEntrance:
-    """With an account: the driver signs the requests (`Authorization.ACCOUNT`), and knows where the API is."""
+    """Enter with an account. The driver signs the requests (`Authorization.ACCOUNT`), and knows where the API is."""
 
     base_url: str
     room_id: RoomId
 
     @property
     def api_url(self) -> str:
-        """Where requests go."""
+        """The URL that the paths of requests are put below."""
         return f"{self.base_url.rstrip('/')}/v1"
 
 
@@ -53,7 +54,7 @@ Entrance = GuestEntrance | MemberEntrance
 
 
 class Entering:
-    """One way in, step by step. ``started`` gets the ticket, ``failed`` the reason why there is none."""
+    """Makes the requests of one entrance. ``started`` is called with each ticket, ``failed`` if there is none."""
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class Entering:
         self._room_id = entrance.room_id if isinstance(entrance, MemberEntrance) else RoomId("")
 
     def begin(self) -> None:
-        """Ask for the first thing."""
+        """Ask for the first ticket."""
         entrance = self._entrance
         if isinstance(entrance, GuestEntrance):
             self._requests.ask(
@@ -83,7 +84,7 @@ class Entering:
             self._start(None)
 
     def resume(self, resumption: Secret | None, breakout: BreakoutRoomId | None) -> None:
-        """Ask for another ticket, with the token of the last one (signaling.md § 3), or as somebody new."""
+        """Ask for another ticket: with the resumption token of the last one (signaling.md § 3), or without."""
         self._start(resumption, breakout)
 
     def _verified(self, answer: VerifiedInvite) -> None:
@@ -115,7 +116,7 @@ class Entering:
             )
 
     def ask_turn(self, then: Callable[[tuple[IceServer, ...]], None], fail: Callable[[M3Error], None]) -> None:
-        """Ask for ICE servers; a server may have none."""
+        """Ask for ICE servers. The answer is empty if the server has none (rest.md, TURN)."""
         self._requests.ask(
             GET_TURN,
             body=None,
@@ -125,7 +126,7 @@ class Entering:
         )
 
     def ask_room(self) -> None:
-        """Members look the room up, as the capture does; nothing depends on the answer."""
+        """Ask for the room of a member, as the client of the capture does; nothing depends on the answer."""
         if isinstance(self._entrance, MemberEntrance):
             self._requests.ask(
                 GET_ROOM,

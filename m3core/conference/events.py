@@ -1,4 +1,4 @@
-"""What users of a conference see, as opposed to what the wire says (`m3core.messages`).
+"""The events that users of a conference get. (`m3core.messages` has those of the wire.)
 
 Every event is a frozen value with the participant as it was right after the change. This file has the base class of all
 events, and the events about participants, streams and the conference itself. Each file of `m3core.conference.modules`
@@ -22,16 +22,16 @@ class ConferenceEvent:
 
 @frozen(kw_only=True)
 class ConferenceJoined(ConferenceEvent):
-    """We are in the room. ``participant`` is ourselves."""
+    """We have joined the room. ``participant`` is ourselves."""
 
     participant: Participant
 
 
 @frozen(kw_only=True)
 class ConnectionLost(ConferenceEvent):
-    """The connection broke, and is being opened again: `Resumed` or `Ended` follows. ``detail`` is for people.
+    """The connection broke, and is being opened again: `Resumed` or `Ended` follows. ``detail`` is text for people.
 
-    Streams of ours and subscriptions live on as objects, but nothing flows meanwhile.
+    Our streams and subscriptions remain valid objects, but no media flows meanwhile.
     """
 
     detail: str = ""
@@ -39,13 +39,13 @@ class ConnectionLost(ConferenceEvent):
 
 @frozen(kw_only=True)
 class Resumed(ConferenceEvent):
-    """We are in the room again, and this is what changed among the others while we were away.
+    """We are in the room again after `ConnectionLost`. The event says what changed among the others meanwhile.
 
-    ``participant`` is ourselves. ``previous_id`` is the id that we had; another one if the server had forgotten us:
-    then the others saw us leave and somebody else come. (A server that crashed may list our old self for ever, among
-    the others.) ``changed`` were here before and are here now. A subscription whose publisher is not back yet waits for
-    40 seconds; one that could not be renewed is told by `SubscriptionStopped`; who is focused (media.md § 7) is unknown
-    until the next `FocusChanged`.
+    ``participant`` is ourselves. ``previous_id`` is the id that we had before. It differs from the present one if the
+    server had forgotten us: then the others saw us leave and somebody else join. (A server that crashed may list our
+    old participant for ever, among the others.) ``changed`` are those who were here before and are here now. A
+    subscription whose publisher has not returned yet waits for 40 seconds. `SubscriptionStopped` tells of one that
+    could not be renewed. The active speaker (media.md § 7) is unknown until the next `FocusChanged`.
     """
 
     participant: Participant
@@ -56,16 +56,16 @@ class Resumed(ConferenceEvent):
 
     @property
     def same_id(self) -> bool:
-        """Whether we are for the others who we were."""
+        """Whether we have the participant id that we had before."""
         return self.participant.id == self.previous_id
 
 
 @frozen(kw_only=True)
 class RoomChanged(ConferenceEvent):
-    """We went into another room of the meeting; ``breakout_room`` None: the main room.
+    """We are in another room of the meeting; ``breakout_room`` is ``None`` in the main room.
 
-    ``participant`` is ourselves. Nobody of the old room is here; `ParticipantJoined` for everybody present follows, and
-    our streams are published again.
+    ``participant`` is ourselves. The participants of the old room are forgotten. `ParticipantJoined` follows for
+    everybody who is here, and our streams are published again.
     """
 
     participant: Participant
@@ -74,14 +74,14 @@ class RoomChanged(ConferenceEvent):
 
 @frozen(kw_only=True)
 class ParticipantJoined(ConferenceEvent):
-    """Somebody came, or was already there when we joined."""
+    """A participant joined, or was already in the room when we joined."""
 
     participant: Participant
 
 
 @frozen(kw_only=True)
 class ParticipantLeft(ConferenceEvent):
-    """Somebody went. ``participant.left_at`` is set."""
+    """A participant left. ``participant.left_at`` is set."""
 
     participant: Participant
 
@@ -135,7 +135,7 @@ class StreamChanged(ConferenceEvent):
 
 @frozen(kw_only=True)
 class StreamStopped(ConferenceEvent):
-    """A participant publishes a stream no more."""
+    """A participant has stopped publishing a stream."""
 
     participant: Participant
     media_session_type: MediaSessionType
@@ -143,7 +143,7 @@ class StreamStopped(ConferenceEvent):
 
 @frozen(kw_only=True)
 class FocusChanged(ConferenceEvent):
-    """Somebody else is the active speaker now; ``None``: nobody (media.md § 7)."""
+    """The active speaker changed; ``None``: nobody is speaking (media.md § 7)."""
 
     participant: Participant | None
 
@@ -158,7 +158,7 @@ class PresenterChanged(ConferenceEvent):
 
 @frozen(kw_only=True)
 class PublicationStarted(ConferenceEvent):
-    """One of our streams is live, or is live again: after `Resumed`, or published once more when it broke."""
+    """One of our streams is live. It comes again when the stream was renewed: after `Resumed`, or after it broke."""
 
     media_session_type: MediaSessionType
 
@@ -182,7 +182,7 @@ class ReceivingChanged(ConferenceEvent):
 
 @frozen(kw_only=True)
 class SubscriptionStopped(ConferenceEvent):
-    """A stream that we received ended, for good. One that breaks is subscribed to again, and nothing is told."""
+    """A subscription ended for good. A stream that breaks is subscribed to again first, without an event."""
 
     participant_id: ParticipantId
     media_session_type: MediaSessionType
@@ -191,7 +191,7 @@ class SubscriptionStopped(ConferenceEvent):
 
 @frozen(kw_only=True)
 class ServerRefused(ConferenceEvent):
-    """The server sent an error that belongs to no call of ours."""
+    """The server sent an error that no open call can have caused."""
 
     namespace: str
     code: str
@@ -199,21 +199,21 @@ class ServerRefused(ConferenceEvent):
 
 @frozen(kw_only=True)
 class PeerMisbehaved(ConferenceEvent):
-    """The server sent something broken or illegal; it was ignored and the conference goes on."""
+    """The server sent something malformed or illegal. It was ignored, and the conference goes on."""
 
     error: RemoteProtocolError
 
 
 @frozen(kw_only=True)
 class UnknownMessage(ConferenceEvent):
-    """A message that the conference makes nothing of: of a namespace or kind without a class, or without a meaning."""
+    """The server sent a message of an unknown namespace or kind, or one that the conference has no use for."""
 
     event: UnknownEvent | Event = field(repr=False)
 
 
 @frozen(kw_only=True)
 class Ended(ConferenceEvent):
-    """The conference is over; the last event. ``detail`` is for people."""
+    """The conference has ended. This is its last event. ``detail`` is text for people."""
 
     reason: EndReason
     detail: str = ""

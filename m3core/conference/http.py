@@ -1,7 +1,6 @@
 """One TCP connection of a client, sans-IO: one HTTP/1.1 exchange, or a WebSocket that begins as one (RFC 6455).
 
-Bytes in, answers and events out. It knows neither sockets nor clocks nor what the requests mean. h11 parses HTTP;
-`m3core.frames` is the WebSocket. TLS is the caller's.
+Bytes go in, responses and events come out. h11 parses HTTP, and `m3core.frames` is the WebSocket. The caller adds TLS.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD
 
 _URL: Final = re.compile(r"(http|ws)(s?)://((\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?)(/[!-~]*)?", re.ASCII)
 _SWITCHING: Final = 101
-_MAX_TRIES: Final = 20
-"""Informational responses before the answer."""
+_MAX_INFORMATIONAL: Final = 20
+"""Informational responses (1xx, RFC 9110 s.15.2) before the response; more of them would keep us waiting for ever."""
 
 
 @frozen
 class Origin:
-    """Where to open a TCP connection. ``host`` is a name or an address, without brackets; ``tls``: TLS on top."""
+    """Where to open a TCP connection. ``host`` is a name or an address, without brackets; ``tls``: with TLS."""
 
     host: str
     port: int
@@ -35,12 +34,17 @@ class Origin:
 
 
 class HttpExchange:
-    """One request and its response, on a connection of its own. Raises `TransportError` if it is not a request."""
+    """One request and its response, on a connection of its own.
+
+    Raises `TransportError` if ``url`` is no URL or the request is not valid HTTP.
+    """
 
     def __init__(self, method: str, url: str, headers: Headers = (), body: bytes = b"") -> None:
         parts = _URL.fullmatch(url)
         if parts is None or int(parts[5] or 1) not in range(1, 65536):
-            raise TransportError("the address of the controller is not a URL")
+            raise TransportError(
+                "the address of the controller is not an http or ws URL: check the link or the base URL"
+            )
         _, secure, authority, host, port, target = parts.groups()
         self.origin = Origin(host.strip("[]"), int(port or (443 if secure else 80)), bool(secure))
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HTTP_HEAD)
@@ -49,15 +53,16 @@ class HttpExchange:
         self._body = bytearray()
         self._informed = 0
         is_upgrade = any(name == "upgrade" for name, _ in headers)
+        # The server closes after the response, which ends the connection; an upgrade has its own Connection field.
         own = [("host", authority)] if is_upgrade else [("host", authority), ("connection", "close")]
-        if method != "GET":
+        if method != "GET":  # a request that may have content says its length, also 0 (RFC 9110 s.8.6)
             own.append(("content-length", str(len(body))))
         try:
             request = h11.Request(method=method, target=target or "/", headers=[*own, *headers])
             parts_of_it = (request, h11.Data(data=body), h11.EndOfMessage())
             self._out = b"".join(self._http.send(part) or b"" for part in parts_of_it)
         except h11.LocalProtocolError as error:
-            raise TransportError(f"this request is not HTTP: {error}") from None
+            raise TransportError(f"this request is not valid HTTP: {error}") from None
 
     @classmethod
     def of(cls, request: HttpRequest) -> HttpExchange:
@@ -65,24 +70,25 @@ class HttpExchange:
         return cls(request.method, request.url, request.headers, request.body)
 
     def data_to_send(self) -> bytes:
-        """What is to be written to the socket, once."""
+        """The bytes to write to the socket; each byte is given once."""
         data, self._out = self._out, b""
         return data
 
     def receive_data(self, data: bytes) -> HttpResponse | None:
-        """Bytes from the socket; none at all means that it is closed. The response, once it is whole.
+        """Take bytes from the socket, or ``b""`` when the server has closed it. Gives the response once it is whole.
 
-        101 is the answer to an upgrade. Raises `TransportError` if the server does not speak HTTP, or says too much.
+        A successful upgrade gives the response 101. Raises `TransportError` if the server does not speak HTTP, or if
+        its response is too long.
         """
         try:
             self._http.receive_data(data)
             return self._read()
         except h11.RemoteProtocolError:
-            raise TransportError("the answer of the controller is not HTTP, or is cut off") from None
+            raise TransportError("the response of the controller is not HTTP, or is cut off") from None
 
     @property
     def trailing_data(self) -> bytes:
-        """What came after a response 101."""
+        """The bytes that came after a response 101: frames of the WebSocket."""
         return self._http.trailing_data[0]
 
     def _read(self) -> HttpResponse | None:
@@ -93,14 +99,16 @@ class HttpExchange:
                     return HttpResponse(_SWITCHING, _headers(event))
                 case h11.InformationalResponse():
                     self._informed += 1
-                    if self._informed > _MAX_TRIES:
-                        raise TransportError("the controller answers without end")
+                    if self._informed > _MAX_INFORMATIONAL:
+                        raise TransportError(
+                            f"the controller sent more than {_MAX_INFORMATIONAL} informational responses"
+                        )
                 case h11.Response():
                     self._status, self._headers = event.status_code, _headers(event)
                 case h11.Data():
                     self._body += event.data
                     if len(self._body) > MAX_HTTP_BODY:
-                        raise TransportError(f"the response is longer than {MAX_HTTP_BODY} bytes")
+                        raise TransportError(f"the response of the controller is longer than {MAX_HTTP_BODY} bytes")
                 case h11.EndOfMessage():
                     return HttpResponse(self._status, self._headers, bytes(self._body))
                 case _:
@@ -113,12 +121,12 @@ def _headers(event: h11.Response | h11.InformationalResponse) -> Headers:
 
 @frozen
 class Opened:
-    """The handshake is done."""
+    """The handshake succeeded: the WebSocket is open."""
 
 
 @frozen
 class Refused:
-    """The handshake was answered with a plain response (signaling.md § 1)."""
+    """The server answered the handshake with a plain HTTP response (signaling.md § 1)."""
 
     response: HttpResponse
 
@@ -129,8 +137,8 @@ WebSocketEvent: TypeAlias = Opened | Refused | FrameEvent
 class WebSocketExchange:
     """One WebSocket of a client. One input, then drain `next_event`, then write `data_to_send`.
 
-    ``entropy`` gives so many random bytes (`os.urandom`), for the handshake and for the masks of frames. Raises
-    `TransportError` if the URL is none.
+    ``entropy`` gives that many random bytes (`os.urandom`), for the key of the handshake and for the masks of frames.
+    Raises `TransportError` if the URL of ``wanted`` is no URL.
     """
 
     def __init__(self, wanted: Connect, entropy: Masking) -> None:
@@ -153,17 +161,17 @@ class WebSocketExchange:
 
     @property
     def is_open(self) -> bool:
-        """Whether the handshake was done."""
+        """Whether the handshake has succeeded; it remains true after a close."""
         return self._frames is not None
 
     @property
     def dropped(self) -> bool:
-        """Whether the socket is to be aborted: nothing more is written."""
+        """Whether to abort the socket instead of closing it: nothing more will be written."""
         return self._frames is not None and self._frames.dropped
 
     # -- inputs ---
     def receive_data(self, data: bytes) -> None:
-        """Bytes from the socket; none at all means that it is closed."""
+        """Take bytes from the socket, or ``b""`` when the server has closed it."""
         if self._frames is not None:
             self._frames.receive_data(data)
         elif not self._is_refused:
@@ -175,18 +183,18 @@ class WebSocketExchange:
                 self._answered(response)
 
     def next_event(self) -> WebSocketEvent | NeedData:
-        """What happened next, or `NEED_DATA`."""
+        """The next event, or `NEED_DATA` when all are taken."""
         if self._first is not None:
             first, self._first = self._first, None
             return first
         return NEED_DATA if self._frames is None else self._frames.next_event()
 
     def data_to_send(self) -> bytes:
-        """What is to be written to the socket, in order; each byte is given once."""
+        """The bytes to write to the socket, in order; each byte is given once."""
         return self._exchange.data_to_send() if self._frames is None else self._frames.data_to_send()
 
     def send_text(self, data: bytes) -> None:
-        """Send a message, in UTF-8; before the handshake is done and after the end it does nothing."""
+        """Send a message, in UTF-8. It does nothing before the handshake has succeeded and after the close."""
         if self._frames is not None:
             self._frames.send_text(data)
 
@@ -210,11 +218,11 @@ class WebSocketExchange:
             self._first, self._is_refused = Closed(None), True
         else:
             self._first, self._frames = Opened(), Frames(self._entropy)
-            if early := self._exchange.trailing_data:
+            if early := self._exchange.trailing_data:  # a server may send frames in the same segment as its response
                 self._frames.receive_data(early)
 
     def _is_handshake(self, headers: dict[str, str]) -> bool:
-        """RFC 6455 s.4.1: what a client must check; we offer no extensions."""
+        """Whether a response 101 passes the checks of RFC 6455 s.4.1. We offer no extensions, so it may name none."""
         return (
             headers.get("upgrade", "").lower() == "websocket"
             and "upgrade" in {token.strip().lower() for token in headers.get("connection", "").split(",")}

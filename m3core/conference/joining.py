@@ -1,8 +1,8 @@
-"""The entry into a room, and all that runs through the roster and every module (signaling.md § 3, 5, 6).
+"""The messages that concern the roster and all modules at once (signaling.md § 3, 5, 6).
 
-`join_success` comes when we join, when we come back after a lost connection, and when we change rooms of the meeting.
-Each time it is the whole state of the room: the roster and every module take it over, and the user gets the events that
-lead from what was known to what is known now. Here, too: who comes and goes, and the waiting room.
+`join_success` comes when we join, when we reconnect, and when we change rooms of the meeting. Each time it is the whole
+state of the room: the roster and every module replace theirs by it, and the user gets the events that lead from the old
+state to the new one. The other messages here are those about participants who come and go, and about the waiting room.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _JOIN_ERRORS = frozenset({"invalid_username", "invalid_json"})
 
 
 class Joining:
-    """Folds the messages that are about more than one module."""
+    """The handlers of those messages."""
 
     def __init__(self, around: Surroundings, outbox: Outbox, modules: Modules, life: Life) -> None:
         self._around = around
@@ -46,10 +46,10 @@ class Joining:
         self._modules = modules
         self._life = life
         self.raw_modules: Mapping[str, object] = MappingProxyType({})
-        """What namespaces that have no type here said in `join_success`."""
+        """The JSON of namespaces without a message class here, as it came in `join_success`."""
 
     def handlers(self) -> Mapping[type[Event], Handler]:
-        """What folds which message. A handler raises `RemoteProtocolError` for what makes no sense."""
+        """The handler of each message class. A handler raises `RemoteProtocolError` for what makes no sense."""
         return {
             control.JoinSuccess: self._join_success,
             control.JoinBlocked: lambda event: self._life.give_up(CallRefused(event.reason.value)),
@@ -62,16 +62,17 @@ class Joining:
         }
 
     def refused(self, slug: str) -> bool:
-        """`control.error` came; whether it refuses our `join`, so that the conference has ended."""
+        """Handle `control.error` with ``slug``. Gives whether it refused our `join`: then the conference has ended."""
         if slug in _JOIN_ERRORS and self._outbox.signaling.state is State.NEW:
             self._life.give_up(CallRefused(slug))
             return True
-        if self._outbox.signaling.state is State.WAITING:  # the answer to `enter_room`: not accepted after all
+        if self._outbox.signaling.state is State.WAITING:  # it refuses our `enter_room`: we still wait
             self._life.waiting()
         return False
 
     # -- we enter ---
     def _join_success(self, event: control.JoinSuccess) -> None:
+        # Controllers of the LiveKit generation have no namespace `media` (signaling.md § 19).
         if event.media is None and "livekit" in event.modules:
             self._life.give_up(UnsupportedServer())
             return
@@ -95,7 +96,7 @@ class Joining:
             self._tell_what_modules_know()
 
     def _moved(self, own: Participant, event: control.JoinSuccess) -> None:
-        """We are in another room of the meeting: everybody here is new to us."""
+        """We are in another room of the meeting, and everybody here is new to us."""
         self._leave_modules()
         present = self._enter(event)
         self._around.notify(RoomChanged(participant=own, breakout_room=self._life.whereabouts.breakout), *present)
@@ -104,7 +105,7 @@ class Joining:
         self._around.subscriptions.renew(self._around.roster.publishes, lambda _: 0.0)
 
     def _resumed(self, previous: Participant, own: Participant, event: control.JoinSuccess) -> None:
-        """We are back: what we missed is told at once, and our streams and subscriptions begin anew."""
+        """We have reconnected: tell the user what changed meanwhile, and begin streams and subscriptions anew."""
         roster, subscriptions = self._around.roster, self._around.subscriptions
         before = dict(roster.participants)
         changes = roster.resume(_others(event))
@@ -125,28 +126,32 @@ class Joining:
         subscriptions.renew(roster.publishes, lambda key: self._patience(key, before.get(key.participant_id)))
 
     def _patience(self, key: MediaSessionKey, then: Participant | None) -> float:
-        """How long to wait for a publisher who does not publish: what hit us may have hit him, and later."""
+        """How long a subscription waits for a publisher who does not publish now.
+
+        What broke our connection may have broken the publisher's as well, and it may reconnect later than we.
+        """
         now = self._around.roster.participants.get(key.participant_id)
         if then is None or now is None or not now.is_here or now.joined_at != then.joined_at:
             return PUBLISHER_RETURN
-        # Perhaps he never was away. Who came back publishes soon; instants of joining are in whole seconds, if told.
+        # The publisher seems to have been here all the time. `joined_at` is in whole seconds, and may be missing: one
+        # who was away for less than that looks the same, and publishes again soon.
         return 0.0 if now.streams else PUBLISHER_RENEWAL
 
     def _enter(self, event: control.JoinSuccess) -> list[ConferenceEvent]:
-        """Take everything in `join_success` for new; gives the events about the others."""
+        """Replace the whole state by `join_success`. Gives the events about the participants who are there."""
         present = self._around.roster.enter(_others(event))
         self._enter_modules(event)
         self._life.entered()
         return present
 
     def _enter_modules(self, event: control.JoinSuccess) -> list[ConferenceEvent]:
-        """What `join_success` tells each module; gives what was missed, if we were here before."""
+        """Give `join_success` to each module. Gives the events that the modules missed if we were here before."""
         missed: list[ConferenceEvent] = []
         for module in self._modules.all:
             module.touch()
             try:
                 module.entered(event)
-            except RemoteProtocolError as error:  # the room is there, whatever one module says
+            except RemoteProtocolError as error:  # one module that makes no sense must not keep us out of the room
                 self._around.notify(PeerMisbehaved(error=error))
             missed += module.missed_events()
         return missed
@@ -165,15 +170,16 @@ class Joining:
         if not self._is_own(event.id):
             for module in self._modules.all:
                 module.participant_came(event.id)
-            self._tell(self._around.roster.join(event))
+            self._notify(self._around.roster.join(event))
 
     def _update(self, event: control.Update) -> None:
         for module in self._modules.all:
             module.participant_changed(event)
         if not self._is_own(event.id):
-            self._tell(self._around.roster.update(event))
+            self._notify(self._around.roster.update(event))
 
-    def _tell(self, events: list[ConferenceEvent]) -> None:
+    def _notify(self, events: list[ConferenceEvent]) -> None:
+        """Tell the user, and the subscriptions that the events concern."""
         subscriptions = self._around.subscriptions
         self._around.notify(*events)
         for change in events:
@@ -195,8 +201,8 @@ class Joining:
 
     def _is_own(self, participant_id: ParticipantId) -> bool:
         own = self._around.own
-        if own is None:  # the tables let these messages through in state JOINED only
-            raise StaleNegotiation("a message about ourselves before join_success")
+        if own is None:  # impossible: the state tables accept these messages only after join_success
+            raise StaleNegotiation("a message about participants came before join_success")
         return participant_id == own.id
 
     # -- the waiting room ---
@@ -215,5 +221,5 @@ class Joining:
 
 
 def _others(event: control.JoinSuccess) -> tuple[ParticipantEntry, ...]:
-    """Who is there beside us, whatever a server lists."""
+    """The entries of the others, also if the server lists ourselves among them."""
     return tuple(entry for entry in event.participants if entry.id != event.id)

@@ -1,7 +1,8 @@
-"""Whether the other end still lives: a half-open connection is silent for ever (signaling.md § 2).
+"""Notices a connection that died without a close: a half-open TCP connection is silent for ever (signaling.md § 2).
 
-Pings of the server are signs of life, too, though answered below us. So whoever hears nothing at all asks, and whoever
-hears nothing then is alone.
+Whatever comes from the server shows that the connection lives, its pings too, although the WebSocket below the engine
+answers those. After a silence of `KEEPALIVE_INTERVAL` the client asks for an answer. If nothing comes within
+`KEEPALIVE_TIMEOUT` after that, the connection is lost.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from m3core.messages import echo
 from m3core.signaling import State
 
 SILENCE = KEEPALIVE_INTERVAL + KEEPALIVE_TIMEOUT
-"""Seconds without a word after which a connection is lost."""
+"""Seconds without anything from the server after which a connection is lost."""
 
 
 class KeepAlive:
@@ -21,43 +22,43 @@ class KeepAlive:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
         self.deadline: float | None = None
-        """When something is due; ``None`` while nobody is watched."""
+        """When to call `is_dead`; ``None`` while no connection is watched."""
         self._asked = False
         self._has_echo = True
         self._echo_is_open = False
 
     def heard(self, now: float) -> None:
-        """Something came, whatever it was."""
+        """Something came from the server. It begins to watch the connection if it was not watched."""
         self.deadline = now + KEEPALIVE_INTERVAL
         self._asked = False
 
     def echoed(self) -> None:
-        """The server answered our question."""
+        """The server answered our echo."""
         self._echo_is_open = False
 
     def is_echo_refused(self) -> bool:
-        """Whether `invalid_namespace` is about our echo: then this server has none, and is pinged from now on."""
+        """Whether `invalid_namespace` is about our echo. Then this server has none, and pings ask it from now on."""
         if not self._echo_is_open:
             return False
         self._echo_is_open = self._has_echo = False
         return True
 
     def stop(self) -> None:
-        """There is nobody to listen for."""
+        """Watch no connection any more."""
         self.deadline = None
 
     def is_dead(self, now: float) -> bool:
-        """Ask if it is time to; whether there was no answer. Its time begins with the question, however late."""
+        """Ask the server if that is due. Gives whether it left a question unanswered."""
         if self.deadline is None or self.deadline > now:
             return False
         if self._asked:
             self.stop()
             return True
         self._asked = True
-        self.deadline = now + KEEPALIVE_TIMEOUT
+        self.deadline = now + KEEPALIVE_TIMEOUT  # from now, not from the old deadline: a machine that slept asks late
         if self._has_echo and self._outbox.signaling.state is State.JOINED:
             self._echo_is_open = True
             self._outbox.send(echo.Ping())
         else:
-            self._outbox.ping()  # modules are deaf before the room (signaling.md § 4)
+            self._outbox.ping()  # before `join_success` a server may drop messages for `echo` (signaling.md § 4)
         return False

@@ -1,10 +1,11 @@
-"""The life of a conference as one line of phases: entering, connecting, joining, joined (or waiting), leaving, ended.
+"""The phases of a conference: starting, connecting, joining, joined (or waiting), leaving, ended.
 
-A connection that breaks once we were in leads back to the entrance, without the user's doing: back-off, a new ticket
-with the resumption token, a new WebSocket, `join` (signaling.md § 3). Seen from outside all of that is one phase.
+A connection that breaks after we were let in is replaced without an action of the user: after a wait come a new ticket
+with the resumption token, a new WebSocket and `join` (signaling.md § 3). The user sees all these steps as one phase,
+`RECONNECTING`.
 
-Owns the phase, the deadline of the present step, the keep-alive, and the end: whatever ends a conference ends here,
-once. `recovery` knows what waits after a loss, `moving` which room of the meeting is meant, `turn` the ICE servers.
+`Life` owns the phase, the deadline of the present step, the keep-alive and the end: `_end` is the only way to end a
+conference. `recovery` decides about attempts, `moving` about rooms of the meeting, `turn` about ICE servers.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ from m3core.rest.rooms import StartResponse
 from m3core.values import BreakoutRoomId, RoomId
 
 _ATTEMPT: Final = frozenset({Phase.RECONNECTING, Phase.STARTING, Phase.CONNECTING, Phase.JOINING})
-"""Steps that are one phase when the connection was lost."""
+"""Steps that the user sees as the phase `RECONNECTING` after a lost connection."""
 
 
 class Life:
-    """Where one conference stands, and how it goes on."""
+    """The phase of one conference, and what leads from one phase to the next."""
 
     def __init__(
         self,
@@ -81,12 +82,12 @@ class Life:
 
     @property
     def phase(self) -> Phase:
-        """Where the conference stands."""
+        """The present phase."""
         return Phase.RECONNECTING if self.recovery.is_resuming and self._step in _ATTEMPT else self._step
 
     @property
     def deadline(self) -> float | None:
-        """When something is due, or the present step or a request has taken too long."""
+        """When to call `advance`; ``None`` if nothing is due at any time."""
         turn = self._turn.due if self._step is Phase.JOINED else None
         steps = (self._step_deadline, self._end_deadline)
         deadlines = (*steps, self.requests.deadline, self.keepalive.deadline, self.recovery.gives_up_at, turn)
@@ -94,10 +95,10 @@ class Life:
 
     # -- what the user wants ---
     def start(self) -> CallId:
-        """Begin; the call is done when we are in the room."""
+        """Begin to enter; the call is done when we are in the room and ICE servers are known."""
         if self._step is not Phase.IDLE:
-            raise LocalProtocolError("a Conference is started once")
-        encode(control.Join(display_name=self._display_name))  # a name that no message can hold: raise now, not later
+            raise LocalProtocolError("this Conference was started before: make a new one to join again")
+        encode(control.Join(display_name=self._display_name))  # raises now for a name that no message can hold
         self._entering.begin()
         self._step = Phase.STARTING
         return self._context.calls.open(CallKind.START, "join", self._context.now, math.inf)
@@ -114,6 +115,7 @@ class Life:
             self._end(EndReason.LEFT)
         elif phase is not Phase.LEAVING:
             if phase is Phase.JOINED:
+                # Optional: the close is the leave (signaling.md § 2). The client of the capture does it.
                 self._streams.publications.unpublish_all()
             self._streams.close_all(CallCancelled("the conference was left"))
             self._step = Phase.LEAVING
@@ -134,30 +136,30 @@ class Life:
         return call
 
     def give_up(self, error: M3Error) -> None:
-        """End before we were in the room: whatever is open is aborted."""
+        """Abort what is open, because of ``error``. It is tried again if it was an attempt to reconnect."""
         self._context.outbox.drop()
         self._fail(error)
 
     # -- what the network says ---
     def connected(self) -> None:
-        """The WebSocket is open: join, and ask for TURN servers meanwhile."""
+        """The WebSocket is open: join, and ask for ICE servers meanwhile."""
         if self._step is not Phase.CONNECTING:
             return
         self._step = Phase.JOINING
         self._step_deadline = self._context.now + JOIN_TIMEOUT
         self._context.outbox.send(control.Join(display_name=self._display_name))
-        if not self.recovery.is_resuming:
+        if not self.recovery.is_resuming:  # else they are known, and asked for again only when they expire
             self._turn.ask()
             self._entering.ask_room()
         self._turn.ask_if_due()
 
     def connect_refused(self, status: int, body: bytes) -> None:
-        """The handshake was answered with an HTTP error (signaling.md § 1)."""
+        """The server answered the handshake with an HTTP error (signaling.md § 1)."""
         self._context.outbox.connection = None
         self._fail(api_error(HttpResponse(status, body=body), "the WebSocket handshake"))
 
     def connection_lost(self, code: int | None, reason: str = "") -> None:
-        """The WebSocket is closed, or could not be opened."""
+        """The WebSocket is closed or could not be opened; ``code`` if a close frame came."""
         outbox = self._context.outbox
         outbox.connection = None
         outbox.signaling.close()
@@ -168,6 +170,7 @@ class Life:
         elif self._expected_end is not None:
             self._end(self._expected_end)
         elif self.whereabouts.is_moving and self._step is Phase.RECONNECTING:
+            # Our own close. Only now is the old session free: before, a start is `session_running` (signaling.md § 3).
             self._attempt()
         elif self.whereabouts.is_over(code, is_joined=self._step is Phase.JOINED):
             self._leave_room_that_is_over()
@@ -179,22 +182,22 @@ class Life:
             self._end(EndReason.LOST, detail)
 
     def heard(self) -> None:
-        """Something came from the server. Before we are in, each step has its own deadline."""
+        """Something came from the server. Before we are let in, the deadline of the step watches the connection."""
         if self._step in {Phase.JOINED, Phase.WAITING}:
             self.keepalive.heard(self._context.now)
 
     def flooded(self, error: RemoteProtocolError) -> None:
-        """A message passed a limit of size or depth. Nothing else that a server sends ends a connection."""
+        """A message passed a limit of size or depth: that ends the conference, with close code 1009."""
         self._context.outbox.close(MESSAGE_TOO_BIG)
         self._end(EndReason.LOST, str(error))
 
     def advance(self) -> None:
-        """Time passed."""
+        """Do what is due."""
         now = self._context.now
         gives_up_at = self.recovery.gives_up_at
         if gives_up_at is not None and gives_up_at <= now:
             self._context.outbox.drop()
-            self._end(EndReason.LOST, f"{self.recovery.reason}, and no attempt to come back succeeded")
+            self._end(EndReason.LOST, f"{self.recovery.reason}, and no attempt to reconnect succeeded")
             return
         if self._end_deadline is not None and self._end_deadline <= now and self._expected_end is not None:
             self._context.outbox.close(NORMAL_CLOSURE)
@@ -204,13 +207,13 @@ class Life:
         if self._step_deadline is not None and self._step_deadline <= now:
             self._step_timed_out()
         if self.keepalive.is_dead(now):
-            self._broken(f"nothing was heard for {SILENCE:g} s")
+            self._broken(f"the server sent nothing for {SILENCE:g} s")
         if self._step is Phase.JOINED:
             self._turn.ask_if_due()
 
     # -- what the server says ---
     def entered(self) -> None:
-        """We are in the room: the roster and all modules know what `join_success` says."""
+        """The roster and the modules have taken over `join_success`: we are in the room."""
         self._step = Phase.JOINED
         self._inside()
         self.recovery.is_resuming = False
@@ -219,19 +222,19 @@ class Life:
         self._finish_start()
 
     def waiting(self) -> None:
-        """We are in the waiting room, perhaps sent back to it: no step has a deadline, and streams have ended."""
+        """We are in the waiting room, with no deadline. One who was sent back into it loses all streams."""
         self._step = Phase.WAITING
         self._inside()
         self._streams.end_all(MediaError("we were sent to the waiting room"))
 
     def enter_room(self) -> None:
-        """A moderator let us in: enter. The answer may take as long as that to a join."""
+        """A moderator accepted us: enter the room. The answer has as much time as that to `join`."""
         self._context.outbox.send(control.EnterRoom())
         self._step_deadline = self._context.now + JOIN_TIMEOUT
 
     def expect_end(self, reason: EndReason) -> None:
-        """The server said why it is about to close. One that then does not close is not waited for."""
-        if self._expected_end is None:
+        """The server announced ``reason`` and is about to close. If it does not close soon, we do."""
+        if self._expected_end is None:  # the first announcement is the cause
             self._expected_end = reason
             self._end_deadline = self._context.now + LEAVE_TIMEOUT
 
@@ -254,7 +257,7 @@ class Life:
         self.keepalive.heard(self._context.now)
 
     def _finish_start(self) -> None:
-        """We are in, and the first peer will know its TURN servers."""
+        """End the call of `start` if we are in the room and the first peer connection can have its ICE servers."""
         call = self._context.calls.find(CallKind.START)
         if call is not None and self._step is Phase.JOINED and self._turn.is_known:
             self._context.calls.finish(call.id)
@@ -272,9 +275,9 @@ class Life:
 
     # -- a connection that broke ---
     def _broken(self, detail: str, error: M3Error | None = None) -> None:
-        """The connection is gone, or what was to become one is: abort what is left of it, and try again later.
+        """The connection, or an attempt to open one, failed: abort what is left of it, and try again later.
 
-        ``error`` is what the server answered to the last attempt, if there was one.
+        ``error`` is how the last attempt failed, if this was one.
         """
         self._context.outbox.drop()
         if not self.recovery.is_resuming or self._step is Phase.WAITING:
@@ -284,7 +287,7 @@ class Life:
         self._step_deadline = self.recovery.next_attempt(error)
 
     def _attempt(self) -> None:
-        """Ask for a ticket, as the participant that we were."""
+        """Ask for another ticket, with the resumption token if there is one."""
         self._step = Phase.STARTING
         self._step_deadline = None  # the request has its own
         self._entering.resume(self.recovery.resumption, self.whereabouts.breakout)
@@ -299,7 +302,7 @@ class Life:
 
     def _fail(self, error: M3Error) -> None:
         if self.whereabouts.is_refused_by(error):
-            self.whereabouts.turn_back(error)  # the token is not used up by that
+            self.whereabouts.turn_back(error)  # the refused start has not consumed the resumption token
             self._attempt()
             return
         if self.recovery.may_try_again(error):

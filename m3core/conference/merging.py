@@ -1,4 +1,4 @@
-"""How what the server tells about a participant becomes a `Participant`: the merge rule of signaling.md § 5.2."""
+"""Turns what the server tells about a participant into a `Participant`, by the merge rule of signaling.md § 5.2."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Entry: TypeAlias = ParticipantEntry | Joined | Update
 
 
 def newcomer(entry: Entry) -> Participant:
-    """Somebody of whom nothing was known."""
+    """A participant of whom nothing was known before ``entry``."""
     return merged(Participant(id=entry.id, display_name=""), entry)
 
 
 def merged(before: Participant, entry: Entry) -> Participant:
-    """``before``, with all that ``entry`` tells."""
+    """``before`` with the values that ``entry`` has; a namespace that it leaves out is unchanged."""
     after = before
     if entry.control is not None:
         control = entry.control
@@ -36,7 +36,7 @@ def merged(before: Participant, entry: Entry) -> Participant:
             joined_at=control.joined_at or after.joined_at,
             left_at=control.left_at,
         )
-    if entry.media is not None:
+    if entry.media is not None:  # a stream that is missing in it is not published any more
         media = entry.media
         streams = {
             kind: Stream(media_session_type=kind, audio=state.audio, video=state.video)
@@ -46,7 +46,7 @@ def merged(before: Participant, entry: Entry) -> Participant:
         after = evolve(after, is_presenter=media.is_presenter, streams=MappingProxyType(streams))
     if entry.chat is not None:
         after = evolve(after, groups=entry.chat.groups)
-    minutes = entry.meeting_notes or entry.protocol
+    minutes = entry.meeting_notes or entry.protocol  # renamed late in the 0.x releases (signaling.md § 13)
     if minutes is not None:
         after = evolve(after, may_write_minutes=not minutes.readonly)
     if entry.recording is not None:

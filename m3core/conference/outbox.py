@@ -1,6 +1,7 @@
-"""Where the parts of the client engine put what has to be done, and the drain contract that goes with it.
+"""The queue of outputs that all parts of the client engine share, and the connection that messages are sent on.
 
-One input, then the drain: a second input before the first one's outputs were taken is an error, because order is data.
+The outputs of an input must be drained before the next input: their order matters, for example an answer must be on the
+wire before remote candidates reach the peer.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ from m3core.messages import Command, UnknownCommand
 from m3core.signaling import CLIENT, SignalingConnection
 
 PING = b"m3"
-"""What our pings say; nobody looks at it."""
+"""The payload of our pings. Any payload would do: the engine takes every pong as a sign of life."""
 Output = HttpRequest | Connect | SendText | Ping | Close | MediaCommand | Notify | CallDone
 
 
 class Outbox:
-    """The outputs of one client engine, and the connection that messages leave by."""
+    """The outputs of one client engine, the ids in them, and the present connection."""
 
     def __init__(self) -> None:
         self._queue: deque[Output] = deque()
@@ -44,7 +45,7 @@ class Outbox:
         self.signaling = SignalingConnection(CLIENT)
 
     def check_drained(self) -> None:
-        """Raises `LocalProtocolError` if outputs of the last input still wait."""
+        """Raises `LocalProtocolError` if outputs of the last input were not drained."""
         if self._queue:
             raise LocalProtocolError("drain the outputs of an input before the next one")
 
@@ -54,7 +55,7 @@ class Outbox:
             yield self._queue.popleft()
 
     def put(self, output: Output) -> None:
-        """Queue an output."""
+        """Append an output."""
         self._queue.append(output)
 
     def notify(self, *events: ConferenceEvent) -> None:
@@ -67,19 +68,19 @@ class Outbox:
         self._queue.append(SendText((connection,), self.signaling.send(message)))
 
     def media(self, peer: PeerId, operation: MediaOperation) -> CommandId:
-        """Command the media engine."""
+        """Give ``operation`` on ``peer`` to the media engine; its report carries the id that is returned."""
         self._last_command += 1
         command = CommandId(self._last_command)
         self._queue.append(MediaCommand(command, peer, operation))
         return command
 
     def new_peer(self) -> PeerId:
-        """An id for a new peer of the media engine."""
+        """An id for a new peer of the media engine, never used before."""
         self._last_peer += 1
         return PeerId(self._last_peer)
 
     def connect(self, url: str, subprotocols: tuple[str, ...]) -> None:
-        """Open the WebSocket."""
+        """Open a WebSocket; from now on it is the present connection."""
         self._last_connection += 1
         self.connection = ConnectionId(self._last_connection)
         self.signaling = SignalingConnection(CLIENT)
@@ -91,11 +92,11 @@ class Outbox:
 
     def _present(self) -> ConnectionId:
         if self.connection is None:
-            raise LocalProtocolError("not connected")
+            raise LocalProtocolError("there is no connection to the controller: join first, or wait for `Resumed`")
         return self.connection
 
     def drop(self) -> None:
-        """Abort the WebSocket, if there is one, and know nothing more of it."""
+        """Abort the WebSocket, if there is one. Whatever it still reports is ignored."""
         self.close(None)
         self.connection = None
         self.signaling.close()

@@ -1,14 +1,14 @@
 """A connection that was lost, and the attempts to open another one (signaling.md § 3).
 
-What waits meanwhile waits here: the streams, and the calls that a new connection can still fulfil. `life` makes the
-attempts; this file knows when, how often, and whether as the participant that we were.
+`life` makes the attempts. `Recovery` decides when the next one is made, when to give up, and whether we ask for the
+participant id that we had. It also suspends the streams, and ends the calls that a new connection cannot fulfil.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from m3core.conference.backoff import BackOff, is_running, may_pass
+from m3core.conference.backoff import BackOff, is_session_running, is_temporary
 from m3core.conference.calls import CallKind
 from m3core.conference.context import Context
 from m3core.conference.events import ConnectionLost
@@ -17,7 +17,7 @@ from m3core.errors import M3Error, TransportError
 from m3core.values import Secret
 
 _SURVIVING: Final = frozenset({CallKind.START, CallKind.PUBLISH, CallKind.SUBSCRIBE, CallKind.MOVE, CallKind.LEAVE})
-"""Calls that a lost connection does not end: what they want is asked for again."""
+"""Calls that a lost connection does not end: over the next connection the engine asks again for what they want."""
 
 
 class Recovery:
@@ -30,17 +30,17 @@ class Recovery:
         self.is_resuming = False
         """From the loss of a connection until we are in the room again."""
         self.resumption: Secret | None = None
-        """The token that makes us the participant that we were; None: come as somebody new."""
+        """The token that gives us our participant id again; ``None``: come as a new participant."""
         self.reason = ""
-        """Why the connection is gone, for people."""
+        """Why the connection is gone, as text for people."""
 
     @property
     def gives_up_at(self) -> float | None:
-        """When a loss has lasted too long; ``None`` while nothing is lost."""
+        """When to give up; ``None`` while the connection lives."""
         return self.backoff.gives_up_at
 
     def suspend(self, reason: str, calls_end_with: str) -> None:
-        """From now on we are on the way back: streams wait, and the calls that cannot wait end."""
+        """Begin to resume: streams wait for the next connection, and the calls that cannot wait end."""
         calls = self._context.calls
         self.reason = reason
         self.backoff.lost(self._context.now)
@@ -56,22 +56,23 @@ class Recovery:
         self._context.outbox.notify(ConnectionLost(detail=detail))
 
     def next_attempt(self, error: M3Error | None) -> float:
-        """When to make the next attempt; ``error``: what the server answered to the last one, if anything."""
-        return self.backoff.next(self._context.now, running=error is not None and is_running(error))
+        """When to make the next attempt; ``error``: how the last one failed, if there was one."""
+        return self.backoff.next(self._context.now, running=error is not None and is_session_running(error))
 
     def may_try_again(self, error: M3Error) -> bool:
         """Whether an attempt that failed with ``error`` is followed by another one."""
-        if not self.is_resuming or not may_pass(error):
+        if not self.is_resuming or not is_temporary(error):
             return False
-        if is_running(error) and self.backoff.is_old(self._context.now):
-            # The controller has crashed, and keeps our token and our ghost (signaling.md § 3): come as a new one.
+        if is_session_running(error) and self.backoff.is_loss_noticed(self._context.now):
+            # The controller has crashed: it keeps our old session locked for up to 120 s (signaling.md § 3), and lists
+            # the old participant for ever. Only a new participant can join before that.
             self.resumption = None
         return True
 
     def inside(self) -> None:
-        """We are in the room or the waiting room."""
+        """The server has let us into the room or the waiting room."""
         self.backoff.connected(self._context.now)
 
     def stop(self) -> None:
-        """The conference is over."""
+        """The conference has ended: there is no attempt any more."""
         self.backoff.gives_up_at = None

@@ -1,7 +1,4 @@
-"""The REST requests of a client engine that wait for an answer: who gets it, and when it is too late.
-
-Knows endpoints and ids; not what the answers are for.
-"""
+"""The open REST requests of a client engine: the callbacks for their responses, and their deadlines."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ class _Waiting:
 
 
 class Requests:
-    """Open requests. A late or unknown answer is ignored."""
+    """The open requests. A response that is late, or to an unknown request, is ignored."""
 
     def __init__(self, outbox: Outbox, api_url: str, now: Callable[[], float]) -> None:
         self._outbox = outbox
@@ -64,7 +61,7 @@ class Requests:
         self._open[request_id] = _Waiting(take, fail, self._now() + REQUEST_TIMEOUT)
 
     def response(self, request: RequestId, response: HttpResponse) -> None:
-        """An answer came."""
+        """A response came."""
         waiting = self._open.pop(request, None)
         if waiting is not None:
             waiting.take(response)
@@ -76,15 +73,15 @@ class Requests:
             waiting.fail(error)
 
     def forget(self) -> None:
-        """The conference ended: answers are of no use any more."""
+        """The conference has ended: ignore all responses from now on."""
         self._open.clear()
 
     @property
     def deadline(self) -> float | None:
-        """When the next request times out."""
+        """When the next request times out; ``None`` without requests."""
         return min((waiting.deadline for waiting in self._open.values()), default=None)
 
     def advance(self, now: float) -> None:
-        """Fail what waited too long."""
+        """Fail the requests that have waited too long."""
         for request in [key for key, waiting in self._open.items() if waiting.deadline <= now]:
             self.failed(request, TransportError(f"the server did not answer within {REQUEST_TIMEOUT:g} s"))

@@ -1,7 +1,8 @@
-"""How a subscription outlives a loss of the connection and a break of the stream: it waits for its publisher.
+"""How subscriptions survive a lost connection of ours and a break of the stream.
 
-Whoever published may have broken or been lost as well, and is back sooner or later than we (see `mending`). Until then
-the subscription stays, with its peer and who reads it; the server would refuse to offer it.
+What broke our connection or our stream may have broken those of the publisher as well, and the publisher may return
+later than we (see `mending`). Until then a server refuses to offer the stream (media.md § 2). The subscription waits
+for the publisher meanwhile, and keeps its peer and its readers.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from m3core.conference.events import SubscriptionStopped
-from m3core.conference.mending import MEDIA_ENDED, Mending, in_vain, moment
+from m3core.conference.mending import MEDIA_ENDED, Mending, renewal_delay, renewal_failed
 from m3core.conference.sessions import MediaSession, MediaSessions
 from m3core.errors import CallRefused, CallTimedOut, M3Error, MediaError
 from m3core.limits import NEGOTIATION_TIMEOUT, PUBLISHER_RENEWAL, PUBLISHER_RETURN
@@ -21,12 +22,12 @@ from m3core.values import MediaSessionKey, ParticipantId
 STOPPED: Final = "the publisher stopped the stream"
 
 
-class Returning(MediaSessions):
-    """The subscriptions that are there, and what becomes of them."""
+class RenewableSubscriptions(MediaSessions):
+    """The subscriptions, their renewal and their end."""
 
-    # what is lost with the connection ---
+    # -- a lost connection ---
     def suspend(self) -> None:
-        """As all sessions; but what is parked goes: nobody would read it, and the next subscribe begins anew."""
+        """Suspend the subscriptions, and close the parked ones: nobody reads those, so nobody needs them renewed."""
         for session in self.all():
             if session.is_parked:
                 self.close(session, None)
@@ -37,7 +38,7 @@ class Returning(MediaSessions):
     ) -> None:
         """We are in the room again: subscribe again to what is still published.
 
-        What was lost on both sides is not published yet: ``patience`` says how long to wait for it, if at all.
+        ``patience`` gives the seconds to wait for a stream that is not published now, 0 for one that has ended.
         """
         now = self._context.now
         for session in self.all():
@@ -50,7 +51,7 @@ class Returning(MediaSessions):
                 self.stop(session, MediaError(STOPPED))
 
     def expect_publishers(self) -> None:
-        """We are back after a loss, which may have hit others, too: who is away now may come back."""
+        """From now on wait `PUBLISHER_RETURN` for publishers: they may have lost the connection when we did."""
         for session in self.all():
             session.returns_until = self._context.now + PUBLISHER_RETURN
 
@@ -60,10 +61,10 @@ class Returning(MediaSessions):
         self._ask(session)
 
     def _wait(self, session: MediaSession, error: M3Error, until: float, *, is_announced: bool = False) -> None:
-        """Keep a subscription, and who reads it, for a publisher who may publish again."""
+        """Let a subscription wait for its publisher, until ``until``; then it ends with ``error``."""
         mending = session.mending or Mending(error)
         self._suspend(session)
-        session.mending, mending.vain, mending.is_announced = mending, error, is_announced
+        session.mending, mending.absence, mending.is_announced = mending, error, is_announced
         mending.wait(until)
         if mending.until is not None and mending.until <= self._context.now:
             self.stop(session, error)
@@ -77,34 +78,37 @@ class Returning(MediaSessions):
             )
         )
 
-    # what breaks ---
+    # -- a broken stream ---
     def broke(self, session: MediaSession, error: M3Error, *, by_server: bool = False) -> None:
-        """A subscription broke: it is asked for once more if its publisher is there, or has ended."""
+        """A subscription broke: renew it after a delay, or end it; at once if it was not live, else after the delay.
+
+        The delay leaves time for the news that its publisher stopped the stream, which is then told as the reason.
+        """
         if not session.is_live and (session.is_parked or session.returns_until <= self._context.now):
-            self.stop(session, error if session.mending is None else in_vain(error, session.mending.error))
+            self.stop(session, error if session.mending is None else renewal_failed(error, session.mending.error))
         else:
             is_mended = self._may_mend(session) and not session.is_parked
             self._break(session, error, by_server=by_server).is_last = not is_mended
 
     def begin_due(self, now: float) -> None:
-        """Subscribe again to what broke a moment ago; end what has waited long enough for its publisher."""
+        """Subscribe again to what broke, when its delay is over; end what has waited long enough for its publisher."""
         for session in self.all():
             mending = session.mending
             if mending is None or mending.deadline is None or mending.deadline > now:
                 continue
-            if mending.waits or mending.is_last:
-                self.stop(session, mending.vain or mending.error)
+            if mending.waits_for_publisher or mending.is_last:
+                self.stop(session, mending.absence or mending.error)
             else:
                 mending.begin()
                 self._renew(session)
 
     def late(self, session: MediaSession) -> None:
-        """What was asked for anew does not come in time."""
+        """A renewed subscription did not come up in time: end it."""
         error = CallTimedOut("renewing a stream", NEGOTIATION_TIMEOUT)
-        self.stop(session, in_vain(error, None if session.mending is None else session.mending.error))
+        self.stop(session, renewal_failed(error, None if session.mending is None else session.mending.error))
 
     def announced(self, key: MediaSessionKey) -> None:
-        """The publisher publishes that stream, perhaps again."""
+        """The server announced that stream, perhaps again."""
         session = self.get(key)
         if session is None or session.mending is None or session.mending.is_last:
             return
@@ -114,7 +118,7 @@ class Returning(MediaSessions):
             self._renew(session)
 
     def unannounced(self, key: MediaSessionKey) -> None:
-        """The publisher publishes it no more: stopped, or broken as our subscription is."""
+        """The server announced the end of that stream: the publisher stopped it, or it broke for the publisher, too."""
         session = self.get(key)
         if session is None:
             return
@@ -122,13 +126,13 @@ class Returning(MediaSessions):
         if mending is None or mending.is_last:
             self.stop(session, error)
             return
-        if mending.waits:
+        if mending.waits_for_publisher:
             mending.is_announced = False
         else:
             self._wait(session, error, self._context.now + PUBLISHER_RENEWAL)
 
     def publisher_left(self, participant_id: ParticipantId) -> None:
-        """The publisher is gone, or lost the connection when we lost ours."""
+        """The publisher left, or lost the connection when we lost ours."""
         for session in self.all():
             if session.key.participant_id != participant_id:
                 continue
@@ -139,10 +143,11 @@ class Returning(MediaSessions):
                 self._wait(session, MediaError("the publisher did not come back"), session.returns_until)
 
     def refused(self, session: MediaSession, error: CallRefused) -> None:
-        """A subscription that nobody waits for was refused.
+        """The server refused a `subscribe` that no call waits for.
 
-        After a break the media server may have lost a stream that the controller still lists, and its publisher will
-        publish it anew. After a loss that is a ghost, whom a controller that crashed lists for ever.
+        After a break, the media server may have lost a stream that the controller still lists: its publisher will
+        publish it anew. Without a break, the publisher is one whom a controller that crashed lists for ever
+        (signaling.md § 3).
         """
         mending = session.mending
         if session.is_parked or mending is None or error.code != "invalid_request_offer":
@@ -154,31 +159,34 @@ class Returning(MediaSessions):
             self._wait(session, error, self._context.now + PUBLISHER_RETURN, is_announced=True)
 
     def _restart(self, session: MediaSession) -> None:
-        """A server that has not noticed the break refuses what it has already; it offers that anew (media.md § 4.5)."""
+        """Ask with `resubscribe`: a server that has not noticed the break refuses a `subscribe` (media.md § 4.4)."""
         kind = session.key.media_session_type
         self._context.outbox.send(media.Resubscribe(target=session.key.participant_id, media_session_type=kind))
 
-    # what the server says ---
+    # -- messages of the server ---
     def had_another(self, key: MediaSessionKey) -> bool:
-        """Whether the subscription was begun anew."""
+        """Whether the subscription was renewed, so that messages about the time before may come late."""
         session = self.get(key)
         return session is not None and session.was_suspended
 
     def down(self, key: MediaSessionKey) -> None:
-        """`webrtc_down`: may come late, twice or not at all (media.md § 3)."""
+        """Handle `webrtc_down`: it may come late, twice or not at all (media.md § 3)."""
         session = self.get(key)
         if session is None:
             return
         mending = session.mending
         if mending is not None and not mending.begun:
             mending.by_server = True
-            if mending.waits and mending.is_announced:  # it was refused because the server still had it
-                mending.due = self._context.now + moment(self._context.jitter())
-        elif not (session.was_suspended and session.negotiation.state is NegotiationState.NEW):  # else of the last one
+            if (
+                mending.waits_for_publisher and mending.is_announced
+            ):  # `subscribe` was refused because the server had it still
+                mending.due = self._context.now + renewal_delay(self._context.jitter())
+        elif not (session.was_suspended and session.negotiation.state is NegotiationState.NEW):
+            # Before an offer came for a renewed subscription, the message is about the one before the renewal.
             self.broke(session, MediaError(MEDIA_ENDED), by_server=True)
 
     def stop(self, session: MediaSession, error: M3Error) -> None:
-        """The subscription ended: its publisher did, or the media path."""
+        """End a subscription, and tell the user ``error`` as the reason."""
         self.close(session, error)
         self._context.outbox.notify(
             SubscriptionStopped(

@@ -1,7 +1,6 @@
-"""Who is in the room: folds `join_success`, `joined`, `update` and `left` into participants, and says what changed.
+"""Who is in the room: turns `join_success`, `joined`, `update` and `left` into participants and into events.
 
-The merge rule is signaling.md § 5.2: an entry replaces the keys that it has; a `media` object without a stream means
-that the stream is published no more; a missing key means unchanged. Knows nothing of connections or media sessions.
+`merging` has the merge rule. Nothing here knows connections or media sessions.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from m3core.values import MediaSessionKey, ParticipantId, Role, Timestamp
 
 @frozen(kw_only=True)
 class RosterChanges:
-    """What happened among the others while nobody told us; each as they are now, and ``left`` with `left_at`."""
+    """What changed among the others between two snapshots: the newer values, those of ``left`` with `left_at`."""
 
     joined: tuple[Participant, ...]
     left: tuple[Participant, ...]
@@ -50,7 +49,7 @@ class Roster:
         self.focus: ParticipantId | None = None
 
     def enter(self, entries: tuple[ParticipantEntry, ...]) -> list[ConferenceEvent]:
-        """The others at the moment of joining."""
+        """Replace everybody by ``entries``, the others at the moment of joining."""
         self.participants.clear()
         self.focus = None
         for entry in entries:
@@ -58,7 +57,7 @@ class Roster:
         return self.present_events()
 
     def resume(self, entries: tuple[ParticipantEntry, ...]) -> RosterChanges:
-        """The others when we come back: ``entries`` are all there is now, and this is the difference."""
+        """Replace everybody by ``entries``, the others when we have reconnected; gives the difference."""
         now = Roster()
         now.enter(entries)
         before = {one.id: one for one in self.participants.values() if one.is_here}
@@ -92,7 +91,7 @@ class Roster:
         return events
 
     def join(self, entry: Joined) -> list[ConferenceEvent]:
-        """A `joined`: somebody new, or what changed about who was here already."""
+        """Handle `joined`: about somebody new, or about a change of somebody who is here already."""
         before = self.participants.get(entry.id)
         if before is not None and before.is_here:
             return self._change(before, entry)
@@ -101,10 +100,10 @@ class Roster:
         return _arrival(after) if after.is_here else []
 
     def update(self, entry: Update) -> list[ConferenceEvent]:
-        """An `update`: what changed. Nobody comes by it.
+        """Handle `update`. It is ignored for participants who are not here.
 
-        Servers of the capture era tell the room of people who wait, or have not joined yet, and may never come in: no
-        `left` would be told of them.
+        Servers of the capture era send it also about people who wait or have not joined yet, and who may never enter:
+        no `left` would follow for them.
         """
         before = self.participants.get(entry.id)
         return [] if before is None or not before.is_here else self._change(before, entry)
@@ -115,7 +114,7 @@ class Roster:
         return _changes(before, after) + ([] if after.is_here else [ParticipantLeft(participant=after)])
 
     def leave(self, participant_id: ParticipantId, timestamp: Timestamp | None) -> list[ConferenceEvent]:
-        """A `left`; one about somebody unknown or gone changes nothing."""
+        """Handle `left`. It is ignored for participants who are not here."""
         before = self.participants.get(participant_id)
         if before is None or not before.is_here:
             return []
@@ -127,7 +126,7 @@ class Roster:
         return [*events, ParticipantLeft(participant=after)]
 
     def set_focus(self, participant_id: ParticipantId | None, own: Participant) -> list[ConferenceEvent]:
-        """A `focus_update`; the focus may be ourselves."""
+        """Handle `focus_update`; the active speaker may be ourselves."""
         if participant_id == self.focus:
             return []
         self.focus = participant_id
@@ -137,13 +136,13 @@ class Roster:
         return [] if participant is None else [FocusChanged(participant=participant)]
 
     def rename(self, participant_id: ParticipantId, display_name: str) -> None:
-        """A moderator gave somebody another name; one unknown here is left alone."""
+        """Change the name of a participant. It is ignored for one who is unknown."""
         before = self.participants.get(participant_id)
         if before is not None:
             self.participants[participant_id] = evolve(before, display_name=display_name)
 
     def _keep(self, participant: Participant) -> None:
-        # Someone who comes back goes to the end of the line: the oldest leavers are dropped first.
+        # A participant who returns becomes the newest entry, because the oldest leavers are dropped first.
         self.participants.pop(participant.id, None)
         if len(self.participants) >= MAX_PARTICIPANTS:
             gone = next((other.id for other in self.participants.values() if not other.is_here), None)
@@ -154,7 +153,7 @@ class Roster:
 
 
 def _gone(before: Participant, roster: Roster) -> Participant:
-    """How somebody left: by the snapshot, which does not know those from before the room was made anew."""
+    """A participant who left, by the newer ``roster`` if it lists leavers: not if the room was destroyed meanwhile."""
     return roster.participants.get(
         before.id,
         evolve(before, left_at=Timestamp(""), streams=MappingProxyType({}), hand_is_up=False),
@@ -199,7 +198,7 @@ def _stream_changes(before: Participant, after: Participant) -> list[ConferenceE
 
 
 def _without_events(participant: Participant) -> Participant:
-    """What `ParticipantChanged` is about: all that has no event of its own."""
+    """The part of a participant that `ParticipantChanged` is about: the rest, which has events of its own, is reset."""
     return evolve(
         participant,
         role=Role.GUEST,

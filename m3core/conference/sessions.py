@@ -1,6 +1,6 @@
-"""What publications and subscriptions share: one peer, one negotiation, and the way from its steps to wire and media.
+"""What publications and subscriptions share: a peer, a negotiation, and how its steps become messages and operations.
 
-Knows the messages of namespace `media`; not who is in the room.
+Nothing here knows who is in the room.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from attrs import define
 
 from m3core.conference.context import Context
-from m3core.conference.mending import Mending, moment
+from m3core.conference.mending import Mending, renewal_delay
 from m3core.errors import M3Error
 from m3core.io import (
     AddCandidates,
@@ -44,50 +44,53 @@ from m3core.values import MediaSessionKey
 
 @define
 class MediaSession:
-    """One peer connection of ours and all that hangs on it."""
+    """One publication or subscription. It keeps its peer while peer connections come and go."""
 
     peer: PeerId
     key: MediaSessionKey
     negotiation: Negotiation
     call: CallId | None
     awaited: CommandId | None = None
-    """The command whose description we wait for."""
+    """The command to the media engine whose description is awaited."""
     is_up: bool = False
     """The server said `webrtc_up`."""
     is_live: bool = False
-    """Announced (publication), or delivering (subscription)."""
+    """Whether it is announced (publication), or its media connection is up (subscription)."""
     offer_sent: bool = False
+    """Whether our description was sent, so that the server knows the stream."""
     audio: bool = True
     video: bool = True
-    """Which of its tracks are on (publication)."""
+    """Publication: which of its tracks are on."""
     kinds: tuple[bool, bool] = (True, True)
-    """Whether it has audio and video at all (publication): its m-sections."""
+    """Publication: whether it has audio and video at all, and so which m-sections."""
     is_parked: bool = False
-    is_told: bool = False
-    """It was live once, and the user knows."""
+    """Subscription: whether nobody reads it, so that its video is switched off."""
+    was_live: bool = False
+    """Whether it was live once, so that the user must be told of its end."""
     without_video: bool = False
+    """Subscription: whether it was asked for without an m-section for video."""
     configuration: media.SubscriptionConfiguration | None = None
-    """What the user wants of a subscription beyond that."""
+    """Subscription: what the user configured. It is sent again after a renewal."""
     is_stale: bool = False
-    """The media engine's peer is, as far as we know, still that of before a loss: what it says is of no use."""
+    """Whether the peer may still hold the peer connection of before a loss or break: then its reports are ignored."""
     abandoned: CommandId | None = None
-    """What was to open that peer. If it could not, there is nothing to begin anew."""
+    """The command that was to open that peer connection. If it fails, there is no peer to renew the session with."""
     deadline: float | None = None
-    """When a renewed one that nobody waits for has taken too long."""
+    """When a renewed session for which no call is open has taken too long."""
     mending: Mending | None = None
-    """It broke, and is not live again."""
+    """How far its renewal is, if it broke and is not live again."""
     broke_at: float | None = None
-    """When it last broke while the connection lived."""
+    """When the stream last broke while the connection lived."""
     was_suspended: bool = False
-    """It broke, or its connection did: what is said of the time before may come late."""
-    is_free: bool = False
-    """The same, and nobody has subscribed since: who does so takes it over."""
+    """Whether it or its connection broke once: messages about the time before may come late."""
+    may_be_taken_over: bool = False
+    """Whether it was suspended and nobody has subscribed since: the next `subscribe` takes it over."""
     returns_until: float = -math.inf
-    """Until then its publisher, who may have lost the connection with us, counts as away and not as gone."""
+    """Until then a publisher who is not here counts as one who lost the connection when we did, and may return."""
 
 
 class MediaSessions(ABC):
-    """The sessions of one direction, by stream and by peer."""
+    """The sessions of one direction, at most one for each stream."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -95,19 +98,19 @@ class MediaSessions(ABC):
         self._ended_at = -math.inf
 
     def get(self, key: MediaSessionKey) -> MediaSession | None:
-        """The session of a stream."""
+        """The session of a stream, if there is one."""
         return self._by_key.get(key)
 
     def of_peer(self, peer: PeerId) -> MediaSession | None:
-        """The session of a peer of the media engine."""
+        """The session of a peer of the media engine, if there is one."""
         return next((session for session in self._by_key.values() if session.peer == peer), None)
 
     def all(self) -> tuple[MediaSession, ...]:
-        """Every open session."""
+        """The open sessions, oldest first."""
         return tuple(self._by_key.values())
 
     def close(self, session: MediaSession, error: M3Error | None) -> None:
-        """End a session: its peer is closed, its call ends with ``error``."""
+        """End a session: close its peer, and end its call with ``error``."""
         del self._by_key[session.key]
         self._ended_at = self._context.now
         session.negotiation.close()
@@ -115,49 +118,49 @@ class MediaSessions(ABC):
         self.end_call(session, error=error)
 
     def suspend(self) -> None:
-        """The connection is lost, and the server forgets all of them. Their peers and calls stay, to be renewed."""
+        """The connection is lost, and with it the sessions of the server. Keep peers and calls for a renewal."""
         for session in self.all():
             self._suspend(session)
-            session.broke_at = None  # the connection is to blame
+            session.broke_at = None  # the stream did not break by itself: its next break counts as the first
 
     def _suspend(self, session: MediaSession) -> None:
         opening = session.negotiation.state in {NegotiationState.CREATING_OFFER, NegotiationState.HAVE_REMOTE_OFFER}
-        if opening and session.awaited is not None:
+        if opening and session.awaited is not None:  # the peer may not exist yet, and its opening may still fail
             session.abandoned = session.awaited
         session.negotiation = Negotiation(session.negotiation.role, trickle=True)
         session.awaited = session.deadline = session.mending = None
         session.is_up = session.is_live = session.offer_sent = False
-        session.is_stale = session.was_suspended = session.is_free = True
+        session.is_stale = session.was_suspended = session.may_be_taken_over = True
 
     def _may_mend(self, session: MediaSession) -> bool:
-        """Whether a break is the first one for long, of a stream that was live."""
+        """Whether to renew a stream that broke: one that was live, and did not break within `STREAM_STABLE` before."""
         now, broke_at = self._context.now, session.broke_at
-        return session.is_told and session.call is None and (broke_at is None or now - broke_at >= STREAM_STABLE)
+        return session.was_live and session.call is None and (broke_at is None or now - broke_at >= STREAM_STABLE)
 
     def _break(self, session: MediaSession, error: M3Error, *, by_server: bool) -> Mending:
-        """Let a stream wait for the moment in which it is begun anew."""
+        """Suspend a stream that broke, until the delay before its renewal is over."""
         context = self._context
         self._suspend(session)
         session.broke_at = self._ended_at = context.now
-        due = context.now + moment(context.jitter())
+        due = context.now + renewal_delay(context.jitter())
         session.mending = Mending(error, due=due, by_server=by_server)
         return session.mending
 
     @abstractmethod
     def broke(self, session: MediaSession, error: M3Error, *, by_server: bool = False) -> None:
-        """A stream broke while the connection lives: it is begun anew after a moment, or has ended."""
+        """A stream broke while the connection lives: renew it after a delay, or end it. ``by_server``: it told us."""
 
     @abstractmethod
     def begin_due(self, now: float) -> None:
-        """Begin anew what broke a moment ago."""
+        """Renew what broke, if its delay is over at ``now``."""
 
     @abstractmethod
     def late(self, session: MediaSession) -> None:
-        """A renewed session took too long."""
+        """The deadline of a renewed session has come."""
 
     @property
     def ended_lately(self) -> bool:
-        """Whether what the server refuses may be about a stream that is gone: candidates go on for a while."""
+        """Whether an error may be about a stream that ended: candidates for it may have been on their way then."""
         return self._context.now - self._ended_at <= LATE_MEDIA_MESSAGES
 
     def is_meant(self, session: MediaSession, report: MediaReport) -> bool:
@@ -171,7 +174,7 @@ class MediaSessions(ABC):
 
     @property
     def deadline(self) -> float | None:
-        """When a session is begun anew, or has waited or taken too long."""
+        """When a session is to be renewed, or has waited or taken too long; ``None`` for never."""
         sessions = self.all()
         due = [one.deadline for one in sessions] + [one.mending.deadline for one in sessions if one.mending]
         return min((at for at in due if at is not None), default=None)
@@ -183,14 +186,15 @@ class MediaSessions(ABC):
             session.call = None
 
     def described(self, session: MediaSession, command: CommandId, sdp: str) -> None:
-        """Our peer made the description that ``command`` wanted. Raises `SdpError` if our own engine errs."""
+        """Take the description that ``command`` asked for. Raises `SdpError` if that of our own engine is unusable."""
         if session.awaited == command:
             session.awaited = session.abandoned = None
             session.is_stale = False
             self.perform(session, session.negotiation.local_description(sdp))
 
     def trickled(self, session: MediaSession, report: Trickled) -> None:
-        """Our peer gathered a candidate late. One of the peer connection before is of no use."""
+        """Take a candidate that our peer gathered after its description."""
+        # In other states it belongs to the peer connection of before a renewal: the server would refuse it.
         if session.negotiation.state not in {NegotiationState.HAVE_LOCAL_OFFER, NegotiationState.STABLE}:
             return
         candidate = None
@@ -200,7 +204,7 @@ class MediaSessions(ABC):
         self.perform(session, session.negotiation.local_candidate(candidate))
 
     def perform(self, session: MediaSession, steps: Iterable[Step]) -> None:
-        """Carry out the steps of a negotiation, in their order."""
+        """Carry out the steps of a negotiation, in order, as messages and as operations of the media engine."""
         target, kind = session.key.participant_id, session.key.media_session_type
         outbox = self._context.outbox
         for step in steps:

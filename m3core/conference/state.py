@@ -1,4 +1,4 @@
-"""What a conference looks like at one moment, as frozen values; and which modules a conference has."""
+"""The snapshot of a conference as frozen values. Its fields also say which modules a conference has."""
 
 from __future__ import annotations
 
@@ -35,38 +35,38 @@ _MODULE: Final = "module"
 
 
 def by(module: type[ClientModule[Any]]) -> Mapping[str, type[ClientModule[Any]]]:
-    """Says which module fills a field."""
+    """The metadata of a field that ``module`` fills."""
     return {_MODULE: module}
 
 
 @frozen(kw_only=True)
 class ConferenceState:
-    """A snapshot of everything that the conference knows."""
+    """Everything that a conference knows at one moment."""
 
     phase: Phase = Phase.IDLE
     room_id: RoomId | None = None
     own: Participant | None = None
     participants: Mapping[ParticipantId, Participant] = field(factory=lambda: MappingProxyType({}))
-    """All others, those who left included."""
+    """All other participants, those who left included."""
     focus: ParticipantId | None = None
     """The active speaker, perhaps ourselves (media.md § 7)."""
     publications: tuple[PublicationState, ...] = ()
     subscriptions: tuple[SubscriptionState, ...] = ()
 
-    # The modules of a conference, each with the field that it fills. They are told of everything in this order.
+    # The modules of a conference, each with the field that it fills. Their hooks are called in this order.
     control: ControlState = field(factory=ControlState, metadata=by(ControlModule))
-    """What the server told about the meeting."""
+    """What the server said about the meeting."""
     media: MediaState = field(factory=MediaState, metadata=by(MediaModule))
     moderation: ModerationState = field(factory=ModerationState, metadata=by(ModerationModule))
-    """The switches of the room, and who waits."""
+    """The switches of the room, and the people in the waiting room."""
     chat: ChatState = field(factory=ChatState, metadata=by(ChatModule))
     polls: PollsState = field(factory=PollsState, metadata=by(PollsModule))
     timer: Timer | None = field(default=None, metadata=by(TimerModule))
-    """The timer that runs."""
+    """The timer, while one runs."""
     breakout: BreakoutState = field(factory=BreakoutState, metadata=by(BreakoutModule))
     recording: RecordingState = field(factory=RecordingState, metadata=by(RecordingModule))
     recording_service: RecordingServiceState = field(factory=RecordingServiceState, metadata=by(RecordingServiceModule))
-    """What we have to do if we are a recorder."""
+    """What we are asked to record, if we are a recorder."""
     minutes: MinutesState = field(factory=MinutesState, metadata=by(MinutesModule))
     whiteboard: WhiteboardState = field(factory=WhiteboardState, metadata=by(WhiteboardModule))
     shared_folder: SharedFolder | None = field(default=None, metadata=by(SharedFolderModule))
@@ -75,13 +75,13 @@ class ConferenceState:
     """The talking stick, while there is one."""
 
     modules: Mapping[str, object] = field(factory=lambda: MappingProxyType({}), repr=False)
-    """What namespaces that have no type here said in `join_success`, raw."""
+    """The JSON of namespaces without a message class here, as it came in `join_success`."""
     ended: EndReason | None = None
 
     def of(self, module: type[ClientModule[StateT]]) -> StateT:
-        """What ``module`` says: the value of its field."""
-        told: StateT = getattr(self, _FIELD_OF[module])
-        return told
+        """The value of the field that ``module`` fills."""
+        value: StateT = getattr(self, _FIELD_OF[module])
+        return value
 
 
 MODULES: Final[Mapping[str, type[ClientModule[Any]]]] = MappingProxyType(

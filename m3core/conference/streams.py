@@ -1,7 +1,4 @@
-"""The media sessions of both directions: what concerns our publications and our subscriptions alike.
-
-Whatever the media engine reports, and whatever ends several sessions at once, comes here first.
-"""
+"""What concerns publications and subscriptions alike: reports of the media engine, deadlines, the common end."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Final
 from m3core.conference.calls import Call, CallKind
 from m3core.conference.common import Phase
 from m3core.conference.context import Context
-from m3core.conference.mending import MEDIA_ENDED, in_vain
+from m3core.conference.mending import MEDIA_ENDED, renewal_failed
 from m3core.conference.publications import Publications, media_failed
 from m3core.conference.sessions import MediaSession, MediaSessions
 from m3core.conference.subscriptions import Subscriptions
@@ -30,66 +27,66 @@ class Streams:
 
     @property
     def deadline(self) -> float | None:
-        """When a session is begun anew, or has waited or taken too long."""
+        """When a session is to be renewed, or has waited or taken too long; ``None`` for never."""
         return min((at for sessions in self._both if (at := sessions.deadline) is not None), default=None)
 
-    # -- what ends or interrupts many of them ---
+    # -- what ends or suspends all of them ---
     def suspend(self) -> None:
-        """The connection is lost, and the server forgets all of them."""
+        """The connection is lost: keep the sessions for a renewal."""
         for sessions in self._both:
             sessions.suspend()
 
     def close_all(self, error: M3Error) -> None:
-        """The conference is over: close every peer, end the calls that wait for one with ``error``."""
+        """The conference has ended: close every peer, and end the calls of the sessions with ``error``."""
         for sessions in self._both:
             for session in sessions.all():
                 sessions.close(session, error)
 
     def end_all(self, error: M3Error) -> None:
-        """The conference goes on without streams: end all of them, and tell the user why."""
+        """End all streams of a conference that goes on, and tell the user ``error`` as the reason."""
         for session in self.publications.all():
             self.publications.lost(session, error, tell_server=False)
         for session in self.subscriptions.all():
             self.subscriptions.stop(session, error)
 
-    # -- what the user gives up ---
+    # -- wishes of the user ---
     def park(self, key: MediaSessionKey) -> None:
-        """Nobody reads that subscription any more."""
+        """Nobody reads the subscription any more: switch its video off, or end it if it is not renewed yet."""
         phase = self._context.phase
         if phase is Phase.JOINED:
             self.subscriptions.park(key)
-        elif phase is Phase.RECONNECTING:  # it would have to be renewed first
+        elif phase is Phase.RECONNECTING:
             self.subscriptions.drop(key)
 
     def cancel(self, call: Call, error: CallCancelled) -> None:
-        """The user does not want the stream that ``call`` asks for."""
+        """Stop the stream that ``call`` asks for, because the user cancelled the call."""
         if call.kind is CallKind.PUBLISH and call.key is not None:
             self.publications.unpublish(call.key, error)
         elif call.kind is CallKind.SUBSCRIBE and call.key is not None:
             self.park(call.key)
 
-    # -- what time ends ---
+    # -- deadlines ---
     def timed_out(self, call: Call, error: CallTimedOut) -> None:
-        """Nothing came of the stream that ``call`` asks for."""
+        """End the stream that ``call`` asks for, because it did not come up in time."""
         for sessions in self._both:
             for session in sessions.all():
                 if session.call == call.id:
                     self._lost(session, error)
 
     def advance(self) -> None:
-        """Time passed."""
+        """End what has taken too long, and renew what is due."""
         now = self._context.now
         for sessions in self._both:
             for session in sessions.all():
                 if session.deadline is not None and session.deadline <= now:
                     sessions.late(session)
-        if self._context.phase is Phase.JOINED:
+        if self._context.phase is Phase.JOINED:  # else the next `join_success` renews all of them
             for sessions in self._both:
                 sessions.begin_due(now)
 
-    # -- what the media engine says ---
+    # -- reports of the media engine ---
     def report(self, report: MediaReport) -> None:
-        """The media engine says something. A report about a peer that is gone is ignored."""
+        """Take a report. One about a peer that is closed, or about its last peer connection, is ignored."""
         for sessions in self._both:
             session = sessions.of_peer(report.peer)
             if session is not None and sessions.is_meant(session, report):
@@ -104,16 +101,16 @@ class Streams:
                     sessions.trickled(session, report)
                 case Failed(id=None, reason=reason):
                     sessions.broke(session, media_failed(reason))
-                case Failed(reason=reason):  # of a command: its peer is of no use any more
+                case Failed(reason=reason):  # of a command: the peer cannot be used any more
                     self._lost(session, media_failed(reason))
                 case Down():
                     sessions.broke(session, MediaError(MEDIA_ENDED))
         except (RemoteProtocolError, LocalProtocolError) as error:
-            self._lost(session, media_failed(f"its description is not usable: {error}"))
+            self._lost(session, media_failed(f"its description cannot be used: {error}"))
 
     def _lost(self, session: MediaSession, error: M3Error) -> None:
         if session.mending is not None:
-            error = in_vain(error, session.mending.error)
+            error = renewal_failed(error, session.mending.error)
         if self.publications.get(session.key) is session:
             self.publications.lost(session, error, tell_server=self._context.phase is Phase.JOINED)
         else:

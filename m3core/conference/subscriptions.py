@@ -1,15 +1,15 @@
 """The streams that we receive (media.md § 4.4).
 
-There is no unsubscribe on the wire: a subscription that nobody wants is parked (`configure {video: false}`) and woken
-by the next subscribe. It ends when its publisher stops or leaves. After a break or a loss the publisher may be away for
-a while, and the subscription waits.
+The protocol has no unsubscribe. A subscription that nobody reads is parked instead: `configure {video: false}` switches
+its video off, and the next `subscribe` to the same stream switches it on again. It ends when its publisher stops the
+stream or leaves. `returning` has what happens after a break.
 """
 
 from __future__ import annotations
 
 from m3core.conference.calls import CallKind
 from m3core.conference.common import SubscriptionState
-from m3core.conference.returning import Returning
+from m3core.conference.returning import RenewableSubscriptions
 from m3core.conference.sessions import MediaSession
 from m3core.errors import LocalProtocolError, StaleNegotiation
 from m3core.io import CallId, MediaOperation, OpenSubscriber, PeerId
@@ -19,17 +19,20 @@ from m3core.negotiation import Negotiation, NegotiationRole
 from m3core.values import MediaSessionKey
 
 
-class Subscriptions(Returning):
+class Subscriptions(RenewableSubscriptions):
     """The streams of others that we receive, at most one subscription each."""
 
     def subscribe(self, key: MediaSessionKey, *, without_video: bool) -> tuple[CallId, PeerId]:
-        """Begin to receive, or wake what was parked; the call is done when the stream is up."""
+        """Begin to receive, or use a parked subscription again; the call is done when the stream is up."""
         context = self._context
         session = self.get(key)
-        # After a break there was `StreamStarted`: whoever subscribes at each of them takes the old one over.
-        is_free = session is None or session.is_parked or (session.is_free and session.call is None)
+        # A program that subscribes at each `StreamStarted` also does so after a break, when its old subscription is
+        # still there: it takes that one over instead of an error.
+        is_free = session is None or session.is_parked or (session.may_be_taken_over and session.call is None)
         if not is_free:
-            raise LocalProtocolError(f"{key.media_session_type.value} of that participant is subscribed to already")
+            raise LocalProtocolError(
+                f"{key.media_session_type.value} of that participant is subscribed to already: use that subscription"
+            )
         call = context.calls.open(
             CallKind.SUBSCRIBE,
             "subscribe",
@@ -40,7 +43,7 @@ class Subscriptions(Returning):
         )
         if session is not None:
             is_left_out = session.is_parked or session.configuration is not None
-            session.is_parked = session.is_free = False
+            session.is_parked = session.may_be_taken_over = False
             if session.mending is not None:
                 session.mending.is_last = False
             session.configuration = None
@@ -58,12 +61,12 @@ class Subscriptions(Returning):
         return call, session.peer
 
     def park(self, key: MediaSessionKey) -> None:
-        """Nobody wants the stream now. One that is still coming is parked when it is up."""
+        """Switch the video of a subscription off, as soon as it is up."""
         session = self.get(key)
         if session is None or session.is_parked:
             return
         if session.mending is not None and not session.mending.begun:
-            self.drop(key)
+            self.drop(key)  # the server has no such subscription now, and nobody needs it renewed
             return
         session.is_parked = True
         session.call = None
@@ -71,7 +74,7 @@ class Subscriptions(Returning):
             self._context.outbox.send(_configure(key, video=False))
 
     def drop(self, key: MediaSessionKey) -> None:
-        """Nobody wants a stream that would have to be renewed first."""
+        """End a subscription that nobody reads and that is not up, without an event."""
         session = self.get(key)
         if session is not None:
             session.call = None
@@ -81,9 +84,9 @@ class Subscriptions(Returning):
         """Leave out or resume the video, or choose a layer: 0 low, 1 medium, 2 high (media.md § 5)."""
         session = self.get(key)
         if session is None or not session.is_live:
-            raise LocalProtocolError("configure a subscription that is up")
+            raise LocalProtocolError("that subscription is not up: configure it when its media arrives")
         if substream is not None and substream not in {0, 1, 2}:
-            raise LocalProtocolError("substream is 0 (low), 1 (medium) or 2 (high)")
+            raise LocalProtocolError("substream must be 0 (low), 1 (medium) or 2 (high)")
         call = self._context.calls.open(
             CallKind.COMMAND,
             "configure",
@@ -101,28 +104,28 @@ class Subscriptions(Returning):
         )
         return call
 
-    # what the server says ---
+    # -- messages of the server ---
     def offered(self, session: MediaSession, sdp: str) -> None:
-        """`sdp_offer`: the first, or a renewed one. Raises `StaleNegotiation` or `SdpError`."""
+        """Handle `sdp_offer`, a first or a later one. Raises `StaleNegotiation` or `SdpError`."""
         was_stable = session.negotiation.is_stable
         if session.mending is not None and not session.mending.begun:
-            raise StaleNegotiation("sdp_offer for a stream that was not asked for")
+            raise StaleNegotiation("sdp_offer came for a stream that was not asked for")
         self.perform(session, session.negotiation.remote_description(sdp))
-        session.is_stale |= was_stable  # the media engine begins the peer anew
+        session.is_stale |= was_stable  # the media engine replaces the peer connection
 
     def up(self, session: MediaSession) -> None:
-        """`webrtc_up`."""
+        """Handle `webrtc_up`, the first or that of a renewal."""
         is_new, session.is_live = not session.is_live, True
-        session.is_told = True
+        session.was_live = True
         session.deadline = session.mending = None
         if session.is_parked:
             self._context.outbox.send(_configure(session.key, video=False))
-        elif is_new and (wanted := session.configuration) is not None:  # of before a loss
+        elif is_new and (wanted := session.configuration) is not None:  # of before a renewal
             self._context.outbox.send(_configure(session.key, video=wanted.video, substream=wanted.substream))
         self.end_call(session)
 
     def states(self) -> tuple[SubscriptionState, ...]:
-        """The snapshot."""
+        """The subscriptions as values of the snapshot."""
         return tuple(
             SubscriptionState(
                 participant_id=session.key.participant_id,
@@ -134,13 +137,13 @@ class Subscriptions(Returning):
         )
 
     def description_message(self, session: MediaSession, sdp: str) -> media.AnswerSdp:
-        """Our answer travels in `sdp_answer`."""
+        """Our answer, in `sdp_answer`."""
         return media.AnswerSdp(
             target=session.key.participant_id, media_session_type=session.key.media_session_type, sdp=sdp
         )
 
     def description_operation(self, session: MediaSession, sdp: str) -> MediaOperation:
-        """The server's offer."""
+        """Open the peer with the offer of the server."""
         return OpenSubscriber(session.key, sdp, self._context.ice_servers)
 
 

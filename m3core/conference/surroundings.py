@@ -1,4 +1,4 @@
-"""What the modules need of the conference that they belong to. The engine provides it."""
+"""What modules need of the engine."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from m3core.values import MediaSessionKey, ParticipantId
 
 
 class Surroundings(Protocol):
-    """The conference, as its modules see it."""
+    """The part of the engine that modules may use. `Conference` implements it."""
 
     now: float
-    """Monotonic seconds: the latest time that any input told."""
+    """Monotonic seconds: the largest ``now`` of any input so far."""
     own: Participant | None
-    """Ourselves; None before the first `join_success`. A module that learns something about us replaces it."""
+    """Ourselves; ``None`` before the first `join_success`. A module that learns a change of us sets the new value."""
     calls: Calls
     roster: Roster
     publications: Publications
     subscriptions: Subscriptions
 
     def participant(self, participant_id: ParticipantId) -> Participant | None:
-        """Somebody, perhaps ourselves or one who left; None if unknown."""
+        """The participant with that id, perhaps ourselves or one who left; ``None`` if unknown."""
         ...
 
     def rename(self, participant_id: ParticipantId, display_name: str) -> None:
-        """Somebody, perhaps we, has another name now."""
+        """Change the name of a participant, perhaps of ourselves."""
         ...
 
     def notify(self, *events: ConferenceEvent) -> None:
@@ -38,13 +38,13 @@ class Surroundings(Protocol):
         ...
 
     def expect_end(self, reason: EndReason) -> None:
-        """The server said why it is about to close the connection."""
+        """The server announced ``reason``, and is about to close the connection."""
         ...
 
     def refuse(self, namespace: str, slug: str, key: MediaSessionKey | None = None) -> None:
-        """The server sent the error ``slug``: the oldest open call that it can mean is refused, else it is told."""
+        """Refuse the oldest open call that the error ``slug`` can mean; without one, tell the user `ServerRefused`."""
         ...
 
     def refuse_call(self, call: Call, slug: str) -> None:
-        """``call`` was refused with ``slug``."""
+        """End ``call``, which the server refused with ``slug``."""
         ...

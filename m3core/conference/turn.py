@@ -1,4 +1,4 @@
-"""ICE servers before the first peer, and new credentials before the old ones expire (rest.md, TURN)."""
+"""Asks for ICE servers before the first peer connection, and again before their credentials expire (rest.md, TURN)."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from m3core.limits import TURN_LEAD, TURN_RETRY, TURN_RETRY_CAP
 
 
 class TurnSchedule:
-    """When to ask for ICE servers again. ``utc_at_zero`` is the instant of ``now`` = 0; without it: never."""
+    """When to ask for ICE servers again.
+
+    ``utc_at_zero`` is the instant of ``now`` = 0. Without it the expiry of credentials is unknown: `due` is ``None``.
+    """
 
     def __init__(self, utc_at_zero: dt.datetime | None) -> None:
         self._unix_at_zero = None if utc_at_zero is None else utc_at_zero.timestamp()
-        self._vain = 0
+        self._failures = 0
         self.due: float | None = None
-        """When to ask; ``None``: nothing expires, or we asked."""
+        """When to ask; ``None`` if nothing expires, or if an answer is awaited."""
 
     def answered(self, servers: tuple[IceServer, ...], now: float) -> None:
-        """``servers`` were told. Those that have expired already, by our clock, are as good as none."""
+        """The answer ``servers`` came."""
         expiries = [server.expires_at for server in servers if server.expires_at]
         if self._unix_at_zero is None or not expiries:
             self.due = None
             return
         self.due = min(expiries) - self._unix_at_zero - TURN_LEAD
         if self.due > now:
-            self._vain = 0
-        else:
+            self._failures = 0
+        else:  # expired already, by our clock: ask again, but less and less often
             self.failed(now)
 
     def asked(self) -> None:
-        """The answer is under way."""
+        """A request was sent: its answer decides when to ask again."""
         self.due = None
 
     def failed(self, now: float) -> None:
-        """There was no answer. The old servers are used on, and we ask again."""
-        self.due = now + min(TURN_RETRY * 2**self._vain, TURN_RETRY_CAP)
-        self._vain = min(self._vain + 1, 16)
+        """The request failed: ask again after a wait that doubles with each failure."""
+        self.due = now + min(TURN_RETRY * 2**self._failures, TURN_RETRY_CAP)
+        self._failures = min(self._failures + 1, 16)
 
 
 class TurnServers:
-    """Asks for the ICE servers of a conference, and asks again before their credentials expire.
-
-    ``told`` is called after each answer, and after each failure.
-    """
+    """The requests for the ICE servers of one conference. ``told`` is called after each answer and each failure."""
 
     def __init__(
         self, context: Context, entering: Entering, utc_at_zero: dt.datetime | None, told: Callable[[], None]
@@ -57,25 +57,25 @@ class TurnServers:
         self._schedule = TurnSchedule(utc_at_zero)
         self._told = told
         self.is_known = False
-        """Whether the first question was answered, if only by a refusal."""
+        """Whether the first request has ended, with an answer or with a failure."""
 
     @property
     def due(self) -> float | None:
-        """When to ask again; ``None``: never, or the answer is under way."""
+        """When to ask again; ``None`` if nothing expires, or if an answer is awaited."""
         return self._schedule.due
 
     def ask(self) -> None:
-        """Ask now."""
+        """Send a request now."""
         self._schedule.asked()
         self._entering.ask_turn(self._answered, self._failed)
 
     def ask_if_due(self) -> None:
-        """Ask if it is time to."""
+        """Send a request if one is due."""
         if self.due is not None and self.due <= self._context.now:
             self.ask()
 
     def stop(self) -> None:
-        """The conference is over."""
+        """Ask no more: the conference has ended."""
         self._schedule.asked()
 
     def _answered(self, servers: tuple[IceServer, ...]) -> None:
@@ -85,7 +85,8 @@ class TurnServers:
         self._told()
 
     def _failed(self, _error: M3Error) -> None:
-        # The first peer connections do without, later ones use the old servers. Only old servers are asked for again.
+        # Without servers, peer connections have only the candidates of this host. The request is repeated only if there
+        # are old servers, whose credentials expire.
         if self.is_known and self._context.ice_servers:
             self._schedule.failed(self._context.now)
         self.is_known = True

@@ -1,8 +1,8 @@
 """A conference on plain sockets, sans-IO: its HTTP requests and its WebSocket as the bytes of TCP connections.
 
-What `m3core.controller.front` is for the server. An engine around an engine, with the contract of `m3core.io`: whoever
-has an event loop opens sockets, moves bytes, and sleeps until the deadline; no HTTP or WebSocket library is needed
-(only h11 and wsproto, which move no bytes themselves). See docs/embedding.md.
+`Wire` is an engine around the client engine, as `m3core.controller.front` is around that of the server, with the
+contract of `m3core.io`. Its driver opens sockets, moves bytes, and sleeps until the deadline. It needs no HTTP or
+WebSocket library: h11 and wsproto do that part without I/O. See docs/embedding.md.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ SocketId = NewType("SocketId", int)
 
 @frozen
 class Open:
-    """Open a TCP connection, with TLS on top if ``origin`` says so (and then check the certificate for its host).
+    """Open a TCP connection, with TLS if ``origin`` says so (and then check the certificate for its host).
 
-    What cannot be opened is lost: `Wire.socket_lost`. `Write` comes at once: keep it until the socket is open.
+    Report one that cannot be opened by `Wire.socket_lost`. A `Write` follows at once: keep it until the socket is open.
     """
 
     socket: SocketId
@@ -52,7 +52,7 @@ class Open:
 
 @frozen
 class Write:
-    """Write ``data``, in order, and without waiting for it: the next output may be for another socket."""
+    """Write ``data``, in order. Do not wait until it is written: the next output may be for another socket."""
 
     socket: SocketId
     data: bytes = field(repr=lambda data: f"<{len(data)}>")
@@ -60,20 +60,22 @@ class Write:
 
 @frozen
 class Shut:
-    """Close the socket once all is written, or with ``abort`` at once. Nothing more comes for it, and nothing of it
-    is to be told."""
+    """Close the socket once all is written, or with ``abort`` at once.
+
+    No output for it follows, and none of its data, nor its end, needs to be reported.
+    """
 
     socket: SocketId
     abort: bool
 
 
 WireOutput: TypeAlias = Open | Write | Shut | HttpRequest | MediaCommand | Notify | CallDone
-"""An `HttpRequest` is only passed on if it needs an account: who has one answers it at the conference."""
+"""An `HttpRequest` is an output only if it needs an account. Its response goes to `Conference.http_response`."""
 
 
 @define(eq=False)
 class _Request:
-    """A socket with a request on it."""
+    """A socket that carries a request."""
 
     request: RequestId
     exchange: HttpExchange
@@ -82,7 +84,7 @@ class _Request:
 
 @define(eq=False)
 class _WebSocket:
-    """A socket with a WebSocket on it."""
+    """A socket that carries a WebSocket."""
 
     connection: ConnectionId
     exchange: WebSocketExchange
@@ -91,10 +93,10 @@ class _WebSocket:
 
 
 class Wire:
-    """The bytes of ``conference``. Commands are given to the conference itself; then `outputs` is drained, here.
+    """The bytes of ``conference``. Give commands to the conference itself, and drain the `outputs` of this object then.
 
-    ``entropy`` gives so many random bytes, new ones each time (`os.urandom`): WebSocket clients mask their frames.
-    Data of sockets that are shut, lost or unknown is ignored.
+    ``entropy`` gives that many random bytes, new ones for each call (`os.urandom`), for the masks of WebSocket frames
+    (RFC 6455 s.5.3). Data of sockets that are shut, lost or unknown is ignored.
     """
 
     def __init__(self, conference: Conference, *, entropy: Callable[[int], bytes]) -> None:
@@ -104,29 +106,29 @@ class Wire:
         self._last = 0
         self._queue: deque[WireOutput] = deque()
         self._later: deque[Callable[[float], None]] = deque()
-        """Inputs that came of performing outputs: each waits until the conference is drained."""
+        """Inputs of the conference that performing its outputs led to. Each waits until the conference is drained."""
 
     # -- the contract ---
     def outputs(self) -> Iterator[WireOutput]:
-        """What to perform, in order; drained at once after every input, of the conference too."""
+        """The outputs to perform, in order. Drain them after every input, also after those of the conference."""
         self._settle()
         while self._queue:
             yield self._queue.popleft()
 
     @property
     def deadline(self) -> float | None:
-        """When to call `advance`; None: not at all."""
+        """When to call `advance`; ``None`` if nothing is due at any time."""
         deadlines = [socket.deadline for socket in self._sockets.values()]
         return min((at for at in (self.conference.deadline, *deadlines) if at is not None), default=None)
 
     @property
     def is_over(self) -> bool:
-        """Whether the conference has ended and every socket was shut or lost: time to go."""
+        """Whether the conference has ended and every socket was shut or lost: the driver can stop."""
         return self.conference.phase is Phase.ENDED and not self._sockets
 
     # -- inputs ---
     def data_received(self, socket: SocketId, data: bytes, now: float) -> None:
-        """Bytes from the server; none at all means that it has closed its side."""
+        """Bytes from the server came; ``b""`` when it has closed its side."""
         self._begin()
         entry = self._sockets.get(socket)
         if isinstance(entry, _Request):
@@ -137,7 +139,7 @@ class Wire:
         self._settle()
 
     def socket_lost(self, socket: SocketId, now: float) -> None:
-        """The socket is gone, or could not be opened. No `Shut` follows."""
+        """The socket is closed or could not be opened. No `Shut` for it follows."""
         self._begin()
         entry = self._sockets.pop(socket, None)
         if isinstance(entry, _Request):
@@ -148,7 +150,7 @@ class Wire:
         self._settle()
 
     def advance(self, now: float) -> None:
-        """Time passed."""
+        """Do what is due at ``now``; call it at `deadline`."""
         self._begin()
         while (socket := self._due(now)) is not None:
             entry = self._shut(socket, abort=True)
@@ -167,9 +169,9 @@ class Wire:
     def _begin(self) -> None:
         if self._queue:
             raise LocalProtocolError("drain the outputs of an input before the next one")
-        self._collect()  # of commands that were given to the conference itself
+        self._collect()  # commands that the user gave to the conference itself may have left outputs
 
-    # -- the way in ---
+    # -- from the server ---
     def _receive_response(self, socket: SocketId, entry: _Request, data: bytes, now: float) -> None:
         try:
             response = entry.exchange.receive_data(data)
@@ -182,7 +184,7 @@ class Wire:
                 self.conference.http_response(entry.request, response, now)
 
     def _read(self, socket: SocketId, entry: _WebSocket, now: float) -> None:
-        """Tell the conference everything that one piece of data held."""
+        """Give the conference all events that one piece of data held."""
         conference, connection = self.conference, entry.connection
         while socket in self._sockets and (event := entry.exchange.next_event()) is not NEED_DATA:
             self._flush(socket, entry)
@@ -205,16 +207,16 @@ class Wire:
         if socket in self._sockets:
             self._flush(socket, entry)
 
-    # -- the way out ---
+    # -- to the server ---
     def _settle(self) -> None:
-        """Go on until the conference has nothing to say."""
+        """Perform the outputs of the conference, and the inputs that they lead to, until there are none."""
         self._collect()
         while self._later:
             self._later.popleft()(self.conference.now)
             self._collect()
         if self.conference.phase is Phase.ENDED:
             for socket, entry in list(self._sockets.items()):
-                if isinstance(entry, _Request):  # nobody waits for the answer
+                if isinstance(entry, _Request):  # the conference ignores its response
                     self._shut(socket, abort=True)
 
     def _collect(self) -> None:
@@ -274,7 +276,7 @@ class Wire:
             entry.exchange.close(code)
             entry.deadline = self.conference.now + CLOSE_TIMEOUT
             self._flush(socket, entry)
-        else:  # there is nobody to say it to
+        else:  # before the handshake has succeeded there is no close frame
             self._shut(socket, abort=True)
             self._later.append(partial(self.conference.connection_lost, entry.connection))
 

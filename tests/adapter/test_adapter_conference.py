@@ -157,7 +157,7 @@ async def test_a_server_that_does_not_come_back_is_the_end_of_its_conferences(mo
         with pytest.raises(m3.ConferenceEnded, match=r"lost .*1001") as caught:
             await task
         assert caught.value.reason == "lost"
-    assert seen == [m3.Ended(reason=EndReason.LOST, detail="close code 1001, and no attempt to come back succeeded")]
+    assert seen == [m3.Ended(reason=EndReason.LOST, detail="close code 1001, and no attempt to reconnect succeeded")]
 
 
 @in_loop

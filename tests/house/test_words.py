@@ -25,23 +25,6 @@ MISLEADING = re.compile(
 
 An option or a name in backquotes, such as `--stay`, is no text."""
 
-NOT_YET: frozenset[str] = frozenset(
-    {
-        "m3core/conference/keepalive.py",
-        "m3core/conference/mending.py",
-        "m3core/conference/modules/chat.py",
-        "m3core/conference/modules/legal_vote.py",
-        "m3core/conference/modules/minutes.py",
-        "m3core/conference/modules/moderation.py",
-        "m3core/conference/modules/polls.py",
-        "m3core/conference/modules/recording_service.py",
-        "m3core/conference/returning.py",
-        "m3core/conference/roster.py",
-        "m3core/conference/sessions.py",
-    }
-)
-"""Files that still have such words; each leaves this list when it has none."""
-
 
 def texts(source: str) -> list[tuple[int, str]]:
     """The comments and strings of a module with their lines, docstrings and parts of f-strings included."""
@@ -67,15 +50,7 @@ def misleading(source: str) -> list[str]:
 
 @pytest.mark.parametrize("file", FILES)
 def test_no_word_misleads(file: str) -> None:
-    found = misleading((ROOT / file).read_text("utf-8"))
-    if file in NOT_YET:
-        assert found, "this file has become clean: take it off the list"
-    else:
-        assert found == []
-
-
-def test_the_list_names_files_that_exist() -> None:
-    assert set(FILES) >= NOT_YET
+    assert misleading((ROOT / file).read_text("utf-8")) == []
 
 
 @pytest.mark.parametrize(

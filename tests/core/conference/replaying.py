@@ -1,4 +1,4 @@
-"""A recorded scenario, played to client engines: each gives the commands of its socket, and hears what that heard.
+"""A recorded scenario, played to client engines: each gives the commands of its socket, and receives its messages.
 
 Time is virtual, and goes on between the steps as it did (tests/recordings/README.md). Where the recording has a
 placeholder, there is a value of its kind.
@@ -29,7 +29,7 @@ _NAME: Final = re.compile(r"<([a-z]+\d*)>")
 _LONG: Final = re.compile(r"<(\d+) bytes>")
 _QUIET: Final = 0.3
 _MOMENT: Final = 5.0
-"""Seconds that pass at once at most: the engine asks whether we live every 12, and waits 10."""
+"""The longest step of time, in seconds: shorter than the silence after which the engine asks for an answer."""
 
 
 def identity(name: str) -> str:
@@ -38,7 +38,7 @@ def identity(name: str) -> str:
 
 
 class Socket:
-    """One engine, and by the wire alone: who is in its room, and who waits."""
+    """One engine, and beside it what the messages alone say: who is in its room, and who waits."""
 
     def __init__(self, now: float) -> None:
         self.script = Script(now=now)
@@ -49,8 +49,8 @@ class Socket:
 
         self.pinged = 0
         """How often the engine asked by a WebSocket ping whether the server lives."""
-        self.ghosts: list[str] = []
-        """Where engine and wire did not agree, and about whom."""
+        self.disagreements: list[str] = []
+        """Where engine and messages did not agree, and about whom."""
 
     @property
     def conference(self) -> Conference:
@@ -59,7 +59,7 @@ class Socket:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the server holds its connection."""
+        """Whether its connection is open."""
         return self.conference.outbox.connection is not None
 
     @property
@@ -74,12 +74,12 @@ class Socket:
 
     @property
     def own_id(self) -> str | None:
-        """Who it is."""
+        """Its participant id."""
         own = self.conference.state.own
         return None if own is None else own.id
 
     def others(self) -> set[str]:
-        """Who is here beside it, as its engine says."""
+        """The others who are here, according to its engine."""
         return {one.id for one in self.conference.state.participants.values() if one.is_here}
 
     def is_in(self, *phases: Phase) -> bool:
@@ -87,7 +87,7 @@ class Socket:
         return self.conference.phase in phases
 
     def misbehaviour(self) -> list[str]:
-        """What the engine blames the server for."""
+        """The faults of the server that the engine reported."""
         return [str(event.error) for event in self.script.of(PeerMisbehaved)]
 
     def sleep(self, seconds: float) -> None:
@@ -123,7 +123,7 @@ class Socket:
             state = self.conference.state
             if self.others() != self.here or set(state.moderation.waiting) != self.waiting:
                 wrong = self.others() ^ self.here, set(state.moderation.waiting) ^ self.waiting
-                self.ghosts.append(f"{after}: {wrong}")
+                self.disagreements.append(f"{after}: {wrong}")
 
     def _count(self, namespace: str, payload: dict[str, Any]) -> None:
         message, who = f"{namespace}.{payload.get('message')}", payload.get("id", "")
@@ -216,7 +216,7 @@ class Replay:
         socket.script.lose(1000 if resumed is None or "breakout" in resumed else None)
 
     def _send(self, socket: Socket, message: dict[str, Any]) -> None:
-        """Give the command, where the engine can be in the state and of the mind to."""
+        """Give the command, if the engine accepts it in its present state."""
         payload = message.get("payload")
         if not isinstance(payload, dict):
             return

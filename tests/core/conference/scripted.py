@@ -1,4 +1,4 @@
-"""A client engine whose server is the test: what it wants is looked at, and answered word by word."""
+"""A client engine whose server is the test: the test sees each output, and gives each answer."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ class Script:
         self.done: dict[CallId, CallDone] = {}
         self.tokens = 0
         self.turn = turn
-        """What `GET /turn` answers; None: 204."""
+        """The body that answers `GET /turn`; ``None``: 204."""
         self.give(lambda c, now: c.start(now))
 
     def give(self, what: Callable[[Conference, float], Any]) -> Any:
-        """One input, and what comes of it."""
+        """Give one input, and collect its outputs."""
         result = what(self.conference, self.now)
         for output in list(self.conference.outputs()):
             match output:
@@ -111,7 +111,7 @@ class Script:
         return result
 
     def answer(self, status: int = 200, body: object = None) -> HttpRequest:
-        """Answer the oldest request; 200 without a body is what it hopes for."""
+        """Answer the oldest request; 200 without a body means the usual answer to it."""
         request = self.requests.popleft()
         if body is None and status == 200:
             if request.url.endswith("/turn"):
@@ -128,7 +128,7 @@ class Script:
         return request
 
     def fail(self) -> None:
-        """The oldest request gets nowhere."""
+        """The oldest request cannot be performed."""
         request = self.requests.popleft()
         self.give(lambda c, now: c.http_failed(request.id, TransportError("no network"), now))
 
@@ -154,7 +154,7 @@ class Script:
         self.hear("control", message="join_success", participants=list(people), **mine)
 
     def enter(self, *people: dict[str, Any], me: str = ME, **fields: Any) -> None:
-        """All the way in, or in again."""
+        """Answer requests, connect and join, for the first time or after a loss."""
         self.answer_all()
         self.connect()
         self.answer_all()
@@ -165,7 +165,7 @@ class Script:
         self.give(lambda c, now: c.connection_lost(self.connects[-1], now, code=code))
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass; every deadline on the way is kept."""
+        """Let time pass; `advance` is called at every deadline."""
         end = self.now + seconds
         while (due := self.conference.deadline) is not None and due <= end:
             self.now = due
@@ -173,7 +173,7 @@ class Script:
         self.now = end
 
     def until_ended(self, answer: Callable[[], object]) -> int:
-        """Let time pass until it has ended; ``answer`` answers each request. How many there were."""
+        """Let time pass until the conference has ended; ``answer`` answers each request. Gives their number."""
         count = 0
         while not self.of(Ended):
             self.next_deadline()
@@ -183,7 +183,7 @@ class Script:
         return count
 
     def await_attempt(self) -> float:
-        """Sleep until the next attempt begins; how long that took."""
+        """Sleep until the next attempt begins; gives the seconds until then."""
         began = self.now
         while not self.requests:
             self.next_deadline()
@@ -197,7 +197,7 @@ class Script:
         self.give(lambda c, now: c.advance(now))
 
     def phase(self) -> Phase:
-        """Where the conference stands."""
+        """The present phase."""
         return self.conference.phase
 
     def of(self, kind: type) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A `Script` that publishes and subscribes: the server's half of media, word by word."""
+"""A `Script` that publishes and subscribes, with the messages of namespace `media` that a server sends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def entry(identity: str = OTHER, name: str = "Bob", *, is_live: bool = True, lef
 
 
 class HeldMedia(FakeMedia):
-    """A media engine that takes its time: with ``holds`` its next report waits until it is asked for."""
+    """A media engine that is slow: with ``holds``, its next reports are kept until `describe` is called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,26 +44,26 @@ class Streams(Script):
         self.media: HeldMedia = HeldMedia()
         self.number = 0
         self.offers: list[str] = []
-        """Ours that were answered."""
+        """Our offers that were answered."""
         self.people = people or (entry(),)
         self.enter(*self.people)
 
     def says(self, message: str, source: str = ME, kind: MediaSessionType = VIDEO, **fields: Any) -> None:
-        """The server says something about a stream."""
+        """The server sends ``message`` about a stream."""
         self.hear("media", message=message, source=source, media_session_type=kind.value, **fields)
 
     def reports(self, report: MediaReport) -> None:
-        """Our media engine says something."""
+        """Our media engine sends ``report``."""
         self.give(lambda c, now: c.media_report(report, now))
 
     def describe(self) -> None:
-        """Our media engine is ready with what it held back."""
+        """Our media engine sends the reports that it kept."""
         reports, self.media.held = self.media.held, []
         for report in reports:
             self.reports(report)
 
     def update(self, *, is_live: bool = False, identity: str = OTHER, name: str = "Bob") -> None:
-        """Somebody publishes the camera, or no stream at all, from now on."""
+        """The server says that a participant publishes the camera now, or no stream at all."""
         self.hear("control", message="update", **entry(identity, name, is_live=is_live))
 
     def left(self, identity: str = OTHER) -> None:
@@ -73,19 +73,19 @@ class Streams(Script):
         self.hear("control", message="joined", **entry(identity, name, is_live=is_live))
 
     def take(self, action: str) -> dict[str, Any]:
-        """The first that we sent of that kind; it is not looked at again."""
+        """Remove the first message with ``action`` from those that we sent, and give it."""
         payload = next(one for one in self.sent if one["action"] == action)
         self.sent.remove(payload)
         return payload
 
     def actions(self) -> list[str]:
-        """What was sent since the last look, candidates aside."""
+        """The actions of the messages sent since the last call, without candidates."""
         found = [one["action"] for one in self.sent if "candidate" not in one["action"]]
         self.sent.clear()
         return found
 
     def back(self, *people: dict[str, Any], me: str = ME) -> None:
-        """The connection breaks, and we are in again."""
+        """Lose the connection, and enter again."""
         self.lose()
         self.await_attempt()
         self.sent.clear()
@@ -104,7 +104,7 @@ class Streams(Script):
         return call
 
     def answer_offer(self, kind: MediaSessionType = VIDEO, me: str = ME) -> None:
-        """Our offer is answered."""
+        """The server answers our offer."""
         self.number += 1
         offer = self.take("publish")
         assert offer["target"] == me
@@ -117,7 +117,7 @@ class Streams(Script):
         self.hear("media", message="media_status", **fields)
 
     def live(self, kind: MediaSessionType = VIDEO, me: str = ME) -> None:
-        """Our offer is answered, and media flows."""
+        """The server answers our offer, and receives the stream."""
         self.answer_offer(kind, me)
         self.comes_up(kind, me)
         assert self.take("publish_complete")["media_session_type"] == kind.value
@@ -131,7 +131,7 @@ class Streams(Script):
         return call
 
     def offer(self, source: str = OTHER, action: str = "subscribe") -> None:
-        """What we asked for is offered, and media flows."""
+        """The server offers the stream that we asked for, and it comes up."""
         self.number += 1
         assert self.take(action)["target"] == source
         self.says("sdp_offer", source, sdp=make_offer(("audio", "video"), self.number, lite=True))

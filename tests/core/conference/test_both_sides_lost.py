@@ -1,4 +1,4 @@
-"""After a loss that hits both sides, who is back first keeps his readers until the publisher is back."""
+"""A loss hits both sides: a subscriber who returns first keeps the subscription until the publisher returns."""
 
 from __future__ import annotations
 
@@ -83,7 +83,9 @@ def test_a_publisher_who_does_not_come_back(where: str) -> None:
 def test_a_publisher_who_was_there_all_the_time_has_stopped() -> None:
     stopped = ["the publisher stopped the stream"]
     script = reading()
-    script.back(joined_at(person(OTHER, "Bob", screen=ON), STAYED))  # who was lost publishes nothing else either
+    script.back(
+        joined_at(person(OTHER, "Bob", screen=ON), STAYED)
+    )  # a publisher who was lost would publish nothing at all
     assert reasons(script) == stopped
     script = reading()
     script.back(joined_at(entry(is_live=False), STAYED))
@@ -98,7 +100,7 @@ def test_a_publisher_who_was_there_all_the_time_has_stopped() -> None:
 
 
 def test_a_server_that_notices_later_that_the_publisher_is_lost() -> None:
-    """It may say `session_running` to him until then (signaling.md § 2)."""
+    """It may answer the publisher with `session_running` until then (signaling.md § 2)."""
     script = reading()
     script.back(entry())
     script.offer()
@@ -174,7 +176,7 @@ def test_a_call_that_waits_has_its_own_deadline() -> None:
 
 
 def test_a_ghost_ends_and_is_not_asked_for_again() -> None:
-    """A controller that crashed lists those of before, and they never leave."""
+    """A controller that crashed lists the participants of before, and they never leave (signaling.md § 3)."""
     script = reading()
     script.back(entry(), me=NEW_ME)
     assert script.actions() == ["subscribe"]

@@ -32,7 +32,7 @@ LEVELS: Final = pytest.mark.parametrize("level", [FeatureLevel(release) for rele
 
 
 class Watched(World):
-    """A world that keeps what its clients ask over REST."""
+    """A world that records the REST requests of its clients."""
 
     def __init__(self, level: FeatureLevel) -> None:
         self.asked: list[tuple[str, bytes]] = []
@@ -50,14 +50,14 @@ class Watched(World):
         super()._ask(method, url, headers, body, reply)
 
     def give(self, client: Client, *commands: Callable[[Commands[CallId]], CallId]) -> None:
-        """Commands that are obeyed, one after the other."""
+        """Give commands, one after the other, that succeed."""
         for command in commands:
             call = client.do(lambda conference, now: command(conference.commands(now)))
             self.sleep(0.3)
             assert client.done[call].error is None, client.sent[-1]
 
     def refused(self, client: Client, code: str, command: Callable[[Commands[CallId]], CallId]) -> None:
-        """A command that is understood, and refused."""
+        """Give a command that the server understands and refuses."""
         call = client.do(lambda conference, now: command(conference.commands(now)))
         self.sleep(0.3)
         error = client.done[call].error
@@ -66,14 +66,14 @@ class Watched(World):
 
     @property
     def said(self) -> list[dict[str, Any]]:
-        """What all clients sent, but for their heartbeats, which may be anything."""
+        """What all clients sent, without their heartbeats, which may have any shape."""
         messages = [json.loads(data) for client in self.clients for data in client.sent]
         return [message for message in messages if message["namespace"] != "echo"]
 
 
 @cache
 def held(level: FeatureLevel) -> Watched:
-    """A conference in which the clients say all that they can."""
+    """A conference in which the clients give every command."""
     world = Watched(level)
     ada, bob, cyd = world.joined("Ada", "Bob", "Cyd")
     for client in (ada, bob):
@@ -227,7 +227,7 @@ _NEVER: Final = {
 
 
 def test_every_command_of_every_release_was_said() -> None:
-    """So that none goes unseen: what the types have, less what our client never says."""
+    """Every command of the published types is tried, except those that our client never sends."""
     for release in RELEASES:
         seen = {f"command/{kind_of(as_released(message))}" for message in held(FeatureLevel(release)).said}
         typed = {

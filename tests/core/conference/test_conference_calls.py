@@ -55,7 +55,7 @@ def until(world: World, client: Client, phase: Phase) -> None:
 
 
 def silent(world: World, client: Client) -> None:
-    """Nothing that is under way from or to ``client`` ever arrives."""
+    """Lose everything that is on its way from or to ``client``."""
     index = world.clients.index(client)
     for (_, number), queue in world.channels.items():
         if number == index:
@@ -513,7 +513,7 @@ def test_join_blocked_and_unreadable_joins_end_the_start() -> None:
 
 
 def test_acknowledgements_end_commands_at_once() -> None:
-    """Servers after the capture say yes (signaling.md § 5, media.md § 3)."""
+    """Servers later than the capture acknowledge these commands (signaling.md § 5, media.md § 3)."""
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     ids = (bob.id,)
@@ -539,7 +539,7 @@ def test_acknowledgements_end_commands_at_once() -> None:
 
 @pytest.mark.parametrize("level", FeatureLevel)
 def test_a_hand_is_up_when_the_server_says_so_if_it_says_so(level: FeatureLevel) -> None:
-    """Since 0.9; before, silence means yes. A slow answer is waited for, be it yes or no."""
+    """Since 0.9 the server answers; before, silence means success. A slow answer is waited for, whatever it says."""
     world = World(ControllerConfig(web_url=BASE_URL, feature_level=level))
     ada, bob = world.joined("Ada", "Bob")
     for give in (lambda c, now: c.raise_hand(now), lambda c, now: c.lower_hand(now)):

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from scripted import Script
 from worlds import NOBODY, SCREEN, VIDEO, done, hear, link, published, report, say, sent, settle, subscribed
 
 from m3core.conference import roster as roster_module
@@ -66,7 +67,7 @@ def test_an_update_replaces_the_keys_that_it_has() -> None:
 
 
 def test_an_update_makes_nobody_arrive() -> None:
-    """Servers of the capture era send one of who waits or has not joined: no `left` would follow (signaling.md § 5)."""
+    """Servers of the capture era send `update` also about people who have not joined: no `left` would follow."""
     roster = Roster()
     told = control.Update(id=person(2), control=state_of("Participant", hand_is_up=True))
     assert roster.update(told) == []
@@ -110,6 +111,16 @@ def test_focus_of_the_roster() -> None:
 
 
 # what a strange server may say ---
+def test_the_first_announcement_of_an_end_is_its_reason() -> None:
+    script = Script()
+    script.enter()
+    script.hear("moderation", message="kicked")
+    script.hear("control", message="room_deleted")
+    script.lose(1000)
+    (end,) = script.of(Ended)
+    assert end.reason is EndReason.KICKED
+
+
 def test_an_update_may_say_that_somebody_left() -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")
@@ -168,7 +179,7 @@ def test_a_ticket_that_cannot_be_one() -> None:
 
 
 def test_guards() -> None:
-    """What the state tables keep from happening is an error all the same."""
+    """Messages that the state tables keep away from the handlers are errors of the handlers, too."""
     with pytest.raises(LocalProtocolError):
         Outbox().send(control.RaiseHand())
     conference = Conference(GuestEntrance(base_url=BASE_URL, invite_code=InviteCode("x")), display_name="Bob")
@@ -197,7 +208,7 @@ def test_publish_complete_twice_and_candidates_too_early() -> None:
 
 
 def test_commands_to_peers_that_failed_are_of_no_use() -> None:
-    """A fake, like a real engine, gets what was on its way before its failure was known."""
+    """The fake media engine, like a real one, gets commands that were given before its failure was reported."""
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     ada.media.refuse_next = "no camera"
@@ -215,7 +226,7 @@ def test_commands_to_peers_that_failed_are_of_no_use() -> None:
 
 # secrets ---
 class Witness:
-    """Writes down how everything looks that comes out of, or stays in, the engines."""
+    """Collects the repr of everything that comes out of the engines or is kept in them."""
 
     def __init__(self, world: World) -> None:
         self.texts: list[str] = []

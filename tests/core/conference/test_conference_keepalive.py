@@ -1,4 +1,4 @@
-"""A half-open connection is noticed, and TURN credentials are new before they are old."""
+"""A half-open connection is noticed, and TURN credentials are replaced before they expire."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from m3core.conference.events import (
 from m3core.conference.state import Phase
 from m3core.conference.turn import TurnSchedule
 from m3core.controller.config import ControllerConfig
+from m3core.errors import CallRefused
 from m3core.io import IceServer, Ping
 from m3core.limits import (
     JOIN_TIMEOUT,
@@ -94,7 +95,7 @@ def test_pings_of_the_server_prove_life() -> None:
 
 
 def arrival(said: float, outage: range, patience: float) -> float:
-    """When TCP delivers what was said: it tries again, at once, and then after twice as long each time."""
+    """When TCP delivers what was sent: it sends again at once, and then after waits that double each time."""
     tries = 0
     while outage.start <= (at := said + patience * (2.0**tries - 1)) < outage.stop:
         tries += 1
@@ -103,7 +104,7 @@ def arrival(said: float, outage: range, patience: float) -> float:
 
 @pytest.mark.parametrize("patience", [0.2, 0.257, 0.3, 0.53, 1.0, 1.14])
 def test_a_dead_network_of_eight_seconds_ends_nothing(patience: float) -> None:
-    """Whenever it begins, with a server that pings and answers (``patience`` is the first wait of TCP)."""
+    """An outage may begin at any time, with a server that pings and answers (``patience``: the first wait of TCP)."""
     for begins in range(45):
         outage = range(begins, begins + 8)
         script = Script()
@@ -133,7 +134,7 @@ def test_a_half_open_connection_is_noticed_in_time() -> None:
     world.sleep(KEEPALIVE_INTERVAL + KEEPALIVE_TIMEOUT)
     assert world.now == began + 27.0
     (lost,) = bob.of(ConnectionLost)
-    assert lost.detail == "nothing was heard for 27 s"
+    assert lost.detail == "the server sent nothing for 27 s"
     assert bob.closes == [None]  # aborted: there is nobody to say good-bye to
     world.sleep(60.0)  # until the server notices as well, it says that the session is running
     (resumed,) = bob.of(Resumed)
@@ -183,7 +184,7 @@ def _connection(client: Any) -> Any:
 
 
 def test_a_late_question_leaves_time_for_the_answer() -> None:
-    """A laptop slept: its clock leapt, and nobody is dead for that."""
+    """A laptop slept and its clock leapt: that does not mean that the connection is lost."""
     script = Script()
     script.enter()
     script.now += 3600.0
@@ -225,7 +226,7 @@ def test_credentials_are_asked_for_again_before_they_expire() -> None:
 
 
 def keep(script: Script, seconds: float) -> None:
-    """Time passes on a lively connection."""
+    """Let time pass on a connection that lives."""
     end = script.now + seconds
     while script.now < end:
         script.hear("echo", **PING)
@@ -265,6 +266,22 @@ def test_a_refused_refetch_is_tried_again_and_the_old_servers_stay() -> None:
     assert script.conference.ice_servers != before
     keep(script, 700)
     assert not script.requests
+
+
+def test_failures_before_an_answer_do_not_prolong_later_waits() -> None:
+    script = Script(turn=turn(100))
+    script.enter()
+    keep(script, 100 - TURN_LEAD)
+    script.fail()
+    keep(script, TURN_RETRY)
+    script.fail()
+    keep(script, 2 * TURN_RETRY)
+    script.turn = turn(300)
+    script.answer()
+    keep(script, 300 - TURN_LEAD - script.now)
+    script.fail()
+    keep(script, TURN_RETRY)
+    assert len(script.requests) == 1
 
 
 def test_a_first_refusal_is_an_answer() -> None:
@@ -342,7 +359,7 @@ def test_the_schedule_of_servers_that_expire() -> None:
 
 
 def test_a_server_without_echo_is_pinged() -> None:
-    """Its answer to our echo is no answer to a command of the user."""
+    """Its error for our echo refuses no command of the user."""
     script = Script()
     script.enter()
     script.sleep(KEEPALIVE_INTERVAL)
@@ -353,3 +370,18 @@ def test_a_server_without_echo_is_pinged() -> None:
     script.sleep(KEEPALIVE_INTERVAL)
     assert list(script.sent) == [PING]
     assert len(script.pings) == 1
+
+
+def test_an_echo_that_was_answered_cannot_be_refused() -> None:
+    """The error is about the command after it, and the echo goes on."""
+    script = Script()
+    script.enter()
+    script.sleep(KEEPALIVE_INTERVAL)
+    script.hear("echo", **PING)
+    call = script.give(lambda c, now: c.commands(now).chat("hello"))
+    script.hear("control", message="error", error="invalid_namespace")
+    assert isinstance(script.done[call].error, CallRefused)
+    script.sent.clear()
+    script.sleep(KEEPALIVE_INTERVAL)
+    assert list(script.sent) == [PING]
+    assert not script.pings

@@ -78,7 +78,7 @@ def test_a_lost_connection_comes_back_into_the_breakout_room() -> None:
 
 
 def test_a_breakout_room_that_ended_while_the_connection_was_lost() -> None:
-    """Whoever was in it comes back into the main room."""
+    """Its participants return to the main room."""
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, bob)

@@ -1,6 +1,6 @@
-"""What a real controller said to each socket of the recorded scenarios, said to our engine.
+"""The messages that a real controller sent to each socket of the recorded scenarios, given to our engine.
 
-Nothing is refused, nobody is a ghost, nothing raises.
+Nothing is refused, the engine and the messages agree about who is there, and nothing raises.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from m3core.errors import CallRefused
 BLAMED: Final = {
     "media/publish again": "that client publishes a stream twice, and is answered twice; ours does it once",
 }
-"""Where our engine calls the server to order, and why it should."""
+"""The sockets whose engine reports a fault of the server, and why that is right."""
 UNLIKE: Final = {
     "resume/after 130 s": "the recording lacks the `joined` of who came again: it bore the id of somebody else",
 }
-"""Where those who are in do not see each other, and why they should not."""
+"""The sockets whose engines, though in the room, do not see each other, and why that is right."""
 
 
 @cache
@@ -46,7 +46,7 @@ def sockets() -> Iterator[tuple[str, Socket]]:
 
 
 def replayed(name: str) -> Replay:
-    """One scenario, played for itself."""
+    """One scenario, played by itself."""
     replay = next(Replay(scenario) for scenario in scenarios() if scenario["name"] == name)
     replay.play()
     return replay
@@ -59,7 +59,7 @@ def test_a_real_controller_does_not_misbehave() -> None:
 
 def test_whoever_is_here_joined_and_did_not_leave() -> None:
     assert len(list(sockets())) == 786
-    assert {name: socket.ghosts for name, socket in sockets() if socket.ghosts} == {}
+    assert {name: socket.disagreements for name, socket in sockets() if socket.disagreements} == {}
 
 
 def test_those_who_are_in_see_each_other() -> None:
@@ -94,7 +94,7 @@ def heard_refusal(socket: Socket) -> bool:
 
 
 def test_a_controller_without_echo_is_pinged() -> None:
-    """Through pauses of minutes nobody is lost, and the refusal of our echo is told to nobody."""
+    """Through pauses of minutes no connection is lost, and no user is told that our echo was refused."""
     owner = replayed("resume/after 130 s").sockets["owner"]
     assert owner.is_inside
     assert not owner.script.of(ConnectionLost)
@@ -103,7 +103,7 @@ def test_a_controller_without_echo_is_pinged() -> None:
 
 
 def test_what_outlives_its_room_is_found_by_the_next_conference() -> None:
-    """A timer and breakout rooms go on there (signaling.md § 5.4): `join_success` tells, and that is what we have."""
+    """A timer and breakout rooms go on there (signaling.md § 5.4), and our state is that of the new `join_success`."""
     assert replayed("forgets/timer").sockets["owner"].conference.state.timer is not None
     assert replayed("forgets/breakout rooms").sockets["owner"].conference.state.breakout.is_active
 

@@ -1,4 +1,4 @@
-"""A connection that breaks comes back by itself, and streams and calls with it (signaling.md § 2, 3)."""
+"""A connection that breaks is replaced by itself, and streams and calls go on (signaling.md § 2, 3)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ LONG_ENOUGH = RECONNECT_WINDOW + 1
 
 
 def token_of(script: Script) -> str | None:
-    """The resumption token in the request that waits."""
+    """The resumption token in the open request."""
     token: str | None = json.loads(script.requests[0].body).get("resumption")
     return token
 
@@ -106,7 +106,7 @@ def test_members_come_back_with_their_account() -> None:
 
 
 def test_each_attempt_has_the_token_of_the_last_answer() -> None:
-    """One that was used up in vain is no token any more: the server says nothing, and gives another id."""
+    """A token that an attempt consumed in vain is unknown to the server, which silently gives another id then."""
     script = Script()
     script.enter()
     script.lose()
@@ -288,6 +288,18 @@ def test_it_is_given_up_in_the_end() -> None:
 
 
 # the user meanwhile ---
+def test_a_loss_that_is_over_ends_nothing_later() -> None:
+    script = Script()
+    script.enter()
+    script.lose()
+    script.await_attempt()
+    script.enter()
+    while script.now < 2 * RECONNECT_PATIENCE:
+        script.sleep(10.0)
+        script.hear("echo", action="ping")
+    assert script.phase() is Phase.JOINED
+
+
 def test_commands_wait_for_nothing_while_reconnecting() -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")
@@ -305,7 +317,7 @@ def test_commands_wait_for_nothing_while_reconnecting() -> None:
         lambda: c.command(control.RaiseHand(), now),
         lambda: c.raise_hand(now),
     ):
-        with pytest.raises(LocalProtocolError, match="reconnecting"):
+        with pytest.raises(LocalProtocolError, match="being opened again"):
             command()
     assert not list(c.outputs())
     settle(world)
@@ -503,7 +515,7 @@ def test_a_controller_that_goes_between_the_ticket_and_its_use() -> None:
 
 
 def test_a_controller_that_restarts_is_not_overrun() -> None:
-    """200 clients lose their connections at once, and none can come back for a minute."""
+    """200 clients lose their connections at once, and the server is away for a minute."""
     entropy = seeded_entropy()
     clients = [Script(jitter=lambda: int.from_bytes(entropy(4), "big") / 2**32) for _ in range(200)]
     attempts: list[float] = []

@@ -1,4 +1,4 @@
-"""Streams and calls over a connection that breaks and comes back (signaling.md § 3, media.md § 4)."""
+"""Streams and calls when the connection breaks and another one replaces it (signaling.md § 3, media.md § 4)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LONG_ENOUGH = RECONNECT_WINDOW + 1
 
 
 def opened(client: Client) -> list[PeerId]:
-    """The peers that the media engine of ``client`` was told to open, or to begin anew."""
+    """The peers that the media engine of ``client`` was told to open, for the first time or for a renewal."""
     return [
         command.peer
         for command in client.media.commands
@@ -45,7 +45,7 @@ def opened(client: Client) -> list[PeerId]:
 
 
 def says(client: Client, report: MediaReport) -> None:
-    """The media engine of ``client`` says something."""
+    """The media engine of ``client`` sends a report."""
     client.tell(lambda c, now: c.media_report(report, now))
 
 
@@ -69,7 +69,7 @@ def test_streams_are_published_and_subscribed_again() -> None:
     assert not bob.of(PublicationStopped)
     assert not bob.of(SubscriptionStopped)
     assert len(bob.of(PublicationStarted)) == 4
-    assert sorted(opened(bob)[begun:]) == sorted(peers)  # the same peers, each begun anew
+    assert sorted(opened(bob)[begun:]) == sorted(peers)  # the same peers, each renewed
     assert all(peer.opened == 2 and peer.is_up for peer in bob.media.peers.values())
     assert not any(isinstance(command.operation, ClosePeer) for command in bob.media.commands)
     muted = next(iter(bob.media.peers.values()))

@@ -23,7 +23,7 @@ BEN = person(OTHER, "Ben")
 
 
 def told(current: str | None) -> dict[str, Any]:
-    """What `join_success` tells of open breakout rooms."""
+    """The part of `join_success` about open breakout rooms."""
     return {"current": current, "expires": None, "rooms": ROOMS, "participants": []}
 
 
@@ -56,7 +56,7 @@ def is_refused(script: Script, call: CallId) -> bool:
 
 @pytest.mark.parametrize("code", [1011, 1000])
 def test_the_room_closes_as_soon_as_we_are_in(code: int) -> None:
-    """Servers of the capture era say `join_success`, and then that there is no such room any more."""
+    """Servers of the capture era send `join_success` first, and then close because the room is over."""
     script = among_rooms()
     call = go(script, RED)
     script.enter()
@@ -125,7 +125,7 @@ def test_a_way_back_that_is_not_found_ends() -> None:
     (end,) = script.of(Ended)
     assert (end.reason, end.detail) == (
         EndReason.LOST,
-        "the breakout room is over, and no attempt to come back succeeded",
+        "the breakout room is over, and no attempt to reconnect succeeded",
     )
 
 
@@ -161,7 +161,7 @@ def test_back_into_a_room_that_is_over_too() -> None:
 
 
 def test_a_server_that_does_not_tell_of_rooms_in_a_room() -> None:
-    """Nothing more comes, and that means done."""
+    """The server does not close after `join_success`: then the call is done."""
     script = among_rooms()
     call = go(script, RED)
     script.enter()
@@ -230,7 +230,7 @@ def test_who_is_kicked_in_a_room_is_out() -> None:
 
 # with our own controller ---
 def test_rooms_are_stopped_while_somebody_is_on_the_way() -> None:
-    """It closes with 1000, before `join_success`."""
+    """The server closes with 1000, before `join_success`."""
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, bob)

@@ -1,4 +1,4 @@
-"""One input of the engine: what it changed is told, even if it raises; and the one table of modules."""
+"""An input of the engine that raises still tells what it changed; a refused publish; the one table of modules."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_command_that_raises_still_tells_the_end_of_a_call(monkeypatch: pytest
     script.enter()
     assert first not in script.done  # the server may still close: there is no such room
     monkeypatch.setattr(calls, "MAX_CALLS", 0)
-    with pytest.raises(LocalProtocolError, match="calls are waiting"):
+    with pytest.raises(LocalProtocolError, match="calls are open already"):
         script.conference.switch_room(None, script.now)
     assert [output.call for output in script.conference.outputs() if isinstance(output, CallDone)] == [first]
 

@@ -1,6 +1,8 @@
-"""The `webrtc_down` of a stream that we ended comes late, twice or not at all (media.md § 3): the next one lives on."""
+"""The `webrtc_down` of a stream that we ended may come late or twice (media.md § 3): it does not end the next one."""
 
 from __future__ import annotations
+
+from collections import deque
 
 import pytest
 from scripted import ME
@@ -54,7 +56,7 @@ def test_stop_and_publish_200_times(place: str) -> None:
 
 
 def test_one_for_each_stream_that_was_ended() -> None:
-    """Two were ended before the first was spoken of."""
+    """We ended two streams before the message about the first one came."""
     script = Streams()
     script.publish()
     script.live()
@@ -88,6 +90,36 @@ def test_one_that_never_came_hides_a_loss_for_seconds_only() -> None:
     script.sleep(LATE_MEDIA_MESSAGES + 0.1)
     script.says("webrtc_down")
     assert script.flows == [False]
+
+
+def test_a_stream_that_lived_for_long_is_owed_one_as_well() -> None:
+    script = Streams()
+    script.publish()
+    script.live()
+    script.stop()
+    script.says("webrtc_down")
+    script.sent.clear()
+    script.publish()
+    script.live()
+    script.idle(2 * LATE_MEDIA_MESSAGES)
+    again(script, ("after the offer",))
+
+
+def test_a_restart_does_not_prolong_the_time_of_the_late_one() -> None:
+    script = Streams()
+    script.publish()
+    script.live()
+    again(script, ())
+    (peer,) = script.media.peers
+    script.sleep(LATE_MEDIA_MESSAGES - 2 * STREAM_RENEWAL_DELAY)
+    script.reports(Down(peer))
+    script.sleep(1.5 * STREAM_RENEWAL_DELAY)
+    script.sent = deque(one for one in script.sent if one["action"] != "publish_complete")
+    script.live()
+    assert script.flows == [True]
+    script.sleep(STREAM_RENEWAL_DELAY)
+    script.says("webrtc_down")
+    assert script.flows == []
 
 
 def test_a_loss_that_was_taken_for_the_late_one_is_told_by_our_own_media_engine() -> None:
@@ -137,7 +169,7 @@ def test_a_later_connection_owes_nothing() -> None:
 
 
 def test_other_words_about_a_stream_that_is_gone_are_nobodys_fault() -> None:
-    """Until the new one is negotiated; nothing of that reaches it."""
+    """The late message comes until the new stream is negotiated, and does not concern it."""
     script = Streams()
     script.publish()
     script.answer_offer()

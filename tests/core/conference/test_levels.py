@@ -32,7 +32,7 @@ from m3core.testing.pair import BASE_URL, Client, World
 
 
 def done(world: World, client: Client, command: Callable[[Commands[CallId]], CallId]) -> object:
-    """Give a command, which succeeds, and wait for its end: its result."""
+    """Give a command that succeeds, and wait for its result."""
     call = client.do(lambda conference, now: command(conference.commands(now)))
     world.sleep(0.3)
     assert client.done[call].error is None

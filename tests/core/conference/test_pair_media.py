@@ -1,4 +1,4 @@
-"""Two engines and their streams: publish, mute, subscribe, park and wake, stop, and what may go wrong on the way."""
+"""Two engines and their streams: publish, mute, subscribe, park, subscribe again, stop, and errors on the way."""
 
 from __future__ import annotations
 

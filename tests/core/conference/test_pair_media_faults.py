@@ -1,4 +1,4 @@
-"""What may go wrong with streams: our media engine fails, the server says what it must not, calls are refused."""
+"""Faults of streams: our media engine fails, the server sends what it must not, calls are refused."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_our_media_engine_makes_an_unusable_offer(sdp: str) -> None:
 
 
 def test_a_candidate_before_its_description_is_of_no_use() -> None:
-    """It is of the peer connection that this one follows."""
+    """A late candidate belongs to the peer connection before the present one."""
     world = World()
     (ada,) = world.joined("Ada")
     call, peer = ada.conference.publish(VIDEO, audio=True, video=True, now=world.now)
@@ -127,7 +127,7 @@ def test_late_and_foreign_reports_are_ignored() -> None:
 
 # what the server must not say ---
 def test_media_of_streams_that_are_not_negotiated() -> None:
-    """Nothing flows before consent."""
+    """Descriptions and candidates of streams that we did not negotiate are ignored."""
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     for source in (ada.id, bob.id, NOBODY):

@@ -17,7 +17,7 @@ from m3core.testing.pair import Client, World
 
 
 def done(world: World, client: Client, command: Callable[[Commands[CallId]], CallId]) -> object:
-    """Give a command and wait for its end: its result, or its error."""
+    """Give a command, and wait for its result or its error."""
     call = client.do(lambda conference, now: command(conference.commands(now)))
     world.sleep(0.3)
     end = client.done[call]

@@ -1,4 +1,4 @@
-"""`session_running`: the server has not noticed yet that we are gone, or crashed and never will."""
+"""`session_running`: the server has not noticed the loss of our connection yet, or it crashed and never will."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from m3core.limits import (
 from m3core.testing.pair import BASE_URL, World
 
 NOTICED = 35.0
-"""A living server drops us so long after the last pong, at the latest."""
+"""Seconds after the last pong within which a living server ends our session."""
 
 
 class Running(Streams):
-    """Ada, whose server says `session_running` until ``until`` to who comes with the token of before."""
+    """Ada, whose server answers a request with the old token by `session_running` until ``until``."""
 
     def __init__(self, until: float) -> None:
         super().__init__(entry())
@@ -37,7 +37,7 @@ class Running(Streams):
         self.tokens_shown: list[str | None] = []
 
     def come_back(self, me: str = ME) -> None:
-        """Lose the connection, and try until the server takes us."""
+        """Lose the connection, and try until the server lets us in."""
         self.publish()
         self.live()
         self.idle(1.0)
@@ -73,7 +73,7 @@ def test_a_crashed_controller_is_entered_as_somebody_new(jitter: float) -> None:
 
 def test_our_streams_are_those_of_the_new_participant() -> None:
     script = Running(120.0)
-    script.people = (entry(), entry(ME, "Ada"))  # our ghost, with its camera
+    script.people = (entry(), entry(ME, "Ada"))  # our old participant, with its camera
     script.come_back(NEW_ME)
     script.live(me=NEW_ME)
     assert script.flows == [True]
@@ -82,7 +82,7 @@ def test_our_streams_are_those_of_the_new_participant() -> None:
     assert own is not None
     assert own.id == NEW_ME
     assert ME in script.conference.state.participants  # the others see it, too
-    script.says("webrtc_down", ME)  # of the ghost
+    script.says("webrtc_down", ME)  # about the old participant
     assert script.flows == [True]
     script.stop()
     assert script.actions()[-1] == "unpublish"
@@ -101,7 +101,7 @@ def test_a_living_server_gives_us_our_id_back(until: float) -> None:
 
 
 def test_only_what_the_server_says_last_counts() -> None:
-    """One that cannot be reached is not told that we are somebody else."""
+    """While the server cannot be reached, we keep the token: only `session_running` makes us a new participant."""
     script = Streams(entry())
     script.lose()
     for _ in range(12):
@@ -126,7 +126,7 @@ def test_a_server_that_says_so_for_ever_is_given_up() -> None:
 
 @pytest.mark.parametrize("notices_at_once", [False, True])
 def test_a_client_whose_address_changed_keeps_its_id(notices_at_once: bool) -> None:
-    """The server takes the old connection for alive until its pings stay without answer."""
+    """The server takes the old connection for alive until its pings are not answered."""
     world = World(ControllerConfig(web_url=BASE_URL))
     ada, bob = world.joined("Ada", "Bob")
     published(world, bob)

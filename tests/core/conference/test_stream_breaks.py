@@ -134,7 +134,8 @@ def test_an_attempt_that_fails_is_the_end() -> None:
         script.sleep(MOMENT)
     (stopped,) = script.of(PublicationStopped)
     assert stopped.reason == (
-        "the media engine failed: no path found (after it was begun anew: the media engine failed: no consent)"
+        "the media engine failed: no path found "
+        "(while the stream was renewed, which had broken: the media engine failed: no consent)"
     )
     assert script.actions() == ["unpublish", "unpublish"]  # the second attempt, and its end
 
@@ -170,7 +171,7 @@ def test_a_peer_that_cannot_be_opened_again_is_the_end() -> None:
 
 
 def test_media_that_ends_a_moment_before_its_connection() -> None:
-    """All of it is renewed by the resume, once, also what broke before."""
+    """The resume renews all streams once, also those that broke before."""
     script = live()
     script.subscribe()
     script.offer()
@@ -255,7 +256,7 @@ def test_all_clients_of_a_media_server_do_not_begin_at_once() -> None:
 
 
 def test_a_media_server_that_restarts() -> None:
-    """Everybody's streams break, and all that was read goes on."""
+    """The streams of all participants break, and all readers go on to receive."""
     world = World()
     ada, bob = seeing_each_other(world)
     for peer in list(world.sfu.peers):

@@ -1,4 +1,4 @@
-"""A subscription that breaks while the signaling lives is asked for again when its publisher is there."""
+"""A subscription that breaks while the signaling lives is renewed when its publisher is there."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from scripted import OTHER
-from stream_script import Streams
+from scripted import OTHER, THIRD
+from stream_script import Streams, entry
 from worlds import VIDEO, flows, published, report, server_peer, settle, subscribed
 
 from m3core.conference.events import PeerMisbehaved, ServerRefused, StreamStopped, SubscriptionStopped
 from m3core.errors import LocalProtocolError
 from m3core.io import Down, Failed, PeerId
 from m3core.limits import PUBLISHER_RENEWAL, PUBLISHER_RETURN, STREAM_RENEWAL_DELAY, STREAM_STABLE
+from m3core.testing.descriptions import make_offer
 from m3core.testing.pair import World
 from m3core.values import ParticipantId
 
@@ -280,3 +281,39 @@ def test_a_publisher_whose_path_is_lost_keeps_his_readers(media_server_knows: bo
         assert not client.of(SubscriptionStopped)
         assert not client.of(PeerMisbehaved)
     settle(world)
+
+
+def test_who_takes_a_subscription_over_receives_the_video_that_was_left_out() -> None:
+    script = reading()
+    script.give(lambda c, now: c.configure(ParticipantId(OTHER), VIDEO, video=False, now=now))
+    script.says("webrtc_down", OTHER)
+    script.sleep(MOMENT)
+    script.offer()
+    assert script.take("configure")["configuration"] == {"video": False}  # before the break
+    assert script.take("configure")["configuration"] == {"video": False}  # after the renewal
+    call = script.subscribe()
+    assert script.done[call].error is None
+    assert script.take("configure")["configuration"] == {"video": True}
+
+
+def test_what_was_configured_in_two_steps_is_configured_again_as_one() -> None:
+    script = reading()
+    script.give(lambda c, now: c.configure(ParticipantId(OTHER), VIDEO, video=False, now=now))
+    script.give(lambda c, now: c.configure(ParticipantId(OTHER), VIDEO, substream=1, now=now))
+    script.says("webrtc_down", OTHER)
+    script.sleep(MOMENT)
+    script.sent.clear()
+    script.says("webrtc_down", OTHER)  # about the subscription before the renewal
+    script.says("sdp_offer", OTHER, sdp=make_offer(("audio", "video"), 7, lite=True))
+    script.says("webrtc_up", OTHER)
+    assert script.take("configure")["configuration"] == {"video": False, "substream": 1}
+
+
+def test_another_participant_who_leaves_ends_nothing() -> None:
+    script = Streams(entry(), entry(THIRD, "Cyd"))
+    script.subscribe()
+    script.offer()
+    script.left(THIRD)
+    assert script.flows == [True]
+    script.left(OTHER)
+    assert script.flows == []

@@ -1,4 +1,4 @@
-"""A conference as bytes: against the front of the controller, and against servers that are none."""
+"""A conference as bytes: with the front of the controller, and with servers that do not speak HTTP or WebSocket."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PROTOCOL = "k3k-signaling-json-v1.0"
 
 
 class Line:
-    """A wire and what came out of it. Sockets are numbers; nothing is performed."""
+    """A wire and its outputs, which are only collected. Sockets are numbers."""
 
     def __init__(self, base_url: str = BASE_URL, invite: InviteCode = INVITE) -> None:
         self.now = 1000.0
@@ -98,7 +98,7 @@ def switching(request: bytes, **changes: str) -> bytes:
 
 
 def connecting() -> Line:
-    """Until the handshake was sent, on socket 3."""
+    """Go on until the handshake is sent, on socket 3."""
     line = Line()
     line.give(line.conference.start)
     line.data(1, answer({"ticket": TICKET, "room_id": ROOM, "password_required": False}))
@@ -108,7 +108,7 @@ def connecting() -> Line:
 
 
 def opened() -> Line:
-    """Until the WebSocket is open; the request for TURN servers is on socket 4."""
+    """Go on until the WebSocket is open; the request for TURN servers is on socket 4."""
     line = connecting()
     line.data(3, switching(line.written[SocketId(3)]))
     assert line.phase is Phase.JOINING
@@ -128,7 +128,7 @@ class Pair(Line):
         self.closed: set[int] = set()
 
     def run(self) -> None:
-        """Carry bytes both ways, in pieces, until nothing moves."""
+        """Carry bytes both ways, in pieces, until there are none."""
         moved = True
         while moved:
             moved = False
@@ -418,7 +418,7 @@ def test_informational_answers_are_skipped_but_not_for_ever() -> None:
     assert response is not None
     assert (response.status, response.body) == (200, b"[1]")
     assert ("content-type", "application/json") in response.headers
-    with pytest.raises(TransportError, match="without end"):
+    with pytest.raises(TransportError, match="more than 20"):
         HttpExchange("GET", "http://a/").receive_data(hint * 21)
 
 
@@ -444,7 +444,7 @@ def test_where_tls_is_wanted() -> None:
 
 
 def test_requests_that_are_not_http() -> None:
-    with pytest.raises(TransportError, match="not HTTP"):
+    with pytest.raises(TransportError, match="not valid HTTP"):
         HttpExchange("GET", "http://a/", (("bad name", "x"),))
 
 
