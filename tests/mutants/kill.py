@@ -22,7 +22,9 @@ FILES = ("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Make
 PATIENCE = 60.0
 """Seconds of tests/patience.py in the copies: many mutants make a test hang."""
 TIMEOUT = 300.0
-"""Seconds until a run of tests that hangs is ended; a mutant that makes them hang was noticed."""
+"""Seconds until a run of tests with a mutant is ended; a mutant that makes them hang was noticed."""
+LONG = 3600.0
+"""The same for all tests together without any fault."""
 FAILED = 1
 """What pytest exits with when tests failed; other codes say that no test ran."""
 
@@ -39,15 +41,15 @@ def passes(tests: tuple[str, ...], mutant: Mutant | None = None) -> bool:
         patience.write_text(patience.read_text("utf-8").replace("= 600.0", f"= {PATIENCE}"), "utf-8")
         if mutant is not None:
             (copy / mutant.file).write_text(mutant.source(), "utf-8")
-        return _pass_in(copy, tests)
+        return _pass_in(copy, tests, LONG if mutant is None else TIMEOUT)
 
 
-def _pass_in(copy: Path, tests: tuple[str, ...]) -> bool:
+def _pass_in(copy: Path, tests: tuple[str, ...], timeout: float) -> bool:
     """The same in ``copy``. A run that is no verdict is an error, not a mutant that was noticed."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        run = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=TIMEOUT)
+        run = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=timeout)
     except subprocess.TimeoutExpired:
         return False
     if run.returncode not in {0, FAILED}:

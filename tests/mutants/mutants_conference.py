@@ -302,14 +302,14 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "joining: who is sent back to the waiting room keeps the state of the room",
         f"{_ENGINE}/joining.py",
-        "                module.touch()\n                module.left()\n",
-        "                module.touch()\n",
+        "            self._leave_modules()\n        self._around.notify(Waiting",
+        "            pass\n        self._around.notify(Waiting",
         (f"{_TESTS}/test_module_moderation.py",),
     ),
     Mutant(
         "joining: who changes rooms takes the state of the room along",
         f"{_ENGINE}/joining.py",
-        "        for module in self._modules.all:\n            module.left()\n        present",
+        "        self._leave_modules()\n        present",
         "        present",
         _MOVE,
     ),

@@ -244,7 +244,7 @@ def test_a_half_open_connection_is_noticed(
                 place.cable.frozen = True
                 lost = await anext(told)
             assert isinstance(lost, m3.ConnectionLost)
-            assert "nothing was heard" in lost.detail
+            assert "the server sent nothing" in lost.detail
             place.cable.frozen = False
             resumed = await anext(told)
             assert isinstance(resumed, m3.Resumed)
