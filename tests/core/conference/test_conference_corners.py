@@ -149,31 +149,32 @@ def test_a_server_that_lists_ourselves_among_the_others() -> None:
     assert list(script.conference.state.participants) == [OTHER]
 
 
-def spoken(script: Script) -> Script:
-    """In a room in which somebody wrote to all."""
+def test_who_is_sent_back_to_the_waiting_room_forgets_what_was_said() -> None:
+    script = Script()
     script.enter(someone(OTHER, "Bob"))
     fields = {"id": MESSAGE, "source": OTHER, "content": "hello", "scope": "global"}
     script.hear("chat", message="message_sent", **fields)
     assert script.conference.state.chat.unread == 1
-    return script
-
-
-def test_who_is_sent_back_to_the_waiting_room_forgets_what_was_said() -> None:
-    script = spoken(Script())
     script.hear("moderation", message="sent_to_waiting_room")
     script.hear("moderation", message="in_waiting_room")
     assert script.phase() is Phase.WAITING
     assert script.conference.state.chat.unread == 0
 
 
-def test_who_changes_rooms_forgets_what_was_said() -> None:
-    script = spoken(Script())
+def test_who_changes_rooms_forgets_the_polls_of_the_old_room() -> None:
+    script = Script()
+    script.enter()
+    choices = [{"id": 0, "content": "Soup"}, {"id": 1, "content": "Salad"}]
+    poll = {"id": MESSAGE, "topic": "Lunch?", "live": True, "choices": choices, "duration": 60}
+    script.hear("polls", message="started", started="2024-03-05T09:30:00Z", multiple_choice=False, **poll)
+    script.hear("polls", message="done", id=MESSAGE, results=[{"id": 0, "count": 1}, {"id": 1, "count": 0}])
+    assert len(script.conference.state.polls.past) == 1
     script.give(lambda c, now: c.switch_room(BreakoutRoomId(MESSAGE), now))
     script.lose(1000)
     script.sent.clear()
     script.enter()
     assert script.phase() is Phase.JOINED
-    assert script.conference.state.chat.unread == 0
+    assert script.conference.state.polls.past == ()
 
 
 def test_an_error_about_one_stream_refuses_the_call_about_that_stream() -> None:
