@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from scripted import Script
+from scripted import ME, OTHER, THIRD, Script
+from scripted import person as someone
+from stream_script import Streams, entry
 from worlds import NOBODY, SCREEN, VIDEO, done, hear, link, published, report, say, sent, settle, subscribed
 
 from m3core.conference import roster as roster_module
@@ -30,13 +32,14 @@ from m3core.conference.roster import Roster
 from m3core.conference.state import EndReason, Participant, Phase
 from m3core.controller.config import ControllerConfig
 from m3core.errors import LimitExceeded, LocalProtocolError, M3Error
-from m3core.io import Down, HttpResponse, RequestId
+from m3core.io import CallId, Down, HttpResponse, RequestId
 from m3core.messages import control, kind, media
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry, StreamState
 from m3core.rest.turn import TurnServer
 from m3core.testing.pair import BASE_URL, OWNER_TOKEN, World
-from m3core.values import InviteCode, ParticipantId, ParticipationKind, Role, Secret, Timestamp
+from m3core.values import BreakoutRoomId, InviteCode, ParticipantId, ParticipationKind, Role, Secret, Timestamp
 
+MESSAGE = "55555555-0000-4000-8000-000000000005"
 NOW = Timestamp("2024-03-05T09:30:00Z")
 CANARIES = ("canary-room-password", "canary-turn-password", OWNER_TOKEN.reveal())
 
@@ -110,7 +113,79 @@ def test_focus_of_the_roster() -> None:
     assert roster.set_focus(None, own) == [FocusChanged(participant=None)]
 
 
+def test_the_focus_is_told_once() -> None:
+    roster, own = Roster(), Participant(id=person(9), display_name="me")
+    assert len(roster.set_focus(own.id, own)) == 1
+    assert roster.set_focus(own.id, own) == []
+
+
+def test_who_left_has_no_hand_up_and_no_stream() -> None:
+    roster = Roster()
+    video = MediaState(is_presenter=True, video=StreamState(audio=True, video=True))
+    roster.join(control.Joined(id=person(1), control=state_of("Bob", hand_is_up=True), media=video))
+    roster.leave(person(1), NOW)
+    gone = roster.participants[person(1)]
+    assert (gone.hand_is_up, gone.streams, gone.left_at) == (False, {}, NOW)
+
+
+def test_the_first_who_left_for_good_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roster_module, "MAX_PARTICIPANTS", 3)
+    roster = Roster()
+    for number in (1, 2):
+        roster.join(control.Joined(id=person(number), control=state_of("x")))
+    roster.leave(person(1), NOW)
+    roster.join(control.Joined(id=person(1), control=state_of("x")))
+    for number in (2, 1):
+        roster.leave(person(number), NOW)
+    for number in (3, 4):
+        roster.join(control.Joined(id=person(number), control=state_of("x")))
+    assert list(roster.participants) == [person(1), person(3), person(4)]
+
+
 # what a strange server may say ---
+def test_a_server_that_lists_ourselves_among_the_others() -> None:
+    script = Script()
+    script.enter(someone(ME, "Ada"), someone(OTHER, "Bob"))
+    assert list(script.conference.state.participants) == [OTHER]
+
+
+def test_who_is_sent_back_to_the_waiting_room_forgets_what_was_said() -> None:
+    script = Script()
+    script.enter(someone(OTHER, "Bob"))
+    fields = {"id": MESSAGE, "source": OTHER, "content": "hello", "scope": "global"}
+    script.hear("chat", message="message_sent", **fields)
+    assert script.conference.state.chat.unread == 1
+    script.hear("moderation", message="sent_to_waiting_room")
+    script.hear("moderation", message="in_waiting_room")
+    assert script.phase() is Phase.WAITING
+    assert script.conference.state.chat.unread == 0
+
+
+def test_who_changes_rooms_forgets_the_polls_of_the_old_room() -> None:
+    script = Script()
+    script.enter()
+    choices = [{"id": 0, "content": "Soup"}, {"id": 1, "content": "Salad"}]
+    poll = {"id": MESSAGE, "topic": "Lunch?", "live": True, "choices": choices, "duration": 60}
+    script.hear("polls", message="started", started="2024-03-05T09:30:00Z", multiple_choice=False, **poll)
+    script.hear("polls", message="done", id=MESSAGE, results=[{"id": 0, "count": 1}, {"id": 1, "count": 0}])
+    assert len(script.conference.state.polls.past) == 1
+    script.give(lambda c, now: c.switch_room(BreakoutRoomId(MESSAGE), now))
+    script.lose(1000)
+    script.sent.clear()
+    script.enter()
+    assert script.phase() is Phase.JOINED
+    assert script.conference.state.polls.past == ()
+
+
+def test_an_error_about_one_stream_refuses_the_call_about_that_stream() -> None:
+    script = Streams(entry(), entry(THIRD, "Cyd"))
+    first, second = script.subscribe(), script.subscribe(THIRD)
+    script.refuse_request(THIRD)
+    assert list(script.done) == [CallId(1), second]
+    script.refuse_request()
+    assert first in script.done
+
+
 def test_the_first_announcement_of_an_end_is_its_reason() -> None:
     script = Script()
     script.enter()
