@@ -346,9 +346,7 @@ class Conference:
         if self.phase is Phase.RECONNECTING:
             raise LocalProtocolError("the connection was lost and is being opened again: try again after `Resumed`")
         if self.phase is not Phase.JOINED or self.own is None:
-            raise LocalProtocolError(
-                f"this needs a conference that is in the room, and its phase is {self.phase.value}"
-            )
+            raise LocalProtocolError(f"not in the room (phase: {self.phase.value}): this is possible only there")
         return self.own
 
     def _end_input(self) -> None:

@@ -174,7 +174,7 @@ def test_who_changes_rooms_forgets_the_polls_of_the_old_room() -> None:
     script.sent.clear()
     script.enter()
     assert script.phase() is Phase.JOINED
-    assert script.conference.state.polls.past == ()
+    assert not script.conference.state.polls.past
 
 
 def test_an_error_about_one_stream_refuses_the_call_about_that_stream() -> None:
