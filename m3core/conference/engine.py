@@ -344,9 +344,9 @@ class Conference:
     def _joined(self) -> Participant:
         """Ourselves; raises `LocalProtocolError` outside of the room."""
         if self.phase is Phase.RECONNECTING:
-            raise LocalProtocolError("the connection was lost and is being opened again: try again after `Resumed`")
+            raise LocalProtocolError("reconnecting, since the connection was lost: try again after the event `Resumed`")
         if self.phase is not Phase.JOINED or self.own is None:
-            raise LocalProtocolError(f"not in the room (phase: {self.phase.value}): this is possible only there")
+            raise LocalProtocolError(f"the conference is not in the room: its phase is `{self.phase.value}`")
         return self.own
 
     def _end_input(self) -> None:

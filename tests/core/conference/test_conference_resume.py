@@ -317,7 +317,7 @@ def test_commands_wait_for_nothing_while_reconnecting() -> None:
         lambda: c.command(control.RaiseHand(), now),
         lambda: c.raise_hand(now),
     ):
-        with pytest.raises(LocalProtocolError, match="being opened again"):
+        with pytest.raises(LocalProtocolError, match="reconnecting"):
             command()
     assert not list(c.outputs())
     settle(world)
