@@ -398,11 +398,11 @@ MUTANTS: tuple[Mutant, ...] = (
         _CALLS,
     ),
     Mutant(
-        "streams: what broke is begun anew while there is no connection",
+        "streams: a subscription that nobody reads is renewed after a loss",
         f"{_ENGINE}/streams.py",
-        "        if self._context.phase is Phase.JOINED:  # else",
-        "        if self._context.phase is not Phase.ENDED:  # else",
-        _STREAM_BREAKS,
+        "            self.subscriptions.drop(key)\n",
+        "            pass\n",
+        _RESUME_STREAMS,
     ),
     Mutant(
         "http: a server may send informational responses without end",

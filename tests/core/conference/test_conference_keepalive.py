@@ -145,6 +145,16 @@ def test_a_half_open_connection_is_noticed_in_time() -> None:
     settle(world)
 
 
+def test_what_a_dropped_connection_still_reports_is_ignored() -> None:
+    script = Script()
+    script.enter()
+    script.sleep(KEEPALIVE_INTERVAL + KEEPALIVE_TIMEOUT)
+    assert script.of(ConnectionLost)
+    script.lose(1000)
+    assert script.phase() is Phase.RECONNECTING
+    assert not script.of(Ended)
+
+
 def test_before_the_room_a_ping_asks() -> None:
     script = Script()
     script.answer_all()
