@@ -148,7 +148,7 @@ def test_messages_come_in_the_order_in_which_they_were_received() -> None:
     first, second, third = server.next_event(), server.next_event(), server.next_event()
     assert isinstance(first, BadMessage)
     assert isinstance(first.error, MalformedMessage)
-    assert second == control.Join(display_name="Ada")
+    assert second == control.Join(display_name="Ada Lovell")
     assert isinstance(third, BadMessage)
     assert isinstance(third.error, UnexpectedMessage)
     assert third.error.kind == "control.join"

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from extent import cases
 from reached import qualified, reached
 
 import m3asyncio
@@ -220,7 +221,8 @@ for code in (f"{package}.{name}", f"{package}.{name}()", f"from {package} import
 """
 
 
-@pytest.mark.parametrize("package", ["m3asyncio", "m3trio"])
+@pytest.mark.soak
+@pytest.mark.parametrize("package", cases(["m3asyncio", "m3trio"], part=1))
 @pytest.mark.parametrize(
     ("name", "modules", "extras"),
     [

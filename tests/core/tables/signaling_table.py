@@ -1,10 +1,15 @@
 """What signaling.md § 4, 5 and 6 (and media.md § 2, 3) say about every message in every state, as plain data.
 
-They were written by hand from the protocol and import nothing of the library, so that they cannot repeat its mistakes.
+The rules were written by hand from the protocol, the examples of messages are the vectors. Nothing of the library is
+imported, so that its mistakes cannot be repeated here.
 """
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+VECTORS = Path(__file__).parents[2] / "vectors"
 ID = "6350421b-2930-4731-ba17-a0faa5243422"
 NEW, JOINING, WAITING, ACCEPTED, ENTERING, JOINED, CLOSED = (
     "new",
@@ -17,54 +22,23 @@ NEW, JOINING, WAITING, ACCEPTED, ENTERING, JOINED, CLOSED = (
 )
 STATES = (NEW, JOINING, WAITING, ACCEPTED, ENTERING, JOINED, CLOSED)
 
-_SRC = {"target": ID, "media_session_type": "video"}
-_STATE = {"audio": True, "video": True, "video_settings": 2}
-_CANDIDATE = {"candidate": "candidate:0 1 UDP 2122252543 198.51.100.7 50412 typ host", "sdpMLineIndex": 0}
 
-# § 5, commands; media.md § 2
-CONTROL_COMMANDS = {
-    "join": {"display_name": "Ada"},
-    "enter_room": {},
-    "raise_hand": {},
-    "lower_hand": {},
-    "grant_moderator_role": {"target": ID},
-    "revoke_moderator_role": {"target": ID},
-}
-MEDIA_COMMANDS = {
-    "publish": {**_SRC, "sdp": "v=0\r\n"},
-    "publish_complete": {"media_session_type": "video", "media_session_state": _STATE},
-    "update_media_session": {"media_session_type": "video", "media_session_state": _STATE},
-    "unpublish": {"media_session_type": "video"},
-    "subscribe": _SRC,
-    "resubscribe": _SRC,
-    "sdp_answer": {**_SRC, "sdp": "v=0\r\n"},
-    "sdp_candidate": {**_SRC, "candidate": _CANDIDATE},
-    "sdp_end_of_candidates": _SRC,
-    "configure": {**_SRC, "configuration": {"video": True}},
-    "moderator_mute": {"targets": [ID], "force": False},
-    "grant_presenter_role": {"participant_ids": [ID]},
-    "revoke_presenter_role": {"participant_ids": [ID]},
-    "update_speaking_state": {"is_speaking": True},
-    "moderator_enable_force_mute": {"allow_list": [ID]},
-    "moderator_disable_force_mute": {},
-}
-# § 5 and 5.1 - 5.2, events; media.md § 3
-_CONTROL = {"display_name": "Ada", "role": "guest", "participation_kind": "guest", "hand_is_up": False, "left_at": None}
-_SOURCE = {"source": ID, "media_session_type": "video"}
-CONTROL_EVENTS = {
-    "join_success": {"id": ID, "display_name": "Ada", "role": "guest", "participants": []},
-    "join_blocked": {"reason": "participant_limit_reached"},
-    "joined": {"id": ID, "control": _CONTROL},
-    "update": {"id": ID, "control": _CONTROL},
-    "left": {"id": ID},
-    "role_updated": {"new_role": "moderator"},
-    "time_limit_quota_elapsed": {},
-    "hand_raised": {},
-    "hand_lowered": {},
-    "room_deleted": {},
-    "moderator_role_granted": {"target": ID},
-    "moderator_role_revoked": {"target": ID},
-}
+def _examples(namespace: str, direction: str) -> dict[str, dict[str, object]]:
+    """The fields of the first vector of each kind."""
+    found: dict[str, dict[str, object]] = {}
+    for vector in json.loads((VECTORS / f"signaling-{namespace}.json").read_text("utf-8")):
+        if vector["direction"] == direction:
+            payload = vector["json"]["payload"]
+            found.setdefault(vector["type"], {key: payload[key] for key in payload if key not in {"action", "message"}})
+    return found
+
+
+# § 5, commands and events; media.md § 2 and 3
+CONTROL_COMMANDS = _examples("control", "to_server")
+MEDIA_COMMANDS = _examples("media", "to_server")
+CONTROL_EVENTS = _examples("control", "to_client")
+MEDIA_EVENTS = _examples("media", "to_client")
+del CONTROL_EVENTS["error"]  # each slug is an event of its own
 CONTROL_ERRORS = (
     "invalid_json",
     "invalid_namespace",
@@ -77,26 +51,6 @@ CONTROL_ERRORS = (
     "target_is_room_owner",
     "nothing_to_do",
 )
-MEDIA_EVENTS = {
-    "sdp_answer": {**_SOURCE, "sdp": "v=0\r\n"},
-    "sdp_offer": {**_SOURCE, "sdp": "v=0\r\n"},
-    "sdp_candidate": {**_SOURCE, "candidate": _CANDIDATE},
-    "sdp_end_of_candidates": _SOURCE,
-    "webrtc_up": _SOURCE,
-    "webrtc_down": _SOURCE,
-    "media_status": {**_SOURCE, "kind": "audio", "receiving": True},
-    "webrtc_slow": {**_SOURCE, "direction": "upstream"},
-    "focus_update": {"focus": None},
-    "request_mute": {"issuer": ID, "force": True},
-    "presenter_granted": {},
-    "presenter_revoked": {},
-    "presenter_role_granted": {"participant_ids": [ID]},
-    "presenter_role_revoked": {"participant_ids": [ID]},
-    "speaker_updated": {"participant": ID, "is_speaking": True, "updated_at": "2024-03-05T09:30:01Z"},
-    "force_mute_enabled": {"allow_list": [ID]},
-    "force_mute_disabled": {},
-    "error": {"error": "permission_denied"},
-}
 
 
 def _command(namespace: str, action: str, fields: object) -> dict[str, object]:
@@ -132,7 +86,8 @@ EVENTS: dict[str, dict[str, object]] = {
     "control.fly": _event("control", "fly", {}),
     "control.error.unheard_of": _event("control", "error", {"error": "unheard_of"}),
 }
-_TYPED_CONTROL = {f"control.{name}" for name in CONTROL_COMMANDS}
+# § 5: all commands of control but these two are for the room
+_IN_THE_ROOM = {f"control.{name}" for name in CONTROL_COMMANDS} - {"control.join", "control.enter_room"}
 
 # § 5: what a client may send in which state, and the state after it
 CLIENT_MAY = {
@@ -140,10 +95,7 @@ CLIENT_MAY = {
     **{(state, "echo.ping"): state for state in (NEW, JOINING, WAITING, ACCEPTED, ENTERING)},  # § 15, in every state
     (ACCEPTED, "control.enter_room"): ENTERING,  # § 6, waiting room flow
     **{(JOINED, kind): JOINED for kind in COMMANDS if kind.split(".")[0] != "control"},
-    (JOINED, "control.raise_hand"): JOINED,
-    (JOINED, "control.lower_hand"): JOINED,
-    (JOINED, "control.grant_moderator_role"): JOINED,
-    (JOINED, "control.revoke_moderator_role"): JOINED,
+    **{(JOINED, kind): JOINED for kind in _IN_THE_ROOM},
 }
 # A client may use a namespace that the server does not know (§ 4: the server answers, and its state does not change).
 UNKNOWN_NAMESPACES = {"nope"}
@@ -151,10 +103,7 @@ UNKNOWN_NAMESPACES = {"nope"}
 # § 4 and 5: how the server answers what a client must not send: the slug of control.error, or None for no answer
 _NOT_JOINED = {
     "control.enter_room": "not_accepted_or_not_in_waiting_room",
-    "control.raise_hand": "not_yet_joined",
-    "control.lower_hand": "not_yet_joined",
-    "control.grant_moderator_role": "not_yet_joined",
-    "control.revoke_moderator_role": "not_yet_joined",
+    **dict.fromkeys(_IN_THE_ROOM, "not_yet_joined"),
     "control.fly": "invalid_json",
     **{kind: None for kind in COMMANDS if kind.split(".")[0] not in {"control", "echo"}},
 }
