@@ -14,7 +14,7 @@ from m3asyncio.cli.catalogue import Catalogue
 from m3asyncio.cli.from_json import WrongArgument
 from m3asyncio.cli.jsonl import Plain, event_line, plain
 from m3asyncio.cli.publishing import OwnStreams
-from m3asyncio.cli.wording import WORDING
+from m3core import public
 from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import ConferenceState, EndReason
@@ -139,7 +139,8 @@ class Script:
 
 def event_names() -> list[str]:
     """The names of all classes of events, sorted."""
-    return sorted(kind.__name__ for kind in WORDING)
+    kinds = [kind for kind in vars(public).values() if isinstance(kind, type) and issubclass(kind, ConferenceEvent)]
+    return sorted(kind.__name__ for kind in kinds if kind is not ConferenceEvent)
 
 
 def _at(event: Mapping[str, Plain], path: str) -> Plain:

@@ -1,11 +1,13 @@
-"""Every event of a conference in words: one row of `WORDING` for each class.
+"""The events of a conference in words: `WORDING` has a row for each class.
 
 A row says what happened in a few words, and some add lines below it. An event without words has an empty row: it is
-nothing that people need to read. Texts hold no secrets, so links that open something for whoever has them are left out.
+nothing that people need to read. An event without a row is told by the name of its class. Texts hold no secrets, so
+links that open something for whoever has them are left out.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -37,12 +39,12 @@ class Words:
 
 def sentence(event: m3.ConferenceEvent) -> str:
     """What happened, in a few words; empty for what people need not read."""
-    return WORDING[type(event)].text(event)
+    return WORDING.get(type(event), _BY_NAME).text(event)
 
 
 def details(event: m3.ConferenceEvent) -> list[str]:
     """Lines below the sentence: the choices of a poll, with bars once there are votes."""
-    return WORDING[type(event)].details(event)
+    return WORDING.get(type(event), _BY_NAME).details(event)
 
 
 # -- phrases ---
@@ -52,6 +54,12 @@ def _on(value: bool) -> str:
 
 def _name(who: Participant | None) -> str:
     return "somebody" if who is None else who.display_name
+
+
+def _named(event: m3.ConferenceEvent) -> str:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(event).__name__).lower()
+    who = getattr(event, "participant", None)
+    return f"{who.display_name}: {words}" if isinstance(who, Participant) else words
 
 
 def _is_screen(event: m3.StreamStarted | m3.StreamChanged | m3.StreamStopped) -> bool:
@@ -283,4 +291,5 @@ _ROWS: Final[tuple[_Row, ...]] = (
     _row(m3.RemainingSpeakersChanged),
 )
 WORDING: Final[Mapping[type, Words]] = dict(_ROWS)
-"""How each event is told."""
+"""How events are told."""
+_BY_NAME: Final = Words(_named, lambda _: [])
