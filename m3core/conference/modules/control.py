@@ -104,9 +104,8 @@ class ControlModule(ClientModule[ControlState]):
         self._around.own = None if own is None else evolve(own, hand_is_up=is_up)
 
     def _role_updated(self, event: control.RoleUpdated) -> None:
-        if (
-            self._around.own is not None
-        ):  # in the waiting room before the first entry: `join_success` will have the role
+        # `join_success` tells the role to a participant who is in the waiting room and has not been in the room yet.
+        if self._around.own is not None:
             self._around.own = own = evolve(self._around.own, role=event.new_role)
             self._notify(RoleChanged(participant=own))
 
