@@ -173,7 +173,7 @@ class StreamProbe:
 
 
 async def _constant(count: Callable[[], int], seconds: float = 0.5, patience: float = 6.0) -> bool:
-    """Whether ``count`` stays the same for ``seconds`` within ``patience`` seconds."""
+    """Whether ``count`` does not change for ``seconds`` within ``patience`` seconds."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         before = count()

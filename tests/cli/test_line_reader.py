@@ -122,6 +122,6 @@ def test_a_thread_that_reads_does_not_hold_up_the_end_of_the_process(tmp_path: P
         stderr=subprocess.STDOUT,
     ) as process:
         assert process.stdout is not None
-        printed = process.stdout.read()  # ends with the process; its standard input stays open until then
+        printed = process.stdout.read()  # ends with the process; its standard input is open until then
         assert process.wait(PATIENCE) == 0
     assert printed == b"over\n"

@@ -45,7 +45,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "m3core/testing": ("testing+controller",),
     "m3trio": ("trio",),
 }
-"""The extras of each folder and file; the longest that fits counts. Each entry suffices alone."""
+"""The extras of each folder and file; the longest that fits counts. Each entry is enough by itself."""
 
 
 def declared(extras: str) -> set[str]:

@@ -38,7 +38,7 @@ def identity(name: str) -> str:
 
 
 class Socket:
-    """One engine, and beside it what the messages alone say: who is in its room, and who waits."""
+    """One engine, and beside it what the messages say by themselves: who is in its room, and who waits."""
 
     def __init__(self, now: float) -> None:
         self.script = Script(now=now)

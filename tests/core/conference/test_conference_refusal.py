@@ -12,7 +12,7 @@ from m3core.values import Secret
 
 
 def test_what_a_server_says_of_a_refusal_is_kept_unless_it_tells_the_password() -> None:
-    for told, kept in (("the door is shut", "the door is shut"), ("'swordfish' is too short", "")):
+    for told, kept in (("the room is closed", "the room is closed"), ("'swordfish' is too short", "")):
         world = World()
         entrance = GuestEntrance(base_url=BASE_URL, invite_code=world.invite_code, password=Secret("swordfish"))
         bob = world._enter(entrance, "Bob")

@@ -172,13 +172,13 @@ def test_the_switch_stops_everybody() -> None:
 @pytest.mark.parametrize("action", ["enable_chat", "disable_chat", "clear_history"])
 def test_others_than_moderators_may_not(action: str) -> None:
     stage = meeting()
-    say(stage, "bob", "stays")
+    say(stage, "bob", "is kept")
     stage.inbox.clear()
     assert stage.say("bob", "chat", action) == NOT_ALLOWED
     assert not stage.inbox
     joined = stage.join("dee")[0]["chat"]
     assert joined["enabled"] is True
-    assert contents(joined["room_history"]) == ["stays"]
+    assert contents(joined["room_history"]) == ["is kept"]
 
 
 def test_only_what_was_said_to_all_is_cleared() -> None:

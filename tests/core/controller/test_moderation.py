@@ -321,14 +321,14 @@ def test_later_a_raised_hand_is_acknowledged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scope", "going", "staying"),
+    ("scope", "going", "remaining"),
     [
         ("guests", {"bob", "cyd"}, {"ada", "dee"}),
         ("users_and_guests", {"bob", "cyd"}, {"ada", "dee"}),
         ("all", {"ada", "bob", "cyd", "dee"}, set()),
     ],
 )
-def test_debriefing(scope: str, going: set[str], staying: set[str]) -> None:
+def test_debriefing(scope: str, going: set[str], remaining: set[str]) -> None:
     stage = meeting(LATEST)
     stage.join("dee")
     stage.say("ada", "control", "grant_moderator_role", target=stage.ids["dee"])
@@ -338,7 +338,7 @@ def test_debriefing(scope: str, going: set[str], staying: set[str]) -> None:
     assert stage.closed == dict.fromkeys(going, 1000)
     for who in going:
         assert heard[who] == ["waiting_room_enabled", "session_ended"]
-    for who in staying:
+    for who in remaining:
         assert heard[who] == ["waiting_room_enabled", "debriefing_started", "left", "left"]
 
 
