@@ -159,8 +159,9 @@ class PollsModule(ClientModule[PollsState]):
         return self.present_events() if self._missed else ()
 
     def sent(self, command: Command) -> None:
-        # A vote need not have an answer, so it is valid from now on, until it is refused (signaling.md § 9).
-        if isinstance(command, polls.Vote) and self._running is not None:
+        # A vote need not have an answer, so it is valid from now on, until it is refused (signaling.md § 9). The server
+        # refuses one for another poll than the one that runs.
+        if isinstance(command, polls.Vote) and self._running is not None and self._running.id == command.poll_id:
             while self._votes and not self._is_open(self._votes[0]):
                 self._held = _chosen(self._votes.pop(0))
             self._votes.append(command)

@@ -12,6 +12,8 @@ from m3core.conference.events import PeerMisbehaved
 from m3core.conference.modules import polls
 from m3core.conference.modules.polls import Poll, PollDone, PollStarted, PollUpdated
 from m3core.errors import LocalProtocolError
+from m3core.messages import polls as messages
+from m3core.values import PollId
 
 POLL = "00000000-0000-4000-8000-00000000000a"
 OTHER = "00000000-0000-4000-8000-00000000000b"
@@ -204,6 +206,13 @@ def test_a_refusal_in_the_next_poll_does_not_bring_back_our_vote_in_the_last() -
     room.done_by_silence(room.do(lambda commands: commands.polls.vote(0)))
     room.hear("polls", "started", **started(OTHER))
     room.refused(room.do(lambda commands: commands.polls.vote(1)), "polls", "invalid_choice_id")
+    assert running(room).own_choices == set()
+
+
+def test_a_vote_for_another_poll_is_no_vote_in_the_one_that_runs() -> None:
+    room = with_poll()
+    vote = messages.Vote(poll_id=PollId(OTHER), choice_id=0)
+    room.client.do(lambda conference, now: conference.command(vote, now))
     assert running(room).own_choices == set()
 
 
