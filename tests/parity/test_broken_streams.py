@@ -24,6 +24,12 @@ async def frames(reader: AsyncIterator[VideoFrame], count: int) -> None:
         await anext(reader)
 
 
+@pytest.fixture(autouse=True)
+def _publishers_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A publisher whose stream broke may take longer than 3 s to publish again, on a machine that is busy."""
+    monkeypatch.setattr("m3core.conference.returning.PUBLISHER_RENEWAL", PATIENCE)
+
+
 def lose_path(conference: Conference) -> None:
     """Let the media engine lose its path to the server, which does not notice."""
     engine = conference._session.engine
