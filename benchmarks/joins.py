@@ -6,7 +6,6 @@ Client and server run in one event loop, so the figures include both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack, aclosing
 
 import httpx
@@ -49,9 +48,16 @@ def run(rounds: int = 31) -> tuple[Comparison, ...]:
     stack = AsyncExitStack()
     with asyncio.Runner() as runner:
         link, pool = runner.run(_begin(stack))
-        plain: Callable[[], None] = lambda: runner.run(_visit(link, None))  # noqa: E731
-        pooled: Callable[[], None] = lambda: runner.run(_visit(link, pool))  # noqa: E731
-        separate: Callable[[], None] = lambda: runner.run(_separately(link))  # noqa: E731
+
+        def plain() -> None:
+            runner.run(_visit(link, None))
+
+        def pooled() -> None:
+            runner.run(_visit(link, pool))
+
+        def separate() -> None:
+            runner.run(_separately(link))
+
         try:
             return (
                 compare("join and leave", plain, "a TLS context for each", separate, rounds=rounds, target=2.0),

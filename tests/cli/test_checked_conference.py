@@ -62,7 +62,8 @@ def test_frames_of_the_wrong_sender_and_too_few_frames(monkeypatch: pytest.Monke
     assert "a picture of another sender" in {check.detail for check in stage.checks}
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "trio", "both"])
+@pytest.mark.soak
+@pytest.mark.parametrize("loop", cases(["both", "trio", "asyncio"], part=1))
 def test_a_stream_without_pictures(monkeypatch: pytest.MonkeyPatch, loop: str) -> None:
     replace_patterns(monkeypatch, lambda _, name: sources.frames([]) if name == "Ada" else None)
     monkeypatch.setattr(checker_conversation, "PATIENCE", 1.0)

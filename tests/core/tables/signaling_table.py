@@ -53,12 +53,12 @@ CONTROL_ERRORS = (
 )
 
 
-def _command(namespace: str, action: str, fields: object) -> dict[str, object]:
-    return {"namespace": namespace, "payload": {"action": action, **fields}}  # type: ignore[dict-item]
+def _command(namespace: str, action: str, fields: dict[str, object]) -> dict[str, object]:
+    return {"namespace": namespace, "payload": {"action": action, **fields}}
 
 
-def _event(namespace: str, message: str, fields: object) -> dict[str, object]:
-    payload = {"message": message, **fields}  # type: ignore[dict-item]
+def _event(namespace: str, message: str, fields: dict[str, object]) -> dict[str, object]:
+    payload = {"message": message, **fields}
     return {"namespace": namespace, "timestamp": "2024-03-05T09:30:01Z", "payload": payload}
 
 
