@@ -1,4 +1,4 @@
-"""A client's and a server's `Frames` beside each other; tests of malformed frames are in controller/test_http.py."""
+"""A client's and a server's `Frames` beside each other; controller/test_http_websocket.py has malformed frames."""
 
 from __future__ import annotations
 

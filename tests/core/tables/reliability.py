@@ -15,7 +15,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
         "core/rest/test_body.py::test_any_bytes_are_read_or_refused",
         "core/rest/test_link.py::test_any_text_is_a_link_or_a_link_error",
         "core/rest/test_discovery.py::test_whatever_is_answered_there_is_an_end",
-        "core/controller/test_http.py::test_any_bytes_are_survived",
+        "core/controller/test_http_websocket.py::test_any_bytes_are_survived",
     ),
     2: (  # time and memory are proportional to the input
         "core/test_reliability.py::test_work_and_memory_are_proportional_to_the_input",
@@ -127,7 +127,7 @@ PROMISES: dict[int, tuple[str, ...]] = {
         "core/controller/test_resumption.py::test_a_token_is_bound_to_room_and_identity",
     ),
     40: (  # sizes on both sides
-        "core/controller/test_http.py::test_message_size_just_under_and_over",
+        "core/controller/test_http_websocket.py::test_message_size_just_under_and_over",
         "core/controller/test_http.py::test_body_size_just_under_and_over",
         "adapter/test_adapter_server_signaling.py::test_an_over_long_message_ends_the_connection_with_a_close_code",
     ),
