@@ -136,10 +136,11 @@ RESUMPTION_LIFETIME: Final = 120.0
 """Until a resumption token that is not refreshed is no longer valid (signaling.md § 3)."""
 RESUMPTION_REFRESH: Final = 60.0
 """Between two refreshes of the resumption token of a connected participant (signaling.md § 3)."""
-MESSAGE_BURST: Final = 1_000
-"""Messages that one connection may send at once; after more it is closed. One publish may trickle `MAX_CANDIDATES`."""
-MESSAGE_RATE: Final = 100.0
-"""Messages per second by which the allowance of a connection grows again, up to `MESSAGE_BURST`."""
+BUDGET: Final = 1_000
+"""Units of work that one connection may cause at once; after more it is closed. A message costs one, and one for each
+KiB after the first. One publish may trickle `MAX_CANDIDATES`."""
+BUDGET_RATE: Final = 100.0
+"""Units per second by which the budget of a connection grows again, up to `BUDGET`."""
 BREAKOUT_GRACE: Final = 300.0
 """Until participants in a breakout room that was stopped or expired lose their connection (signaling.md § 8)."""
 RECORDER_TIMEOUT: Final = 30.0

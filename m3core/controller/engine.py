@@ -16,6 +16,7 @@ from typing import TypeAlias
 from m3core import handshake
 from m3core.controller.alarms import Alarm, Alarms
 from m3core.controller.api import Api
+from m3core.controller.budget import Budget, cost
 from m3core.controller.clock import Clock
 from m3core.controller.config import ControllerConfig, Identities
 from m3core.controller.echo import ECHO, Echo
@@ -25,7 +26,6 @@ from m3core.controller.joining import Joining
 from m3core.controller.media_reports import MediaReports
 from m3core.controller.modules import modules_of
 from m3core.controller.one_by_one import OneByOne
-from m3core.controller.rate import RateLimit
 from m3core.controller.resumptions import Resumptions
 from m3core.controller.room import Participant, Rooms, Session
 from m3core.controller.sfu import SfuCommand, SfuOperation
@@ -180,7 +180,7 @@ class Controller:
             admission,
             signaling,
             last_pong=self.now,
-            allowance=RateLimit(self.now),
+            budget=Budget(self.now),
             # Mustang's client offers this name only, and cannot negotiate two streams at once (media.md § 10, row 4).
             one_by_one=offered.subprotocols == (Subprotocol.K3K,),
         )
@@ -196,7 +196,7 @@ class Controller:
         session = self._sessions.get(connection)
         if session is None:
             return  # it was dismissed, and its close frame is under way
-        if not session.allowance.take(self.now):
+        if not session.budget.take(self.now, cost(len(data))):
             self.dismiss((session,), POLICY_VIOLATION)
             return
         session.signaling.receive_text(data)

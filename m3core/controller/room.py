@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from attrs import define, field
 
 from m3core.controller.alarms import Alarm
+from m3core.controller.budget import Budget
 from m3core.controller.focus import FocusQueue
 from m3core.controller.peers import Publisher, Subscription
-from m3core.controller.rate import RateLimit
 from m3core.controller.states import States
 from m3core.controller.store import StoredRoom
 from m3core.controller.tickets import Admission
@@ -43,7 +43,7 @@ class Session:
     admission: Admission
     signaling: SignalingConnection
     last_pong: float
-    allowance: RateLimit
+    budget: Budget
     one_by_one: bool = False
     """Whether its client learns of streams one at a time, see `controller.one_by_one`."""
     participant: Participant | None = field(default=None, repr=False)

@@ -17,7 +17,7 @@ from stage import CYD, Line, furnished
 from tables import permissions as table
 
 from m3core.controller.features import FeatureLevel
-from m3core.limits import MESSAGE_BURST, MESSAGE_RATE
+from m3core.limits import BUDGET, BUDGET_RATE
 from m3core.messages import Command, UnknownCommand, UnknownEvent, decode_event, encode
 from m3core.testing.descriptions import make_offer
 from m3core.testing.strategies import commands, unknown_commands
@@ -221,10 +221,10 @@ def test_who_sends_too_much_is_disconnected() -> None:
     """The limit is a burst, then a rate; messages that cannot be decoded count, too."""
     room = furnished()
     ada, bob = room.enter("Ada"), room.enter("Bob")
-    for _ in range(MESSAGE_BURST - 1):
+    for _ in range(BUDGET - 1):
         bob.send(b"{")
     assert bob.is_open
-    room.now += 10 / MESSAGE_RATE
+    room.now += 10 / BUDGET_RATE
     for _ in range(10):
         bob.send(b"{")
     assert bob.is_open

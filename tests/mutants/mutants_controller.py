@@ -170,10 +170,10 @@ MUTANTS: tuple[Mutant, ...] = (
         _MODERATION,
     ),
     _in(
-        "rate",
-        "the allowance grows without bound",
-        "min(MESSAGE_BURST, self._tokens + (now - self._at) * MESSAGE_RATE)",
-        "self._tokens + (now - self._at) * MESSAGE_RATE",
+        "budget",
+        "the budget grows without bound",
+        "min(self._size, self._left + (now - self._at) * self._rate)",
+        "self._left + (now - self._at) * self._rate",
         _RESUMPTION,
     ),
     _in(

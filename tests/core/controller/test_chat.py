@@ -397,6 +397,7 @@ def test_histories_fit_into_one_message_whatever_was_said() -> None:
     bob = stage.ids["bob"]
     for scope, target in (("global", None), ("group", "board"), ("group", "staff"), ("private", bob)):
         for _ in range(60):
+            stage.now += 1  # each of them costs 30 units of the budget
             say(stage, "dee", "\x01" * 5_000, scope, target)
     joined = member(stage, "eve", "board", "staff")["chat"]
     told = [joined["room_history"], *(group["history"] for group in joined["groups_history"])]

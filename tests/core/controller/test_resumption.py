@@ -9,7 +9,7 @@ from m3core.controller import resumptions
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FEATURES, Feature, FeatureLevel
 from m3core.errors import LocalProtocolError
-from m3core.limits import MESSAGE_BURST, MESSAGE_RATE
+from m3core.limits import BUDGET, BUDGET_RATE
 
 
 def test_a_lost_session_comes_back_as_the_same_participant() -> None:
@@ -152,22 +152,22 @@ def test_sessions_that_can_be_resumed_are_bounded(monkeypatch: pytest.MonkeyPatc
 def test_too_many_messages_close_the_connection() -> None:
     stage = Stage()
     stage.joined("ada", "bob")
-    for _ in range(MESSAGE_BURST - 1):
+    for _ in range(BUDGET - 1):
         stage.say("bob", "control", "lower_hand")
     assert stage.closed == {}
     stage.sleep(1.0)
-    for _ in range(int(MESSAGE_RATE)):
+    for _ in range(int(BUDGET_RATE)):
         stage.say("bob", "control", "lower_hand")
     assert stage.closed == {}
     stage.say("bob", "control", "lower_hand")
     assert stage.closed == {"bob": 1008}
 
 
-def test_an_allowance_does_not_grow_beyond_the_burst() -> None:
+def test_a_budget_does_not_grow_beyond_the_burst() -> None:
     stage = Stage()
     stage.joined("ada", "bob")
     stage.sleep(60.0)
-    for _ in range(MESSAGE_BURST):
+    for _ in range(BUDGET):
         stage.say("bob", "control", "lower_hand")
     assert stage.closed == {}
     stage.say("bob", "control", "lower_hand")
