@@ -123,8 +123,8 @@ def test_every_argument_of_every_public_function_is_checked(function: Callable[.
 
 def test_the_adapters_have_those_functions() -> None:
     for adapter in (m3asyncio, m3trio):
-        assert adapter.join.__func__ is Joiner.join  # type: ignore[attr-defined]
-        assert adapter.serve.__func__ is Host.serve  # type: ignore[attr-defined]
+        assert adapter.join.__func__ is Joiner.join
+        assert adapter.serve.__func__ is Host.serve
         assert adapter.Account.__init__ is Account.__init__
 
 
@@ -195,7 +195,12 @@ def test_what_fits_is_passed_on() -> None:
     assert group.all("a", "b", room="c") == (("a", "b"), {"room": "c"})
     assert group.each(number for number in (1, 2)) == [1, 2]
     anything: Any = group
-    for wrong in (lambda: anything.all("a", 5), lambda: anything.all(room=5), lambda: anything.one(None, "video")):
+    wrongs: list[Callable[[], object]] = [
+        lambda: anything.all("a", 5),
+        lambda: anything.all(room=5),
+        lambda: anything.one(None, "video"),
+    ]
+    for wrong in wrongs:
         with pytest.raises(WrongType):
             wrong()
     with pytest.raises(WrongValue):
