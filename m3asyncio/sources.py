@@ -150,6 +150,6 @@ def frames(pictures: Iterable[NDArray[np.uint8] | VideoFrame], fps: float = 30.0
     ``pictures`` is not an iterable of pictures.
     """
     _check_fps(fps)
-    if not isinstance(pictures, Iterable) or isinstance(pictures, (np.ndarray, VideoFrame, bytes, str)):
+    if isinstance(pictures, (np.ndarray, VideoFrame)):  # iterables, too, but each is one picture
         raise WrongType("frames() takes an iterable of pictures: arrays or VideoFrames")
     return _FramesSource(pictures, fps)
