@@ -10,7 +10,8 @@ import numpy as np
 
 from m3asyncio.av_frames import Resampler, av_audio
 from m3asyncio.source_base import AudioSource
-from m3core.errors import LocalProtocolError
+from m3core.arguments import checked
+from m3core.errors import WrongType, WrongValue
 from m3core.media import SAMPLE_RATE, AudioBuffer, AudioFrame
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ class AudioOutput(AudioSource):
     from any thread.
     """
 
+    @checked
     def __init__(self, sample_rate: int = SAMPLE_RATE, channels: int = 1) -> None:
         if not 4_000 <= sample_rate <= 192_000 or channels not in {1, 2}:
-            raise LocalProtocolError("an AudioOutput takes a sample_rate of 4000 to 192000 Hz, and 1 or 2 channels")
+            raise WrongValue("an AudioOutput takes a sample_rate of 4000 to 192000 Hz, and 1 or 2 channels")
         self._rate = sample_rate
         self.channels = channels
         self._lock = threading.Lock()
@@ -46,7 +48,7 @@ class AudioOutput(AudioSource):
                 self._buffer.write(data)
                 return
             if len(data) % (2 * self.channels):
-                raise LocalProtocolError("audio samples are 2 bytes for each channel")
+                raise WrongValue("audio samples are 2 bytes for each channel")
             # It keeps some samples between two writes, so that the sound goes on without a click.
             resampler = self._resampler or Resampler(self.channels)
             self._resampler = resampler
@@ -55,18 +57,18 @@ class AudioOutput(AudioSource):
     def _bytes_of(self, samples: bytes | AudioFrame | NDArray[np.int16]) -> tuple[int, bytes]:
         if isinstance(samples, AudioFrame):
             if samples.channels != self.channels or samples.sample_rate != self._rate:
-                raise LocalProtocolError("the AudioFrame has another sample rate or number of channels than the output")
+                raise WrongValue("the AudioFrame has another sample rate or number of channels than the output")
             return self._rate, samples.samples
         if isinstance(samples, np.ndarray):
             shape = samples.shape
             if samples.dtype != np.int16 or not (
                 (len(shape) == 1 and self.channels == 1) or (len(shape) == 2 and shape[1] == self.channels)
             ):
-                raise LocalProtocolError("an audio array holds int16: n, or n x channels samples")
+                raise WrongValue("an audio array holds int16: n, or n x channels samples")
             return self._rate, np.ascontiguousarray(samples).tobytes()
         if isinstance(samples, (bytes, bytearray, memoryview)):
             return self._rate, bytes(samples)
-        raise LocalProtocolError("audio is written as bytes, int16 arrays or AudioFrames")
+        raise WrongType("audio is written as bytes, int16 arrays or AudioFrames")
 
     def clear(self) -> None:
         """Drop the sound that has not been sent yet."""

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from attrs import field, frozen
 
-from m3core.errors import LocalProtocolError
+from m3core.errors import WrongType, WrongValue
 from m3core.media import SAMPLE_RATE, AudioFrame, VideoFrame
 
 if TYPE_CHECKING:
@@ -45,9 +45,9 @@ def av_video(frame: VideoFrame | NDArray[np.uint8]) -> av.VideoFrame:
             return frame.pixels.frame
         frame = frame.to_ndarray()
     if not isinstance(frame, np.ndarray):
-        raise LocalProtocolError("a video frame must be a VideoFrame or a numpy array")
+        raise WrongType("a video frame must be a VideoFrame or a numpy array")
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        raise LocalProtocolError("a video frame is a height x width x 3 array of uint8")
+        raise WrongValue("a video frame is a height x width x 3 array of uint8")
     check_size(frame.shape[1], frame.shape[0])
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
 
@@ -55,7 +55,7 @@ def av_video(frame: VideoFrame | NDArray[np.uint8]) -> av.VideoFrame:
 def check_size(width: int, height: int) -> None:
     """Raises `LocalProtocolError` unless a picture of this size can be encoded."""
     if not (MIN_SIDE <= width <= MAX_SIDE and MIN_SIDE <= height <= MAX_SIDE):
-        raise LocalProtocolError(f"a video frame's sides are {MIN_SIDE} to {MAX_SIDE} pixels")
+        raise WrongValue(f"a video frame's sides are {MIN_SIDE} to {MAX_SIDE} pixels")
 
 
 def black(width: int, height: int) -> av.VideoFrame:

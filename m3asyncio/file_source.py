@@ -10,7 +10,7 @@ import av
 from m3asyncio.av_frames import Resampler, check_size
 from m3asyncio.inputs import Opened, ThreadSource
 from m3asyncio.source_base import Source
-from m3core.errors import LocalProtocolError, MediaError
+from m3core.errors import MediaError, WrongValue
 from m3core.media import AUDIO_FRAME_SAMPLES, AUDIO_FRAME_SECONDS
 
 
@@ -51,7 +51,7 @@ class FileSource(Source):
 
     def open(self, *, video: bool, audio: bool) -> Opened:
         if (video and not self.has_video) or (audio and not self.has_audio):
-            raise LocalProtocolError("the source has no " + ("video" if video and not self.has_video else "audio"))
+            raise WrongValue("the source has no " + ("video" if video and not self.has_video else "audio"))
         container = self._container()
         # A single channel is not made into two here: FFmpeg would make it 3 dB quieter. `AudioTrack` doubles it.
         channels = 1 if audio and container.streams.audio[0].codec_context.layout.nb_channels == 1 else 2

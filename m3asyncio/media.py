@@ -23,7 +23,7 @@ from m3asyncio.peers import PeerHost
 from m3asyncio.received import ReceivedMedia
 from m3asyncio.sources import Source
 from m3asyncio.tracks import AudioTrack, SendTrack, VideoTrack
-from m3core.errors import LocalProtocolError, M3Error, MediaError
+from m3core.errors import M3Error, MediaError, WrongValue
 from m3core.io import (
     AddCandidates,
     ApplyAnswer,
@@ -164,7 +164,7 @@ class MediaEngine(PeerHost[MediaCommand]):
             track.on("ended", lambda: self._track_ended(peer_id, peer))
             prefer_codecs(peer.connection.pc.addTransceiver(track, direction="sendonly"))
         if not peer.tracks:
-            raise LocalProtocolError("there is nothing to publish: name a source of audio or video")
+            raise WrongValue("there is nothing to publish: name a source of audio or video")
         return await peer.connection.offer()
 
     async def _subscribe(self, peer: _Peer, operation: OpenSubscriber) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from m3asyncio.inputs import AudioInput, Opened, VideoInput
-from m3core.errors import LocalProtocolError
+from m3core.errors import WrongValue
 
 
 class Source(ABC):
@@ -42,7 +42,7 @@ class VideoSource(Source):
 
     def open(self, *, video: bool, audio: bool) -> Opened:
         if audio:
-            raise LocalProtocolError("this source has no audio; pass it as video=")
+            raise WrongValue("this source has no audio; pass it as video=")
         return Opened(video=self._video() if video else None)
 
     @abstractmethod
@@ -62,7 +62,7 @@ class AudioSource(Source):
 
     def open(self, *, video: bool, audio: bool) -> Opened:
         if video:
-            raise LocalProtocolError("this source has no video; pass it as audio=")
+            raise WrongValue("this source has no video; pass it as audio=")
         return Opened(audio=self._audio() if audio else None)
 
     @abstractmethod

@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from m3asyncio.audio_output import AudioOutput
 from m3asyncio.av_frames import av_video
@@ -21,11 +22,9 @@ from m3asyncio.file_source import FileSource
 from m3asyncio.inputs import AudioInput, ThreadSource, VideoInput
 from m3asyncio.pattern import Pattern, Style
 from m3asyncio.source_base import AudioSource, Source, VideoSource
-from m3core.errors import LocalProtocolError
+from m3core.arguments import checked
+from m3core.errors import WrongType, WrongValue
 from m3core.media import AUDIO_FRAME_SAMPLES, SAMPLE_RATE, VideoFrame
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["AudioOutput", "Source", "file", "frames", "pattern", "tone"]
 
@@ -58,6 +57,7 @@ class _PatternInput:
         pass
 
 
+@checked
 def pattern(
     name: str = "", width: int = 640, height: int = 480, fps: float = 30.0, *, style: Style = "camera"
 ) -> Source:
@@ -71,7 +71,7 @@ def pattern(
 
 def _check_fps(fps: float) -> None:
     if not 0 < fps <= MAX_FPS:
-        raise LocalProtocolError(f"fps must be above 0 and at most {MAX_FPS}")
+        raise WrongValue(f"fps must be above 0 and at most {MAX_FPS}")
 
 
 # -- tone ---
@@ -103,13 +103,15 @@ class _ToneInput:
         pass
 
 
+@checked
 def tone(frequency: float = 440.0, level: float = -20.0) -> Source:
     """A sine of ``frequency`` Hz at ``level`` dBov. Raises `LocalProtocolError` for what cannot be heard."""
     if not 0 < frequency <= SAMPLE_RATE / 2 or not -127 <= level <= 0:
-        raise LocalProtocolError("a tone must have a frequency up to 24 kHz and a level of -127 to 0 dBov")
+        raise WrongValue("a tone must have a frequency up to 24 kHz and a level of -127 to 0 dBov")
     return _ToneSource(frequency, level)
 
 
+@checked
 def file(
     path: str | os.PathLike[str],
     *,
@@ -139,6 +141,7 @@ class _FramesSource(VideoSource):
             sink.put_video(av_video(picture), number / self._fps)
 
 
+@checked
 def frames(pictures: Iterable[NDArray[np.uint8] | VideoFrame], fps: float = 30.0) -> Source:
     """The pictures of an iterable (height x width x 3 arrays of uint8, RGB; or `VideoFrame`s), ``fps`` a second.
 
@@ -147,6 +150,6 @@ def frames(pictures: Iterable[NDArray[np.uint8] | VideoFrame], fps: float = 30.0
     ``pictures`` is not an iterable of pictures.
     """
     _check_fps(fps)
-    if not isinstance(pictures, Iterable) or isinstance(pictures, (np.ndarray, VideoFrame, bytes, str)):
-        raise LocalProtocolError("frames() takes an iterable of pictures: arrays or VideoFrames")
+    if isinstance(pictures, (np.ndarray, VideoFrame)):  # iterables, too, but each is one picture
+        raise WrongType("frames() takes an iterable of pictures: arrays or VideoFrames")
     return _FramesSource(pictures, fps)

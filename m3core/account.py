@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 from attrs import evolve, field, frozen
 
-from m3core.errors import ApiError, AuthError, LinkError, LocalProtocolError, M3Error, TransportError
+from m3core.errors import ApiError, AuthError, LinkError, LocalProtocolError, M3Error, TransportError, WrongValue
 from m3core.io import Authorization, HttpRequest, HttpResponse, RequestId
 from m3core.limits import DISCOVERY_TIMEOUT
 from m3core.rest.auth import LOGIN, LoginRequest
@@ -35,7 +35,7 @@ def _check_token(_tokens: object, _attribute: object, token: Secret) -> None:
     """
     text = token.reveal()
     if not text or not all("!" <= character <= "~" for character in text):
-        raise LocalProtocolError("the access token is empty, or has other characters than visible ASCII")
+        raise WrongValue("the access token is empty, or has other characters than visible ASCII")
 
 
 @frozen

@@ -6,6 +6,8 @@ An error says whose fault it is (yours or the peer's), where the fault is, and w
 
     M3Error
     ├── LocalProtocolError        you misused the library; nothing was sent
+    │   ├── WrongType             an argument has another type than the signature says; a TypeError, too
+    │   ├── WrongValue            an argument has a value that is not accepted; a ValueError, too
     │   └── GlareError            an offer of this media session is still unanswered
     ├── RemoteProtocolError       the peer broke the protocol; the connection goes on, unless a limit ends it
     │   ├── MalformedMessage      a message does not fit its type                 (path)
@@ -41,6 +43,14 @@ class M3Error(Exception):
 
 class LocalProtocolError(M3Error):
     """The protocol, or the state of this object, does not allow what you asked for. Nothing was sent."""
+
+
+class WrongType(LocalProtocolError, TypeError):
+    """An argument, or a field of a message, has the wrong type. The text says which is accepted. Nothing was sent."""
+
+
+class WrongValue(LocalProtocolError, ValueError):
+    """An argument, or a field of a message, has a value that is not accepted. Nothing was sent."""
 
 
 class MissingExtra(LocalProtocolError, ImportError):
@@ -192,7 +202,7 @@ class AuthError(M3Error):
     """The server does not accept our tokens, or we have none. Log in anew to get valid ones."""
 
 
-class LinkError(M3Error):
+class LinkError(M3Error, ValueError):
     """An invitation link or an address is malformed, or must not be trusted (`m3core.rest.address` says why).
 
     ``is_private``: the host is in a private network, and the argument ``allow_private`` of `join` and `Account` allows

@@ -7,7 +7,7 @@ from typing import Final
 
 from attrs import frozen
 
-from m3core.errors import LocalProtocolError
+from m3core.errors import WrongValue
 from m3core.limits import TICKET_LENGTH
 from m3core.values import Secret, Subprotocol, is_token
 
@@ -49,7 +49,7 @@ def offer(ticket: Secret, *subprotocols: Subprotocol) -> tuple[str, ...]:
     """
     text = ticket.reveal()
     if len(text) != TICKET_LENGTH or not is_token(text):
-        raise LocalProtocolError(f"this is no ticket of a controller: one has {TICKET_LENGTH} token characters")
+        raise WrongValue(f"this is no ticket of a controller: one has {TICKET_LENGTH} token characters")
     return (_PREFIX + text, *(subprotocol.value for subprotocol in subprotocols or tuple(Subprotocol)))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar, final
 
 from attrs import field, frozen
 
-from m3core.errors import LocalProtocolError, MissingExtra
+from m3core.errors import LocalProtocolError, MissingExtra, WrongValue
 from m3core.limits import (
     KEYFRAME_INTERVAL,
     MAX_AUDIO_BUFFER,
@@ -76,7 +76,7 @@ class VideoFrame:
     def from_rgb(cls, width: int, height: int, data: bytes, time: float = 0.0) -> VideoFrame:
         """A frame of packed RGB bytes. Raises `LocalProtocolError` if there are not width x height x 3."""
         if width < 1 or height < 1 or len(data) != width * height * 3:
-            raise LocalProtocolError("an RGB frame needs width x height x 3 bytes")
+            raise WrongValue("an RGB frame needs width x height x 3 bytes")
         return cls(width, height, time, RgbPixels(data))
 
     def to_ndarray(self) -> NDArray[uint8]:
@@ -111,7 +111,7 @@ class AudioFrame:
 
     def __attrs_post_init__(self) -> None:
         if self.sample_rate < 1 or self.channels < 1 or len(self.samples) % (2 * self.channels):
-            raise LocalProtocolError("audio samples are 2 bytes for each channel")
+            raise WrongValue("audio samples are 2 bytes for each channel")
 
     @property
     def sample_count(self) -> int:
@@ -251,7 +251,7 @@ class AudioBuffer:
     def write(self, data: bytes) -> None:
         """Add samples. Raises `LocalProtocolError`, and adds nothing, if they are not whole or exceed the limit."""
         if len(data) % self._step:
-            raise LocalProtocolError("audio samples are 2 bytes for each channel")
+            raise WrongValue("audio samples are 2 bytes for each channel")
         if len(self._data) + len(data) > self._limit:
             raise LocalProtocolError("audio was written too far ahead: wait until what was written has been sent")
         self._data += data

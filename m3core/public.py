@@ -155,6 +155,8 @@ from m3core.errors import StaleNegotiation as StaleNegotiation
 from m3core.errors import TransportError as TransportError
 from m3core.errors import UnexpectedMessage as UnexpectedMessage
 from m3core.errors import UnsupportedServer as UnsupportedServer
+from m3core.errors import WrongType as WrongType
+from m3core.errors import WrongValue as WrongValue
 from m3core.io import Authorization as Authorization
 from m3core.io import HttpRequest as HttpRequest
 from m3core.io import HttpResponse as HttpResponse

@@ -11,6 +11,7 @@ from typing import Protocol
 from attrs import evolve
 
 from m3core.account import Tokens
+from m3core.arguments import checked
 from m3core.client.account import Account
 from m3core.client.alarm import Alarm
 from m3core.client.loop import Backend, Signal, Tasks
@@ -114,6 +115,7 @@ class Host:
         self._media_server_factory = media_server_factory
         """Imports the media server, which may take long. Raises `LocalProtocolError` if its extra is missing."""
 
+    @checked
     @asynccontextmanager
     async def serve(
         self,

@@ -13,7 +13,7 @@ from typing import Final, NewType, final
 from attrs import frozen
 from msgspec import Struct
 
-from m3core.errors import LocalProtocolError, MalformedMessage
+from m3core.errors import LocalProtocolError, MalformedMessage, WrongValue
 
 ParticipantId = NewType("ParticipantId", str)
 """A UUID of one session of a user; a user with two sessions is two participants (docs/protocol/README.md)."""
@@ -63,7 +63,7 @@ def parse_uuid(text: str, path: str = "$") -> str:
 def format_uuid(random: bytes) -> str:
     """16 random bytes as a version 4 UUID (RFC 9562 s.5.4); raises `LocalProtocolError` for another number."""
     if len(random) != 16:
-        raise LocalProtocolError("a UUID needs 16 random bytes")
+        raise WrongValue("a UUID needs 16 random bytes")
     raw = bytearray(random)
     raw[6] = raw[6] & 0x0F | 0x40
     raw[8] = raw[8] & 0x3F | 0x80
@@ -170,7 +170,7 @@ class Timestamp(Struct, frozen=True, gc=False):
         Servers write 9 fraction ``digits`` in direct answers, 0 in relayed messages and 6 in REST bodies.
         """
         if moment.tzinfo is None:
-            raise LocalProtocolError("a Timestamp is made of a datetime that has a time zone (tzinfo)")
+            raise WrongValue("a Timestamp is made of a datetime that has a time zone (tzinfo)")
         moment = moment.astimezone(dt.UTC)
         # `strftime` of some systems writes a year before 1000 with fewer than four digits.
         text = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")

@@ -16,6 +16,7 @@ from attrs import evolve
 
 from m3core import account as core
 from m3core.account import Tokens
+from m3core.arguments import checked, checks_arguments
 from m3core.client.conference import Receive
 from m3core.client.joining import Joining
 from m3core.client.loop import Backend, Signal, Timeout
@@ -46,6 +47,7 @@ class _Answer:
         self.done: core.Answered | None = None
 
 
+@checks_arguments
 class Account:
     """A user at a controller.
 
@@ -62,6 +64,7 @@ class Account:
     backend: ClassVar[Backend]
     """The event loop; each adapter has a subclass with its own."""
 
+    @checked
     def __init__(
         self,
         controller_url: str,
@@ -254,6 +257,7 @@ def _owner(job: _Job) -> RequestId | None:
     return job.of if isinstance(job, core.Perform) else None
 
 
+@checks_arguments
 class Meeting:
     """An event of an account, and its room. `Account.create_meeting` gives one."""
 

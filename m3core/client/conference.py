@@ -7,6 +7,7 @@ from contextlib import suppress
 from enum import Flag, auto
 from typing import Any, TypeVar, overload
 
+from m3core.arguments import checks_arguments
 from m3core.client.driver import closed
 from m3core.client.media import MediaEngine, Source
 from m3core.client.publication import Publication, Subscription
@@ -33,6 +34,7 @@ class Receive(Flag):
 AUDIO, VIDEO = Receive.AUDIO, Receive.VIDEO
 
 
+@checks_arguments
 class Conference(Commands[Awaitable[object]]):
     """A conference that you are in. `join` and `Meeting.start` give one."""
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
 
+from m3core.arguments import checks_arguments
 from m3core.client.conference import AUDIO, VIDEO, Conference, Receive
 from m3core.client.loop import Backend, Tasks
 from m3core.client.session import Session
@@ -16,13 +17,14 @@ from m3core.conference.engine import Conference as Engine
 from m3core.conference.entrance import Entrance, GuestEntrance
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import EndReason
-from m3core.errors import ConferenceEnded, LocalProtocolError, M3Error
+from m3core.errors import ConferenceEnded, LocalProtocolError, M3Error, WrongValue
 from m3core.io import HttpRequest, HttpResponse
 from m3core.rest.discovery import Search
 from m3core.rest.link import InviteLink, is_local
 from m3core.values import Secret
 
 
+@checks_arguments
 class Joiner:
     """Binds `join`, the function for guests, to one backend."""
 
@@ -183,7 +185,7 @@ class Joining:
         """Find the controller of the link; the way in for guests."""
         link = self._link
         if link is None:
-            raise LocalProtocolError("a Joining needs a way into the room: link= for guests, or entrance=")
+            raise WrongValue("a Joining needs a way into the room: link= for guests, or entrance=")
         search = Search(link, self._controller, allow_private=self._allow_private)
         while search.request is not None:
             search.answered(await self._ask(http, search.request, search.timeout))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from m3core.arguments import checks_arguments
 from m3core.client.media import ReceivedMedia, Source
 from m3core.client.session import Session
 from m3core.client.streams import FrameStream
@@ -15,6 +16,7 @@ from m3core.values import MediaSessionType, ParticipantId
 T = TypeVar("T")
 
 
+@checks_arguments
 class Publication:
     """A stream that this program sends. `Conference.publish` and `Conference.share_screen` give one."""
 
@@ -69,6 +71,7 @@ class Publication:
         await self._session.call(set_sending)
 
 
+@checks_arguments
 class Subscription:
     """A stream of another participant: an async context manager, in whose block its frames can be read.
 

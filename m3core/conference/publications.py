@@ -9,7 +9,7 @@ from m3core.conference.events import PublicationStarted, PublicationStopped, Rec
 from m3core.conference.mending import MEDIA_ENDED, renewal_delay, renewal_failed
 from m3core.conference.owed import OwedMessages
 from m3core.conference.sessions import MediaSession, MediaSessions
-from m3core.errors import CallCancelled, CallRefused, CallTimedOut, LocalProtocolError, M3Error, MediaError
+from m3core.errors import CallCancelled, CallRefused, CallTimedOut, LocalProtocolError, M3Error, MediaError, WrongValue
 from m3core.io import ApplyAnswer, CallId, MediaOperation, OpenPublisher, PeerId, SetSending
 from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE, STREAM_RESTART
 from m3core.messages import media
@@ -40,7 +40,7 @@ class Publications(MediaSessions):
         if media_session_type is MediaSessionType.SCREEN and not may_share(own):
             raise LocalProtocolError("we may not share the screen: ask a moderator for the presenter role")
         if not audio and not video:
-            raise LocalProtocolError("a stream needs audio, video or both")
+            raise WrongValue("a stream needs audio, video or both")
         key = MediaSessionKey(own.id, media_session_type)
         if key in self._by_key:
             raise LocalProtocolError(f"{media_session_type.value} is published already: stop it first")

@@ -11,7 +11,7 @@ from m3core.conference.calls import CallKind
 from m3core.conference.common import SubscriptionState
 from m3core.conference.returning import RenewableSubscriptions
 from m3core.conference.sessions import MediaSession
-from m3core.errors import LocalProtocolError, StaleNegotiation
+from m3core.errors import LocalProtocolError, StaleNegotiation, WrongValue
 from m3core.io import CallId, MediaOperation, OpenSubscriber, PeerId
 from m3core.limits import NEGOTIATION_TIMEOUT, SILENCE_MEANS_DONE
 from m3core.messages import media
@@ -86,7 +86,7 @@ class Subscriptions(RenewableSubscriptions):
         if session is None or not session.is_live:
             raise LocalProtocolError("that subscription is not up: configure it when its media arrives")
         if substream is not None and substream not in {0, 1, 2}:
-            raise LocalProtocolError("substream must be 0 (low), 1 (medium) or 2 (high)")
+            raise WrongValue("substream must be 0 (low), 1 (medium) or 2 (high)")
         call = self._context.calls.open(
             CallKind.COMMAND,
             "configure",

@@ -22,7 +22,7 @@ from m3core.values import Timestamp
 # These bases are not frozen: the twins of `reading` inherit from them, too, and have to set attributes.
 @define(kw_only=True, weakref_slot=False, eq=False)
 class Value:
-    """A message, or a value in a message. Its constructor raises `LocalProtocolError` for a field of the wrong type."""
+    """A message, or a value in a message. Its constructor raises `WrongType` for a field of the wrong type."""
 
     def __attrs_post_init__(self) -> None:
         checker(type(self))(self)

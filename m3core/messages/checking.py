@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn, get_args
 
-from m3core.errors import LocalProtocolError
+from m3core.errors import WrongType, WrongValue
 from m3core.messages.fields import (
     cached,
     fields_of,
@@ -24,12 +24,16 @@ from m3core.values import Timestamp
 
 
 def _wrong(what: str, expected: str) -> NoReturn:
-    raise LocalProtocolError(f"{what} is not {expected}")
+    raise WrongType(f"{what} is not {expected}")
+
+
+def _too_large(what: str) -> NoReturn:
+    raise WrongValue(f"{what} is not of 64 bits")
 
 
 def _check_modules(modules: object, allowed: tuple[str, ...]) -> None:
     if not isinstance(modules, Mapping) or not set(modules) <= set(allowed):
-        raise LocalProtocolError(f"modules is not a Mapping with some of the keys {', '.join(allowed)}")
+        raise WrongType(f"modules is not a Mapping with some of the keys {', '.join(allowed)}")
 
 
 def _add(source: Source, depth: int, hint: Any, value: str, what: str) -> None:
@@ -55,14 +59,14 @@ def _add(source: Source, depth: int, hint: Any, value: str, what: str) -> None:
         name = source.name(hint, "Kind")
         source.add(depth, f"if type({value}) is not {name}: wrong({what!r}, 'a {hint.__name__}')")
         if hint is int:
-            source.add(depth, f"if not -(1 << 63) <= {value} < 1 << 63: wrong({what!r}, 'of 64 bits')")
+            source.add(depth, f"if not -(1 << 63) <= {value} < 1 << 63: too_large({what!r})")
 
 
 @cached
 def checker(cls: type[Any]) -> Generated:
-    """A function that raises `LocalProtocolError` for a ``cls`` with a field of the wrong type, or a bad id."""
+    """A function that raises `WrongType` for a ``cls`` with a field of the wrong type, `WrongValue` for a bad id."""
     source = Source("it")
-    source.names |= {"wrong": _wrong, "Mapping": Mapping, "check_modules": _check_modules}
+    source.names |= {"wrong": _wrong, "too_large": _too_large, "Mapping": Mapping, "check_modules": _check_modules}
     checks = [(field.name, field.type, field.optional) for field in fields_of(cls)]
     if is_event(cls):
         checks.append(("timestamp", Timestamp, True))

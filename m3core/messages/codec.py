@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from m3core import strict_json
-from m3core.errors import LocalProtocolError
+from m3core.errors import LocalProtocolError, WrongType, WrongValue
 from m3core.limits import MAX_MESSAGE, MAX_STRING
 from m3core.messages.base import Command, Event
 from m3core.messages.decoding import NOT_SURE, Decoder
@@ -79,7 +79,7 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 def _write_unknown_event(message: UnknownEvent) -> bytes:
     timestamp: object = message.timestamp
     if timestamp is not None and not isinstance(timestamp, Timestamp):
-        raise LocalProtocolError("UnknownEvent.timestamp is not a Timestamp")
+        raise WrongType("UnknownEvent.timestamp is not a Timestamp")
     payload = _payload(Event, message.namespace, message.payload, message.message)
     return _ENCODE(_Envelope(message.namespace, payload, timestamp and timestamp.text))
 
@@ -92,7 +92,7 @@ def _write_unknown_command(message: UnknownCommand) -> bytes:
 def _payload(base: type[Any], namespace: str, payload: Mapping[str, Json], name: str) -> dict[str, Json]:
     """``payload`` with its name. Without ``name`` it is unchanged: an `echo` may have none."""
     if not (isinstance(namespace, str) and isinstance(name, str) and isinstance(payload, Mapping)):
-        raise LocalProtocolError(f"namespace and {base.KEY} must be texts, and payload a Mapping")
+        raise WrongType(f"namespace and {base.KEY} must be texts, and payload a Mapping")
     if not name:
         return dict(payload)
     tag = key(namespace, base) if namespace in NAMESPACES else base.KEY
@@ -112,7 +112,7 @@ _WRITERS: Final[dict[type[Any], Generated]] = {
 def _writer(cls: type[Any]) -> Generated:
     """The function that encodes messages of ``cls``. It is compiled at first use."""
     if not issubclass(cls, Command | Event) or not cls.NAMESPACE:
-        raise LocalProtocolError(f"{cls.__name__} is not a message: pass a Command or an Event of a namespace")
+        raise WrongType(f"{cls.__name__} is not a message: pass a Command or an Event of a namespace")
     write = _WRITERS[cls] = message_writer(cls)
     return write
 
@@ -134,7 +134,7 @@ def encode(message: Message) -> bytes:
             f"the {type(message).__name__} is no JSON: it holds a lone surrogate or an object of another type"
         ) from None
     if len(data) > MAX_MESSAGE:
-        raise LocalProtocolError(f"the message has {len(data)} bytes, and peers accept only {MAX_MESSAGE}: send less")
+        raise WrongValue(f"the message has {len(data)} bytes, and peers accept only {MAX_MESSAGE}: send less")
     return data
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from m3core.errors import LocalProtocolError, MalformedMessage
+from m3core.errors import MalformedMessage, WrongType, WrongValue
 from m3core.values import is_uuid
 
 Generated: TypeAlias = Callable[..., Any]
@@ -33,9 +33,11 @@ class _KnownIds(dict[str, str]):
         return text
 
     def check_own(self, text: object, what: str) -> None:
-        """Raise `LocalProtocolError` for anything but a UUID."""
-        if text.__class__ is not str or not is_uuid(text):
-            raise LocalProtocolError(f"{what} is not a UUID")
+        """Raise `WrongType` for anything but a text, and `WrongValue` for one that is no UUID."""
+        if text.__class__ is not str:
+            raise WrongType(f"{what} is not a UUID: it must be a str")
+        if not is_uuid(text):
+            raise WrongValue(f"{what} is not a UUID")
         self.__missing__(text)
 
 

@@ -17,7 +17,7 @@ import cattrs
 import msgspec
 
 from m3core import strict_json
-from m3core.errors import LimitExceeded, LocalProtocolError, MalformedMessage
+from m3core.errors import LimitExceeded, MalformedMessage, WrongType, WrongValue
 from m3core.limits import MAX_HTTP_BODY
 from m3core.structuring import Hook, Misfit, strict_converter, structure_at, text
 from m3core.values import Secret, Timestamp, parse_timestamp
@@ -148,7 +148,7 @@ def to_json(value: object) -> object:
             return value.value
     kind: type[Any] = type(value)
     if not attrs.has(kind):
-        raise LocalProtocolError(f"{kind.__name__} cannot stand in a REST body: pass an attrs class of m3core.rest")
+        raise WrongType(f"{kind.__name__} cannot stand in a REST body: pass an attrs class of m3core.rest")
     fields: dict[str, object] = {}
     for field in attrs.fields(kind):
         item = getattr(value, field.name)
@@ -163,4 +163,4 @@ def write_body(value: object) -> bytes:
     try:
         return msgspec.json.encode(to_json(value))
     except UnicodeEncodeError:
-        raise LocalProtocolError("a text of the body has a lone surrogate, which UTF-8 cannot hold") from None
+        raise WrongValue("a text of the body has a lone surrogate, which UTF-8 cannot hold") from None

@@ -8,7 +8,14 @@ from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
 
-from m3core.errors import FieldError, LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
+from m3core.errors import (
+    FieldError,
+    LimitExceeded,
+    MalformedMessage,
+    RemoteProtocolError,
+    WrongType,
+    WrongValue,
+)
 from m3core.io import Authorization, Headers, HttpRequest, HttpResponse, RequestId
 from m3core.limits import MAX_HTTP_BODY
 from m3core.rest.body import read_body, write_body
@@ -92,12 +99,12 @@ class Endpoint(Generic[RequestT, ResponseT]):
         `LocalProtocolError` for a body of another type, ids that are not UUIDs, and ids that are missing or too many.
         """
         if not isinstance(body, self.request_type):
-            raise LocalProtocolError(f"cannot {self.purpose}: the body must be a {self.request_type.__name__}")
+            raise WrongType(f"cannot {self.purpose}: the body must be a {self.request_type.__name__}")
         headers: Headers = (("content-type", JSON_TYPE),) if self.has_body else ()
         authorization = self.authorization
         if invite is not None:
             if not self.accepts_invite or not is_uuid(invite):
-                raise LocalProtocolError(
+                raise WrongValue(
                     f"cannot {self.purpose}: the invite code must be a UUID"
                     if self.accepts_invite
                     else f"cannot {self.purpose} with an invite code"
@@ -121,11 +128,11 @@ class Endpoint(Generic[RequestT, ResponseT]):
                 value = left.pop(segment[1:-1], "")
                 # Quoting is not enough: it leaves `..` as it is, which HTTP clients resolve to another path.
                 if not is_uuid(value):
-                    raise LocalProtocolError(f"cannot {self.purpose}: {segment[1:-1]} must be a UUID")
+                    raise WrongValue(f"cannot {self.purpose}: {segment[1:-1]} must be a UUID")
                 segment = value
             path += f"/{segment}"
         if left:
-            raise LocalProtocolError(f"cannot {self.purpose}: there is no {', '.join(sorted(left))} in the path")
+            raise WrongValue(f"cannot {self.purpose}: there is no {', '.join(sorted(left))} in the path")
         return path
 
     def read(self, response: HttpResponse, sent: object = None) -> ResponseT:

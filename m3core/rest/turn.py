@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from m3core.errors import LocalProtocolError
+from m3core.errors import WrongValue
 from m3core.io import Authorization, IceServer
 from m3core.rest.body import AS_TEXT, UnixSeconds
 from m3core.rest.endpoint import Blank, Endpoint
@@ -49,7 +49,7 @@ def turn_credentials(secret: Secret, *, expires_at: int, random: bytes, uris: Se
     The username is random, so that the TURN server does not learn which users talk to each other.
     """
     if len(random) != 16:
-        raise LocalProtocolError("the username for a TURN server needs 16 random bytes")
+        raise WrongValue("the username for a TURN server needs 16 random bytes")
     username = f"{expires_at}:turn_random_for_privacy_{base64.b64encode(random).decode()}"
     return TurnServer(
         username=username,

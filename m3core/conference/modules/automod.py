@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from m3core.conference.common import Participant
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, known, rule
-from m3core.errors import LocalProtocolError
+from m3core.errors import LocalProtocolError, WrongValue
 from m3core.messages import Command, Event, automod
 from m3core.messages.automod import SelectHow, SelectionStrategy, StopReason
 from m3core.messages.control import JoinSuccess
@@ -288,7 +288,7 @@ class AutomodCommands(CommandGroup[T]):
         """
         self._running()
         if whom is SelectHow.SPECIFIC:
-            raise LocalProtocolError("SelectHow.SPECIFIC does not say who: name the participant instead")
+            raise WrongValue("SelectHow.SPECIFIC does not say who: name the participant instead")
         if isinstance(whom, SelectHow):
             return self._perform(automod.Select(how=whom))
         return self._perform(

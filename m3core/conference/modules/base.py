@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from attrs import frozen
 
+from m3core.arguments import checks_arguments
 from m3core.conference.calls import Call
 from m3core.conference.common import Participant
 from m3core.conference.events import ConferenceEvent
@@ -192,6 +193,10 @@ class CommandGroup(Generic[T]):
 
     In the docstrings of methods, "done with" names the result of the call, and "refused" the codes of `CallRefused`.
     """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        checks_arguments(cls)
 
     def __init__(self, perform: Callable[[Command], T], state: Callable[[], Snapshot]) -> None:
         self._perform = perform

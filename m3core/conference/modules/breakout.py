@@ -12,7 +12,7 @@ from m3core.conference.common import Participant
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
 from m3core.conference.modules.conversations import instant
-from m3core.errors import LimitExceeded, LocalProtocolError
+from m3core.errors import LimitExceeded, WrongValue
 from m3core.limits import BREAKOUT_EXPIRY, MAX_PARTICIPANTS
 from m3core.messages import Event, breakout
 from m3core.messages.breakout import BreakoutRoom
@@ -279,7 +279,7 @@ class BreakoutCommands(CommandGroup[T]):
             breakout.RoomPlan(name=name, assignments=tuple(map(id_of, members))) for name, members in rooms.items()
         )
         if not plans:
-            raise LocalProtocolError("name at least one room: servers ignore a start without rooms")
+            raise WrongValue("name at least one room: servers ignore a start without rooms")
         return self._perform(breakout.Start(rooms=plans, duration=duration))
 
     def stop(self) -> T:

@@ -20,7 +20,7 @@ from m3core.conference.modules.conversations import (
     instant,
 )
 from m3core.conference.surroundings import Surroundings
-from m3core.errors import LocalProtocolError, MalformedMessage
+from m3core.errors import LocalProtocolError, MalformedMessage, WrongValue
 from m3core.limits import MAX_CHAT_TEXT
 from m3core.messages import Command, Event, chat
 from m3core.messages.chat import ChatScope
@@ -211,9 +211,9 @@ class ChatCommands(CommandGroup[T]):
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
-            raise LocalProtocolError("the text cannot be sent as UTF-8: it has half a surrogate pair") from None
+            raise WrongValue("the text cannot be sent as UTF-8: it has half a surrogate pair") from None
         if not 0 < size <= MAX_CHAT_TEXT:
-            raise LocalProtocolError(f"a chat message must have 1 to {MAX_CHAT_TEXT} bytes of UTF-8, not {size}")
+            raise WrongValue(f"a chat message must have 1 to {MAX_CHAT_TEXT} bytes of UTF-8, not {size}")
         scope, target = _address(to, group)
         return self._perform(chat.SendMessage(content=text, scope=scope, target=target))
 
@@ -249,7 +249,7 @@ class ChatCommands(CommandGroup[T]):
 
 def _address(to: Someone | None, group: str | None) -> tuple[ChatScope, str | None]:
     if to is not None and group is not None:
-        raise LocalProtocolError("name a participant or a group as the recipient, not both")
+        raise WrongValue("name a participant or a group as the recipient, not both")
     if to is not None:
         return ChatScope.PRIVATE, id_of(to)
     return (ChatScope.GLOBAL, None) if group is None else (ChatScope.GROUP, group)

@@ -18,7 +18,7 @@ from m3core.conference.modules.assets import AssetReady
 from m3core.conference.modules.ballots import LegalVote
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, known, rule
 from m3core.conference.surroundings import Surroundings
-from m3core.errors import LocalProtocolError
+from m3core.errors import LocalProtocolError, WrongValue
 from m3core.limits import MAX_LEGAL_VOTES
 from m3core.messages import Event, legal_vote
 from m3core.messages.control import JoinSuccess
@@ -276,7 +276,7 @@ class LegalVoteCommands(CommandGroup[T]):
         """
         voters = self._members() if allowed is None else tuple(map(id_of, allowed))
         if not voters:
-            raise LocalProtocolError("nobody would be allowed to vote: somebody has to be in ``allowed``")
+            raise WrongValue("nobody would be allowed to vote: somebody has to be in ``allowed``")
         return self._perform(
             legal_vote.Start(
                 kind=kind,
@@ -333,7 +333,7 @@ class LegalVoteCommands(CommandGroup[T]):
         `invalid_vote_id`, `bad_request`.
         """
         if kind is None and description is None:
-            raise LocalProtocolError("an issue needs a description or a kind")
+            raise WrongValue("an issue needs a description or a kind")
         return self._perform(
             legal_vote.ReportIssue(legal_vote_id=self._id_of(vote), kind=kind, description=description)
         )

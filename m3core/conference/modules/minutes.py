@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.assets import AssetReady
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, Someone, T, id_of, rule
-from m3core.errors import LocalProtocolError
+from m3core.errors import WrongValue
 from m3core.messages import Event, meeting_notes, minutes, protocol
 from m3core.messages.base import hide
 from m3core.messages.control import JoinSuccess
@@ -182,5 +182,5 @@ class MinutesCommands(CommandGroup[T]):
 
 def _ids(participants: tuple[Someone, ...]) -> tuple[ParticipantId, ...]:
     if not participants:
-        raise LocalProtocolError("the command is about nobody: name at least one participant")
+        raise WrongValue("the command is about nobody: name at least one participant")
     return tuple(map(id_of, participants))

@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import ClientModule, CommandGroup, Handler, Rules, T, known, rule
 from m3core.conference.surroundings import Surroundings
-from m3core.errors import LocalProtocolError, MalformedMessage
+from m3core.errors import MalformedMessage, WrongValue
 from m3core.limits import MAX_PAST_POLLS
 from m3core.messages import Command, Event, polls
 from m3core.messages.control import JoinSuccess
@@ -284,7 +284,7 @@ class PollsCommands(CommandGroup[T]):
         ids = tuple(_choice_id(poll, choice) for choice in choices)
         # A server that does not know `choice_ids` sees no choice in such a vote, and would take our vote back.
         if len(ids) > 1 and not poll.multiple_choice:
-            raise LocalProtocolError("the poll takes one choice: name one")
+            raise WrongValue("the poll takes one choice: name one")
         if len(ids) > 1:
             return self._perform(polls.Vote(poll_id=poll.id, choice_ids=ids))
         return self._perform(polls.Vote(poll_id=poll.id, choice_id=ids[0] if ids else None))
@@ -305,4 +305,4 @@ def _choice_id(poll: Poll, named: str | int | PollChoice) -> int:
     for choice in poll.choices:
         if wanted in (choice.id, choice.content):
             return choice.id
-    raise LocalProtocolError("the poll has no such choice: name one of ``Poll.choices`` by its text or its id")
+    raise WrongValue("the poll has no such choice: name one of ``Poll.choices`` by its text or its id")

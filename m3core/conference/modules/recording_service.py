@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.modules.base import CommandGroup, Handler, T
 from m3core.conference.modules.comparing import ComparingModule
-from m3core.errors import LocalProtocolError
+from m3core.errors import WrongValue
 from m3core.messages import Command, Event, recording_service
 from m3core.messages.control import JoinSuccess
 from m3core.messages.recording_service import ServiceStream, StreamErrorReason, StreamStatus
@@ -115,6 +115,6 @@ class RecordingServiceCommands(CommandGroup[T]):
         Raises `LocalProtocolError` for that status without a code, and for a code with another status.
         """
         if (status is StreamStatus.ERROR) != (code is not None):
-            raise LocalProtocolError("StreamStatus.ERROR needs a code, and no other status may have one")
+            raise WrongValue("StreamStatus.ERROR needs a code, and no other status may have one")
         reason = None if code is None else StreamErrorReason(code=code, message=message)
         return self._perform(recording_service.StreamUpdated(target_id=target, status=status, reason=reason))
