@@ -90,9 +90,10 @@ def counted(output: str) -> tuple[int, int]:
 def report(name: str, output: str) -> str:
     """What the process of a target said about its fault, and how to repeat it."""
     files = re.findall(r"Test unit written to (\S+)", output)
+    output = "\n".join(line for line in output.splitlines() if not line.startswith("INFO: Instrumenting"))
     said = output[output.find("=== Uncaught Python exception") :] if "=== Uncaught" in output else output[-3_000:]
     repeat = [f'make fuzz ARGS="{name} --input {Path(file).relative_to(ROOT)}"' for file in files]
-    return "\n".join([f"{name}: FAULT", said[:6_000], "To repeat it:", *repeat])
+    return "\n".join([f"{name}: FAULT", said[:3_000], "To repeat it:", *repeat])
 
 
 def keep(name: str) -> int:
