@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test coverage test-all soak mutants check format bench diagrams reference pins clean
+.PHONY: help venv demo test coverage test-all soak mutants fuzz check format bench diagrams reference pins clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,13 @@ soak: $(READY)  ## Run what is long all the way (`make test` goes a part of it)
 mutants: $(READY)  ## Plant faults in the source, one by one, and see that the tests notice each
 	@$(BIN)/python tests/mutants/kill.py $(ARGS)
 
+$(VENV)/.fuzz-ready: tests/fuzz/constraints.txt | $(READY)
+	@$(PIP) install --no-deps --require-hashes --only-binary :all: --requirement tests/fuzz/constraints.txt
+	@touch $@
+
+fuzz: $(VENV)/.fuzz-ready  ## Feed what reads a peer's bytes with changed inputs, until Ctrl-C (Linux)
+	@$(BIN)/python tests/fuzz/fuzz.py $(ARGS)
+
 check: $(READY)  ## Run ruff, mypy and the import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -67,6 +74,9 @@ pins: $(READY)  ## Choose new versions for constraints.txt
 	@$(PIP) install uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
 	    --no-emit-index-url --no-header --no-annotate --upgrade pyproject.toml --output-file constraints.txt
+	@echo 'atheris>=3,<3.1; sys_platform == "linux" and python_version < "3.14"' | $(BIN)/uv pip compile --quiet --universal \
+	    --generate-hashes --python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade - \
+	    --output-file tests/fuzz/constraints.txt
 
 clean:  ## Remove the environment and what tools left behind
-	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage demo.png
+	rm -rf .venv .venv-* .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage demo.png

@@ -19,6 +19,8 @@ import m3trio
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 OURS = "m3-conference"
+FOR_DEVELOPERS = {"dev", "fuzz"}
+"""Extras that no module of the packages needs."""
 DISTRIBUTIONS = {
     module: {canonicalize_name(name) for name in names} for module, names in metadata.packages_distributions().items()
 }
@@ -95,20 +97,20 @@ def test_each_extra_declares_only_what_is_imported() -> None:
         for extras in needs(path):
             for extra in extras.split("+"):
                 used.setdefault(extra, set()).update(*(DISTRIBUTIONS[module] for module in imported(ROOT / path)))
-    extras = PROJECT["optional-dependencies"].keys() - {"all", "dev"}
+    extras = PROJECT["optional-dependencies"].keys() - {"all", *FOR_DEVELOPERS}
     idle = {extra: declared(extra) - declared("") - used.get(extra, set()) for extra in extras}
     assert {extra: names for extra, names in idle.items() if names} == {}
 
 
 def test_all_is_all() -> None:
     (all_of_it,) = PROJECT["optional-dependencies"]["all"]
-    assert Requirement(all_of_it).extras == PROJECT["optional-dependencies"].keys() - {"all", "dev"}
+    assert Requirement(all_of_it).extras == PROJECT["optional-dependencies"].keys() - {"all", *FOR_DEVELOPERS}
 
 
 def test_what_is_installed_is_what_the_project_says() -> None:
     """Installing an extra brings what is declared: the metadata that pip reads is made from pyproject.toml."""
     texts = [Requirement(text) for text in metadata.requires(OURS) or ()]
-    for extra in PROJECT["optional-dependencies"].keys() - {"all", "dev"}:
+    for extra in PROJECT["optional-dependencies"].keys() - {"all", *FOR_DEVELOPERS}:
         chosen = {one.name for one in texts if one.marker is None or one.marker.evaluate({"extra": extra})}
         assert {canonicalize_name(name) for name in chosen} == declared(extra), "the environment is stale: make venv"
 
