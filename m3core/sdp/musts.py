@@ -84,7 +84,7 @@ def _check_setup(media: MediaDescription, owner: MediaDescription) -> _Faults:
 
 def _check_rtcp_mux(media: MediaDescription, _owner: MediaDescription) -> _Faults:
     if media.is_rtp and not media.rtcp_mux:
-        yield media.broken("an m-section of RTP without a=rtcp-mux (RFC 9143 s.9.3, RFC 9429 s.5.1.1)")
+        yield media.broken("an m-section of RTP without a=rtcp-mux (RFC 5761 s.5.1.1, RFC 9143 s.9.3)")
 
 
 def _check_rids(media: MediaDescription, _owner: MediaDescription) -> _Faults:
