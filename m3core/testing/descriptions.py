@@ -25,22 +25,29 @@ def make_offer(kinds: Iterable[str], number: int, *, lite: bool = False) -> str:
 
 
 def make_answer(offer: str, number: int, *, lite: bool = False) -> str:
-    """An answer that accepts all of ``offer``, with two candidates."""
+    """An answer that accepts all of ``offer`` that it does not reject, with two candidates."""
     description = SessionDescription.parse(offer)
-    lines = [*_session(number, (section.mid or "" for section in description.media), lite=lite)]
+    lines = [*_session(number, _bundled(description), lite=lite)]
     for section in description.media:
         lines += _answer_section(section, number)
     return "\r\n".join(lines) + "\r\n"
 
 
+def _bundled(description: SessionDescription) -> Iterable[str]:
+    return (section.mid or "" for section in description.media if not section.is_rejected)
+
+
 def _answer_section(section: MediaDescription, number: int) -> list[str]:
     formats = " ".join(section.format_list)
+    if section.is_rejected:
+        return [f"m={section.media_type} 0 {section.protocol} {formats}"]
     codecs = [f"a=rtpmap:{rtpmap.payload_type} {_encoding(rtpmap)}" for rtpmap in section.rtpmaps]
     # As written: a peer may send parameters that cannot be read.
     codecs += [f"a=fmtp:{one.value}" for one in section.attributes("fmtp") if one.value and "apt=" in one.value]
     direction = "recvonly" if section.direction is Direction.SENDONLY else "sendonly"
     mline = f"m={section.media_type} 9 {section.protocol} {formats}"
-    return _section(mline, codecs, section.mid or "", direction, "active", number)
+    lines = _section(mline, codecs, section.mid or "", direction, "active", number)
+    return [line for line in lines if line != "a=rtcp-mux" or section.rtcp_mux]
 
 
 def _encoding(rtpmap: object) -> str:

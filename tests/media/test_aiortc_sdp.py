@@ -185,3 +185,17 @@ def test_an_answer_keeps_all_but_protocols_and_the_bundle() -> None:
 )
 def test_candidates_that_aiortc_cannot_use_are_dropped(text_of_candidate: str) -> None:
     assert parse_candidate(text_of_candidate) is None
+
+
+def test_the_bundle_is_given_although_it_names_an_absent_mid() -> None:
+    group = "a=group:BUNDLE 0 1 2 7\r\n"
+    assert group in for_aiortc(BUNDLED.replace("a=group:BUNDLE 0 1 2\r\n", group))
+
+
+def test_a_retransmission_of_an_absent_codec_is_left_out() -> None:
+    video = text(*VIDEO, "a=rtpmap:97 rtx/90000", "a=fmtp:97 apt=120").replace("SAVPF 96", "SAVPF 96 97")
+    offer = text(*HEAD, "a=group:BUNDLE 0 1", *AUDIO) + video
+    given = for_aiortc(offer)
+    assert "a=rtpmap:97" not in given
+    assert "a=fmtp:97" not in given
+    assert mlines(asyncio.run(answered(offer)))[1] == "m=video UDP/TLS/RTP/SAVPF"

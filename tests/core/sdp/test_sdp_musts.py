@@ -302,3 +302,13 @@ def test_a_bundle_of_the_only_m_section_answers_an_offer_without_one() -> None:
 
 def test_chromium_is_sound_by_all_rules() -> None:
     assert SessionDescription.parse(CHROMIUM).problems() == ()
+
+
+def test_the_only_m_section_that_is_not_rejected_needs_no_mid() -> None:
+    text = one(without="mid")
+    for rejected in ("", "m=video 0 UDP/TLS/RTP/SAVPF 96\r\na=mid:1\r\n"):
+        description = SessionDescription.parse(text + rejected)
+        description.validate()
+        check_offer(description)
+        with pytest.raises(SdpError, match="an m-section without a=mid"):
+            description.validate(strict=True)
