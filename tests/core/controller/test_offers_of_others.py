@@ -6,8 +6,6 @@ import pytest
 from recorded import descriptions
 from stage import Line, Stage
 
-from m3core.sdp import SessionDescription
-
 OFFERS = {
     one["name"]: one["sdp"] for one in descriptions() if one["kind"] == "offer" or one["name"].startswith("mini-")
 }
@@ -29,7 +27,6 @@ def test_libwebrtc_may_restart_ice_after_an_answer_with_fewer_layers() -> None:
     (line,) = Stage().joined("Ada")
     assert publish(line, OFFERS["libwebrtc-offer-before-it"]) == ["sdp_answer"]
     again = OFFERS["libwebrtc-reoffer-after-our-aiortc-answer"]
-    assert SessionDescription.parse(again).validate() is None
     assert publish(line, again) == ["sdp_answer"]
 
 
