@@ -26,11 +26,14 @@ from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.sdp import candidate_from_sdp
 
 from m3asyncio import ice_private
+from m3asyncio.aiortc_sdp import as_answer, for_aiortc
 from m3asyncio.gathering import Gathering
 from m3asyncio.ice_private import Releases
 from m3asyncio.ice_servers import IceAddress, IceServers
+from m3core.errors import SdpError
 from m3core.io import AddCandidates, Down, Failed, IceServer, MediaReport, PeerId, Trickled, Up
 from m3core.limits import MAX_CANDIDATES
+from m3core.sdp import CandidateType, IceCandidate
 
 logger = logging.getLogger("m3.media")
 
@@ -82,6 +85,8 @@ class Connection:
         self._ice = ice
         self._asked, self._left_out = ((), ()) if ice is None else ice.servers.choose(ice_servers)
         self._gatherings: list[Gathering] = []
+        self._offer = ""
+        """The last offer of the peer."""
         self._described = False
         self._early: list[AddCandidates] = []
         self._limit: asyncio.TimerHandle | None = None
@@ -158,14 +163,15 @@ class Connection:
         With candidates ICE and DTLS would start before the peer has the answer. OpenSSL waits a second before it sends
         the first DTLS message again (docs/architecture.md, decision 5).
         """
-        await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        self._offer = sdp
+        await self.pc.setRemoteDescription(RTCSessionDescription(for_aiortc(sdp), "offer"))
         self._described = True
 
     async def answer(self) -> str:
         """Make and apply an answer. Returns the description, with the candidates of this machine."""
         await self.pc.setLocalDescription(await self.pc.createAnswer())
         self._expect_path()
-        return self._local_description()
+        return as_answer(self._offer, self._local_description())
 
     def _local_description(self) -> str:
         sdp: str = self.pc.localDescription.sdp
@@ -198,7 +204,7 @@ class Connection:
 
     async def remote_answer(self, sdp: str) -> None:
         """Apply the answer of the peer, and the candidates that came before it."""
-        await self.pc.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+        await self.pc.setRemoteDescription(RTCSessionDescription(for_aiortc(sdp), "answer"))
         self._described = True
         self._expect_path()
         early, self._early = self._early, []
@@ -272,15 +278,14 @@ def _ice_servers(addresses: Sequence[IceAddress]) -> list[RTCIceServer]:
 
 
 def parse_candidate(text: str) -> RTCIceCandidate | None:
-    """The candidate, or None when it is of no use: it is useful with UDP, component 1 and an address (no mDNS name)."""
-    text = text.removeprefix("a=").removeprefix("candidate:")
+    """The candidate if it is useful, else None: UDP, component 1, a known type and an IP address."""
     try:
-        candidate = candidate_from_sdp(text)
-    except (AssertionError, ValueError):
+        parsed = IceCandidate.parse(text)
+    except SdpError:
         return None
-    if candidate.component != 1 or candidate.protocol.lower() != "udp" or candidate.ip.lower().endswith(".local"):
+    if parsed.component != 1 or not parsed.is_udp or parsed.ip is None or not isinstance(parsed.type, CandidateType):
         return None
-    return candidate
+    return candidate_from_sdp(parsed.serialize().removeprefix("candidate:"))
 
 
 def prefer_codecs(transceiver: RTCRtpTransceiver) -> None:

@@ -214,7 +214,7 @@ class Negotiation:
         if self._remote_offer is not None:
             check_answer(self._remote_offer, description)
         else:
-            check_offer(description)
+            check_offer(description, strict=True)
         candidates, ended = description.trickled()
         if self.role is _OFFERER:
             self._pending = PendingOffer(description)

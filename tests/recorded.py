@@ -1,4 +1,4 @@
-"""The recordings of a real controller (tests/recordings/README.md)."""
+"""The recordings of a real controller, and of other stacks (tests/recordings/README.md)."""
 
 from __future__ import annotations
 
@@ -39,3 +39,9 @@ def body_types() -> dict[str, list[dict[str, Any]]]:
     """The REST bodies of the releases 0.9 to 0.16, such as ``EventResource``."""
     bodies: dict[str, list[dict[str, Any]]] = json.loads(_text("types-rest.json"))["bodies"]
     return bodies
+
+
+@cache
+def descriptions() -> list[dict[str, str]]:
+    """Session descriptions of other stacks, with ``name``, ``kind``, ``want``, ``source`` and ``sdp``."""
+    return [json.loads(line) for line in _text("sdp.jsonl").split("\n") if line]

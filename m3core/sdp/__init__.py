@@ -3,7 +3,8 @@
 ::
 
     offer = SessionDescription.parse(text)      # raises SdpError or LimitExceeded, no other error
-    offer.validate()                            # every attribute, and the rules between them
+    offer.validate()                            # what a conference needs of it
+    offer.problems()                            # whatever else is odd
     offer.media[0].candidates                   # a typed view, parsed now if it was not before
     offer.serialize() == text                   # always
     check_answer(offer, answer)                 # RFC 3264, RFC 9429, RFC 9143
@@ -39,7 +40,7 @@ from m3core.sdp.codecs import (
     Vp8Parameters,
     Vp9Parameters,
 )
-from m3core.sdp.document import Repair, SessionDescription
+from m3core.sdp.document import Problem, Repair, SessionDescription
 from m3core.sdp.media import MediaDescription
 from m3core.sdp.offer_answer import check_answer, check_offer
 from m3core.sdp.streams import (
@@ -82,6 +83,7 @@ __all__ = [
     "OpusParameters",
     "Origin",
     "PayloadType",
+    "Problem",
     "Repair",
     "Rid",
     "RidDescription",

@@ -38,7 +38,7 @@ _LINES: Final = {
     "z": _REST,
     "k": _REST,
     "a": f"{IDENT}(?::{_REST})?",
-    "m": rf"({IDENT}) ([0-9]{{1,5}}+) ({IDENT}(?:/{IDENT})*+)((?: {IDENT})++)",
+    "m": rf"({IDENT}) ([0-9]{{1,5}}+)(?:/[1-9][0-9]{{0,4}}+)?+ ({IDENT}(?:/{IDENT})*+)((?: {IDENT})++)",
 }
 """The legal values of each known line type, by its letter."""
 _UNKNOWN: Final = "dfghjlnqwxy"
@@ -71,8 +71,12 @@ _SESSION_OPENING: Final = re.compile(
 )
 MEDIA_OPENING: Final = re.compile(_one("m") + _optional("i") + _many("c") + _many("b") + _optional("k"))
 """The lines from m= to the first attribute. Groups: media type, port, protocol, formats (each after a blank)."""
+_ATTRIBUTE_LINES: Final = rf"a={IDENT}(?::[^\r\n]|\r?\n|\Z)|[{_UNKNOWN}]=[^\r\n]|\Z"
 # The search starts at the last line end of the opening, so that every line which it has to judge follows a `\n`.
-_VIOLATION: Final = re.compile(rf"\n(?!a={IDENT}(?::[^\r\n]|\r?\n|\Z)|[{_UNKNOWN}]=[^\r\n]|\Z)")
+_SESSION_VIOLATION: Final = re.compile(rf"\n(?!{_ATTRIBUTE_LINES})")
+# RFC 8866 s.5 wants c= and b= before the attributes. Janus writes c= behind them in m-sections that it rejects.
+_MEDIA_VIOLATION: Final = re.compile(rf"\n(?!{_ATTRIBUTE_LINES}|{_one('c')}|{_one('b')})")
+_ANYWHERE: Final = "cb"
 _CONTROLS: Final = bytes(code for code in (*range(32), 127) if code not in b"\r\n")
 # `str.splitlines`, which media engines use, breaks lines at some of these, too. A line that this package sees as one
 # would then become two, and the second of them could be any attribute.
@@ -119,16 +123,16 @@ def sections(text: str) -> tuple[str, ...]:
     if lines > limits.MAX_SDP_LINES:
         raise LimitExceeded("session description", limits.MAX_SDP_LINES, lines, "lines")
     parts: list[str] = []
-    opening, start = _SESSION_OPENING, 0
+    opening, violation, start = _SESSION_OPENING, _SESSION_VIOLATION, 0
     while start < len(text) or not parts:
         end = text.find("\nm=", start) + 1 or len(text)
         head = opening.match(text, start, end)
-        if head is None or _VIOLATION.search(text, head.end() - 1, end):
+        if head is None or violation.search(text, head.end() - 1, end):
             _diagnose(text)
         if start:
             _check_media(head, text, len(parts))
         parts.append(text[start:end])
-        opening, start = MEDIA_OPENING, end
+        opening, violation, start = MEDIA_OPENING, _MEDIA_VIOLATION, end
     # The limit is one of each m-section. Hardly any description has so many in all, so that one count is enough here.
     if text.count("\na=candidate:") > limits.MAX_CANDIDATES:
         _check_candidates(parts)
@@ -169,11 +173,12 @@ def _diagnose(text: str) -> NoReturn:
         if letter == "m":
             _check_complete(seen, order, number)
             order, once, seen = _MEDIA_ORDER, _MEDIA_ONCE, ""
-        if not known:
-            letter = "a"  # lines of unknown types may stand where attributes may
+        last = seen[-1:]
+        pattern = _LINE.get(letter)
+        if not known or (order is _MEDIA_ORDER and letter in _ANYWHERE and last == "a"):
+            letter = "a"  # such a line may stand where attributes may
         if letter in seen and letter in once:
             raise SdpError(f"two {letter}= lines (RFC 8866 s.5)", number, 1)
-        last = seen[-1:]
         # Each r= belongs to the t= before it, and another t= may follow (RFC 8866 s.9).
         if letter == "r":
             ordered = last in {"t", "r"}
@@ -183,8 +188,8 @@ def _diagnose(text: str) -> NoReturn:
             )
         if not ordered:
             raise SdpError(f"{letter}= line out of order (RFC 8866 s.5)", number, 1)
-        if (known and not _LINE[letter].fullmatch(line, 2)) or len(line) == 2:
-            raise SdpError(f"malformed {letter}= line (RFC 8866 s.9)", number, 3)
+        if (pattern is not None and not pattern.fullmatch(line, 2)) or len(line) == 2:
+            raise SdpError(f"malformed {line[0] if known else letter}= line (RFC 8866 s.9)", number, 3)
         seen += letter
     _check_complete(seen, order, 0)
     raise SdpError("broken line grammar (RFC 8866 s.9)")

@@ -7,11 +7,12 @@ to its typed views and, for an error, back to line and column. `document` and `m
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from m3core.errors import SdpError
 from m3core.sdp._syntax import remembered
@@ -30,8 +31,10 @@ from m3core.sdp.attributes import (
     parse_ufrag,
 )
 from m3core.sdp.streams import ExtMap
+from m3core.values import Secret
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 EITHER_VIEWS: Final = {
     "b=": "bandwidths",
@@ -43,8 +46,8 @@ EITHER_VIEWS: Final = {
     "fingerprint": "own_fingerprints",
     "setup": "own_setup",
     "tls-id": "own_tls_id",
-    "ice-ufrag": "own_ice_credentials",
-    "ice-pwd": "own_ice_credentials",
+    "ice-ufrag": "_own_ufrag",
+    "ice-pwd": "_own_pwd",
     "ice-options": "own_ice_options",
     "extmap": "own_extmaps",
     "extmap-allow-mixed": "extmap_allow_mixed",
@@ -94,12 +97,21 @@ class Section:
     def _unknown(self, views: Mapping[str, str]) -> tuple[UnknownAttribute, ...]:
         return self._ordered(UnknownAttribute, views)
 
-    def _read_all(self, views: Mapping[str, str]) -> None:
-        """Read the property of every line that has one, so that it raises `SdpError` for a malformed line."""
-        for name in self._index:
+    def _malformed(self, views: Mapping[str, str]) -> Iterator[SdpError]:
+        """The error of each line that has a typed view and cannot be read."""
+        for name, lines in self._index.items():
             view = views.get(name)
-            if view is not None:
+            if view is None:
+                continue
+            try:
                 getattr(self, view)
+            except SdpError as error:
+                # The property ends at the first malformed line. A section of each line by itself finds the others.
+                found: list[SdpError] = []
+                for number, value in lines:
+                    line = evolve(self, text=_line(name, value), first_line=number)
+                    found += guarded(_read, line, view)
+                yield from found or [error]
 
     def broken(self, rule: str, name: str = "", number: int = 0, column: int = 1) -> SdpError:
         """An error at line ``number`` of those called ``name``, or at this section's first line."""
@@ -120,6 +132,15 @@ class Section:
             except SdpError as error:
                 column = 3 if name.endswith("=") else len(name) + 4
                 raise self.broken(error.rule, name, number, column) from None
+        return tuple(found)
+
+    def _readable(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """The typed views of those lines called ``name`` that can be read, in order."""
+        found = []
+        for _, value in self._index.get(name, ()):
+            with suppress(SdpError):
+                if value is not None:
+                    found.append(parse(value))
         return tuple(found)
 
     def _one(self, name: str, parse: Callable[[str], T]) -> T | None:
@@ -174,8 +195,7 @@ class Section:
     @cached_property
     def own_ice_credentials(self) -> IceCredentials | None:
         """a=ice-ufrag and a=ice-pwd of this section; raises `SdpError` if only one is there."""
-        ufrag = self._one("ice-ufrag", parse_ufrag)
-        pwd = self._one("ice-pwd", parse_pwd)
+        ufrag, pwd = self._own_ufrag, self._own_pwd
         if ufrag is not None and pwd is not None:
             return IceCredentials(ufrag, pwd)
         if ufrag is not None or pwd is not None:
@@ -183,6 +203,14 @@ class Section:
                 "a=ice-ufrag and a=ice-pwd go together (RFC 8839 s.5.4)", "ice-pwd" if ufrag is None else "ice-ufrag"
             )
         return None
+
+    @cached_property
+    def _own_ufrag(self) -> str | None:
+        return self._one("ice-ufrag", parse_ufrag)
+
+    @cached_property
+    def _own_pwd(self) -> Secret | None:
+        return self._one("ice-pwd", parse_pwd)
 
     @cached_property
     def own_ice_options(self) -> frozenset[str]:
@@ -194,7 +222,31 @@ class Section:
         """The a=extmap lines of this section (RFC 8285 s.8)."""
         return self._all("extmap", _parse_extmap)
 
+    @property
+    def readable_own_extmaps(self) -> tuple[ExtMap, ...]:
+        """`own_extmaps` without the lines that are malformed."""
+        return self._readable("extmap", _parse_extmap)
+
     @cached_property
     def extmap_allow_mixed(self) -> bool:
         """Whether one-byte and two-byte header extensions may be mixed (RFC 8285 s.6)."""
         return self._flag("extmap-allow-mixed")
+
+
+def guarded(rule: Callable[P, Iterator[SdpError]], *args: P.args, **kwargs: P.kwargs) -> Iterator[SdpError]:
+    """The errors that ``rule`` finds. One that a typed view raises is the last of them."""
+    try:
+        yield from rule(*args, **kwargs)
+    except SdpError as error:
+        yield error
+
+
+def _read(section: Section, view: str) -> Iterator[SdpError]:
+    getattr(section, view)
+    yield from ()
+
+
+def _line(name: str, value: str | None) -> str:
+    if name.endswith("="):
+        return f"{name}{value}\n"
+    return f"a={name}\n" if value is None else f"a={name}:{value}\n"

@@ -298,6 +298,7 @@ class Group:
 
 _TLS_ID: Final = re.compile(r"[A-Za-z0-9+/\-_]{20,255}")
 _COUNT: Final = re.compile("[0-9]{1,20}")
+_MILLISECONDS: Final = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,9})?")
 _SHORT_NUMBER: Final = re.compile(r"[0-9]{1,5}")
 
 
@@ -324,9 +325,9 @@ def parse_max_message_size(text: str) -> int:
     return int(fit(_COUNT, text, "malformed a=max-message-size (RFC 8841 s.6)")[0])
 
 
-def parse_milliseconds(text: str) -> int:
-    """Milliseconds of a=ptime and a=maxptime (RFC 8866 s.6.4); raises `SdpError`."""
-    return int(fit(_SHORT_NUMBER, text, "a packet time is a number of milliseconds (RFC 8866 s.6.4)")[0])
+def parse_milliseconds(text: str) -> float:
+    """Milliseconds of a=ptime and a=maxptime (RFC 8866 s.6.4), maybe with a fraction; raises `SdpError`."""
+    return float(fit(_MILLISECONDS, text, "a packet time is a number of milliseconds (RFC 8866 s.6.4)")[0])
 
 
 def parse_rtcp_xr(text: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ This module owns the grammar of one candidate. It resolves no host name, and doe
 from __future__ import annotations
 
 import re
-from enum import Enum
+from enum import Enum, StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
@@ -18,7 +18,7 @@ from m3core.sdp.attributes import Mid
 
 _CANDIDATE: Final = re.compile(
     rf"([A-Za-z0-9+/]{{1,32}}+) ([0-9]{{1,5}}+) ({IDENT}) ([0-9]{{1,10}}+) ({WORD}) ([0-9]{{1,5}}+)"
-    rf" typ (host|srflx|prflx|relay)((?: {WORD} {WORD})*+)"
+    rf" typ ({IDENT})((?: {WORD} {WORD})*+)"
 )
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-_.]{0,251}[A-Za-z0-9.])?")
 _PRINTABLE: Final = re.compile("[ -~]*+")
@@ -28,7 +28,7 @@ _MAX_CANDIDATE: Final = 2_048
 """Characters of one candidate."""
 
 
-class CandidateType(Enum):
+class CandidateType(StrEnum):
     """How the address of a candidate was found (RFC 8445 s.5.1.1)."""
 
     HOST = "host"
@@ -45,12 +45,16 @@ class TcpType(Enum):
     SO = "so"
 
 
+_TYPES: Final = {kind.value: kind for kind in CandidateType}
+
+
 @frozen
 class IceCandidate:
     """One address at which a peer may be reached (RFC 8839 s.5.1).
 
     ``transport`` is as written: some peers use upper case, others lower case (media.md § 8.6). ``extensions`` are the
-    (name, value) pairs that have no field of their own. Addresses are as written, and not in the repr.
+    (name, value) pairs that have no field of their own. Addresses are as written, and not in the repr. ``type`` is a
+    `CandidateType`, or the token that a later document may define.
     """
 
     foundation: str
@@ -59,7 +63,7 @@ class IceCandidate:
     priority: int
     address: str = field(repr=False)
     port: int
-    type: CandidateType
+    type: CandidateType | str
     related_address: str | None = field(default=None, repr=False)
     related_port: int | None = None
     tcp_type: TcpType | None = None
@@ -90,7 +94,7 @@ class IceCandidate:
             address=_address(match[5]),
             # An active TCP candidate has no port: it connects from any (RFC 6544 s.4.5).
             port=_port(match[6], 0 if tcp_type == "active" else 1),
-            type=CandidateType(match[7]),
+            type=_TYPES.get(match[7], match[7]),
             related_address=None if related_address is None else _address(related_address),
             related_port=None if related_port is None else _port(related_port, 0),
             tcp_type=None if tcp_type is None else _tcp_type(tcp_type),
@@ -106,7 +110,7 @@ class IceCandidate:
         if self._text:
             return f"candidate:{self._text}"
         words = [self.foundation, self.component, self.transport, self.priority, self.address, self.port]
-        words += ["typ", self.type.value]
+        words += ["typ", self.type]
         if self.related_address is not None:
             words += ["raddr", self.related_address, "rport", self.related_port or 0]
         if self.tcp_type is not None:

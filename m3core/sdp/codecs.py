@@ -101,8 +101,9 @@ class FormatParameters:
 
     def number(self, name: str) -> int | None:
         """The value of the first parameter ``name`` as a number, or None; raises `SdpError` if it is not a number."""
-        value = self.get(name)
-        return None if value is None else int(fit(_INTEGER, value, "a parameter of a=fmtp is not a number")[0])
+        if all(found != name for found, _ in self.items):
+            return None
+        return int(fit(_INTEGER, self.get(name) or "", "a parameter of a=fmtp is not a number")[0])
 
     def flag(self, name: str) -> bool:
         """Whether parameter ``name`` is 1; False without it. Raises `SdpError` for any value but 0 and 1."""

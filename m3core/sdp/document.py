@@ -1,37 +1,30 @@
 """Session descriptions: text to sections and back, byte for byte, with typed views that are parsed on demand.
 
 `SessionDescription.parse` checks the line grammar and the limits, and keeps the text. An attribute is parsed when its
-property is read for the first time, and the result is kept. `SessionDescription.validate` reads all of them. This
-module does not know who sent a description, nor whether it is an offer or an answer.
+property is read for the first time, and the result is kept. `SessionDescription.validate` reads those that a
+conference uses. This module does not know who sent a description, nor whether it is an offer or an answer.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
-from attrs import field, frozen
+from attrs import astuple, field, frozen
 
-from m3core.sdp import semantics
+from m3core.errors import SdpError
+from m3core.sdp import musts, semantics
 from m3core.sdp._grammar import decode, sections
-from m3core.sdp._section import EITHER_VIEWS, Section
-from m3core.sdp.attributes import ConnectionInformation, Fingerprint, Group, Mid, Origin, Timing, UnknownAttribute
 from m3core.sdp.candidate import TrickledCandidate
 from m3core.sdp.media import MediaDescription
-from m3core.sdp.streams import MsidSemantic
+from m3core.sdp.session import SessionPart
 
-_VIEWS: Final = EITHER_VIEWS | {
-    "o=": "origin",
-    "t=": "timing",
-    "group": "groups",
-    "ice-lite": "ice_lite",
-    "msid-semantic": "msid_semantics",
-}
 _FUSED_TIMING: Final = re.compile(r"(\r?\ns=[^\r\n]*?)(t=[0-9]{1,20} [0-9]{1,20}\r?\n)(?!t=)")
 _CANDIDATE_LINE: Final = re.compile(r"^a=(?:candidate|end-of-candidates)(?::[^\n]*+|\r?)(?:\n|\Z)", re.MULTILINE)
 
-_PORT: Final = re.compile(r"\A(m=\S+ )(?!0+ )[0-9]+")
+_PORT: Final = re.compile(r"\A(m=\S+ )(?!0+[ /])[0-9]+(?:/[0-9]+)?")
 _CONNECTION_LINE: Final = re.compile(r"^(c=)[^\r\n]*", re.MULTILINE)
 
 
@@ -43,8 +36,17 @@ class Repair:
     line: int
 
 
+@frozen
+class Problem:
+    """What is odd about a description: ``rule`` as in `SdpError`. ``line`` and ``column`` count from 1."""
+
+    line: int
+    column: int
+    rule: str
+
+
 @frozen(repr=False)
-class SessionDescription(Section):
+class SessionDescription(SessionPart):
     """An immutable session description (RFC 8866), made by `parse`. Every property may raise `SdpError`.
 
     Two descriptions are equal if their texts are. The repr shows no line, since lines hold passwords and addresses.
@@ -81,7 +83,7 @@ class SessionDescription(Section):
         """The m-sections, in order."""
         # The m-sections get a copy of the session part, not this object: that would be a reference cycle, and so
         # descriptions would live until the garbage collector runs.
-        session = Section(self._text, 1)
+        session = SessionPart(self._text, 1)
         found, line = [], 1 + self._text.count("\n")
         for index, text in enumerate(self._rest):
             found.append(MediaDescription(text, line, index, session))
@@ -96,74 +98,30 @@ class SessionDescription(Section):
     def _by_mid(self) -> dict[str, MediaDescription]:
         return {media.mid: media for media in reversed(self.media) if media.mid is not None}
 
-    @property
-    def version(self) -> int:
-        """v=, which is always 0 (RFC 8866 s.5.1)."""
-        return 0
+    def validate(self, *, strict: bool = False) -> None:
+        """Check what a conference needs of a description that a peer sent (`m3core.sdp.musts`).
 
-    @cached_property
-    def origin(self) -> Origin:
-        """o= (RFC 8866 s.5.2)."""
-        return self._all("o=", Origin.parse)[0]
+        Raises the first `SdpError`. ``strict`` checks everything, as our own descriptions keep it: every line that has
+        a typed view, and the rules of `m3core.sdp.semantics`.
+        """
+        faults = self._faults() if strict else musts.faults(self, self.media, self.transport_of)
+        for error in faults:
+            raise error
 
-    @cached_property
-    def session_name(self) -> str:
-        """s= (RFC 8866 s.5.3)."""
-        return self._all("s=", str)[0]
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything that is odd, in the order of the lines; nothing if `validate` with ``strict`` passes.
 
-    @cached_property
-    def timing(self) -> Timing:
-        """The first t= line."""
-        return self._all("t=", Timing.parse)[0]
+        A rule that needs a malformed line is not checked further.
+        """
+        found = {Problem(error.line, error.column, error.rule) for error in self._faults()}
+        return tuple(sorted(found, key=astuple))
 
-    @property
-    def connection(self) -> ConnectionInformation | None:
-        """c= of the session."""
-        return next(iter(self.own_connections), None)
-
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """a=group, in the order of the lines."""
-        return self._all("group", Group.parse)
-
-    @cached_property
-    def bundle(self) -> tuple[Mid, ...]:
-        """The mids of the first BUNDLE group, the tagged one first (RFC 9143 s.7); empty without such a group."""
-        return next((group.mids for group in self.groups if group.semantics == "BUNDLE"), ())
-
-    @cached_property
-    def ice_lite(self) -> bool:
-        """a=ice-lite (RFC 8839 s.5.3)."""
-        return self._flag("ice-lite")
-
-    @property
-    def ice_options(self) -> frozenset[str]:
-        """a=ice-options of the session."""
-        return self.own_ice_options
-
-    @property
-    def fingerprints(self) -> tuple[Fingerprint, ...]:
-        """a=fingerprint of the session."""
-        return self.own_fingerprints
-
-    @cached_property
-    def msid_semantics(self) -> tuple[MsidSemantic, ...]:
-        """a=msid-semantic."""
-        return self._all("msid-semantic", MsidSemantic.parse)
-
-    @cached_property
-    def unknown_attributes(self) -> tuple[UnknownAttribute, ...]:
-        """The session's attributes that have no typed view at this level, in order."""
-        return self._unknown(_VIEWS)
-
-    def read_all(self) -> None:
-        """Parse every line of the session part that has a typed view; raises `SdpError`."""
-        self._read_all(_VIEWS)
-
-    def validate(self) -> None:
-        """Parse everything, and check the rules of `m3core.sdp.semantics`; raises the first `SdpError`."""
-        self.read_all()
-        semantics.check(self, self.media, self.groups)
+    def _faults(self) -> Iterator[SdpError]:
+        yield from self.malformed()
+        for media in self.media:
+            yield from media.malformed()
+        yield from musts.faults(self, self.media, self.transport_of)
+        yield from semantics.faults(self, self.media)
 
     def without_candidates(self) -> SessionDescription:
         """This description without its a=candidate and a=end-of-candidates lines."""
@@ -183,7 +141,7 @@ class SessionDescription(Section):
         """The candidates as messages would trickle them, and whether they are complete (a=end-of-candidates).
 
         Of the m-sections of a BUNDLE group, only the one that owns the transport contributes: the first that is not
-        rejected (RFC 9143 s.7.2). Raises `SdpError`.
+        rejected (RFC 9143 s.7.2). Candidates that cannot be read are left out. Raises `SdpError`.
         """
         found: list[TrickledCandidate] = []
         ended: list[bool] = []
@@ -197,8 +155,10 @@ class SessionDescription(Section):
             tagged.add(owner.mline_index)
             credentials = owner.ice_credentials
             ufrag = None if credentials is None else credentials.ufrag
-            found += (TrickledCandidate(each, owner.mid, owner.mline_index, ufrag) for each in owner.candidates)
-            ended.append(owner.end_of_candidates)
+            found += (
+                TrickledCandidate(each, owner.mid, owner.mline_index, ufrag) for each in owner.readable_candidates
+            )
+            ended.append(bool(owner.attributes("end-of-candidates")))
         return tuple(found), bool(ended) and all(ended)
 
     def transport_of(self, media: MediaDescription) -> MediaDescription:

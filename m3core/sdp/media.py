@@ -6,6 +6,7 @@ This module owns which attributes an m-section has, and for which of them those 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
@@ -105,7 +106,12 @@ class MediaDescription(Section):
     @property
     def port(self) -> int:
         """The port of m=. It is 9 while candidates carry the real ports (RFC 8840 s.4.1.1)."""
-        return int(self._mline[1])
+        return int(self._mline[1].partition("/")[0])
+
+    @property
+    def port_count(self) -> int:
+        """The number of ports of m= (RFC 8866 s.5.14), 1 if the line has none. With ICE it means nothing."""
+        return int(self._mline[1].partition("/")[2] or "1")
 
     @property
     def protocol(self) -> str:
@@ -195,13 +201,18 @@ class MediaDescription(Section):
         """a=extmap (RFC 8285 s.8), those of the session first."""
         return self._session.own_extmaps + self.own_extmaps
 
+    @property
+    def readable_extmaps(self) -> tuple[ExtMap, ...]:
+        """`extmaps` without the lines that are malformed."""
+        return self._session.readable_own_extmaps + self.readable_own_extmaps
+
     @cached_property
-    def packet_time(self) -> int | None:
+    def packet_time(self) -> float | None:
         """a=ptime (RFC 8866 s.6.4), in ms."""
         return self._one("ptime", parse_milliseconds)
 
     @cached_property
-    def max_packet_time(self) -> int | None:
+    def max_packet_time(self) -> float | None:
         """a=maxptime (RFC 8866 s.6.5), in ms."""
         return self._one("maxptime", parse_milliseconds)
 
@@ -215,6 +226,17 @@ class MediaDescription(Section):
     def simulcast(self) -> Simulcast | None:
         """a=simulcast (RFC 8853 s.5.1)."""
         return self._one("simulcast", Simulcast.parse)
+
+    @property
+    def readable_rids(self) -> tuple[RidDescription, ...]:
+        """`rids` without the lines that are malformed."""
+        return self._readable("rid", RidDescription.parse)
+
+    @property
+    def readable_simulcast(self) -> Simulcast | None:
+        """`simulcast`, or None if its line is malformed or not the only one."""
+        found = self._readable("simulcast", Simulcast.parse)
+        return found[0] if len(found) == 1 else None
 
     @cached_property
     def ssrcs(self) -> tuple[SsrcAttribute, ...]:
@@ -236,6 +258,11 @@ class MediaDescription(Section):
     def candidates(self) -> tuple[IceCandidate, ...]:
         """a=candidate (RFC 8839 s.5.1), in the order of the lines."""
         return self._all("candidate", IceCandidate.parse)
+
+    @property
+    def readable_candidates(self) -> tuple[IceCandidate, ...]:
+        """`candidates` without the lines that are malformed."""
+        return self._readable("candidate", IceCandidate.parse)
 
     @cached_property
     def end_of_candidates(self) -> bool:
@@ -317,6 +344,6 @@ class MediaDescription(Section):
         """The attributes that have no typed view at this level, in order."""
         return self._unknown(_VIEWS)
 
-    def read_all(self) -> None:
-        """Parse every line that has a typed view; raises `SdpError`."""
-        self._read_all(_VIEWS)
+    def malformed(self) -> Iterator[SdpError]:
+        """The error of each line that has a typed view and cannot be read."""
+        return self._malformed(_VIEWS)

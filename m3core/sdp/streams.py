@@ -21,7 +21,7 @@ Ssrc = NewType("Ssrc", int)
 Rid = NewType("Rid", str)
 """A restriction identifier (RFC 8851 s.4)."""
 
-_SSRC: Final = re.compile(f"([0-9]{{1,10}}) ({IDENT}):(.+)")
+_SSRC: Final = re.compile(f"([0-9]{{1,10}}) ({IDENT})(?::(.+))?")
 _SSRC_GROUP: Final = re.compile(f"({IDENT})((?: [0-9]{{1,10}})++)")
 _MSID: Final = re.compile(f"({VISIBLE})(?: ({VISIBLE}))?")
 _RID: Final = re.compile("([A-Za-z0-9_-]{1,255}) (send|recv)(?: (.+))?")
@@ -32,15 +32,15 @@ _EXTMAP: Final = re.compile(f"([0-9]{{1,4}})(?:/(sendrecv|sendonly|recvonly|inac
 
 @frozen
 class SsrcAttribute:
-    """a=ssrc (RFC 5576 s.4.1): one attribute of one source, such as its cname."""
+    """a=ssrc (RFC 5576 s.4.1): one attribute of one source, such as its cname. ``value`` is None for a property."""
 
     ssrc: Ssrc
     name: str
-    value: str
+    value: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> SsrcAttribute:
-        """Raises `SdpError`, also for a source attribute without a value: no document defines one."""
+        """Raises `SdpError`."""
         match = fit(_SSRC, text, "malformed a=ssrc (RFC 5576 s.4.1)")
         return cls(Ssrc(bounded(match[1], MAX_UINT32, "SSRC")), match[2], match[3])
 

@@ -19,31 +19,35 @@ def make_offer(kinds: Iterable[str], number: int, *, lite: bool = False) -> str:
     lines = [*_session(number, range(len(kinds)), lite=lite)]
     for index, kind in enumerate(kinds):
         formats, codecs = _CODECS[kind]
-        lines += _section(kind, formats, codecs, str(index), "sendonly", "actpass", number)
+        mline = f"m={kind} 9 UDP/TLS/RTP/SAVPF {formats}"
+        lines += _section(mline, codecs, str(index), "sendonly", "actpass", number)
     return "\r\n".join(lines) + "\r\n"
 
 
 def make_answer(offer: str, number: int, *, lite: bool = False) -> str:
-    """An answer that accepts all of ``offer``, with two candidates."""
+    """An answer that accepts all of ``offer`` that it does not reject, with two candidates."""
     description = SessionDescription.parse(offer)
-    lines = [*_session(number, (section.mid or "" for section in description.media), lite=lite)]
+    lines = [*_session(number, _bundled(description), lite=lite)]
     for section in description.media:
         lines += _answer_section(section, number)
     return "\r\n".join(lines) + "\r\n"
 
 
+def _bundled(description: SessionDescription) -> Iterable[str]:
+    return (section.mid or "" for section in description.media if not section.is_rejected)
+
+
 def _answer_section(section: MediaDescription, number: int) -> list[str]:
-    formats = " ".join(str(payload_type) for payload_type in section.formats)
+    formats = " ".join(section.format_list)
+    if section.is_rejected:
+        return [f"m={section.media_type} 0 {section.protocol} {formats}"]
     codecs = [f"a=rtpmap:{rtpmap.payload_type} {_encoding(rtpmap)}" for rtpmap in section.rtpmaps]
-    codecs += [
-        f"a=fmtp:{one.payload_type} {one.parameters}" for one in section.format_parameters if "apt=" in one.parameters
-    ]
+    # As written: a peer may send parameters that cannot be read.
+    codecs += [f"a=fmtp:{one.value}" for one in section.attributes("fmtp") if one.value and "apt=" in one.value]
     direction = "recvonly" if section.direction is Direction.SENDONLY else "sendonly"
-    return _section(_kind(section), formats, codecs, section.mid or "", direction, "active", number)
-
-
-def _kind(section: MediaDescription) -> str:
-    return "" if section.kind is None else section.kind.value
+    mline = f"m={section.media_type} 9 {section.protocol} {formats}"
+    lines = _section(mline, codecs, section.mid or "", direction, "active", number)
+    return [line for line in lines if line != "a=rtcp-mux" or section.rtcp_mux]
 
 
 def _encoding(rtpmap: object) -> str:
@@ -62,14 +66,12 @@ def _session(number: int, mids: Iterable[object], *, lite: bool) -> list[str]:
     ]
 
 
-def _section(
-    kind: str, formats: str, codecs: Iterable[str], mid: str, direction: str, setup: str, number: int
-) -> list[str]:
+def _section(mline: str, codecs: Iterable[str], mid: str, direction: str, setup: str, number: int) -> list[str]:
     return [
-        f"m={kind} 9 UDP/TLS/RTP/SAVPF {formats}",
+        mline,
         "c=IN IP4 0.0.0.0",
         f"a={direction}",
-        f"a=mid:{mid}",
+        *([f"a=mid:{mid}"] if mid else []),
         "a=rtcp-mux",
         f"a=ice-ufrag:u{number:07d}",
         f"a=ice-pwd:p{number:031d}",

@@ -386,3 +386,25 @@ def test_nothing_secret_is_printed() -> None:
     text = repr(steps) + repr(negotiation.PendingOffer(SessionDescription.parse(OFFER)))
     assert "p0000" not in text
     assert "192.0.2" not in text
+
+
+def test_an_odd_candidate_of_many_is_left_out_and_the_offer_is_given_on_as_it_is() -> None:
+    odd = "a=candidate: 1 udp 1 192.0.2.9 9 typ host\r\na=candidate:1 1 tcp 1 192.0.2.9 0 typ host\r\na=ptime:x\r\n"
+    offer = OFFER.replace("a=candidate:1 ", f"{odd}a=candidate:1 ", 1)
+    one = Negotiation(ANSWERER, trickle=False)
+    (given,) = one.remote_description(offer)
+    assert given == GiveDescription(without_end(offer))
+    assert "a=ptime:x\r\n" in without_end(offer)
+    _, candidates = one.local_description(ANSWER)
+    assert isinstance(candidates, GiveCandidates)
+    assert [text for text, _ in candidates.candidates] == [
+        "candidate:1 1 udp 2113937151 192.0.2.1 50001 typ host",
+        "candidate:2 1 udp 1677729535 198.51.100.1 50002 typ srflx raddr 192.0.2.1 rport 50001",
+    ]
+
+
+def test_our_own_offer_keeps_all_rules() -> None:
+    one = in_state(OFFERER, "creating-offer")
+    with pytest.raises(SdpError, match="a packet time is a number"):
+        one.local_description(OFFER + "a=ptime:x\r\n")
+    assert one.state is NegotiationState.CREATING_OFFER

@@ -147,7 +147,7 @@ def test_what_cannot_be_done_is_failed() -> None:
         assert "no such peer" in it.client.refused(peer, AddCandidates((), end=True))
         assert "audio or video" in it.client.refused(peer, OpenPublisher(KEY, audio=False, video=False))
         reason = it.client.refused(peer, OpenSubscriber(KEY, "v=0\r\nm=audio secret\r\n"))
-        assert reason.startswith("OpenSubscriber failed: ")
+        assert "no o= line" in reason
         assert "secret" not in reason
         sdp = it.client.described(peer, BOTH)
         assert "secret" not in it.client.refused(peer, ApplyAnswer("v=0\r\nm=audio secret\r\n"))

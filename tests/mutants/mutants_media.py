@@ -177,7 +177,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "connection: mDNS names are looked up",
         CONNECTION,
-        ' or candidate.ip.lower().endswith(".local")',
+        " or parsed.ip is None",
         "",
         _ENGINE,
     ),

@@ -160,4 +160,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "if self.state is NegotiationState.HAVE_LOCAL_OFFER:",
         _TESTS,
     ),
+    Mutant(
+        "negotiation: our own offer is checked as one of a peer",
+        _FILE,
+        "check_offer(description, strict=True)",
+        "check_offer(description)",
+        _TESTS,
+    ),
+    Mutant(
+        "negotiation: the offer of a peer is checked as our own",
+        _FILE,
+        "        else:\n            check_offer(description)\n",
+        "        else:\n            check_offer(description, strict=True)\n",
+        _TESTS,
+    ),
 )

@@ -31,6 +31,14 @@ SUBSCRIBE_ANSWER: Final = TEXTS["sdp/06-subscribe-video-answer.sdp"]
 CHROMIUM: Final = TEXTS["sdp-live/chromium-pub-offer.sdp"]
 
 HEAD: Final = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+TRANSPORT: Final = (
+    "rtcp-mux",
+    "ice-ufrag:abcd",
+    "ice-pwd:abcdefghijklmnopqrstuv",
+    "setup:actpass",
+    "fingerprint:sha-256 " + ":".join(["AA"] * 32),
+)
+"""The attributes of its transport that each m-section needs."""
 PWD: Final = "cc70eb1ce669a3d8a480636a9cf5c4d2"
 
 

@@ -52,12 +52,21 @@ def test_related_address_tcp_type_and_extensions_in_any_order() -> None:
     assert IceCandidate.parse(built.serialize()) == built
 
 
+def test_another_type_is_kept_as_it_is() -> None:
+    """RFC 8839 s.5.1 leaves the list of types open."""
+    candidate = IceCandidate.parse("candidate:1 1 udp 1 192.0.2.1 9 typ x-tunnel raddr 192.0.2.9 rport 9")
+    assert candidate.type == "x-tunnel"
+    assert candidate.serialize().endswith("typ x-tunnel raddr 192.0.2.9 rport 9")
+    assert attrs.evolve(candidate, port=8).serialize().endswith(" 8 typ x-tunnel raddr 192.0.2.9 rport 9")
+
+
 def test_names_are_kept_and_never_resolved() -> None:
     mdns = IceCandidate.parse("candidate:1 1 udp 1 5a7d8e1c-1f0a-4c39-9d5f-0d6f2b8a3c11.local 9 typ host")
     assert mdns.is_mdns
     assert mdns.ip is None
     assert not mdns.is_loopback
     assert not mdns.is_link_local
+    assert IceCandidate.parse("candidate:1 1 udp 1 x.LOCAL. 9 typ host").is_mdns
     named = IceCandidate.parse("candidate:1 1 udp 1 turn.example.com 9 typ relay")
     assert not named.is_mdns
 
@@ -109,7 +118,7 @@ GOOD = "1 1 udp 1 192.0.2.1 9 typ host"
         GOOD.replace("1 1 udp", "1 257 udp"),
         GOOD.replace("1 1 udp", "a_b 1 udp"),
         GOOD.replace("udp 1 ", "udp 4294967296 "),
-        GOOD.replace("host", "hosts"),
+        GOOD.replace("host", "ho/sts"),
         GOOD.replace("typ", "type"),
         GOOD + " generation",
         GOOD + "  0",

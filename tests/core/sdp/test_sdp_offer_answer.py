@@ -117,12 +117,7 @@ PUBLISH_LAWS = {
         "the answer has a header extension that was not offered",
         21,
     ),
-    "RFC 8285 s.7: extension direction": (
-        changed(ANSWER, "a=extmap:8/recvonly", "a=extmap:8"),
-        "a header extension with an impossible direction",
-        51,
-    ),
-    "RFC 9143 s.9.3: rtcp-mux": (changed(ANSWER, "a=rtcp-mux\r\n", ""), "the answer refuses a=rtcp-mux in a bundle", 9),
+    "RFC 9143 s.9.3: rtcp-mux": (changed(ANSWER, "a=rtcp-mux\r\n", ""), "an m-section of RTP without a=rtcp-mux", 9),
     "RFC 5506 s.5: rtcp-rsize": (
         changed(ANSWER, "a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-rsize\r\n"),
         "the answer has a=rtcp-rsize, which was not offered",
@@ -173,7 +168,7 @@ LAWS = {
     "RFC 8858 s.4: rtcp-mux-only refused": (
         PLAIN_OFFER.replace("a=rtcp-mux\r\n", "a=rtcp-mux\r\na=rtcp-mux-only\r\n"),
         changed(ANSWER, "a=group:BUNDLE 0 1\r\n", "").replace("a=rtcp-mux\r\n", ""),
-        "the answer refuses a=rtcp-mux",
+        "an m-section of RTP without a=rtcp-mux",
         8,
     ),
 }
@@ -189,7 +184,7 @@ def test_law_of_answers(law: str) -> None:
 
 
 def test_simulcast_needs_an_offer_of_simulcast() -> None:
-    """RFC 8853 s.5.3.2. `check_offer` would refuse these offers, since a=simulcast does not name all their rids."""
+    """RFC 8853 s.5.3.2."""
     for simulcast in ("", "a=simulcast:send high;medium\r\n"):
         offer = changed(PUBLISH_OFFER, "a=simulcast:send high;medium;low\r\n", simulcast)
         with pytest.raises(SdpError, match="the answer has simulcast that was not offered"):
@@ -252,7 +247,7 @@ OFFERS = {
         29,
     ),
     "no bundle": (PLAIN_OFFER, "an offered m-section that is not in the BUNDLE group", 8),
-    "no rtcp-mux": (changed(PUBLISH_OFFER, "a=rtcp-mux\r\n", ""), "a bundled m-section without a=rtcp-mux", 9),
+    "no rtcp-mux": (changed(PUBLISH_OFFER, "a=rtcp-mux\r\n", ""), "an m-section of RTP without a=rtcp-mux", 9),
     "no credentials": (section("mid:0", mline="m=audio 9 UDP/TLS/RTP/SAVPF 0"), "an m-section without a=ice-ufrag", 5),
     "no fingerprint": (PUBLISH_OFFER.replace("a=fingerprint", "a=x-print"), "an m-section without a=fingerprint", 9),
     "no setup": (PUBLISH_OFFER.replace("a=setup", "a=x-setup"), "an m-section without a=setup", 9),
