@@ -13,8 +13,10 @@ from m3core.controller.module import Module
 from m3core.controller.room import LiveRoom, Meeting, Participant, Session
 from m3core.controller.room_details import RoomDetails
 from m3core.controller.surroundings import Surroundings
-from m3core.limits import MAX_DISPLAY_NAME, MAX_PARTICIPANTS
+from m3core.errors import InvalidName
+from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages import control, moderation
+from m3core.names import display_name
 from m3core.values import ParticipationKind, Role
 
 NORMAL_CLOSURE = 1000
@@ -23,9 +25,11 @@ INTERNAL_ERROR = 1011
 
 
 def normalised_name(text: str) -> str | None:
-    """The name, trimmed and with single blanks; None if it is empty or longer than 100 bytes (signaling.md § 5)."""
-    name = " ".join(text.split())
-    return name if 0 < len(name.encode()) <= MAX_DISPLAY_NAME else None
+    """The name, trimmed and with single blanks; None if nobody may have such a name (docs/names.md)."""
+    try:
+        return display_name(text)
+    except InvalidName:
+        return None
 
 
 class Joining:

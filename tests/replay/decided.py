@@ -32,7 +32,14 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
     "names-that-are-refused": {
         **dict.fromkeys(
-            ("names/empty", "names/blanks", "names/100 characters of 2 bytes", "names/10 000 bytes"),
+            (
+                "names/empty",
+                "names/blanks",
+                "names/100 characters of 2 bytes",
+                "names/10 000 bytes",
+                "names/right to left",
+                "names/zero width",
+            ),
             (
                 "missing at owner: control.joined",
                 "missing at owner: control.update",
