@@ -7,6 +7,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stage import Stage
 
 from m3core.errors import InvalidName, LocalProtocolError
 from m3core.limits import MAX_BREAKOUT_NAME, MAX_DISPLAY_NAME, MAX_MARKS
@@ -139,3 +140,13 @@ def test_an_accepted_name_is_accepted_again(text: str) -> None:
     assert display_name(name) == name
     assert name.strip()
     assert not any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in name)
+
+
+@pytest.mark.parametrize("name", ["\0", "\x1b[2J", "\u200b", "\u202eBob", "Bob\u2066", "Z" + ACUTE * 5])
+def test_the_server_asks_at_the_join(name: str) -> None:
+    stage = Stage()
+    stage.joined("ada")
+    stage.connect("bob")
+    assert stage.say("bob", "control", "join", display_name=name)[0]["error"] == "invalid_username"
+    assert stage.heard("ada") == []
+    assert stage.say("bob", "control", "join", display_name="Bob")[0]["message"] == "join_success"

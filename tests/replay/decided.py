@@ -32,19 +32,23 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     },
     "names-that-are-refused": {
         **dict.fromkeys(
-            (
-                "names/empty",
-                "names/blanks",
-                "names/100 characters of 2 bytes",
-                "names/10 000 bytes",
-                "names/right to left",
-                "names/zero width",
-            ),
+            ("names/empty", "names/blanks", "names/100 characters of 2 bytes", "names/10 000 bytes"),
             (
                 "missing at owner: control.joined",
                 "missing at owner: control.update",
                 "missing at owner: control.left",
                 "missing at guest: control.join_success",
+                "extra at guest: control.error(not_yet_joined)",
+            ),
+        ),
+        **dict.fromkeys(
+            ("names/right to left", "names/zero width"),
+            (
+                "missing at owner: control.joined",
+                "missing at owner: control.update",
+                "missing at owner: control.left",
+                "missing at guest: control.join_success",
+                "extra at guest: control.error(invalid_username)",
                 "extra at guest: control.error(not_yet_joined)",
             ),
         ),

@@ -383,6 +383,7 @@ def test_names_of_guests_can_be_changed() -> None:
         "cannot_change_name_of_registered_users"
     )
     assert stage.say(*change, target=stage.ids["bob"], new_name="  ")[0]["error"] == "invalid_display_name"
+    assert stage.say(*change, target=stage.ids["bob"], new_name="\u200b")[0]["error"] == "invalid_display_name"
     expected = {
         "message": "display_name_changed",
         "target": stage.ids["bob"],
