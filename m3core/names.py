@@ -14,8 +14,8 @@ from unicodedata import bidirectional, category, combining, normalize
 from m3core.errors import InvalidName
 from m3core.limits import MAX_BREAKOUT_NAME, MAX_DISPLAY_NAME, MAX_MARKS
 
-ZWNJ: Final = "\u200c"
-ZWJ: Final = "\u200d"
+_ZWJ: Final = "\u200d"
+_JOINERS: Final = frozenset({"\u200c", _ZWJ})
 _VIRAMA: Final = 9
 """The canonical combining class of the signs that join two consonants of an Indic script."""
 _BLANK: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159")
@@ -26,7 +26,16 @@ _COMING_EMOJI: Final = re.compile("[\U0001f000-\U0001faff]")
 """Unicode keeps this range for pictures. New ones come every year, and Python learns of them years later."""
 _FLAG: Final = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{1,6}\U000e007f")
 """The flags of England, Scotland and the like (UTS 51, emoji tag sequences): the only use of tag characters."""
-_CASED: Final = frozenset(("Lu", "Ll", "Lt", "Lm"))
+_CASED: Final = frozenset({"Lu", "Ll", "Lt", "Lm"})
+_MARKS: Final = frozenset({"Mn", "Me"})
+_INK: Final = frozenset(
+    {*_CASED, "Lo", "Nd", "Nl", "No", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sc", "Sk", "So"}
+)
+"""The categories of visible characters: letters, numbers, punctuation and symbols."""
+_PLAIN: Final = _INK | {"Zs"}
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
+"""Control, format, surrogate and unassigned characters, line and paragraph separators. The bidirectional controls
+(UAX 9) are format characters. Private use (Co) is not among them: such a character does nothing to its neighbours."""
 
 
 def display_name(text: str) -> str:
@@ -53,30 +62,30 @@ def check_room_name(name: str) -> None:
 
 def check_characters(name: str) -> None:
     """Raise `InvalidName` unless ``name`` shows something, and all of it. Blanks may stand anywhere."""
-    text = _FLAG.sub("\U0001f3f4", name)
+    kinds = set(map(category, set(name)))
+    if not (kinds <= _PLAIN and _BLANK.isdisjoint(name)):  # few names need the closer look, which is much slower
+        _check_closely(_FLAG.sub("\U0001f3f4", name))
+    if kinds.isdisjoint(_INK) and _COMING_EMOJI.search(name) is None:
+        raise InvalidName("a name needs at least one visible character")
+
+
+def _check_closely(text: str) -> None:
     base = " "
     for before, char, after in zip(" " + text, text, text[1:] + " ", strict=False):
         kind = category(char)
-        if char in (ZWNJ, ZWJ):
+        if char in _JOINERS:
             if not _is_needed(char, base, before, after):
                 raise InvalidName("a name has an invisible character that its script does not need: leave it out")
+        elif char in _BLANK or (kind in _INVISIBLE and not _COMING_EMOJI.match(char)):
+            raise InvalidName("a name has an invisible or unknown character: write it with visible ones only")
         elif kind[0] == "M":
             _check_mark(char, before)
         else:
             base = char
-        if char in _BLANK or (_is_invisible(kind) and char not in (ZWNJ, ZWJ) and not _COMING_EMOJI.match(char)):
-            raise InvalidName("a name has an invisible or unknown character: write it with visible ones only")
-    if max((_marks(run) for run in _runs(text)), default=0) > MAX_MARKS:
-        raise InvalidName(f"a name has more than {MAX_MARKS} marks on one letter: leave some out")
-    if not any(category(char)[0] in "LNPS" or _COMING_EMOJI.match(char) for char in text):
-        raise InvalidName("a name needs at least one visible character")
-
-
-def _is_invisible(kind: str) -> bool:
-    """Control, format, surrogate and unassigned characters, line and paragraph separators."""
-    # Format characters include the bidirectional controls (UAX 9), which reorder the text after the name. Private use
-    # (Co) is no reason to refuse: a font may draw it, and such a character does nothing to its neighbours.
-    return kind in {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+    # Letters that have their marks in them are taken apart first. A joiner between marks begins no new count.
+    for is_stack, run in groupby(normalize("NFD", text), lambda char: category(char) in _MARKS or char in _JOINERS):
+        if is_stack and sum(char not in _JOINERS for char in run) > MAX_MARKS:
+            raise InvalidName(f"a name has more than {MAX_MARKS} marks on one letter: leave some out")
 
 
 def _check_mark(mark: str, before: str) -> None:
@@ -100,24 +109,10 @@ def _is_needed(joiner: str, base: str, before: str, after: str) -> bool:
         return False
     is_indic = combining(before) == _VIRAMA or combining(after) == _VIRAMA
     is_arabic = bidirectional(base) == bidirectional(after) == "AL"
-    is_emoji = joiner == ZWJ and _is_picture(base) and _is_picture(after)
+    is_emoji = joiner == _ZWJ and _is_picture(base) and _is_picture(after)
     return is_indic or is_arabic or is_emoji
 
 
 def _is_picture(char: str) -> bool:
     """Symbols, skin tones, and the arrow U+2194, which is a mathematical symbol by its category and part of emoji."""
     return category(char) == "So" or char == "\u2194" or _COMING_EMOJI.match(char) is not None
-
-
-def _runs(text: str) -> list[list[str]]:
-    """``text`` in runs of marks, and of everything else. Letters with marks in one character are taken apart."""
-    # A joiner between marks must not begin a new count.
-    return [list(run) for is_mark, run in groupby(normalize("NFD", text), _is_stacked) if is_mark]
-
-
-def _is_stacked(char: str) -> bool:
-    return category(char) in {"Mn", "Me"} or char in (ZWNJ, ZWJ)
-
-
-def _marks(run: list[str]) -> int:
-    return sum(char not in (ZWNJ, ZWJ) for char in run)
