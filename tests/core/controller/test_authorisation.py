@@ -13,7 +13,7 @@ from stage import EVE, RECORDER, Stage
 
 from m3core.controller.config import User
 from m3core.controller.features import FeatureLevel
-from m3core.values import RoomId, Secret, UserId
+from m3core.values import InviteCode, RoomId, Secret, UserId
 
 FAY = User(id=UserId("91f2be0c-4a0d-44a2-8f1c-9f3b2d6f0b11"), email="fay@example.org", display_name="Fay")
 POINTS = (
@@ -124,6 +124,8 @@ class Visit:
                 stage.drain()
             case "expired":
                 stage.now = EXPIRES
+            case "invitation removed":
+                del stage.controller.store.invites[InviteCode(stage.invite)]
             case "banned":
                 stage.say("ada", "moderation", "ban", target=self._other)
             case "kicked":
@@ -139,6 +141,16 @@ EXPECTED: dict[tuple[str, str], dict[str, str]] = {
     ("bob", "expired"): {"no ticket": "404 not_found", "ticket": "handshake 404", "connected": SILENT},
     ("eve", "expired"): {},
     ("recorder", "expired"): {},
+    # Who waits learns of it when it enters the room, and who is inside remains there.
+    ("bob", "invitation removed"): {
+        "no ticket": "404 not_found",
+        "ticket": "handshake 404",
+        **dict.fromkeys(("connected", "waiting", "accepted"), SILENT),
+        "lost": "404 not_found",
+        "ticket to come back": "handshake 404",
+        "connected again": SILENT,
+    },
+    ("eve", "invitation removed"): {},
     ("bob", "room deleted"): {
         "no ticket": "404 not_found",
         "ticket": "handshake 404",
@@ -235,6 +247,15 @@ def test_who_was_thrown_out_is_somebody_new(change: str) -> None:
     assert waits["message"] == "in_waiting_room"
     after = stage.controller.sessions[stage.connections["bob"]].admission.participant_id
     assert after != before
+
+
+def test_a_debriefing_of_guests_makes_nobody_else_wait() -> None:
+    """A user whose connection was lost at that moment belongs to those who remain."""
+    visit = Visit(FeatureLevel.V0_16, "eve")
+    stage = visit.stage
+    visit.walk("no ticket", "lost")
+    stage.say("ada", "moderation", "debrief", kick_scope="guests")
+    assert visit.walk_in("lost") == "in"
 
 
 def test_who_was_kicked_does_not_come_back_by_an_expired_invitation() -> None:
