@@ -531,8 +531,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "joining",
         "a waiting participant enters without the invitation",
-        "        if denied is not None:\n            self._turn_away(participant.session, denied)\n            return\n",
-        "",
+        "            self._turn_away(participant.session, denied)\n            return\n",
+        "            pass\n",
         _AUTHORISATION,
     ),
     _in(
