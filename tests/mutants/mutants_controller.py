@@ -692,7 +692,9 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "chat",
         "everybody moderates the chat",
-        "        if not sender.is_moderator:\n            self._refuse(sender, ChatErrorCode.INSUFFICIENT_PERMISSIONS)\n        return sender.is_moderator",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, ChatErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        return sender.is_moderator",
         "        return True",
         _MATRIX,
     ),
@@ -713,28 +715,36 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "timer",
         "everybody starts timers",
-        "        if not sender.is_moderator:\n            self._refuse(sender, TimerErrorCode.INSUFFICIENT_PERMISSIONS)\n            return",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, TimerErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "            return",
         "        if False:\n            return",
         _MATRIX,
     ),
     _in(
         "timer",
         "everybody stops timers",
-        "        if not sender.is_moderator:\n            self._refuse(sender, TimerErrorCode.INSUFFICIENT_PERMISSIONS)\n        elif",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, TimerErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        elif",
         "        if False:\n            pass\n        elif",
         _MATRIX,
     ),
     _in(
         "recording",
         "everybody starts recordings",
-        "        if not sender.is_moderator:\n            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)\n        elif state",
+        "        if not sender.is_moderator:\n"
+        "            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        elif state",
         "        if False:\n            pass\n        elif state",
         _MATRIX,
     ),
     _in(
         "recording",
         "everybody stops recordings",
-        "        if not sender.is_moderator:\n            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)\n        elif recorder",
+        "        if not sender.is_moderator:\n"
+        "            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        elif recorder",
         "        if False:\n            pass\n        elif recorder",
         _MATRIX,
     ),
@@ -755,7 +765,9 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "minutes",
         "everybody chooses who writes",
-        "        if not sender.is_moderator:\n            self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)\n            return",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "            return",
         "        if False:\n            return",
         _MATRIX,
     ),
@@ -769,14 +781,18 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "breakout",
         "everybody opens breakout rooms",
-        "        if not sender.is_moderator:\n            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)\n            return",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "            return",
         "        if False:\n            return",
         _MATRIX,
     ),
     _in(
         "breakout",
         "everybody closes breakout rooms",
-        "        if not sender.is_moderator:\n            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)\n        elif",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        elif",
         "        if False:\n            pass\n        elif",
         _MATRIX,
     ),
