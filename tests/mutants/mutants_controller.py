@@ -21,7 +21,6 @@ _RECORDING = (f"{_TESTS}/test_recording.py",)
 _RESUMPTION = (f"{_TESTS}/test_resumption.py",)
 _TIMER = (f"{_TESTS}/test_timer.py",)
 _AUTHORISATION = (f"{_TESTS}/test_authorisation.py",)
-_MATRIX = (f"{_TESTS}/test_authorisation_matrix.py::test_commands",)
 _REST_MATRIX = (f"{_TESTS}/test_authorisation_matrix.py::test_resources",)
 _NAMES = ("tests/core/test_names.py",)
 _ALARMS = (f"{_TESTS}/test_alarms.py",)
@@ -33,6 +32,11 @@ _FOCUS = ("tests/core/conference/test_pair_meeting.py::test_focus_is_the_head_of
 
 def _in(module: str, name: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
     return Mutant(f"{module}: {name}", f"m3core/controller/{module}.py", old, new, tests)
+
+
+def _rule(command: str, level: str = "capture") -> tuple[str, ...]:
+    """The test of one rule of `tables.authorisation`."""
+    return (f"{_TESTS}/test_authorisation_matrix.py::test_commands[{level}-{command}]",)
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -526,7 +530,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "who waits takes part",
         "        elif participant.is_waiting:\n",
         "        elif participant.is_waiting and isinstance(command, control.EnterRoom):\n",
-        _MATRIX,
+        _rule("chat.send_message"),
     ),
     _in(
         "joining",
@@ -582,21 +586,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "everybody moderates",
         "        if sender.is_moderator:\n            super().handle(sender, command)",
         "        if True:\n            super().handle(sender, command)",
-        _MATRIX,
+        _rule("moderation.kick"),
     ),
     _in(
         "moderation",
         "a refusal comes too early",
         "elif self._around.has(Feature.MODERATION_REFUSES):",
         "else:",
-        _MATRIX,
+        _rule("moderation.kick"),
     ),
     _in(
         "moderation",
         "an early server knows later commands",
         "        if feature is not None and not self._around.has(feature):",
         "        if False:",
-        _MATRIX,
+        _rule("moderation.debrief"),
     ),
     _in(
         "resumptions",
@@ -696,21 +700,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._refuse(sender, ChatErrorCode.INSUFFICIENT_PERMISSIONS)\n"
         "        return sender.is_moderator",
         "        return True",
-        _MATRIX,
+        _rule("chat.enable_chat"),
     ),
     _in(
         "polls",
         "everybody starts polls",
         "        if not sender.is_moderator:\n            return PollsErrorCode",
         "        if False:\n            return PollsErrorCode",
-        _MATRIX,
+        _rule("polls.start"),
     ),
     _in(
         "polls",
         "everybody finishes polls",
         "        if not sender.is_moderator:\n            self._refuse",
         "        if False:\n            self._refuse",
-        _MATRIX,
+        _rule("polls.finish"),
     ),
     _in(
         "timer",
@@ -719,7 +723,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._refuse(sender, TimerErrorCode.INSUFFICIENT_PERMISSIONS)\n"
         "            return",
         "        if False:\n            return",
-        _MATRIX,
+        _rule("timer.start"),
     ),
     _in(
         "timer",
@@ -728,7 +732,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._refuse(sender, TimerErrorCode.INSUFFICIENT_PERMISSIONS)\n"
         "        elif",
         "        if False:\n            pass\n        elif",
-        _MATRIX,
+        _rule("timer.stop"),
     ),
     _in(
         "recording",
@@ -737,7 +741,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)\n"
         "        elif state",
         "        if False:\n            pass\n        elif state",
-        _MATRIX,
+        _rule("recording.start"),
     ),
     _in(
         "recording",
@@ -746,21 +750,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)\n"
         "        elif recorder",
         "        if False:\n            pass\n        elif recorder",
-        _MATRIX,
+        _rule("recording.stop"),
     ),
     _in(
         "streaming",
         "everybody starts streams",
         "        if not sender.is_moderator:",
         "        if False:",
-        _MATRIX,
+        _rule("recording.start_stream", "0.16"),
     ),
     _in(
         "streaming",
         "everybody reports the state of a recording",
         "        if sender is target.recorder and command.target_id",
         "        if command.target_id",
-        _MATRIX,
+        _rule("recording_service.stream_updated", "0.16"),
     ),
     _in(
         "minutes",
@@ -769,14 +773,14 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)\n"
         "            return",
         "        if False:\n            return",
-        _MATRIX,
+        _rule("protocol.select_writer"),
     ),
     _in(
         "minutes",
         "everybody takes the pen",
         "        room = sender.room\n        if not sender.is_moderator:",
         "        room = sender.room\n        if False:",
-        _MATRIX,
+        _rule("protocol.deselect_writer"),
     ),
     _in(
         "breakout",
@@ -785,7 +789,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)\n"
         "            return",
         "        if False:\n            return",
-        _MATRIX,
+        _rule("breakout.start"),
     ),
     _in(
         "breakout",
@@ -794,21 +798,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)\n"
         "        elif",
         "        if False:\n            pass\n        elif",
-        _MATRIX,
+        _rule("breakout.stop"),
     ),
     _in(
         "control",
         "everybody grants the role of a moderator",
         "        if not sender.is_moderator:",
         "        if False:",
-        _MATRIX,
+        _rule("control.grant_moderator_role"),
     ),
     _in(
         "media_moderation",
         "everybody moderates media",
         "        return sender.is_moderator\n",
         "        return True\n",
-        _MATRIX,
+        _rule("media.moderator_mute"),
     ),
     _in(
         "breakout",

@@ -55,11 +55,7 @@ class Everybody(Cast):
         return table.OBEYED if own or others or is_changed else table.NOTHING
 
 
-def _ids(value: object) -> str:
-    return f"{value.command} {value.fields.get('target', '')}" if isinstance(value, table.Rule) else str(value)
-
-
-@pytest.mark.parametrize("rule", table.RULES, ids=_ids)
+@pytest.mark.parametrize("rule", table.RULES, ids=lambda rule: rule.command)
 @pytest.mark.parametrize("level", LEVELS)
 def test_commands(rule: table.Rule, level: str) -> None:
     expected = {role: rule.outcome(role, level) for role in table.ROLES}
