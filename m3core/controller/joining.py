@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from m3core.controller.authorisation import Denial, denial_of
+from m3core.controller.authorisation import denial_of
 from m3core.controller.entries import Entries, control_state
 from m3core.controller.features import Feature
 from m3core.controller.module import Module
@@ -53,9 +53,9 @@ class Joining:
             # R joins such a client all the same. Ours refuses, and the client may try again (docs/differences.md).
             around.refuse(session, "invalid_username")
             return
-        denied = denial_of(around, session)
-        if denied is not None:
-            self._turn_away(session, denied)
+        if denial_of(around, session) is not None:
+            # No event says that an invitation is over. After 1000 clients do not try again (signaling.md § 2).
+            around.dismiss((session,), NORMAL_CLOSURE)
             return
         meeting = around.rooms.open(admission.room)
         if _is_dead_end(meeting, session):
@@ -78,9 +78,8 @@ class Joining:
 
         `m3core.signaling` refuses the command until `accepted` was sent.
         """
-        denied = denial_of(self._around, participant.session)
-        if denied is not None:
-            self._turn_away(participant.session, denied)
+        if denial_of(self._around, participant.session) is not None:
+            self._around.dismiss((participant.session,), NORMAL_CLOSURE)
             return
         # Its breakout room may have ended while it waited.
         if _is_dead_end(participant.room.meeting, participant.session):
@@ -96,18 +95,6 @@ class Joining:
         denied = [one for one in sessions if one.participant is None and denial_of(self._around, one) is not None]
         # Without a message: a server has none for a client that has not sent `join` (`m3core.signaling.SERVER_SENDS`).
         self._around.dismiss(denied, NORMAL_CLOSURE)
-
-    def _turn_away(self, session: Session, denied: Denial) -> None:
-        around = self._around
-        match denied:
-            case Denial.BANNED:
-                around.tell(session, moderation.Banned(timestamp=around.direct()))
-            case Denial.ROOM_DELETED:
-                if around.has(Feature.ROOM_DELETED):
-                    around.tell(session, control.RoomDeleted(timestamp=around.direct()))
-            case Denial.INVITATION_OVER:
-                pass  # no event says it, and clients take any of these codes for the end (signaling.md § 2)
-        around.dismiss((session,), NORMAL_CLOSURE)
 
     def send_back(self, participant: Participant) -> None:
         """Move a participant from its room into the waiting room. Its connection remains open (L 0.15)."""

@@ -86,9 +86,9 @@ MUTANTS: tuple[Mutant, ...] = (
     # -- into a room and out of it ---
     _in(
         "joining",
-        "whoever has a connection joins",
-        "            self._turn_away(session, denied)\n            return\n",
-        "            pass\n",
+        "anybody with a connection joins",
+        "        if denial_of(around, session) is not None:",
+        "        if False:",
         _AUTHORISATION,
     ),
     _in(
@@ -526,31 +526,17 @@ MUTANTS: tuple[Mutant, ...] = (
         _AUTHORISATION,
     ),
     _in(
-        "engine",
-        "who waits takes part",
-        "        elif participant.is_waiting:\n",
-        "        elif participant.is_waiting and isinstance(command, control.EnterRoom):\n",
-        _rule("chat.send_message"),
-    ),
-    _in(
         "joining",
         "a waiting participant enters without the invitation",
-        "            self._turn_away(participant.session, denied)\n            return\n",
-        "            pass\n",
+        "        if denial_of(self._around, participant.session) is not None:",
+        "        if False:",
         _AUTHORISATION,
     ),
     _in(
         "joining",
-        "who is turned away at the join does not learn why",
-        "                around.tell(session, moderation.Banned(timestamp=around.direct()))",
-        "                pass",
-        _AUTHORISATION,
-    ),
-    _in(
-        "joining",
-        "who is turned away at the join keeps the connection",
-        "                pass  # no event says it, and clients take any of these codes for the end (signaling.md § 2)",
-        "                return",
+        "a ban ends the meeting for guests without an invitation",
+        "if one.participant is None and denial_of(self._around, one) is not None]",
+        "if denial_of(self._around, one) is not None]",
         _AUTHORISATION,
     ),
     _in(

@@ -324,3 +324,12 @@ def test_others_remain_connected() -> None:
     assert not bob.is_open
     assert not fay.is_open
     assert elsewhere.is_open
+
+
+def test_a_ban_asks_nobody_inside_for_an_invitation() -> None:
+    stage = Stage(FeatureLevel.V0_16, users=[EVE, FAY], open_rooms=True)
+    stage.joined("ada", "eve")
+    inside, outside = stage.enter("Bob"), stage.guest("Bob")
+    del stage.controller.store.invites[InviteCode(stage.invite)]
+    stage.say("ada", "moderation", "ban", target=stage.ids["eve"])
+    assert (inside.is_open, outside.is_open) == (True, False)
