@@ -62,6 +62,10 @@ class MissingExtra(LocalProtocolError, ImportError):
         return cls(f'{what} needs the extra "{extra}": pip install "m3-conference[{extra}]" ({error})', name=error.name)
 
 
+class InvalidName(LocalProtocolError, ValueError):
+    """A display name, or the name of a breakout room, breaks a rule of docs/names.md; the text says which one."""
+
+
 class GlareError(LocalProtocolError):
     """An offer of the same media session is still unanswered (RFC 9429 s.4.1.8). Offer again after its answer."""
 

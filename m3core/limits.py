@@ -38,6 +38,9 @@ MAX_LEGAL_VOTES: Final = 100
 """Legal votes that a client keeps. Finished ones are dropped first, and of them the oldest."""
 MAX_DISPLAY_NAME: Final = 100
 """Bytes of a display name in UTF-8 (signaling.md § 5)."""
+MAX_MARKS: Final = 4
+"""Marks in a row in a name. More of them reach into the lines above and below. No language is known to need more, and
+UTS 39 (section 5.4) has the same limit."""
 MAX_BREAKOUT_ROOMS: Final = 200
 """Breakout rooms of one meeting. A `breakout.start` with more is ignored, as one with none is (signaling.md § 8)."""
 MAX_BREAKOUT_NAME: Final = 255

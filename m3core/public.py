@@ -142,6 +142,7 @@ from m3core.errors import ConferenceEnded as ConferenceEnded
 from m3core.errors import EventsOverflow as EventsOverflow
 from m3core.errors import FieldError as FieldError
 from m3core.errors import GlareError as GlareError
+from m3core.errors import InvalidName as InvalidName
 from m3core.errors import LimitExceeded as LimitExceeded
 from m3core.errors import LinkError as LinkError
 from m3core.errors import LocalProtocolError as LocalProtocolError

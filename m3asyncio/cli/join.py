@@ -24,7 +24,9 @@ from m3asyncio.cli.trouble import only_error
 from m3core.client.conference import Conference
 from m3core.conference.events import ConferenceEvent, ConferenceJoined, Resumed, RoomChanged
 from m3core.conference.state import Participant
+from m3core.errors import InvalidName
 from m3core.limits import MAX_DISPLAY_NAME
+from m3core.names import display_name
 from m3core.rest.invites import VERIFY_INVITE, VerifyInvite
 from m3core.rest.link import InviteLink
 from m3core.rest.users import PrivateUser
@@ -184,9 +186,14 @@ def _folder(path: str | None) -> Path | None:
 
 
 def _name_of(user: PrivateUser) -> str:
-    """The display name of ``user``, cut to what the server accepts. Accounts may have longer names, or blank ones."""
-    name = (user.display_name or "").encode()[:MAX_DISPLAY_NAME].decode(errors="ignore").strip()
-    return name or _login_name()
+    """The display name of ``user``, cut to what the server accepts; else the login name.
+
+    Accounts may have longer names, blank ones, and names with other characters (rest.md § 4).
+    """
+    try:
+        return display_name((user.display_name or "").encode()[:MAX_DISPLAY_NAME].decode(errors="ignore"))
+    except InvalidName:
+        return _login_name()
 
 
 def _login_name() -> str:

@@ -40,7 +40,8 @@ from m3core.errors import (
 )
 from m3core.io import CallId, HttpResponse
 from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT
-from m3core.messages import control, encode
+from m3core.messages import control
+from m3core.names import display_name
 from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
 from m3core.rest.rooms import StartResponse
@@ -98,7 +99,7 @@ class Life:
         """Begin to enter; the call is done when we are in the room and ICE servers are known."""
         if self._step is not Phase.IDLE:
             raise LocalProtocolError("this Conference was started before: make a new one to join again")
-        encode(control.Join(display_name=self._display_name))  # raises now for a name that no message can hold
+        display_name(self._display_name)  # raises for a name that the server would refuse after several requests
         self._entering.begin()
         self._step = Phase.STARTING
         return self._context.calls.open(CallKind.START, "join", self._context.now, math.inf)

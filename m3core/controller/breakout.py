@@ -13,9 +13,11 @@ from m3core.controller.joining import NORMAL_CLOSURE
 from m3core.controller.module import Module
 from m3core.controller.room import Breakouts, LiveRoom, Meeting, Participant
 from m3core.controller.surroundings import Surroundings
-from m3core.limits import BREAKOUT_GRACE, MAX_BREAKOUT_DURATION, MAX_BREAKOUT_NAME, MAX_BREAKOUT_ROOMS
+from m3core.errors import InvalidName
+from m3core.limits import BREAKOUT_GRACE, MAX_BREAKOUT_DURATION, MAX_BREAKOUT_ROOMS
 from m3core.messages import breakout
 from m3core.messages.breakout import BreakoutErrorCode
+from m3core.names import check_room_name
 from m3core.values import BreakoutRoomId, ParticipantId
 
 
@@ -179,6 +181,14 @@ def _rooms(breakouts: Breakouts) -> tuple[breakout.BreakoutRoom, ...]:
 def _is_sensible(command: breakout.Start) -> bool:
     return (
         0 < len(command.rooms) <= MAX_BREAKOUT_ROOMS
-        and all(len(plan.name.encode()) <= MAX_BREAKOUT_NAME for plan in command.rooms)
+        and all(_may_be_named(plan.name) for plan in command.rooms)
         and (command.duration is None or 0 < command.duration <= MAX_BREAKOUT_DURATION)
     )
+
+
+def _may_be_named(name: str) -> bool:
+    try:
+        check_room_name(name)
+    except InvalidName:
+        return False
+    return True

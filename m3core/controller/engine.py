@@ -16,6 +16,7 @@ from typing import TypeAlias
 from m3core import handshake
 from m3core.controller.alarms import Alarm, Alarms
 from m3core.controller.api import Api
+from m3core.controller.authorisation import PROBLEMS, denial
 from m3core.controller.budget import Budget, cost
 from m3core.controller.clock import Clock
 from m3core.controller.config import ControllerConfig, Identities
@@ -174,6 +175,10 @@ class Controller:
         if admission is None:
             self._reject(connection, handshake.INVALID_TICKET)
             return
+        denied = denial(self, admission.room, admission.user, admission.invite, was_inside=admission.is_resumed)
+        if denied is not None:
+            self._queue.append(Reject(connection, PROBLEMS[denied].response()))
+            return
         signaling = SignalingConnection(SERVER, namespaces=self.namespaces)
         session = Session(
             connection,
@@ -240,6 +245,7 @@ class Controller:
         if meeting is not None:
             event = control.RoomDeleted(timestamp=self.relayed()) if self.has(Feature.ROOM_DELETED) else None
             self._joining.end(meeting, event)
+        self.check_again(room)
 
     def shut_down(self, now: float) -> None:
         """Close every connection with 1001 and free all media."""
@@ -303,6 +309,9 @@ class Controller:
             self._queue.append(Close(session.connection, code))
         for session in going:
             self._forget(session, reason)
+
+    def check_again(self, room: RoomId) -> None:
+        self._joining.check_again([one for one in self._sessions.values() if one.admission.room.id == room])
 
     def send_back(self, participant: Participant) -> None:
         self._joining.send_back(participant)
@@ -369,9 +378,13 @@ class Controller:
         """A connection is gone, and with it its participant."""
         self._heartbeats.pop(session.connection).cancel()
         session.signaling.close()
-        until = self._resumptions.lost(session.admission, self.now)
         participant = session.participant
+        until = self._resumptions.lost(session.admission, self.now) if session.is_resumable else None
+        if until is None:
+            self._resumptions.ended(session.admission)
         if participant is not None:
-            if participant.is_accepted:  # for as long as its resumption token lives (signaling.md § 6)
+            if (
+                participant.is_accepted and until is not None
+            ):  # for as long as its resumption token lives (signaling.md § 6)
                 participant.room.meeting.remember_accepted(participant.id, until)
             self._joining.leave(participant, reason)

@@ -45,6 +45,9 @@ class Feature(Enum):
 
     QUOTAS = "participant and time limits: `tariff`, `closes_at`, `join_blocked`, `time_limit_quota_elapsed`"
     VERIFY_SAYS_MORE = "`password_required` in the answer of `POST /invite/verify`"
+    INVITES_EXPIRE = (
+        "`start_invited` and `GET /turn` look at the expiration of an invitation; the reference does so at no level"
+    )
     GUESTS_HEAR_OF_GROUPS = "guests get `chat.groups` of peers with an account, too: an empty list"
     WAITING_ROOM_FOR_MODERATORS = (
         "`joined_waiting_room` goes to moderators only; waiting participants get the events of the waiting room's"
@@ -92,6 +95,7 @@ FEATURES: Final[Mapping[Feature, FeatureLevel]] = MappingProxyType(
         Feature.LOGIN_PERMISSIONS: _L.V0_3,
         Feature.QUOTAS: _L.V0_3,
         Feature.VERIFY_SAYS_MORE: _L.V0_3,
+        Feature.INVITES_EXPIRE: _L.V0_3,
         Feature.GUESTS_HEAR_OF_GROUPS: _L.V0_3,
         # A server of 0.3 was seen to do otherwise; in which version these five begin is not verified.
         Feature.WAITING_ROOM_FOR_MODERATORS: _L.V0_4,

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from m3core.controller.authorisation import denial_of
 from m3core.controller.entries import Entries, control_state
 from m3core.controller.features import Feature
 from m3core.controller.module import Module
 from m3core.controller.room import LiveRoom, Meeting, Participant, Session
 from m3core.controller.room_details import RoomDetails
 from m3core.controller.surroundings import Surroundings
-from m3core.limits import MAX_DISPLAY_NAME, MAX_PARTICIPANTS
+from m3core.errors import InvalidName
+from m3core.limits import MAX_PARTICIPANTS
 from m3core.messages import control, moderation
+from m3core.names import display_name
 from m3core.values import ParticipationKind, Role
 
 NORMAL_CLOSURE = 1000
@@ -23,9 +26,11 @@ INTERNAL_ERROR = 1011
 
 
 def normalised_name(text: str) -> str | None:
-    """The name, trimmed and with single blanks; None if it is empty or longer than 100 bytes (signaling.md § 5)."""
-    name = " ".join(text.split())
-    return name if 0 < len(name.encode()) <= MAX_DISPLAY_NAME else None
+    """The name, trimmed and with single blanks; None if nobody may have such a name (docs/names.md)."""
+    try:
+        return display_name(text)
+    except InvalidName:
+        return None
 
 
 class Joining:
@@ -48,12 +53,12 @@ class Joining:
             # R joins such a client all the same. Ours refuses, and the client may try again (docs/differences.md).
             around.refuse(session, "invalid_username")
             return
-        meeting = around.rooms.open(admission.room)
-        # The REST API refuses banned users. This one was banned after it got its ticket, which is good for 30 s.
-        if admission.user is not None and admission.user.id in meeting.banned:
-            around.tell(session, moderation.Banned(timestamp=around.direct()))
+        if denial_of(around, session) is not None:
+            # No event says that an invitation is over. After 1000 clients do not try again (signaling.md § 2).
             around.dismiss((session,), NORMAL_CLOSURE)
-        elif _is_dead_end(meeting, session):
+            return
+        meeting = around.rooms.open(admission.room)
+        if _is_dead_end(meeting, session):
             around.dismiss((session,), INTERNAL_ERROR)
         elif self._is_full(meeting, session):
             # The connection remains open: the web client sends `join` again every 10 s (signaling.md § 5).
@@ -73,6 +78,9 @@ class Joining:
 
         `m3core.signaling` refuses the command until `accepted` was sent.
         """
+        if denial_of(self._around, participant.session) is not None:
+            self._around.dismiss((participant.session,), NORMAL_CLOSURE)
+            return
         # Its breakout room may have ended while it waited.
         if _is_dead_end(participant.room.meeting, participant.session):
             self._around.dismiss((participant.session,), INTERNAL_ERROR)
@@ -81,6 +89,12 @@ class Joining:
         participant.is_waiting = False
         self._tell_left_waiting(participant)  # before `joined` (signaling.md § 6, flow)
         self._enter(participant)
+
+    def check_again(self, sessions: Iterable[Session]) -> None:
+        """Something has changed: close those of ``sessions`` that have not joined, and no longer may."""
+        denied = [one for one in sessions if one.participant is None and denial_of(self._around, one) is not None]
+        # Without a message: a server has none for a client that has not sent `join` (`m3core.signaling.SERVER_SENDS`).
+        self._around.dismiss(denied, NORMAL_CLOSURE)
 
     def send_back(self, participant: Participant) -> None:
         """Move a participant from its room into the waiting room. Its connection remains open (L 0.15)."""

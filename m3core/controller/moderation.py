@@ -89,7 +89,10 @@ class ModerationModule(Module):
             self._send_off((target,), moderation.Kicked(timestamp=self._around.relayed()))
 
     def _ban(self, sender: Participant, command: moderation.Ban) -> None:
-        """Ban the user with all its sessions. The target may wait, or have left already."""
+        """Ban the user with all its sessions. The target may wait, or have left already.
+
+        A session that is connected and has not joined ends as well.
+        """
         meeting = sender.room.meeting
         user = meeting.user_of(command.target)
         if user is None:  # also for unknown ids (signaling.md § 6)
@@ -98,6 +101,7 @@ class ModerationModule(Module):
         meeting.banned.add(user)
         theirs = [one for one in meeting.everyone() if (own := one.session.admission.user) and own.id == user]
         self._send_off(theirs, moderation.Banned(timestamp=self._around.relayed()))
+        self._around.check_again(meeting.room.id)
 
     def _debrief(self, sender: Participant, command: moderation.Debrief) -> None:
         meeting = sender.room.meeting
@@ -115,9 +119,18 @@ class ModerationModule(Module):
         now = self._around.relayed()
         self._around.tell_all(staying, moderation.DebriefingStarted(issued_by=sender.id, timestamp=now))
         self._send_off(going, moderation.SessionEnded(issued_by=sender.id, timestamp=now))
+        for one in meeting.gone():  # a lost connection must not lead past the waiting room into what it was to end
+            if leaves(one):
+                meeting.accepted.pop(one.id, None)
 
     def _send_off(self, participants: Iterable[Participant], event: Any) -> None:
+        """Tell participants that they have to go, and close their connections.
+
+        They cannot resume: who comes back is a new participant, and waits where there is a waiting room.
+        """
         going = list(participants)
+        for participant in going:
+            participant.session.is_resumable = False
         self._around.tell_all(going, event)
         self._around.dismiss([participant.session for participant in going], NORMAL_CLOSURE)
 

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from m3core.controller.tickets import Admission, digest
 from m3core.limits import MAX_LEAVERS, RESUMPTION_LIFETIME, RESUMPTION_REFRESH
-from m3core.values import ParticipantId, RoomId, Secret, UserId
+from m3core.values import ParticipantId, ParticipationKind, RoomId, Secret, UserId
 
 
 class SessionRunning(Exception):
@@ -21,6 +21,7 @@ class SessionRunning(Exception):
 class _Resumable:
     room: RoomId
     user: UserId | None
+    kind: ParticipationKind
     participant: ParticipantId
     since: float
     """When its connection was opened, in monotonic seconds."""
@@ -39,7 +40,7 @@ class Resumptions:
         """The connection is open: from now on the token of ``admission`` is valid."""
         user = None if admission.user is None else admission.user.id
         self._connected[digest(admission.resumption)] = _Resumable(
-            admission.room.id, user, admission.participant_id, now
+            admission.room.id, user, admission.kind, admission.participant_id, now
         )
 
     def lost(self, admission: Admission, now: float) -> float:
@@ -54,19 +55,35 @@ class Resumptions:
         self._lost[key] = session
         return session.expires
 
+    def ended(self, admission: Admission) -> None:
+        """A moderator has ended the session: its token is worth nothing. Being thrown out is no lost connection."""
+        del self._connected[digest(admission.resumption)]
+
+    def knows(self, token: Secret, room: RoomId, user: UserId | None, now: float) -> bool:
+        """Whether ``token`` belongs to a session of this room and identity, connected or lost. It is not used up."""
+        session = self._find(token, room, user)
+        return session is not None and (session.expires is None or now < session.expires)
+
     def redeem(self, token: Secret, room: RoomId, user: UserId | None, now: float) -> ParticipantId | None:
         """The participant that ``token`` continues; None if it is unknown, expired or of another room or identity.
 
         A token that is returned or expired is used up. Raises `SessionRunning`.
         """
-        key = digest(token)
-        session = self._connected.get(key) or self._lost.get(key)
-        if session is None or (session.room, session.user) != (room, user):
+        session = self._find(token, room, user)
+        if session is None:
             return None  # not used up: its owner can still resume
         if session.expires is None:
             raise SessionRunning
-        del self._lost[key]
+        del self._lost[digest(token)]
         return session.participant if now < session.expires else None
+
+    def _find(self, token: Secret, room: RoomId, user: UserId | None) -> _Resumable | None:
+        key = digest(token)
+        session = self._connected.get(key) or self._lost.get(key)
+        # A recorder has no user either, and is no guest.
+        kind = ParticipationKind.GUEST if user is None else ParticipationKind.USER
+        asked = (room, user, kind)
+        return session if session is not None and (session.room, session.user, session.kind) == asked else None
 
     def _forget(self, now: float) -> None:
         """Drop expired tokens, and the oldest one if there are `MAX_LEAVERS`."""

@@ -44,6 +44,8 @@ class Session:
     signaling: SignalingConnection
     last_pong: float
     budget: Budget
+    is_resumable: bool = True
+    """Whether the end of this connection is one from which its client may come back as the same participant."""
     one_by_one: bool = False
     """Whether its client learns of streams one at a time, see `controller.one_by_one`."""
     participant: Participant | None = field(default=None, repr=False)
@@ -189,6 +191,10 @@ class Meeting:
         """Those who left the rooms other than ``room``: the last `MAX_LEAVERS` of all these rooms together."""
         gone = (one for other in self.rooms.values() if other is not room for one in other.gone.values())
         return heapq.nlargest(MAX_LEAVERS, gone, key=_left_at)
+
+    def gone(self) -> Iterator[Participant]:
+        """Those who left a room of the meeting."""
+        return (participant for room in self.rooms.values() for participant in room.gone.values())
 
     def find(self, participant_id: ParticipantId) -> Participant | None:
         """The participant with this id, in any room of the meeting."""

@@ -13,7 +13,7 @@ from m3core.controller.sfu import SfuOperation
 from m3core.controller.store import Store
 from m3core.io import CommandId, PeerId
 from m3core.messages import Event, UnknownEvent
-from m3core.values import Timestamp
+from m3core.values import RoomId, Timestamp
 
 
 class Surroundings(Protocol):
@@ -79,6 +79,10 @@ class Surroundings(Protocol):
 
     def dismiss(self, sessions: Iterable[Session], code: int | None) -> None:
         """Close connections with ``code``, or drop them if it is None; their participants leave."""
+        ...
+
+    def check_again(self, room: RoomId) -> None:
+        """Close the connections to ``room`` that have not joined and may not do so any more: somebody was banned."""
         ...
 
     def send_back(self, participant: Participant) -> None:

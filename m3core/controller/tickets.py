@@ -11,7 +11,7 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from m3core.controller.config import User
-from m3core.controller.store import StoredRoom
+from m3core.controller.store import StoredInvite, StoredRoom
 from m3core.limits import TICKET_LENGTH, TICKET_LIFETIME
 from m3core.rest.rooms import StartResponse
 from m3core.values import BreakoutRoomId, ParticipantId, ParticipationKind, Secret, format_uuid
@@ -30,6 +30,9 @@ class Admission:
     kind: ParticipationKind
     participant_id: ParticipantId
     """A new id, or that of the session that is resumed."""
+    is_resumed: bool = False
+    invite: StoredInvite | None = field(default=None, repr=False)
+    """The invitation of a guest."""
     breakout_room: BreakoutRoomId | None = None
     """None: the main room."""
     expires: float
@@ -56,6 +59,7 @@ class Tickets:
         now: float,
         *,
         kind: ParticipationKind | None = None,
+        invite: StoredInvite | None = None,
         participant_id: ParticipantId | None = None,
         breakout_room: BreakoutRoomId | None = None,
         names_room: bool = False,
@@ -69,6 +73,8 @@ class Tickets:
             user=user,
             kind=kind or (ParticipationKind.GUEST if user is None else ParticipationKind.USER),
             participant_id=participant_id or ParticipantId(format_uuid(self._entropy(16))),
+            is_resumed=participant_id is not None,
+            invite=invite,
             breakout_room=breakout_room,
             expires=now + TICKET_LIFETIME,
             resumption=resumption,

@@ -327,7 +327,9 @@ class Stage:
             self.ids[line.who] = payload["id"]
 
 
-def furnished(level: FeatureLevel = FeatureLevel.CAPTURE, **config: Any) -> Stage:
-    """A stage with everything that a configuration can offer, and with two users who may enter: Cyd and Eve."""
+def furnished(
+    level: FeatureLevel = FeatureLevel.CAPTURE, *, users: Sequence[User] = (CYD, EVE), **config: Any
+) -> Stage:
+    """A stage with everything that a configuration can offer, and with users who may enter."""
     settings: dict[str, Any] = {"open_rooms": True, "recorder_token": Secret(RECORDER), "pads": Pads(), **config}
-    return Stage(level, users=(CYD, EVE), **settings)
+    return Stage(level, users=users, **settings)

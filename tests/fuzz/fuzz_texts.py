@@ -75,11 +75,27 @@ def sdp(data: bytes) -> None:
     for media in description.media:
         for view in MEDIA_VIEWS:
             _read(media, view)
-    for check in (description.validate, lambda: check_answer(description, description)):
+    problems = description.problems()
+    str(problems)
+    for check in (_valid, _strictly_valid, _answers_itself):
         try:
-            check()
+            check(description)
         except RemoteProtocolError as error:
             str(error)
+        else:
+            assert check is not _strictly_valid or not problems, "what has problems is strictly valid"
+
+
+def _valid(description: SessionDescription) -> None:
+    description.validate()
+
+
+def _strictly_valid(description: SessionDescription) -> None:
+    description.validate(strict=True)
+
+
+def _answers_itself(description: SessionDescription) -> None:
+    check_answer(description, description)
 
 
 def _read(section: object, view: str) -> None:

@@ -20,6 +20,9 @@ _POLLS = (f"{_TESTS}/test_polls.py",)
 _RECORDING = (f"{_TESTS}/test_recording.py",)
 _RESUMPTION = (f"{_TESTS}/test_resumption.py",)
 _TIMER = (f"{_TESTS}/test_timer.py",)
+_AUTHORISATION = (f"{_TESTS}/test_authorisation.py",)
+_REST_MATRIX = (f"{_TESTS}/test_authorisation_matrix.py::test_resources",)
+_NAMES = ("tests/core/test_names.py",)
 _ALARMS = (f"{_TESTS}/test_alarms.py",)
 _HISTORY = (f"{_TESTS}/test_chat_history.py",)
 _PERMISSIONS = ("tests/core/test_permissions.py",)
@@ -29,6 +32,11 @@ _FOCUS = ("tests/core/conference/test_pair_meeting.py::test_focus_is_the_head_of
 
 def _in(module: str, name: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
     return Mutant(f"{module}: {name}", f"m3core/controller/{module}.py", old, new, tests)
+
+
+def _rule(command: str, level: str = "capture") -> tuple[str, ...]:
+    """The test of one rule of `tables.authorisation`."""
+    return (f"{_TESTS}/test_authorisation_matrix.py::test_commands[{level}-{command}]",)
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -57,8 +65,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "resumptions",
         "a guest continues the session of a user",
-        "(session.room, session.user) != (room, user)",
-        "session.room != room",
+        "(session.room, session.user, session.kind) == asked",
+        "session.room == room",
         _RESUMPTION,
     ),
     _in(
@@ -78,10 +86,10 @@ MUTANTS: tuple[Mutant, ...] = (
     # -- into a room and out of it ---
     _in(
         "joining",
-        "who was banned after its ticket joins",
-        "if admission.user is not None and admission.user.id in meeting.banned:",
-        "if False:",
-        _MODERATION,
+        "anybody with a connection joins",
+        "        if denial_of(around, session) is not None:",
+        "        if False:",
+        _AUTHORISATION,
     ),
     _in(
         "joining",
@@ -407,14 +415,14 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "resources/start",
         "guests need no password",
-        "invite.room.password is not None and invite.room.password != request.password",
-        "request.password is not None and invite.room.password != request.password",
+        "room.password is not None and room.password != request.password",
+        "request.password is not None and room.password != request.password",
         _API,
     ),
     _in(
         "resources/start",
         "an invitation opens every room",
-        '        if invite.room.id != incoming.match.ids["room_id"]:',
+        '        if room.id != incoming.match.ids["room_id"]:',
         "        if False:",
         _API,
     ),
@@ -438,6 +446,479 @@ MUTANTS: tuple[Mutant, ...] = (
         "    if size >= MAX_REST_OBJECTS:",
         "    if size > MAX_REST_OBJECTS:",
         _API,
+    ),
+    # -- who may, and when ---
+    _in(
+        "authorisation",
+        "a room that was deleted is entered",
+        "    if room.id not in around.store.rooms:",
+        "    if False:",
+        _AUTHORISATION,
+    ),
+    _in(
+        "authorisation",
+        "a banned user comes in",
+        "    if user is not None and meeting is not None and user.id in meeting.banned:",
+        "    if False:",
+        _AUTHORISATION,
+    ),
+    _in(
+        "authorisation",
+        "an invitation that has expired opens the room",
+        "is_over = has_expired(around, invite) and not was_inside",
+        "is_over = False",
+        _AUTHORISATION,
+    ),
+    _in(
+        "authorisation",
+        "an invitation that expires keeps out who was inside",
+        "has_expired(around, invite) and not was_inside",
+        "has_expired(around, invite)",
+        _AUTHORISATION,
+    ),
+    _in(
+        "authorisation",
+        "an invitation that was removed opens the room",
+        "if is_over or invite.code not in around.store.invites:",
+        "if is_over:",
+        _AUTHORISATION,
+    ),
+    _in(
+        "authorisation",
+        "the first level looks at the expiration",
+        "return around.has(Feature.INVITES_EXPIRE) and not",
+        "return not",
+        _AUTHORISATION,
+    ),
+    _in(
+        "authorisation",
+        "who waits is a stranger again",
+        "was_inside = admission.is_resumed or session.participant is not None",
+        "was_inside = admission.is_resumed",
+        _AUTHORISATION,
+    ),
+    _in(
+        "authorisation",
+        "who comes back is a stranger",
+        "was_inside = admission.is_resumed or session.participant is not None",
+        "was_inside = session.participant is not None",
+        _AUTHORISATION,
+    ),
+    _in(
+        "engine",
+        "a ticket from before a ban opens a connection",
+        "        if denied is not None:\n            self._queue.append(Reject(connection, PROBLEMS",
+        "        if False:\n            self._queue.append(Reject(connection, PROBLEMS",
+        _AUTHORISATION,
+    ),
+    _in(
+        "engine",
+        "the token of who was thrown out lives on",
+        "self._resumptions.lost(session.admission, self.now) if session.is_resumable else None",
+        "self._resumptions.lost(session.admission, self.now)",
+        _AUTHORISATION,
+    ),
+    _in(
+        "engine",
+        "connections to a deleted room remain open",
+        "        self.check_again(room)\n",
+        "",
+        _AUTHORISATION,
+    ),
+    _in(
+        "joining",
+        "a waiting participant enters without the invitation",
+        "        if denial_of(self._around, participant.session) is not None:",
+        "        if False:",
+        _AUTHORISATION,
+    ),
+    _in(
+        "joining",
+        "a ban ends the meeting for guests without an invitation",
+        "if one.participant is None and denial_of(self._around, one) is not None]",
+        "if denial_of(self._around, one) is not None]",
+        _AUTHORISATION,
+    ),
+    _in(
+        "moderation",
+        "a banned user's other connections remain open",
+        "        self._around.check_again(meeting.room.id)\n",
+        "",
+        _AUTHORISATION,
+    ),
+    _in(
+        "moderation",
+        "who was kicked comes back past the waiting room",
+        "            participant.session.is_resumable = False",
+        "            pass",
+        _AUTHORISATION,
+    ),
+    _in(
+        "moderation",
+        "a debriefing lets those in who were away",
+        "                meeting.accepted.pop(one.id, None)",
+        "                pass",
+        _AUTHORISATION,
+    ),
+    _in(
+        "moderation",
+        "a debriefing makes everybody wait who was away",
+        "            if leaves(one):\n                meeting.accepted",
+        "            if one:\n                meeting.accepted",
+        _AUTHORISATION,
+    ),
+    _in(
+        "moderation",
+        "everybody moderates",
+        "        if sender.is_moderator:\n            super().handle(sender, command)",
+        "        if True:\n            super().handle(sender, command)",
+        _rule("moderation.kick"),
+    ),
+    _in(
+        "moderation",
+        "a refusal comes too early",
+        "elif self._around.has(Feature.MODERATION_REFUSES):",
+        "else:",
+        _rule("moderation.kick"),
+    ),
+    _in(
+        "moderation",
+        "an early server knows later commands",
+        "        if feature is not None and not self._around.has(feature):",
+        "        if False:",
+        _rule("moderation.debrief"),
+    ),
+    _in(
+        "resumptions",
+        "a guest continues a recording",
+        "(session.room, session.user, session.kind) == asked",
+        "(session.room, session.user) == asked[:2]",
+        _AUTHORISATION,
+    ),
+    _in(
+        "resumptions",
+        "a token that is too old is known",
+        "session is not None and (session.expires is None or now < session.expires)",
+        "session is not None",
+        _AUTHORISATION,
+    ),
+    _in(
+        "resources/start",
+        "any token helps an expired invitation",
+        "comes_back = token is not None and self._resumptions",
+        "comes_back = token is not None or self._resumptions",
+        _AUTHORISATION,
+    ),
+    _in(
+        "resources/start",
+        "a ticket forgets its invitation",
+        "            invite=invite,\n            participant_id",
+        "            participant_id",
+        _AUTHORISATION,
+    ),
+    _in(
+        "resources/start",
+        "a banned user gets a ticket",
+        "        denied = denial(self._around, room, user, None)\n        if denied is not None:",
+        "        denied = denial(self._around, room, user, None)\n        if False:",
+        _AUTHORISATION,
+    ),
+    _in(
+        "resources/turn",
+        "an expired invitation brings TURN servers",
+        "if invite is None or has_expired(self._around, invite):",
+        "if invite is None:",
+        _AUTHORISATION,
+    ),
+    _in(
+        "resources/turn",
+        "anybody gets TURN servers",
+        "            self._access.user(incoming)\n        return GET_TURN",
+        "            pass\n        return GET_TURN",
+        _REST_MATRIX,
+    ),
+    _in(
+        "resources/access",
+        "a user needs no login here",
+        "        if user.id not in self._around.store.users:",
+        "        if False:",
+        _REST_MATRIX,
+    ),
+    _in(
+        "resources/access",
+        "open rooms show themselves to all users",
+        "(room.owner != user.id and not is_open)",
+        "(room.owner != user.id and not self._around.config.open_rooms)",
+        _REST_MATRIX,
+    ),
+    _in(
+        "resources/start",
+        "rooms are open though they are not",
+        "is_open=self._around.config.open_rooms",
+        "is_open=True",
+        _REST_MATRIX,
+    ),
+    _in(
+        "resources/events",
+        "users see the events of others",
+        "        if event is None or event.room.owner != user.id:",
+        "        if event is None:",
+        _REST_MATRIX,
+    ),
+    _in(
+        "resources/services",
+        "anybody records",
+        "        if bearer != token:",
+        "        if bearer is None:",
+        _REST_MATRIX,
+    ),
+    _in(
+        "tickets",
+        "a resumed session is a new one",
+        "is_resumed=participant_id is not None",
+        "is_resumed=False",
+        _AUTHORISATION,
+    ),
+    _in(
+        "chat",
+        "everybody moderates the chat",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, ChatErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        return sender.is_moderator",
+        "        return True",
+        _rule("chat.enable_chat"),
+    ),
+    _in(
+        "polls",
+        "everybody starts polls",
+        "        if not sender.is_moderator:\n            return PollsErrorCode",
+        "        if False:\n            return PollsErrorCode",
+        _rule("polls.start"),
+    ),
+    _in(
+        "polls",
+        "everybody finishes polls",
+        "        if not sender.is_moderator:\n            self._refuse",
+        "        if False:\n            self._refuse",
+        _rule("polls.finish"),
+    ),
+    _in(
+        "timer",
+        "everybody starts timers",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, TimerErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "            return",
+        "        if False:\n            return",
+        _rule("timer.start"),
+    ),
+    _in(
+        "timer",
+        "everybody stops timers",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, TimerErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        elif",
+        "        if False:\n            pass\n        elif",
+        _rule("timer.stop"),
+    ),
+    _in(
+        "recording",
+        "everybody starts recordings",
+        "        if not sender.is_moderator:\n"
+        "            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        elif state",
+        "        if False:\n            pass\n        elif state",
+        _rule("recording.start"),
+    ),
+    _in(
+        "recording",
+        "everybody stops recordings",
+        "        if not sender.is_moderator:\n"
+        "            self.refuse(sender, RecordingErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        elif recorder",
+        "        if False:\n            pass\n        elif recorder",
+        _rule("recording.stop"),
+    ),
+    _in(
+        "streaming",
+        "everybody starts streams",
+        "        if not sender.is_moderator:",
+        "        if False:",
+        _rule("recording.start_stream", "0.16"),
+    ),
+    _in(
+        "streaming",
+        "everybody reports the state of a recording",
+        "        if sender is target.recorder and command.target_id",
+        "        if command.target_id",
+        _rule("recording_service.stream_updated", "0.16"),
+    ),
+    _in(
+        "minutes",
+        "everybody chooses who writes",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, ProtocolErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "            return",
+        "        if False:\n            return",
+        _rule("protocol.select_writer"),
+    ),
+    _in(
+        "minutes",
+        "everybody takes the pen",
+        "        room = sender.room\n        if not sender.is_moderator:",
+        "        room = sender.room\n        if False:",
+        _rule("protocol.deselect_writer"),
+    ),
+    _in(
+        "breakout",
+        "everybody opens breakout rooms",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "            return",
+        "        if False:\n            return",
+        _rule("breakout.start"),
+    ),
+    _in(
+        "breakout",
+        "everybody closes breakout rooms",
+        "        if not sender.is_moderator:\n"
+        "            self._refuse(sender, BreakoutErrorCode.INSUFFICIENT_PERMISSIONS)\n"
+        "        elif",
+        "        if False:\n            pass\n        elif",
+        _rule("breakout.stop"),
+    ),
+    _in(
+        "control",
+        "everybody grants the role of a moderator",
+        "        if not sender.is_moderator:",
+        "        if False:",
+        _rule("control.grant_moderator_role"),
+    ),
+    _in(
+        "media_moderation",
+        "everybody moderates media",
+        "        return sender.is_moderator\n",
+        "        return True\n",
+        _rule("media.moderator_mute"),
+    ),
+    _in(
+        "breakout",
+        "a breakout room has any name",
+        "        and all(_may_be_named(plan.name) for plan in command.rooms)\n",
+        "",
+        _BREAKOUT,
+    ),
+    # -- names ---
+    Mutant(
+        "names: one mark too many",
+        "m3core/names.py",
+        "for char in run) > MAX_MARKS:",
+        "for char in run) > MAX_MARKS + 1:",
+        _NAMES,
+    ),
+    Mutant(
+        "names: marks inside of letters do not count",
+        "m3core/names.py",
+        'groupby(normalize("NFD", text),',
+        'groupby(normalize("NFC", text),',
+        _NAMES,
+    ),
+    Mutant(
+        "names: a joiner begins a new count",
+        "m3core/names.py",
+        "lambda char: category(char) in _MARKS or char in _JOINERS",
+        "lambda char: category(char) in _MARKS",
+        _NAMES,
+    ),
+    Mutant(
+        "names: fillers look like letters",
+        "m3core/names.py",
+        "kinds <= _PLAIN and _BLANK.isdisjoint(name)",
+        "kinds <= _PLAIN",
+        _NAMES,
+    ),
+    Mutant(
+        "names: joiners are taken anywhere",
+        "m3core/names.py",
+        "            if not _is_needed(char, base, before, after):",
+        "            if False:",
+        _NAMES,
+    ),
+    Mutant(
+        "names: new emoji are refused",
+        "m3core/names.py",
+        "kind in _INVISIBLE and not _COMING_EMOJI.match(char)",
+        "kind in _INVISIBLE",
+        _NAMES,
+    ),
+    Mutant(
+        "names: format characters are taken",
+        "m3core/names.py",
+        'frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})',
+        'frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})',
+        _NAMES,
+    ),
+    Mutant(
+        "names: a word may begin with a mark",
+        "m3core/names.py",
+        '    if category(before) == "Zs":',
+        "    if False:",
+        _NAMES,
+    ),
+    Mutant(
+        "names: variation selectors follow Latin letters",
+        "m3core/names.py",
+        "    if _VARIATION.match(mark) and (follows_cased or ",
+        "    if _VARIATION.match(mark) and (",
+        _NAMES,
+    ),
+    Mutant(
+        "names: a joiner ends a name",
+        "m3core/names.py",
+        '    if category(after)[0] not in "LM" and not _is_picture(after):',
+        "    if False:",
+        _NAMES,
+    ),
+    Mutant(
+        "names: any flag of tags is taken",
+        "m3core/names.py",
+        '{1,6}\\U000e007f")',
+        '{1,6}\\U000e007f?")',
+        _NAMES,
+    ),
+    Mutant(
+        "names: a name may show nothing",
+        "m3core/names.py",
+        "    if kinds.isdisjoint(_INK) and",
+        "    if False and",
+        _NAMES,
+    ),
+    Mutant(
+        "names: one byte too many",
+        "m3core/names.py",
+        '        raise InvalidName(f"a display name has at most',
+        '        pass\n    if len(name) > MAX_DISPLAY_NAME:\n        raise InvalidName(f"a display name has at most',
+        _NAMES,
+    ),
+    Mutant(
+        "life: a name that servers refuse is sent",
+        "m3core/conference/life.py",
+        "        display_name(self._display_name)",
+        "        pass",
+        ("tests/core/conference/test_pair_meeting.py",),
+    ),
+    Mutant(
+        "moderation: a new name that servers refuse is sent",
+        "m3core/conference/modules/moderation.py",
+        "        display_name(new_name)\n",
+        "",
+        ("tests/core/conference/test_module_moderation.py",),
+    ),
+    Mutant(
+        "breakout: a start that servers ignore is sent",
+        "m3core/conference/modules/breakout.py",
+        "            check_room_name(plan.name)",
+        "            pass",
+        ("tests/core/conference/test_module_breakout.py",),
     ),
     # -- the front ---
     _in(

@@ -41,6 +41,17 @@ DECIDED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
                 "extra at guest: control.error(not_yet_joined)",
             ),
         ),
+        **dict.fromkeys(
+            ("names/right to left", "names/zero width"),
+            (
+                "missing at owner: control.joined",
+                "missing at owner: control.update",
+                "missing at owner: control.left",
+                "missing at guest: control.join_success",
+                "extra at guest: control.error(invalid_username)",
+                "extra at guest: control.error(not_yet_joined)",
+            ),
+        ),
         "names/owner's empty": ("missing at owner: control.join_success",),
     },
     "who-is-not-in-the-room": {

@@ -17,6 +17,7 @@ from m3core.limits import BREAKOUT_EXPIRY, MAX_PARTICIPANTS
 from m3core.messages import Event, breakout
 from m3core.messages.breakout import BreakoutRoom
 from m3core.messages.control import JoinSuccess
+from m3core.names import check_room_name
 from m3core.values import BreakoutRoomId, ParticipantId, Timestamp
 
 
@@ -273,13 +274,15 @@ class BreakoutCommands(CommandGroup[T]):
         """Open breakout rooms, in place of those that are open. ``duration``: seconds; None: until `stop`.
 
         ``rooms``: the names of the rooms, each with the participants who are assigned to it. Done with a tuple of
-        `BreakoutRoom`. Raises `LocalProtocolError` for no room. Refused: `insufficient_permissions`.
+        `BreakoutRoom`. Raises `LocalProtocolError` for no room, and `InvalidName`. Refused: `insufficient_permissions`.
         """
         plans = tuple(
             breakout.RoomPlan(name=name, assignments=tuple(map(id_of, members))) for name, members in rooms.items()
         )
         if not plans:
             raise WrongValue("name at least one room: servers ignore a start without rooms")
+        for plan in plans:
+            check_room_name(plan.name)  # servers ignore such a start, and the call would time out
         return self._perform(breakout.Start(rooms=plans, duration=duration))
 
     def stop(self) -> T:

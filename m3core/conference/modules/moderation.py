@@ -19,6 +19,7 @@ from m3core.messages import Command, Event, moderation
 from m3core.messages.control import JoinSuccess, Update
 from m3core.messages.moderation import KickScope
 from m3core.messages.participants import ParticipantEntry, WaitingRoomState
+from m3core.names import display_name
 from m3core.values import ParticipantId
 
 
@@ -305,6 +306,7 @@ class ModerationCommands(CommandGroup[T]):
     def change_display_name(self, participant: Someone, new_name: str) -> T:
         """Give a guest another name (L 0.12).
 
-        Refused: `cannot_change_name_of_registered_users`, `invalid_display_name`.
+        Raises `InvalidName`. Refused: `cannot_change_name_of_registered_users`, `invalid_display_name`.
         """
+        display_name(new_name)
         return self._perform(moderation.ChangeDisplayName(target=id_of(participant), new_name=new_name))

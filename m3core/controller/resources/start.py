@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from m3core.controller.authorisation import PROBLEMS, denial
 from m3core.controller.config import User
 from m3core.controller.features import Feature
 from m3core.controller.resources.access import Access, ApiSurroundings
 from m3core.controller.resources.incoming import Answer, Handlers, Incoming, RequestT
 from m3core.controller.resumptions import Resumptions, SessionRunning
-from m3core.controller.store import StoredRoom
+from m3core.controller.store import StoredInvite, StoredRoom
 from m3core.controller.tickets import Tickets
 from m3core.rest.endpoint import Endpoint
 from m3core.rest.errors import NOT_FOUND, Problem
@@ -28,11 +29,11 @@ class Start:
         user = self._access.user(incoming)
         room = self._access.room(incoming, user, is_open=self._around.config.open_rooms)
         request = incoming.read(START)
-        meeting = self._around.rooms.live.get(room.id)
-        if meeting is not None and user.id in meeting.banned:
-            return Problem(403, "banned_from_room")
+        denied = denial(self._around, room, user, None)
+        if denied is not None:
+            return PROBLEMS[denied]
         # Users need no room password, only guests do (rest.md § 4, start, row 4).
-        return self._ticket(START, room, user, request)
+        return self._ticket(START, room, user, None, request)
 
     def _start_invited(self, incoming: Incoming) -> Answer:
         """The order of the checks is that of rest.md § 4; clients tell the refusals apart."""
@@ -40,18 +41,23 @@ class Start:
         invite = self._access.invite(request.invite_code)
         if invite is None:
             return NOT_FOUND
-        # An expired invitation still opens the room: only `POST /invite/verify` looks at the expiration (R).
-        if invite.room.id != incoming.match.ids["room_id"]:
+        token, room = request.resumption, invite.room
+        comes_back = token is not None and self._resumptions.knows(token, room.id, None, self._around.now)
+        denied = denial(self._around, room, None, invite, was_inside=comes_back)
+        if denied is not None:
+            return PROBLEMS[denied]
+        if room.id != incoming.match.ids["room_id"]:
             return Problem(400, "bad_request")
-        if invite.room.password is not None and invite.room.password != request.password:
+        if room.password is not None and room.password != request.password:
             return Problem(401, "wrong_room_password")
-        return self._ticket(START_INVITED, invite.room, None, request)
+        return self._ticket(START_INVITED, room, None, invite, request)
 
     def _ticket(
         self,
         endpoint: Endpoint[RequestT, StartResponse],
         room: StoredRoom,
         user: User | None,
+        invite: StoredInvite | None,
         request: StartRequest | StartInvitedRequest,
     ) -> Answer:
         """A ticket, for the main room or a breakout room, new or to resume; raises `RequestRefused`."""
@@ -70,6 +76,7 @@ class Start:
             room,
             user,
             around.now,
+            invite=invite,
             participant_id=resumed,
             breakout_room=request.breakout_room,
             names_room=around.has(Feature.ROOM_IN_TICKET),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from m3core.controller.authorisation import has_expired
 from m3core.controller.resources.access import Access, ApiSurroundings
 from m3core.controller.resources.incoming import Answer, Handlers, Incoming
 from m3core.rest.turn import GET_TURN, POST_TURN
@@ -16,9 +17,10 @@ class Turn:
         self.handlers: Handlers = ((GET_TURN, self._get), (POST_TURN, self._post))
 
     def _get(self, incoming: Incoming) -> Answer:
-        """For users, and for guests who give their invitation as the bearer token."""
+        """For users, and for guests who give an invitation as the bearer token that has not expired."""
         bearer = incoming.bearer
-        if bearer is None or self._access.invite(bearer.reveal()) is None:
+        invite = None if bearer is None else self._access.invite(bearer.reveal())
+        if invite is None or has_expired(self._around, invite):
             self._access.user(incoming)
         return GET_TURN.response(self._around.config.turn_servers)
 

@@ -10,7 +10,7 @@ from rooms import BOB, EVE, OWN, STARTED, Room, entry
 from m3core.conference.events import ParticipantJoined, PeerMisbehaved
 from m3core.conference.modules import breakout as module
 from m3core.conference.modules.breakout import BreakoutRoomJoined, BreakoutRoomLeft, BreakoutStarted, BreakoutStopped
-from m3core.errors import LocalProtocolError
+from m3core.errors import InvalidName, LocalProtocolError
 from m3core.messages.breakout import BreakoutRoom
 from m3core.values import BreakoutRoomId, ParticipantId, Role, Timestamp
 
@@ -240,3 +240,12 @@ def test_who_comes_to_us_is_elsewhere_no_more() -> None:
     assert isinstance(came, ParticipantJoined)
     assert room.state().breakout.elsewhere == {}
     room.quietly(lambda: room.hear("breakout", "left", breakout_room=RED, id=EVE))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 256, "\u200b", "\u202eBob"])
+def test_a_start_that_servers_ignore_is_not_sent(name: str) -> None:
+    room = Room()
+    before = len(room.sent)
+    with pytest.raises(InvalidName):
+        room.do(lambda commands: commands.breakout.start({"": [], name: []}))
+    assert len(room.sent) == before

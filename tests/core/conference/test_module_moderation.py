@@ -24,7 +24,7 @@ from m3core.conference.modules.moderation import (
     WaitingRoomSwitched,
 )
 from m3core.conference.state import Phase
-from m3core.errors import LocalProtocolError
+from m3core.errors import InvalidName, LocalProtocolError
 from m3core.io import CallId
 from m3core.messages.moderation import KickScope
 from m3core.values import ParticipantId, Role
@@ -88,6 +88,15 @@ def test_hands_of_several_are_lowered_where_the_server_understands_it() -> None:
     assert room.sent[-1] == {"namespace": "moderation", "action": "reset_raised_hands"}
 
 
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "\u200b", "\u202eBob"])
+def test_a_name_that_servers_refuse_is_not_sent(name: str) -> None:
+    room = Room()
+    before = len(room.sent)
+    with pytest.raises(InvalidName):
+        room.do(lambda commands: commands.moderation.change_display_name(BOB_ID, name))
+    assert len(room.sent) == before
+
+
 @pytest.mark.parametrize(
     ("command", "slug"),
     [
@@ -97,7 +106,7 @@ def test_hands_of_several_are_lowered_where_the_server_understands_it() -> None:
             lambda commands: commands.moderation.change_display_name(BOB_ID, "x"),
             "cannot_change_name_of_registered_users",
         ),
-        (lambda commands: commands.moderation.change_display_name(BOB_ID, ""), "invalid_display_name"),
+        (lambda commands: commands.moderation.change_display_name(BOB_ID, "y"), "invalid_display_name"),
     ],
 )
 def test_particular_refusals_find_their_command(command: Command, slug: str) -> None:

@@ -39,9 +39,10 @@ from m3core.conference.events import (
     StreamStopped,
 )
 from m3core.conference.state import EndReason, Phase
+from m3core.controller import joining
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
-from m3core.errors import ApiError, CallRefused, LocalProtocolError
+from m3core.errors import ApiError, CallRefused, InvalidName, LocalProtocolError
 from m3core.io import Talking
 from m3core.limits import JOIN_TIMEOUT, KEEPALIVE_INTERVAL, PUBLISHER_RENEWAL
 from m3core.messages import control, media
@@ -210,10 +211,20 @@ def test_a_lost_connection_says_how(code: int) -> None:
     assert ended.detail == f"close code {code}"
 
 
-@pytest.mark.parametrize("name", ["", "  \t ", "x" * 101, "ä" * 51])
-def test_invalid_names(name: str) -> None:
+@pytest.mark.parametrize("name", ["", "  \t ", "x" * 101, "ä" * 51, "\u200b", "\u202eBob", "Bob\0"])
+def test_nothing_is_sent_for_an_invalid_name(name: str) -> None:
     world = World()
-    guest = world.guest(name)
+    with pytest.raises(InvalidName):
+        world.guest(name)
+    world.run()
+    assert len(world.controller.tickets) == 0
+    assert dict(world.controller.sessions) == {}
+
+
+def test_a_server_may_refuse_more_names_than_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "normalised_name", lambda text: None)
+    world = World()
+    guest = world.guest("Bob")
     world.run()
     (end,) = guest.done.values()
     assert isinstance(end.error, CallRefused)

@@ -82,11 +82,12 @@ def test_who_may_start_and_stop() -> None:
         ([], None),
         ([plan("x")] * (MAX_BREAKOUT_ROOMS + 1), None),
         ([plan("ä" * MAX_BREAKOUT_NAME)], None),
+        ([plan("Red"), plan("Bl\x1bue")], None),
         ([plan("Red")], MAX_BREAKOUT_DURATION + 1),
         ([plan("Red")], -1),
         ([plan("Red")], 10**30),
     ],
-    ids=["none", "many", "name", "long", "negative", "absurd"],
+    ids=["none", "many", "name", "characters", "long", "negative", "absurd"],
 )
 def test_starts_without_sense_are_ignored(rooms: list[dict[str, Any]], duration: int | None) -> None:
     server = Stage()

@@ -181,14 +181,15 @@ def test_start_invited_checks_in_the_order_of_the_protocol() -> None:
     assert rest.ask("POST", f"/rooms/{room}/start_invited", body).status == 200
 
 
-def test_an_expiration_is_looked_at_by_verify_alone() -> None:
-    rest = Rest()
+def test_at_the_first_level_an_expiration_is_looked_at_by_verify_only() -> None:
+    rest = Rest(ControllerConfig(web_url="https://meet.example", feature_level=FeatureLevel.CAPTURE))
     room, _ = rest.room()
     expiring = {"expiration": "2024-03-05T09:30:10Z"}
     code = json.loads(rest.owner("POST", f"/rooms/{room}/invites", expiring).body)["invite_code"]
     assert rest.ask("POST", "/invite/verify", {"invite_code": code}, now=9.9).status == 200
     assert problem(rest.ask("POST", "/invite/verify", {"invite_code": code}, now=10.0)) == (404, "not_found")
     assert rest.ask("POST", f"/rooms/{room}/start_invited", {"invite_code": code}, now=10.0).status == 200
+    assert rest.ask("GET", "/turn", token=f"Bearer {code}", now=10.0).status == 204
     assert problem(rest.ask("POST", "/invite/verify", {"invite_code": NOWHERE})) == (404, "not_found")
 
 
