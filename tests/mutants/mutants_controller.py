@@ -10,6 +10,7 @@ _BREAKOUT = (f"{_TESTS}/test_breakout.py",)
 _CHAT = (f"{_TESTS}/test_chat.py",)
 _ENGINE = (f"{_TESTS}/test_controller_engine.py",)
 _FRONT = (f"{_TESTS}/test_front.py",)
+_WIRE = ("tests/wire/test_http_table.py",)
 _HTTP = (f"{_TESTS}/test_http.py", f"{_TESTS}/test_http_websocket.py")
 _LATER = (f"{_TESTS}/test_media_later.py",)
 _MEDIA = (*_LATER, f"{_TESTS}/test_media_announced.py", *_ENGINE)
@@ -492,23 +493,23 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "http",
         "bytes that come early have no limit",
-        "            if self._early > MAX_HTTP_HEAD:",
+        "            if len(self._bytes) > MAX_HTTP_HEAD:",
         "            if False:",
         _HTTP,
     ),
     _in(
-        "http",
-        "a body may have one byte more",
-        "if len(self._body) > MAX_HTTP_BODY else None",
-        "if len(self._body) > MAX_HTTP_BODY + 1 else None",
-        _HTTP,
+        "request_bytes",
+        "a chunked body may have one byte more",
+        "if self._announced > MAX_HTTP_BODY:",
+        "if self._announced > MAX_HTTP_BODY + 1:",
+        _WIRE,
     ),
     _in(
-        "http",
+        "request_head",
         "a request with two lengths is taken",
-        'if request.method == b"CONNECT" or (b"transfer-encoding" in names and b"content-length" in names):',
-        'if request.method == b"CONNECT":',
-        _HTTP,
+        'in names and (b"content-length" in names or is_old)',
+        "in names and is_old",
+        _WIRE,
     ),
     _in(
         "http",

@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 import m3core.controller.front as front_module
-from m3core.controller.front import ControllerOutput, Front, FrontOutput, Shut, Write
+from m3core.controller.front import ControllerOutput, Front, FrontOutput, HalfClose, Shut, Write
 from m3core.controller.http import frame_text
 from m3core.controller.sfu import SfuCommand
 from m3core.io import (
@@ -36,7 +36,7 @@ from m3core.io import (
     SendText,
     Up,
 )
-from m3core.limits import CLOSE_TIMEOUT, HTTP_TIMEOUT
+from m3core.limits import CLOSE_TIMEOUT, HTTP_TIMEOUT, MAX_LINGERING
 
 _PROTOCOL = "k3k-signaling-json-v1.0"
 _GET = b"GET /v1/turn HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -358,14 +358,15 @@ def test_the_end_of_a_websocket_is_told_once(ending: str) -> None:
             shut = [Shut(_A, abort=True)]
         case "broken":
             front.data_received(_A, b"\xff\xff", 0.0)
+            shut = [HalfClose(_A)]
         case "too long":
             for _ in range(17):
                 client.send_continuation(b"x" * 65536, fin=False) if _ else client.send_text(b"x" * 65536, fin=False)
-            shut, later = [], shut  # the client is given time to answer, and what it does is broken
+            shut, later = [], [HalfClose(_A)]  # the client is given time to answer, and what it does is broken
     for data in client.data_to_send():
         front.data_received(_A, data, 0.0)
     outputs = list(front.outputs())
-    assert [output for output in outputs if isinstance(output, Shut)] == shut
+    assert [output for output in outputs if isinstance(output, Shut | HalfClose)] == shut
     front.data_received(_A, b"more", 0.0)
     front.connection_lost(_A, 0.0)
     assert controller.taken() == [("lost", _A, code)]
@@ -384,6 +385,73 @@ def test_an_answer_of_the_controller_to_the_end_is_performed() -> None:
     assert list(front.outputs()) == [Write((_B,), frame_text(b"left")), Shut(_A, abort=False)]
     front.connection_lost(_B, 0.0)
     assert list(front.outputs()) == []
+
+
+# -- the time after a refusal ---
+def _refused(broken: str) -> tuple[Front, _Controller]:
+    """A front that has refused what the client at `_A` sent, and half-closed the connection."""
+    controller = _Controller(_willing)
+    front = Front(controller)
+    if broken == "websocket":
+        _open(front, controller, _A)
+        front.data_received(_A, b"\xff\xff", 1.0)
+        assert controller.taken() == [("lost", _A, None)]
+    else:
+        front.connection_made(_A, 0.0)
+        front.data_received(_A, b"?\r\n\r\n" + _GET, 1.0)
+    *written, last = front.outputs()
+    assert [type(output) for output in written] == [Write]
+    assert last == HalfClose(_A)
+    return front, controller
+
+
+@pytest.mark.parametrize("broken", ["request", "websocket"])
+def test_a_connection_lingers_until_the_client_closes_its_side(broken: str) -> None:
+    front, controller = _refused(broken)
+    front.data_received(_A, _GET, 2.0)
+    front.data_received(_A, b"\x81\x80abcd" + b"x" * (MAX_LINGERING - len(_GET) - 6), 2.0)
+    front.sfu_report(Up(PeerId(1)), 2.0)
+    assert list(front.outputs()) == []
+    assert front.connections == 1
+    front.data_received(_A, b"", 2.0)
+    assert list(front.outputs()) == [Shut(_A, abort=False)]
+    front.connection_lost(_A, 2.0)
+    assert [values[0] for values in controller.taken()] == ["sfu"]
+
+
+@pytest.mark.parametrize("broken", ["request", "websocket"])
+def test_a_connection_lingers_no_longer_than_a_close_takes(broken: str) -> None:
+    front, _ = _refused(broken)
+    assert _deadline(front) == 1.0 + CLOSE_TIMEOUT
+    front.data_received(_A, _GET, CLOSE_TIMEOUT)
+    front.advance(CLOSE_TIMEOUT)
+    assert list(front.outputs()) == []
+    front.advance(1.0 + CLOSE_TIMEOUT)
+    assert list(front.outputs()) == [Shut(_A, abort=True)]
+
+
+@pytest.mark.parametrize("broken", ["request", "websocket"])
+def test_a_client_that_sends_too_much_after_a_refusal_is_dropped(broken: str) -> None:
+    front, _ = _refused(broken)
+    front.data_received(_A, b"x" * MAX_LINGERING, 2.0)
+    assert list(front.outputs()) == []
+    front.data_received(_A, b"x", 2.0)
+    assert list(front.outputs()) == [Shut(_A, abort=True)]
+
+
+@pytest.mark.parametrize("broken", ["request", "websocket"])
+def test_no_connection_lingers_whose_client_has_closed_its_side(broken: str) -> None:
+    controller = _Controller(_willing)
+    front = Front(controller)
+    if broken == "websocket":
+        _open(front, controller, _A)
+        front.data_received(_A, b"\x88\x80abc", 1.0)
+    else:
+        front.connection_made(_A, 0.0)
+        front.data_received(_A, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n", 1.0)
+    assert list(front.outputs()) == []
+    front.data_received(_A, b"", 1.0)
+    assert list(front.outputs())[-1] == Shut(_A, abort=False)
 
 
 # -- timers and limits ---
