@@ -123,8 +123,6 @@ class Frames:
         self.state = FrameState.OPEN
         self.dropped = False
         """Whether to abort the socket: no more bytes, no close frame."""
-        self.has_failed = False
-        """Whether the peer broke the protocol, so that we ended the WebSocket. More of its bytes may be under way."""
         self._masking = masking
         self._decoder = FrameDecoder(client=masking is not None)
         self._events: deque[FrameEvent] = deque()
@@ -209,7 +207,6 @@ class Frames:
 
     def _fail(self, code: int) -> None:
         self._send(Opcode.CLOSE, struct.pack("!H", code))
-        self.has_failed = True
         self._end(None)
 
     def _receive(self, frame: Frame) -> None:

@@ -129,8 +129,8 @@ MAX_CALLS: Final = 1_000
 MAX_FRAMES: Final = 30
 """Decoded frames that wait for their reader. The oldest is dropped and counted."""
 MAX_LINGERING: Final = 4 << 20
-"""Bytes of a client that a server reads and drops after it has refused a request or failed a WebSocket, so that the
-client receives the answer (RFC 9112 s.9.6). The largest body that we take would fit four times."""
+"""Bytes of a client that a server reads and drops after its last answer, so that the client receives that answer
+(RFC 9112 s.9.6). The largest body that a server takes would fit four times."""
 MAX_CONNECTIONS: Final = 10_000
 """Open TCP connections of the embedded controller."""
 MAX_REST_OBJECTS: Final = 100_000
@@ -163,8 +163,8 @@ HEARTBEAT_TIMEOUT: Final = 20.0
 HTTP_TIMEOUT: Final = 30.0
 """Until a client that does not finish its request, or sends no other, loses its connection."""
 CLOSE_TIMEOUT: Final = 5.0
-"""Until a WebSocket whose close the peer does not answer is aborted, and until a client whose request was refused has
-to close its side."""
+"""Until a WebSocket whose close the peer does not answer is aborted, and until a client has to close its side of a
+connection that a server has ended."""
 
 # -- times, client role ---
 REQUEST_TIMEOUT: Final = 30.0

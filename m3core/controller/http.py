@@ -43,9 +43,9 @@ class Phase(Enum):
     CLOSING = "closing"
     """Waits for the answer to our close frame."""
     LINGERING = "lingering"
-    """Waits for the client to close its side, after a refused request or a WebSocket that failed. Our side is closed
-    once all is written. A socket that is closed as a whole while bytes are unread is reset, and then the client may
-    lose our last bytes (RFC 9112 s.9.6)."""
+    """Waits for the client to close its side, after the last answer or the end of a WebSocket. Our side is closed once
+    all is written. A socket that is closed as a whole while bytes are unread is reset, and then the client may lose our
+    last bytes (RFC 9112 s.9.6)."""
     DONE = "done"
     """Waits for nothing: close the socket once all is written, or at once if the connection was `dropped`."""
 
@@ -78,7 +78,7 @@ class WebSocketRequested:
 
 ConnectionEvent: TypeAlias = Requested | WebSocketRequested | FrameEvent
 
-_PHASES: Final = {FrameState.OPEN: Phase.OPEN, FrameState.CLOSING: Phase.CLOSING, FrameState.CLOSED: Phase.DONE}
+_PHASES: Final = {FrameState.OPEN: Phase.OPEN, FrameState.CLOSING: Phase.CLOSING}
 
 
 def _tokens(headers: Headers, name: str) -> set[str]:
@@ -173,7 +173,7 @@ class HttpConnection:
         self.cycle += 1
         # Not both done: one side asked for `Connection: close`, or speaks HTTP/1.0 (RFC 9112 s.9.3).
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
-            self.phase = Phase.DONE
+            self._end()
             return
         self._http.start_next_cycle()
         self._request = _NO_REQUEST
@@ -201,6 +201,10 @@ class HttpConnection:
     def _refuse(self, problem: Problem) -> None:
         answer = problem.with_header("connection", "close").response()
         self._respond(answer)
+        self._end()
+
+    def _end(self) -> None:
+        """All is said: wait for the end of the client's side, if it has not come yet."""
         self._bytes.take_all()
         self.phase = Phase.DONE if self._eof else Phase.LINGERING
 
@@ -334,7 +338,11 @@ class HttpConnection:
         if self.phase in {Phase.LINGERING, Phase.DONE}:
             return
         self._out += frames.data_to_send()
-        self.phase = Phase.LINGERING if frames.has_failed and not self._eof else _PHASES[frames.state]
         if frames.dropped:
             self.dropped = True
             self._out.clear()
+            self.phase = Phase.DONE
+        elif frames.state is FrameState.CLOSED:
+            self._end()
+        else:
+            self.phase = _PHASES[frames.state]

@@ -7,10 +7,15 @@ from http_table import HTTP_CASES, PROBE, After, HttpCase
 from wire import InMemory, Pieces, statuses
 
 
+@pytest.fixture(scope="module")
+def place() -> InMemory:
+    return InMemory()
+
+
 @pytest.mark.parametrize("pieces", Pieces)
 @pytest.mark.parametrize("case", HTTP_CASES, ids=lambda case: case.name)
-def test_a_row(case: HttpCase, pieces: Pieces) -> None:
-    line = InMemory().connect()
+def test_a_row(place: InMemory, case: HttpCase, pieces: Pieces) -> None:
+    line = place.connect()
     line.send(case.data, pieces)
     assert statuses(line.received) == case.statuses
     assert line.is_ended is (case.after is After.CLOSED)

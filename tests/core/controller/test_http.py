@@ -130,8 +130,9 @@ def test_connections_that_end_with_their_request(head: bytes) -> None:
     connection = HttpConnection()
     assert len(feed(connection, head)) == 1
     connection.reply(HttpResponse(204))
-    assert (phase_of(connection), is_dropped(connection)) == (Phase.DONE, False)
+    assert (phase_of(connection), is_dropped(connection)) == (Phase.LINGERING, False)
     assert feed(connection, GET, b"") == []
+    assert (phase_of(connection), is_dropped(connection)) == (Phase.DONE, False)
 
 
 def test_a_client_that_closes_its_side() -> None:
