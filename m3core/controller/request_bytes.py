@@ -1,8 +1,9 @@
 """Cuts the bytes of HTTP requests into pieces for h11: a head, the line of a chunk, a part of a body, trailers.
 
-h11 is liberal about the ends of lines, and its limits depend on how the bytes arrive. Where a server and the proxy
-before it disagree on the end of a request, a client can smuggle another one past the proxy (RFC 9112 s.11.2). Here a
-line ends in CR LF and has no other CR, LF or NUL, and what becomes of a request depends on its bytes only.
+h11 takes lines that end in a bare LF, folded lines, and control characters behind the size of a chunk, and its limits
+depend on how the bytes arrive. Where a server and the proxy before it disagree on the end of a request, a client can
+smuggle another one past the proxy (RFC 9112 s.11.2). Here such lines are refused, and what becomes of a request depends
+on its bytes only. h11 refuses what else is wrong, such as a CR or NUL within a line.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ _CRLF: Final = b"\r\n"
 _FIRST: Final = re.compile(rb"[-!#$%&'*+.^_`|~0-9A-Za-z\r]")
 """The first byte of a request: of the method, a token (RFC 9112 s.3.1), or of an empty line before it. What begins with
 another byte is no HTTP, such as TLS, and may never have a line's end to wait for."""
-_LINE: Final = re.compile(rb"[^\r\n\0]+\r\n")
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n\0]*)?[ \t]*\r\n")
 
 
@@ -116,7 +116,7 @@ class RequestBytes:
                 return self._take(self._line)
             # A line that begins with a blank continues the one before (RFC 9112 s.5.2), or is a field where none may be
             # (s.2.2).
-            if not _LINE.fullmatch(line) or line[:1] in b" \t":
+            if not line.endswith(_CRLF) or line[:1] in b" \t":
                 raise RequestRefused(BAD_REQUEST)
             self._count += 1
             if self._count > MAX_HTTP_HEAD_LINES:

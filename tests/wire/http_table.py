@@ -342,6 +342,7 @@ _VERSIONS: Final = (
 
 _LINE_ENDS: Final = (
     HttpCase("an empty line before the request", b"\r\n" + PROBE, (200,), OPEN, _LINES),
+    HttpCase("an empty line before each of two requests", (b"\r\n" + PROBE) * 2, (200, 200), OPEN, _LINES),
     HttpCase("two empty lines before the request", b"\r\n\r\n" + PROBE, (400,), CLOSED, _LINES),
     HttpCase("a bare LF before the request", b"\n" + PROBE, (400,), CLOSED, _LINES),
     HttpCase("a blank before the request", b" " + PROBE, (400,), CLOSED, "RFC 9112 s.3"),

@@ -65,7 +65,8 @@ def upgraded(line: socket.socket, ticket: str) -> bytes:
 
 
 @pytest.fixture(params=ADAPTERS)
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setattr("m3core.controller.front.CLOSE_TIMEOUT", PATIENCE)  # a slow client is no fault of the server
     m3 = ADAPTERS[request.param]
     with (
         start_blocking_portal(request.param) as portal,

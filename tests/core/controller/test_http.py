@@ -163,6 +163,7 @@ def test_a_refusal_ends_the_connection() -> None:
         assert (phase_of(connection), is_dropped(connection)) == (Phase.LINGERING, False)
         connection.reply(HttpResponse(200))
         assert feed(connection, GET) == []
+        assert len(connection._bytes) == 0  # nobody will read them
         assert phase_of(connection) is Phase.LINGERING
         assert feed(connection, b"") == []
         assert (phase_of(connection), is_dropped(connection)) == (Phase.DONE, False)
@@ -194,6 +195,17 @@ def test_body_size_just_under_and_over(method: str, chunked: bool) -> None:
         if method == "POST":
             assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "payload_overflow"
         assert phase_of(connection) is Phase.LINGERING
+
+
+def test_each_request_has_a_body_limit_of_its_own() -> None:
+    connection = HttpConnection()
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (MAX_HTTP_BODY, b"x" * MAX_HTTP_BODY)
+    for _ in range(2):
+        (event,) = feed(connection, head + body)
+        assert isinstance(event, Requested)
+        assert len(event.body) == MAX_HTTP_BODY
+        connection.reply(HttpResponse(204))
 
 
 def test_answers_that_are_not_http() -> None:
