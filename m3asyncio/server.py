@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import suppress
 
 from m3asyncio.client import Account
 from m3asyncio.loop import BACKEND
@@ -35,6 +36,12 @@ class _Protocol(asyncio.Protocol):
         """Queue ``data`` for sending; it is dropped on a connection that is closing."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
+
+    def half_close(self) -> None:
+        """Close our side as soon as everything is sent."""
+        if self.transport is not None and not self.transport.is_closing():
+            with suppress(OSError):  # the client has just reset the connection
+                self.transport.write_eof()
 
     def close(self) -> None:
         """Close as soon as everything is sent, or after `CLOSE_TIMEOUT` seconds."""

@@ -97,7 +97,11 @@ connection."""
 
 # -- HTTP ---
 MAX_HTTP_HEAD: Final = 32 << 10
-"""Request line and headers together."""
+"""Request line and headers together, or the trailers of a request."""
+MAX_HTTP_HEAD_LINES: Final = 100
+"""Lines of a head, or of trailers. Browsers send about 20, and each costs more than its bytes."""
+MAX_HTTP_CHUNK_LINE: Final = 256
+"""The line before a chunk: its size and extensions, which no client has (RFC 9112 s.7.1.1)."""
 MAX_HTTP_BODY: Final = 1 << 20
 """Request and response bodies of the REST API."""
 MAX_LINK: Final = 2_048
@@ -127,6 +131,9 @@ MAX_CALLS: Final = 1_000
 """Calls of one conference that wait for an answer."""
 MAX_FRAMES: Final = 30
 """Decoded frames that wait for their reader. The oldest is dropped and counted."""
+MAX_LINGERING: Final = 4 << 20
+"""Bytes of a client that a server reads and drops after its last answer, so that the client receives that answer
+(RFC 9112 s.9.6). The largest body that a server takes would fit four times."""
 MAX_CONNECTIONS: Final = 10_000
 """Open TCP connections of the embedded controller."""
 MAX_REST_OBJECTS: Final = 100_000
@@ -159,7 +166,8 @@ HEARTBEAT_TIMEOUT: Final = 20.0
 HTTP_TIMEOUT: Final = 30.0
 """Until a client that does not finish its request, or sends no other, loses its connection."""
 CLOSE_TIMEOUT: Final = 5.0
-"""Until a WebSocket whose close the peer does not answer is aborted."""
+"""Until a WebSocket whose close the peer does not answer is aborted, and until a client has to close its side of a
+connection that a server has ended."""
 
 # -- times, client role ---
 REQUEST_TIMEOUT: Final = 30.0

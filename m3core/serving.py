@@ -17,7 +17,7 @@ from m3core.client.alarm import Alarm
 from m3core.client.loop import Backend, Signal, Tasks
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
-from m3core.controller.front import Front, Shut, Write
+from m3core.controller.front import Front, HalfClose, Shut, Write
 from m3core.controller.sfu import SfuCommand
 from m3core.errors import LocalProtocolError, MediaError, TransportError
 from m3core.io import ConnectionId, Failed, HttpReply, HttpRequest, HttpResponse, MediaReport
@@ -39,6 +39,10 @@ class Peer(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send ``data`` after what was written before. Never blocks; does nothing once the connection is closing."""
+        ...
+
+    def half_close(self) -> None:
+        """Close our side once all is written, and go on reading. No `write` follows."""
         ...
 
     def close(self) -> None:
@@ -280,6 +284,8 @@ class Server:
                         written.update(connections)
                         for connection in connections:
                             self._write(connection, data)
+                    case HalfClose(connection=connection):
+                        self._half_close(connection)
                     case Shut(connection=connection, abort=abort):
                         self._shut(connection, abort=abort)
                     case SfuCommand():
@@ -310,6 +316,11 @@ class Server:
             peer.write(data)
             if peer.waiting > MAX_WRITE_QUEUE:
                 peer.abort()  # the reader is too slow (docs/limits.md); `lost` follows
+
+    def _half_close(self, connection: ConnectionId) -> None:
+        peer = self._peers.get(connection)
+        if peer is not None:
+            peer.half_close()
 
     def _shut(self, connection: ConnectionId, *, abort: bool) -> None:
         peer = self._peers.get(connection)

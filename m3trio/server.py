@@ -30,6 +30,7 @@ class _Peer:
         self._waiting = bytearray()
         self._sending = 0
         self._changed = trio.Event()
+        self._is_half_closing = False
         self._is_closing = False
         self._scope = trio.CancelScope()
 
@@ -40,10 +41,15 @@ class _Peer:
         return len(self._waiting) + self._sending
 
     def write(self, data: bytes) -> None:
-        """Send ``data``, in order; after `close` or `abort` it is ignored."""
-        if not self._is_closing:
+        """Send ``data``, in order; after `half_close`, `close` or `abort` it is ignored."""
+        if not (self._is_half_closing or self._is_closing):
             self._waiting += data
             self._changed.set()
+
+    def half_close(self) -> None:
+        """Close our side when all is sent."""
+        self._is_half_closing = True
+        self._changed.set()
 
     def close(self) -> None:
         """Close when all is sent, or after `CLOSE_TIMEOUT` if the client does not read."""
@@ -79,6 +85,7 @@ class _Peer:
             server.received(connection, b"")  # the client has closed its side; the front decides when we close ours
 
     async def _write(self) -> None:
+        has_ended = False
         with suppress(trio.BrokenResourceError):
             while self._waiting or not self._is_closing:
                 if self._waiting:
@@ -86,6 +93,9 @@ class _Peer:
                     self._sending = len(data)
                     await self._stream.send_all(data)
                     self._sending = 0
+                elif self._is_half_closing and not has_ended:
+                    has_ended = True
+                    await self._stream.send_eof()
                 else:
                     self._changed = trio.Event()
                     await self._changed.wait()

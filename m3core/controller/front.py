@@ -99,7 +99,14 @@ class Shut:
     abort: bool
 
 
-FrontOutput: TypeAlias = Write | Shut | SfuCommand | Notify
+@frozen
+class HalfClose:
+    """Close our side of the TCP connection once all is written, and go on reading. Later `Shut` follows, no `Write`."""
+
+    connection: ConnectionId
+
+
+FrontOutput: TypeAlias = Write | HalfClose | Shut | SfuCommand | Notify
 
 
 @define(eq=False)
@@ -107,6 +114,7 @@ class _Socket:
     http: HttpConnection = field(factory=HttpConnection)
     request: RequestId | None = None
     """The request that the controller has not answered yet."""
+    is_half_closed: bool = False
     is_websocket: bool = False
     """The controller knows of this connection, and expects `connection_lost` for it."""
     timed: tuple[Phase, int] | None = None
@@ -224,6 +232,9 @@ class Front:
                 self._flush(connection, socket)
                 self._deliver(connection, socket, event, now)
             self._flush(connection, socket)
+            if socket.http.phase is Phase.LINGERING and not socket.is_half_closed:
+                socket.is_half_closed = True
+                self._outputs.append(HalfClose(connection))
             if socket.http.phase is Phase.DONE:
                 del self._sockets[connection]
                 self._outputs.append(Shut(connection, abort=socket.http.dropped))
@@ -269,7 +280,7 @@ class Front:
             match socket.http.phase:
                 case Phase.IDLE | Phase.READING:
                     socket.deadline = now + HTTP_TIMEOUT
-                case Phase.CLOSING:
+                case Phase.CLOSING | Phase.LINGERING:
                     socket.deadline = now + CLOSE_TIMEOUT
                 case _:
                     # An open WebSocket has the heartbeat of the controller (signaling.md § 2). An answer is ours.

@@ -15,6 +15,8 @@ from typing import Final, TypeAlias
 import h11
 from attrs import field, frozen
 
+from m3core.controller.request_bytes import BAD_REQUEST, RequestBytes
+from m3core.controller.request_head import body_length, check_head
 from m3core.errors import LocalProtocolError
 from m3core.frames import NEED_DATA as NEED_DATA
 from m3core.frames import Closed as Closed
@@ -23,8 +25,8 @@ from m3core.frames import PongReceived as PongReceived
 from m3core.frames import TextReceived as TextReceived
 from m3core.frames import frame_text as frame_text
 from m3core.io import Headers, HttpResponse
-from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD
-from m3core.rest.errors import PAYLOAD_OVERFLOW, Problem
+from m3core.limits import MAX_HTTP_HEAD, MAX_LINGERING
+from m3core.rest.errors import Problem, RequestRefused
 
 
 class Phase(Enum):
@@ -40,6 +42,10 @@ class Phase(Enum):
     """Waits for WebSocket frames."""
     CLOSING = "closing"
     """Waits for the answer to our close frame."""
+    LINGERING = "lingering"
+    """Waits for the client to close its side, after the last answer or the end of a WebSocket. Our side is closed once
+    all is written. A socket that is closed as a whole while bytes are unread is reset, and then the client may lose our
+    last bytes (RFC 9112 s.9.6)."""
     DONE = "done"
     """Waits for nothing: close the socket once all is written, or at once if the connection was `dropped`."""
 
@@ -72,7 +78,7 @@ class WebSocketRequested:
 
 ConnectionEvent: TypeAlias = Requested | WebSocketRequested | FrameEvent
 
-_PHASES: Final = {FrameState.OPEN: Phase.OPEN, FrameState.CLOSING: Phase.CLOSING, FrameState.CLOSED: Phase.DONE}
+_PHASES: Final = {FrameState.OPEN: Phase.OPEN, FrameState.CLOSING: Phase.CLOSING}
 
 
 def _tokens(headers: Headers, name: str) -> set[str]:
@@ -91,18 +97,16 @@ def _is_key(values: tuple[str, ...]) -> bool:
         return False
 
 
-_BAD_REQUEST: Final = Problem(400, "bad_request")
 _NO_REQUEST: Final = h11.Request(method="GET", target="*", headers=[("host", "")])
 _UPGRADE_REQUIRED: Final = Problem(426, "upgrade_required", headers=(("sec-websocket-version", "13"),))
-_HEAD_TOO_LARGE: Final = Problem(431, "bad_request")
 
 
 class HttpConnection:
     """One TCP connection of the server. One input, then drain `next_event`, then write `data_to_send`.
 
     Requests are answered one at a time; a client may send the next one early (up to `MAX_HTTP_HEAD` bytes of it). This
-    class answers bad requests itself, with 400, 426 or 431, and ends the connection. Methods that do not fit the phase
-    do nothing, because the request that they answer no longer exists.
+    class answers bad requests itself, with 400, 426, 431, 501 or 505, and ends the connection. Methods that do not fit
+    the phase do nothing, because the request that they answer no longer exists.
     """
 
     def __init__(self) -> None:
@@ -115,9 +119,12 @@ class HttpConnection:
         self._frames: Frames | None = None
         """The WebSocket, once there is one."""
         self._events: deque[ConnectionEvent] = deque()
+        self._bytes = RequestBytes()
+        """The bytes of the client that h11 has not got yet."""
         self._out = bytearray()
         self._eof = False
-        self._early = 0
+        self._dropped = 0
+        """The bytes that came while the connection lingered."""
         self._request = _NO_REQUEST
         self._body = bytearray()
         self._key = ""
@@ -128,18 +135,18 @@ class HttpConnection:
         if self._eof or self.phase is Phase.DONE:
             return
         self._eof = not data
+        if self.phase is Phase.LINGERING:
+            self._linger(len(data))
+            return
         if self._frames is not None:
             self._frames.receive_data(data)
             return
+        self._bytes.receive(data)
         if self.phase is Phase.ANSWERING:
-            # h11 keeps these bytes until the answer is sent, and has no limit for them.
-            self._early += len(data)
-            if self._early > MAX_HTTP_HEAD:
+            if len(self._bytes) > MAX_HTTP_HEAD:
                 self._drop()
-                return
         elif data and self.phase is Phase.IDLE:
             self.phase = Phase.READING
-        self._http.receive_data(data)
 
     def next_event(self) -> ConnectionEvent | NeedData:
         """What happened next, or `NEED_DATA`."""
@@ -166,13 +173,12 @@ class HttpConnection:
         self.cycle += 1
         # Not both done: one side asked for `Connection: close`, or speaks HTTP/1.0 (RFC 9112 s.9.3).
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
-            self.phase = Phase.DONE
+            self._end()
             return
         self._http.start_next_cycle()
         self._request = _NO_REQUEST
         self._key = ""
-        self._early = len(self._http.trailing_data[0])
-        self.phase = Phase.READING if self._early else Phase.IDLE
+        self.phase = Phase.READING if self._bytes else Phase.IDLE
 
     reject = reply
     """Refuse a WebSocket with a plain answer (signaling.md § 1)."""
@@ -195,12 +201,28 @@ class HttpConnection:
     def _refuse(self, problem: Problem) -> None:
         answer = problem.with_header("connection", "close").response()
         self._respond(answer)
-        self.phase = Phase.DONE
+        self._end()
+
+    def _end(self) -> None:
+        """All is said: wait for the end of the client's side, if it has not come yet."""
+        self._bytes.take_all()
+        self.phase = Phase.DONE if self._eof else Phase.LINGERING
+
+    def _linger(self, size: int) -> None:
+        """Drop ``size`` bytes that nobody reads any more; 0 is the end of the client's side."""
+        self._dropped += size
+        if self._dropped > MAX_LINGERING:
+            self._drop()
+        elif not size:
+            self.phase = Phase.DONE
 
     def _read_request(self) -> None:
         while True:
             try:
-                event = self._http.next_event()
+                event = self._next_part()
+            except RequestRefused as refused:
+                self._refuse(refused.problem)
+                return
             except h11.RemoteProtocolError as error:
                 # Its text quotes the request, which may hold a ticket: only the status is passed on.
                 self._refuse(Problem(error.error_status_hint, "bad_request"))
@@ -210,7 +232,7 @@ class HttpConnection:
                 problem = self._check_head(event)
             elif isinstance(event, h11.Data):
                 self._body += event.data
-                problem = PAYLOAD_OVERFLOW if len(self._body) > MAX_HTTP_BODY else None
+                problem = None
             elif isinstance(event, h11.EndOfMessage):
                 problem = self._deliver_request()
                 if problem is None:
@@ -223,32 +245,34 @@ class HttpConnection:
                 self._refuse(problem)
                 return
 
+    def _next_part(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """The next event of h11, which gets its bytes only now: one piece at a time."""
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            piece = self._bytes.next_piece()
+            if not piece and not self._eof:
+                break
+            self._http.receive_data(piece)
+        return event
+
     def _check_head(self, request: h11.Request) -> Problem | None:
-        names = [name for name, _ in request.headers]
-        size = (
-            len(request.method) + len(request.target) + sum(len(name) + len(value) for name, value in request.headers)
-        )
-        if size > MAX_HTTP_HEAD:  # h11 limits only heads that come in pieces; this one came in one
-            return _HEAD_TOO_LARGE
-        if request.method == b"CONNECT" or (b"transfer-encoding" in names and b"content-length" in names):
-            return _BAD_REQUEST  # two lengths are how requests are smuggled past a proxy, RFC 9112 s.6.1
-        length = dict(request.headers).get(b"content-length", b"0")
-        if int(length) > MAX_HTTP_BODY:
-            return PAYLOAD_OVERFLOW
-        if self._http.they_are_waiting_for_100_continue:  # only now: the body of a refused head never comes
-            self._send(h11.InformationalResponse(status_code=100, headers=[]))
-        return None
+        problem = check_head(request)
+        if problem is None:
+            self._bytes.expect_body(body_length(request))
+            if self._http.they_are_waiting_for_100_continue:  # only now: the body of a refused head never comes
+                self._send(h11.InformationalResponse(status_code=100, headers=[]))
+        return problem
 
     def _deliver_request(self) -> Problem | None:
         request = self._request
         body = bytes(self._body)
         self._body.clear()
+        self._bytes.expect_head()
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers)
         method, target = request.method.decode("ascii"), request.target.decode("ascii")
         if "websocket" in _tokens(headers, "upgrade") and "upgrade" in _tokens(headers, "connection"):
             keys = _values(headers, "sec-websocket-key")
-            if method != "GET" or request.http_version != b"1.1" or not _is_key(keys):
-                return _BAD_REQUEST
+            if method != "GET" or request.http_version == b"1.0" or not _is_key(keys):
+                return BAD_REQUEST
             if _values(headers, "sec-websocket-version") != ("13",):  # RFC 6455 s.4.4: the answer names ours
                 return _UPGRADE_REQUIRED
             self._key = keys[0]
@@ -273,7 +297,7 @@ class HttpConnection:
         self._send(h11.InformationalResponse(status_code=101, headers=headers, reason=b"Switching Protocols"))
         self._frames = Frames()
         # Frames may come in the same segment as the handshake, and the end of the stream before the answer to it.
-        if early := self._http.trailing_data[0]:
+        if early := self._bytes.take_all():
             self._frames.receive_data(early)
         if self._eof:
             self._frames.receive_data(b"")
@@ -301,7 +325,7 @@ class HttpConnection:
             self._drop()
 
     def _drop(self) -> None:
-        if self._frames is not None:
+        if self._frames is not None and self.phase is not Phase.LINGERING:
             self._frames.drop()
             self._follow(self._frames)
         elif self.phase is not Phase.DONE:
@@ -311,8 +335,14 @@ class HttpConnection:
 
     def _follow(self, frames: Frames) -> None:
         """Take over bytes and phase from the WebSocket."""
+        if self.phase in {Phase.LINGERING, Phase.DONE}:
+            return
         self._out += frames.data_to_send()
-        self.phase = _PHASES[frames.state]
         if frames.dropped:
             self.dropped = True
             self._out.clear()
+            self.phase = Phase.DONE
+        elif frames.state is FrameState.CLOSED:
+            self._end()
+        else:
+            self.phase = _PHASES[frames.state]

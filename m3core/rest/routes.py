@@ -63,7 +63,7 @@ def split_target(target: str) -> tuple[str, str]:
     """The path and the query of the ``target`` of a request line."""
     path, _, query = target.partition("?")
     scheme, mark, rest = path.partition("://")
-    if mark and scheme in {"http", "https"}:  # absolute form, RFC 9112 s.3.2.2
+    if mark and scheme.lower() in {"http", "https"}:  # absolute form, RFC 9112 s.3.2.2
         path = "/" + rest.partition("/")[2]
     return path, query
 

@@ -42,6 +42,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "m3core/conference/wire.py": ("controller",),
     "m3core/controller/front.py": ("controller",),
     "m3core/controller/http.py": ("controller",),
+    "m3core/controller/request_head.py": ("controller",),
     "m3core/frames.py": ("controller",),
     "m3core/media.py": ("media+cli",),  # each in a function, with a `MissingExtra` of its own
     "m3core/testing": ("testing+controller",),

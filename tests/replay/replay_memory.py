@@ -15,7 +15,7 @@ from replay_player import OWNER_TOKEN, USER_TOKEN, Pause, Played, Player, Settle
 
 from m3core.controller import Controller, ControllerConfig, TokenTable, User
 from m3core.controller.features import FeatureLevel
-from m3core.controller.front import Front, Shut, Write
+from m3core.controller.front import Front, HalfClose, Shut, Write
 from m3core.controller.sfu import SfuCommand
 from m3core.io import ConnectionId, MediaReport, Receiving, Up
 from m3core.testing.fakes import FakeSfu
@@ -103,7 +103,7 @@ class Memory:
                     for number in connections:
                         if number in self._lines:
                             self._lines[number].received(data)
-                case Shut(connection):
+                case HalfClose(connection) | Shut(connection):
                     line = self._lines.pop(connection, None)
                     if line is not None:
                         line.lost()

@@ -145,7 +145,7 @@ class Pair(Line):
                     self.closed.add(socket)
                     self.front.connection_lost(number, self.now)
                 for output in self.front.outputs():
-                    assert isinstance(output, front.Write | front.Shut)
+                    assert isinstance(output, front.Write | front.HalfClose | front.Shut)
                     for receiver in output.connections if isinstance(output, front.Write) else ():
                         self.down[receiver] = self.down.get(receiver, b"") + output.data  # type: ignore[union-attr]
                 back, self.down[socket] = (

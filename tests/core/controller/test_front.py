@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 import m3core.controller.front as front_module
-from m3core.controller.front import ControllerOutput, Front, FrontOutput, Shut, Write
+from m3core.controller.front import ControllerOutput, Front, FrontOutput, HalfClose, Shut, Write
 from m3core.controller.http import frame_text
 from m3core.controller.sfu import SfuCommand
 from m3core.io import (
@@ -36,7 +36,7 @@ from m3core.io import (
     SendText,
     Up,
 )
-from m3core.limits import CLOSE_TIMEOUT, HTTP_TIMEOUT
+from m3core.limits import CLOSE_TIMEOUT, HTTP_TIMEOUT, MAX_LINGERING
 
 _PROTOCOL = "k3k-signaling-json-v1.0"
 _GET = b"GET /v1/turn HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -174,7 +174,7 @@ def test_a_request_byte_by_byte_and_an_answer_that_closes() -> None:
         front.data_received(_A, bytes((byte,)), 0.0)
     outputs = list(front.outputs())
     assert isinstance(outputs[0], Write)
-    assert outputs[1:] == [Shut(_A, abort=False)]
+    assert outputs[1:] == [HalfClose(_A)]
     front.data_received(_A, _GET, 0.0)
     front.connection_lost(_A, 0.0)
     assert [values[0] for values in controller.taken()] == ["http"]
@@ -255,7 +255,7 @@ def test_a_conversation_in_order() -> None:
         Opcode.TEXT,
         Opcode.CLOSE,
     ]
-    assert _exchange(front, _A, client) == [Shut(_A, abort=False)]
+    assert _exchange(front, _A, client) == [HalfClose(_A)]
     assert controller.taken() == [("pong", _A, b"heartbeat"), ("lost", _A, 1000)]
 
 
@@ -340,7 +340,7 @@ def test_the_end_of_a_websocket_is_told_once(ending: str) -> None:
     front = Front(controller)
     (client,) = _open(front, controller, _A)
     code: int | None = None
-    shut: list[FrontOutput] = [Shut(_A, abort=False)]
+    shut: list[FrontOutput] = [HalfClose(_A)]
     later: list[FrontOutput] = []
     match ending:
         case "client closes":
@@ -348,6 +348,7 @@ def test_the_end_of_a_websocket_is_told_once(ending: str) -> None:
             code = 1001
         case "client vanishes":
             front.data_received(_A, b"", 0.0)
+            shut = [Shut(_A, abort=False)]
         case "socket lost":
             front.connection_lost(_A, 0.0)
             shut = []
@@ -365,7 +366,7 @@ def test_the_end_of_a_websocket_is_told_once(ending: str) -> None:
     for data in client.data_to_send():
         front.data_received(_A, data, 0.0)
     outputs = list(front.outputs())
-    assert [output for output in outputs if isinstance(output, Shut)] == shut
+    assert [output for output in outputs if isinstance(output, Shut | HalfClose)] == shut
     front.data_received(_A, b"more", 0.0)
     front.connection_lost(_A, 0.0)
     assert controller.taken() == [("lost", _A, code)]
@@ -384,6 +385,86 @@ def test_an_answer_of_the_controller_to_the_end_is_performed() -> None:
     assert list(front.outputs()) == [Write((_B,), frame_text(b"left")), Shut(_A, abort=False)]
     front.connection_lost(_B, 0.0)
     assert list(front.outputs()) == []
+
+
+# -- the time after the last answer ---
+_LAST = {
+    "a refused request": b"?\r\n\r\n" + _GET,
+    "a request to close": b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" + _GET,
+    "a broken frame": b"\xff\xff",
+    "a close frame": b"\x88\x80abcd\xff\xff",
+}
+"""What a client sends last. Frames are for a WebSocket."""
+_ends = pytest.mark.parametrize("last", _LAST)
+
+
+def _ended(last: str) -> tuple[Front, _Controller]:
+    """A front that has half-closed the connection `_A`."""
+
+    def react(values: tuple[Any, ...]) -> list[ControllerOutput]:
+        return [HttpReply(values[1], HttpResponse(200))] if values[0] == "http" else _willing(values)
+
+    controller = _Controller(react)
+    front = Front(controller)
+    if last.endswith("frame"):
+        _open(front, controller, _A)
+    else:
+        front.connection_made(_A, 0.0)
+    front.data_received(_A, _LAST[last], 1.0)
+    written, half_close = front.outputs()
+    assert isinstance(written, Write)
+    assert half_close == HalfClose(_A)
+    assert [values[0] for values in controller.taken()] in ([], ["http"], ["lost"])
+    return front, controller
+
+
+@_ends
+def test_a_connection_lingers_until_the_client_closes_its_side(last: str) -> None:
+    front, controller = _ended(last)
+    front.data_received(_A, _GET, 2.0)
+    front.data_received(_A, b"\x81\x80abcd" + b"x" * (MAX_LINGERING - len(_GET) - 6), 2.0)
+    front.sfu_report(Up(PeerId(1)), 2.0)
+    assert list(front.outputs()) == []
+    assert front.connections == 1
+    front.data_received(_A, b"", 2.0)
+    assert list(front.outputs()) == [Shut(_A, abort=False)]
+    front.connection_lost(_A, 2.0)
+    assert [values[0] for values in controller.taken()] == ["sfu"]
+
+
+@_ends
+def test_a_connection_lingers_no_longer_than_a_close_takes(last: str) -> None:
+    front, _ = _ended(last)
+    assert _deadline(front) == 1.0 + CLOSE_TIMEOUT
+    front.data_received(_A, _GET, CLOSE_TIMEOUT)
+    front.advance(CLOSE_TIMEOUT)
+    assert list(front.outputs()) == []
+    front.advance(1.0 + CLOSE_TIMEOUT)
+    assert list(front.outputs()) == [Shut(_A, abort=True)]
+
+
+@_ends
+def test_a_client_that_sends_too_much_after_the_end_is_dropped(last: str) -> None:
+    front, _ = _ended(last)
+    front.data_received(_A, b"x" * MAX_LINGERING, 2.0)
+    assert list(front.outputs()) == []
+    front.data_received(_A, b"x", 2.0)
+    assert list(front.outputs()) == [Shut(_A, abort=True)]
+
+
+@pytest.mark.parametrize("broken", ["request", "websocket"])
+def test_no_connection_lingers_whose_client_has_closed_its_side(broken: str) -> None:
+    controller = _Controller(_willing)
+    front = Front(controller)
+    if broken == "websocket":
+        _open(front, controller, _A)
+        front.data_received(_A, b"\x88\x80abc", 1.0)
+    else:
+        front.connection_made(_A, 0.0)
+        front.data_received(_A, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n", 1.0)
+    assert list(front.outputs()) == []
+    front.data_received(_A, b"", 1.0)
+    assert list(front.outputs())[-1] == Shut(_A, abort=False)
 
 
 # -- timers and limits ---

@@ -106,7 +106,7 @@ def test_bad_upgrades(old: bytes, new: bytes, status: int) -> None:
     answer = connection.data_to_send()
     assert status_of(answer) == status
     assert (b"sec-websocket-version: 13" in answer.lower()) is (status == 426)
-    assert phase_of(connection) is Phase.DONE
+    assert phase_of(connection) is Phase.LINGERING
 
 
 @pytest.mark.parametrize(("old", "new"), [(b"keep-alive, Upgrade", b"keep-alive"), (b": websocket", b": h2c")])
@@ -182,7 +182,7 @@ def test_an_over_long_frame_is_over_while_it_arrives_and_its_rest_is_taken() -> 
     assert feed(connection, data[-10_000:], framed(PONG, b"late"), framed(TEXT, b"late")) == []
     assert (phase_of(connection), is_dropped(connection)) == (Phase.CLOSING, False)
     assert feed(connection, framed(CLOSE, struct.pack("!H", 1009))) == []  # its end was told
-    assert (phase_of(connection), is_dropped(connection)) == (Phase.DONE, False)
+    assert (phase_of(connection), is_dropped(connection)) == (Phase.LINGERING, False)
 
 
 def test_text_that_is_not_utf8() -> None:
@@ -196,7 +196,7 @@ def test_text_that_is_not_utf8() -> None:
     single = opened()
     assert feed(single, framed(TEXT, b"\xff")) == [Closed(None)]
     assert single.data_to_send() == framed(CLOSE, struct.pack("!H", 1007), mask=None)
-    assert (phase_of(single), is_dropped(single)) == (Phase.DONE, False)
+    assert (phase_of(single), is_dropped(single)) == (Phase.LINGERING, False)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_broken_frames_fail_the_connection(data: bytes) -> None:
     connection = opened()
     assert feed(connection, data + framed(TEXT, b"later")) == [Closed(None)]
     assert connection.data_to_send() == framed(CLOSE, struct.pack("!H", 1002), mask=None)
-    assert phase_of(connection) is Phase.DONE
+    assert phase_of(connection) is Phase.LINGERING
     closing = opened()
     closing.close(1000)
     closing.data_to_send()
@@ -255,7 +255,7 @@ def test_closes_of_the_client_are_answered(payload: bytes, code: int) -> None:
         Closed(code),
     ]
     assert connection.data_to_send() == framed(CLOSE, struct.pack("!H", 1000), mask=None)
-    assert (phase_of(connection), is_dropped(connection)) == (Phase.DONE, False)
+    assert (phase_of(connection), is_dropped(connection)) == (Phase.LINGERING, False)
 
 
 def test_a_close_of_the_server() -> None:
@@ -269,7 +269,7 @@ def test_a_close_of_the_server() -> None:
     assert phase_of(connection) is Phase.CLOSING
     assert feed(connection, framed(CLOSE, struct.pack("!H", 1001))) == [Closed(1001)]
     assert connection.data_to_send() == b""
-    assert phase_of(connection) is Phase.DONE
+    assert phase_of(connection) is Phase.LINGERING
 
 
 def test_an_abort_and_a_lost_connection() -> None:
