@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
@@ -64,6 +65,11 @@ PAYLOAD_OVERFLOW: Final = Problem(400, "payload_overflow")
 def unauthorized(challenge: Challenge = Challenge.ACCESS_INVALID) -> Problem:
     """The answer to a missing, malformed or expired token."""
     return Problem(401, "unauthorized").with_header("www-authenticate", challenge.value)
+
+
+def too_many_requests(seconds: float) -> Problem:
+    """The answer to a client that asks too often (RFC 6585 s.4): it may ask again after ``seconds``, rounded up."""
+    return Problem(429, "too_many_requests").with_header("retry-after", str(max(1, math.ceil(seconds))))
 
 
 def validation_failed(*errors: FieldError) -> Problem:

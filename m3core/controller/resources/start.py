@@ -43,8 +43,7 @@ class Start:
         # An expired invitation still opens the room: only `POST /invite/verify` looks at the expiration (R).
         if invite.room.id != incoming.match.ids["room_id"]:
             return Problem(400, "bad_request")
-        if invite.room.password is not None and invite.room.password != request.password:
-            return Problem(401, "wrong_room_password")
+        self._access.check_password(invite.room, request.password, incoming.address)
         return self._ticket(START_INVITED, invite.room, None, request)
 
     def _ticket(
