@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -9,11 +10,11 @@ import pytest
 from stage import Stage
 from test_controller_api import EVENT, Rest, problem
 
-from m3core.controller.config import ControllerConfig, User
+from m3core.controller.config import ControllerConfig, Identities, TokenTable, User
 from m3core.errors import LocalProtocolError
-from m3core.io import Accept, ConnectionId, HttpReply, HttpResponse, Reject, RequestId
+from m3core.io import Accept, ConnectionId, Headers, HttpReply, HttpResponse, Reject, RequestId
 from m3core.limits import ADDRESS_BUDGET, PASSWORD_GUESSES
-from m3core.testing.pair import OWNER_TOKEN
+from m3core.testing.pair import OWNER, OWNER_TOKEN
 from m3core.values import Secret
 
 HERE, ELSEWHERE = "203.0.113.5", "203.0.113.6"
@@ -22,17 +23,17 @@ HERE, ELSEWHERE = "203.0.113.5", "203.0.113.6"
 class Guests:
     """A controller with a room that has a password, asked from addresses."""
 
-    def __init__(self, **config: Any) -> None:
-        self.rest = Rest(ControllerConfig(web_url="https://meet.example", **config))
+    def __init__(self, identities: Identities | None = None, **config: Any) -> None:
+        self.rest = Rest(ControllerConfig(web_url="https://meet.example", **config), identities)
         self.room, self.code = self.rest.room(password="sesame")
         self.now = 0.0
 
     def ask(
         self, method: str, path: str, body: object = None, token: str | None = None, *, address: str = HERE
     ) -> HttpResponse:
-        headers = (("content-type", "application/json"),)
+        headers: Headers = (("content-type", "application/json"),)
         if token is not None:
-            headers += (("authorization", f"Bearer {token}"),)
+            headers = (*headers, ("authorization", f"Bearer {token}"))
         controller = self.rest.controller
         data = b"" if body is None else json.dumps(body).encode()
         controller.http_request(RequestId(1), method, path, headers, data, self.now, address)
@@ -183,48 +184,52 @@ def test_a_preflight_uses_no_budget() -> None:
     assert guests.ask("OPTIONS", "/v1/users/me").status == 204
 
 
-def test_only_access_tokens_are_shown_to_the_identities(monkeypatch: pytest.MonkeyPatch) -> None:
-    guests = Guests(recorder_token=Secret("recorder"))
-    seen: list[str] = []
-    identities = guests.rest.controller._api._access._identities
-    known = identities.user_of
+class _Watched(TokenTable):
+    """Notes the tokens that it is asked about."""
 
-    def user_of(token: Secret) -> User | None:
-        seen.append(token.reveal())
-        return known(token)
+    def __init__(self) -> None:
+        super().__init__({OWNER_TOKEN: OWNER})
+        self.seen: list[str] = []
 
-    monkeypatch.setattr(identities, "user_of", user_of)
-    guests.ask("POST", "/v1/services/recording/start", {"room_id": guests.room}, "recorder")
-    guests.ask("GET", "/v1/turn", None, guests.code)
-    assert seen == []
-    guests.ask("GET", "/v1/users/me", None, OWNER_TOKEN.reveal())
-    assert seen == [OWNER_TOKEN.reveal()]
+    def user_of(self, access_token: Secret) -> User | None:
+        self.seen.append(access_token.reveal())
+        return super().user_of(access_token)
+
+
+def test_only_access_tokens_are_shown_to_the_identities() -> None:
+    identities = _Watched()
+    guests = Guests(recorder_token=Secret("recorder"), identities=identities)
+    identities.seen.clear()
+    assert guests.ask("POST", "/v1/services/recording/start", {"room_id": guests.room}, "recorder").status == 200
+    assert guests.ask("GET", "/v1/turn", None, guests.code).status == 204
+    assert identities.seen == []
+    assert guests.ask("GET", "/v1/users/me", None, OWNER_TOKEN.reveal()).status == 200
+    assert identities.seen == [OWNER_TOKEN.reveal()]
 
 
 # -- WebSocket handshakes ---
 def test_a_handshake_needs_a_ticket_or_a_budget() -> None:
     stage = Stage()
-    status, started = stage.start_invited()
-    assert status == 200
-    statuses = [_knock(stage, "x" * 64) for _ in range(ADDRESS_BUDGET + 1)]
-    assert statuses == [401] * ADDRESS_BUDGET + [429]
-    assert _knock(stage, "x" * 64, path="/nothing") == 429
-    assert _knock(stage, "") == 429
-    assert _knock(stage, "x" * 64, address=ELSEWHERE) == 401
-    assert _knock(stage, started["ticket"]) == 101  # its start has used the budget
+    numbers = itertools.count(1)
 
-
-def _knock(stage: Stage, ticket: str, *, path: str = "/signaling", address: str = HERE) -> int:
-    header = ("sec-websocket-protocol", f"ticket#{ticket}, k3k-signaling-json-v1.0")
-    stage._last += 1
-    stage.controller.websocket_requested(ConnectionId(stage._last), path, (header,), stage.now, address)
-    (output,) = stage.controller.outputs()
-    if isinstance(output, Reject):
+    def knock(ticket: str, *, path: str = "/signaling", address: str = HERE) -> int:
+        header = ("sec-websocket-protocol", f"ticket#{ticket}, k3k-signaling-json-v1.0")
+        stage.controller.websocket_requested(ConnectionId(next(numbers)), path, (header,), stage.now, address)
+        (output,) = stage.controller.outputs()
+        if isinstance(output, Accept):
+            return 101
+        assert isinstance(output, Reject)
         if output.response.status == 429:
             assert dict(output.response.headers)["retry-after"] == "1"
         return output.response.status
-    assert isinstance(output, Accept)
-    return 101
+
+    status, started = stage.start_invited()
+    assert status == 200
+    assert [knock("x" * 64) for _ in range(ADDRESS_BUDGET + 1)] == [401] * ADDRESS_BUDGET + [429]
+    assert knock("x" * 64, path="/nothing") == 429
+    assert knock("") == 429
+    assert knock("x" * 64, address=ELSEWHERE) == 401
+    assert knock(started["ticket"]) == 101  # its start has used the budget
 
 
 # -- settings ---
