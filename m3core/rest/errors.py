@@ -13,6 +13,7 @@ from attrs import evolve, field, frozen
 from m3core.errors import ApiError, FieldError, RemoteProtocolError
 from m3core.io import Headers, HttpResponse
 from m3core.rest.body import write_body
+from m3core.rest.busy import retry_after
 from m3core.rest.error_body import read_error
 
 
@@ -180,4 +181,5 @@ def api_error(
         meaning=meaning,
         errors=told.errors,
         message=told.message,
+        retry_after=retry_after(response.headers),
     )
