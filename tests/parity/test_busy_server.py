@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,6 @@ from places import ADAPTERS, BACKENDS, ServedPlace, served
 from running import run
 
 from m3asyncio import sources
-from m3core.client.loop import Signal
 from m3core.client.transports import HttpTransport, WebSocketRefused
 from m3core.io import HttpRequest, HttpResponse
 from m3core.rest import busy
@@ -56,6 +56,14 @@ class Busy:
         await self._http.aclose()
 
 
+def _run(loop: str, scenario: Callable[[AsyncExitStack], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with AsyncExitStack() as stack:
+            await scenario(stack)
+
+    run(loop, main)
+
+
 @pytest.fixture
 def place(loop: str) -> Any:
     with served(loop, sources.pattern(width=64, height=48)) as place:
@@ -67,8 +75,9 @@ def place(loop: str) -> Any:
 def test_requests_of_an_account_and_a_join_wait_for_a_busy_server(
     loop: str, m3: ModuleType, place: ServedPlace, status: int
 ) -> None:
-    async def scenario() -> None:
-        http = Busy(BACKENDS[loop].http(local=True), status)
+    async def scenario(stack: AsyncExitStack) -> None:
+        own = await stack.enter_async_context(aclosing(BACKENDS[loop].http(local=True)))
+        http = Busy(own, status)
         async with m3.Account(place.base_url, place.owner, http=http) as account:
             await account.me()
             meeting = await account.create_meeting(title="Busy")
@@ -79,7 +88,7 @@ def test_requests_of_an_account_and_a_join_wait_for_a_busy_server(
                 assert conference.state.room_id == room
             assert [type(event) for event in events[:2]] == [m3.ServerBusy, m3.ConferenceJoined]
             events.clear()
-            guest = Busy(http, status)
+            guest = Busy(own, status)
             async with m3.join(link, display_name="Gus", http=guest, observe=events.append) as conference:
                 assert conference.state.room_id == room
             assert [type(event) for event in events[:3]] == [m3.ServerBusy, m3.ServerBusy, m3.ConferenceJoined]
@@ -87,9 +96,8 @@ def test_requests_of_an_account_and_a_join_wait_for_a_busy_server(
         assert owner <= set(http.refused)
         assert {"v1/invite/verify", f"v1/rooms/{room}/start_invited"} <= set(guest.refused)
         assert ".well-known/opentalk/client" in guest.refused
-        await http.aclose()
 
-    run(loop, scenario)
+    _run(loop, scenario)
 
 
 @pytest.mark.usefixtures("short")
@@ -116,12 +124,12 @@ def test_a_refused_handshake_waits(loop: str, m3: ModuleType, place: ServedPlace
 
 
 def test_an_account_that_is_closed_does_not_wait_on(loop: str, m3: ModuleType, place: ServedPlace) -> None:
-    async def scenario() -> None:
+    async def scenario(stack: AsyncExitStack) -> None:
         backend = BACKENDS[loop]
-        http = Busy(backend.http(local=True), 429, "30")
+        http = Busy(await stack.enter_async_context(aclosing(backend.http(local=True))), 429, "30")
         http.is_open = lambda path: path != "v1/users/me"
         account = m3.Account(place.base_url, place.owner, http=http)
-        ended = Signal(backend)
+        ended = backend.event()
         errors: list[Exception] = []
 
         async def ask() -> None:
@@ -138,6 +146,5 @@ def test_an_account_that_is_closed_does_not_wait_on(loop: str, m3: ModuleType, p
             await account.aclose()
             await ended.wait()
         assert "closed" in str(errors)
-        await http.aclose()
 
-    run(loop, scenario)
+    _run(loop, scenario)
