@@ -313,8 +313,8 @@ class Life:
         if self.recovery.may_try_again(error):
             self._broken(str(error), error)
             return
-        if not self.recovery.is_resuming and (wait := self._patience.wait(error)) is not None:
-            # A refused handshake may have used the ticket up (signaling.md § 1), so the way begins at a new one.
+        if (wait := self._patience.wait(error)) is not None:
+            # This is the first join. A refused handshake may have used the ticket up (signaling.md § 1), so the way begins at a new one.
             self._step = Phase.STARTING
             self._step_deadline = self._context.now + wait
             self._context.outbox.notify(ServerBusy(seconds=wait))

@@ -123,10 +123,15 @@ def test_a_refused_handshake_waits(loop: str, m3: ModuleType, place: ServedPlace
     run(loop, scenario)
 
 
-def test_an_account_that_is_closed_does_not_wait_on(loop: str, m3: ModuleType, place: ServedPlace) -> None:
+def test_an_account_that_is_closed_does_not_wait_on(
+    loop: str, m3: ModuleType, place: ServedPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("MAX_RETRY_AFTER", "BUSY_PATIENCE"):
+        monkeypatch.setattr(busy, limit, 86_400.0)
+
     async def scenario(stack: AsyncExitStack) -> None:
         backend = BACKENDS[loop]
-        http = Busy(await stack.enter_async_context(aclosing(backend.http(local=True))), 429, "30")
+        http = Busy(await stack.enter_async_context(aclosing(backend.http(local=True))), 429, "86400")
         http.is_open = lambda path: path != "v1/users/me"
         account = m3.Account(place.base_url, place.owner, http=http)
         ended = backend.event()

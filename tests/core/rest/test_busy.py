@@ -81,10 +81,11 @@ def _error(status: int, told: float | None) -> ApiError:
 
 
 def _waits(error: M3Error) -> list[float]:
-    patience, waits = Patience(), []
-    while (wait := patience.wait(error)) is not None:
-        waits.append(wait)
-    return waits
+    """The waits of a client that gets this error each time, in the order in which they come."""
+    patience = Patience()
+    waits = [patience.wait(error) for _ in range(100)]
+    assert waits[-1] is None, "a client gives up at last"
+    return [wait for wait in waits if wait is not None]
 
 
 @pytest.mark.parametrize("status", [429, 503])
