@@ -49,10 +49,12 @@ class _Controller:
         self.queue: list[ControllerOutput] = []
 
     def http_request(
-        self, request: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float
+        self, request: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float, address: str = ""
     ) -> None: ...
 
-    def websocket_requested(self, connection: ConnectionId, _target: str, _headers: Headers, _now: float) -> None:
+    def websocket_requested(
+        self, connection: ConnectionId, _target: str, _headers: Headers, _now: float, _address: str = ""
+    ) -> None:
         self.queue.append(Accept(connection, "k3k-signaling-json-v1.0"))
 
     def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None: ...

@@ -58,7 +58,9 @@ class _Protocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
             self.transport = transport
-        self._connection = self._server.opened(self)
+        peername = transport.get_extra_info("peername")
+        address = str(peername[0]) if isinstance(peername, tuple) else ""  # it is None if the client is gone already
+        self._connection = self._server.opened(self, address)
 
     def data_received(self, data: bytes) -> None:
         if self._connection is not None:

@@ -118,7 +118,9 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
             **tls,
         )
     except InvalidStatus as error:
-        raise WebSocketRefused(error.response.status_code, bytes(error.response.body or b"")) from None
+        answer = error.response
+        headers = tuple((name.lower(), value) for name, value in answer.headers.raw_items())
+        raise WebSocketRefused(answer.status_code, bytes(answer.body or b""), headers) from None
     except (OSError, TimeoutError, WebSocketException) as error:
         raise trouble("the WebSocket could not be opened", error) from None
     return LibraryWebSocket(cast(_Connection, connection))  # made by `create_connection` above

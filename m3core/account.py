@@ -21,6 +21,7 @@ from m3core.errors import ApiError, AuthError, LinkError, LocalProtocolError, M3
 from m3core.io import Authorization, HttpRequest, HttpResponse, RequestId
 from m3core.limits import DISCOVERY_TIMEOUT
 from m3core.rest.auth import LOGIN, LoginRequest
+from m3core.rest.busy import BUSY, is_busy
 from m3core.rest.discovery import API_PATH, ask, read_api
 from m3core.values import Secret
 
@@ -230,6 +231,9 @@ class Account:
     def _found(self, response: HttpResponse) -> None:
         """Read the address of the API from the response, if it has one."""
         self._search = None
+        if response.status in BUSY:
+            self._log_in_there()  # at the usual address; the next login asks again
+            return
         try:
             found = read_api(response, self.base_url, allow_private=self._allow_private)
         except LinkError as error:
@@ -249,7 +253,7 @@ class Account:
         try:
             LOGIN.read(response)
         except ApiError as error:
-            if error.status >= SERVER_TROUBLE:
+            if error.status >= SERVER_TROUBLE or is_busy(error):
                 self._state = _State.LOGGED_OUT  # the tokens may be good: the next request logs in again
                 self._refuse_waiting(error)
             # Fresh tokens that the controller refuses would be refreshed for ever.

@@ -180,6 +180,7 @@ class ApiError(M3Error):
     are the fields that the server refused. ``message`` is its text for people, which the text of this error does not
     repeat. ``what`` is the method of the request, and the template of its path. The text of this error has ``attempt``
     (`cannot enter the meeting`) and ``meaning`` instead, if they are known (`m3core.rest.errors.api_error`).
+    ``retry_after`` has the seconds after which the server wants to be asked again (`m3core.rest.busy`), if it says so.
     """
 
     def __init__(
@@ -192,6 +193,7 @@ class ApiError(M3Error):
         meaning: str = "",
         errors: tuple[FieldError, ...] = (),
         message: str = "",
+        retry_after: float | None = None,
     ) -> None:
         answer = f"HTTP {status}" + (f" {code}" if code else "")
         super().__init__(f"{attempt or f'{what} failed'}: " + (f"{meaning} ({answer})" if meaning else answer))
@@ -200,6 +202,7 @@ class ApiError(M3Error):
         self.what = what
         self.errors = errors
         self.message = message
+        self.retry_after = retry_after
 
 
 class AuthError(M3Error):

@@ -138,6 +138,13 @@ MAX_CONNECTIONS: Final = 10_000
 """Open TCP connections of the embedded controller."""
 MAX_REST_OBJECTS: Final = 100_000
 """Events, rooms and invitations that the embedded controller keeps in memory, each."""
+MAX_ADDRESSES: Final = 10_000
+"""Addresses whose requests a controller counts, and as many pairs of an address and a room whose wrong passwords it
+counts. Those that have their whole budget are forgotten first, because they lose nothing by it."""
+MAX_PROXY_HOPS: Final = 16
+"""Entries of `X-Forwarded-For` that a server reads, from the right. Nobody has as many proxies of one's own."""
+MAX_PROXY_HEADER: Final = 4_096
+"""Bytes of a header of the PROXY protocol, with what a proxy adds about TLS. Addresses take 232 at most."""
 
 # -- times, server role ---
 TICKET_LIFETIME: Final = 30.0
@@ -151,6 +158,16 @@ BUDGET: Final = 1_000
 KiB after the first. One publish may trickle `MAX_CANDIDATES`."""
 BUDGET_RATE: Final = 100.0
 """Units per second by which the budget of a connection grows again, up to `BUDGET`."""
+ADDRESS_BUDGET: Final = 1_000
+"""Requests without a login that one address may send at once; more are answered with 429. An address of IPv6 is its
+/64. All the guests of a large meeting may sit behind one address, and each joins with three requests."""
+ADDRESS_BUDGET_RATE: Final = 50.0
+"""Requests per second by which the budget of an address grows again, up to `ADDRESS_BUDGET`."""
+PASSWORD_GUESSES: Final = 10
+"""Wrong passwords for one room that one address may send within `PASSWORD_PERIOD`; then none is looked at, and the
+answer is 429. People mistype a password some times; a dictionary has thousands of words."""
+PASSWORD_PERIOD: Final = 60.0
+"""Seconds in which an address gets `PASSWORD_GUESSES` more."""
 BREAKOUT_GRACE: Final = 300.0
 """Until participants in a breakout room that was stopped or expired lose their connection (signaling.md § 8)."""
 RECORDER_TIMEOUT: Final = 30.0
@@ -172,6 +189,10 @@ connection that a server has ended."""
 # -- times, client role ---
 REQUEST_TIMEOUT: Final = 30.0
 """A REST request."""
+MAX_RETRY_AFTER: Final = 30.0
+"""The longest wait until a request is repeated that a busy server refused (429, 503), whatever its `Retry-After`."""
+BUSY_PATIENCE: Final = 60.0
+"""Seconds of such waits for one request, or for one join, in sum. The refusal after that is final."""
 DISCOVERY_TIMEOUT: Final = 5.0
 """The request for a document that names the controller or its API. Without an answer its place is guessed."""
 CONNECT_TIMEOUT: Final = 20.0

@@ -52,6 +52,7 @@ from m3core.conference.events import ReceivingChanged as ReceivingChanged
 from m3core.conference.events import Resumed as Resumed
 from m3core.conference.events import RoleChanged as RoleChanged
 from m3core.conference.events import RoomChanged as RoomChanged
+from m3core.conference.events import ServerBusy as ServerBusy
 from m3core.conference.events import ServerRefused as ServerRefused
 from m3core.conference.events import StreamChanged as StreamChanged
 from m3core.conference.events import StreamStarted as StreamStarted

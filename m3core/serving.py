@@ -219,7 +219,7 @@ class Server:
         self.owner = owner
         """Tokens of the one user with an account, for `Account(server.base_url, server.owner)`."""
         self._controller = controller
-        self._front = Front(controller)
+        self._front = Front(controller, trusted_proxies=controller.config.trusted_proxies)
         self._host = host
         self._backend = host.backend
         self._portal = self._backend.portal()
@@ -243,15 +243,15 @@ class Server:
         return account
 
     # -- for the connections ---
-    def opened(self, peer: Peer) -> ConnectionId:
-        """A TCP connection was accepted."""
+    def opened(self, peer: Peer, address: str) -> ConnectionId:
+        """A TCP connection was accepted. ``address`` is the IP address of its client; empty: not known."""
         self._last += 1
         connection = ConnectionId(self._last)
         self._peers[connection] = peer
         if self._closing:  # accepted just before the listener was closed
             peer.abort()
             return connection
-        self._front.connection_made(connection, self._backend.now())
+        self._front.connection_made(connection, self._backend.now(), address)
         self._drain()
         return connection
 

@@ -34,6 +34,15 @@ class _Peer:
         self._is_closing = False
         self._scope = trio.CancelScope()
 
+    @property
+    def address(self) -> str:
+        """The IP address of the client; empty if the client is gone already."""
+        try:
+            peername = self._stream.socket.getpeername()
+        except OSError:
+            return ""
+        return str(peername[0])
+
     # -- for the server ---
     @property
     def waiting(self) -> int:
@@ -137,7 +146,7 @@ class _Listener:
                     raise
                 await trio.sleep(_PAUSE)  # the next try would fail at once, and the loop would use all of a processor
                 continue
-            self._tasks.spawn(peer.run(server, server.opened(peer)))
+            self._tasks.spawn(peer.run(server, server.opened(peer, peer.address)))
 
 
 async def _listen(tasks: Tasks, host: str, port: int) -> _Listener:

@@ -93,7 +93,8 @@ class TrioWebSocket:
         except* ConnectionRejected as group:
             error = group.exceptions[0]
             if isinstance(error, ConnectionRejected):
-                self._error = WebSocketRefused(error.status_code, error.body or b"")
+                headers = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in error.headers)
+                self._error = WebSocketRefused(error.status_code, error.body or b"", tuple(headers))
         except* Exception as group:  # noqa: BLE001 - any error ends the connection, and `opened` raises it
             self._error = TransportError(f"the WebSocket could not be opened ({type(group.exceptions[0]).__name__})")
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ipaddress
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -115,6 +116,8 @@ def _add_serve(commands: _Commands) -> None:
         "  m3 serve                     only this machine can reach it\n"
         "  m3 serve --port 8080 --title 'Stand-up'\n"
         "  m3 serve --port 8080 --public-url https://meet.example.org   for others, behind a TLS proxy\n"
+        "  m3 serve --trusted-proxy 127.0.0.1 --port 8080 --public-url https://meet.example.org   a proxy on this\n"
+        "                               machine, which tells the addresses of its clients: it limits each of them\n"
         "  m3 serve --port 8080 --web-url http://localhost:3000   invitations open a web client that runs there\n"
         "  M3_TOKEN=sesame m3 serve --waiting-room   who joins with that token is a moderator\n\n"
         "which client needs what (--feature-level):\n"
@@ -143,6 +146,20 @@ def _add_serve(commands: _Commands) -> None:
     )
     parser.add_argument(
         "--time-limit", type=_seconds, metavar="N", help="seconds until the meeting ends (level 0.3 or later)"
+    )
+    parser.add_argument(
+        "--trusted-proxy",
+        type=_network,
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="believe the proxies of this network (127.0.0.1, 10.0.0.0/8) about the address of their client, by"
+        " X-Forwarded-For or the PROXY protocol, which they must write themselves; may be repeated",
+    )
+    parser.add_argument(
+        "--limit-loopback",
+        action="store_true",
+        help="limit requests and wrong passwords of clients on this machine, too, as those of every other address",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of text")
     _add_loop(parser, "asyncio", "trio")
@@ -240,6 +257,13 @@ def _seconds(text: str) -> float:
         if 0 < float(text) <= MAX_SECONDS:
             return float(text)
     raise argparse.ArgumentTypeError(f"must be a number of seconds, more than 0 and at most {MAX_SECONDS}")
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a network, such as 10.0.0.0/8, or an address: {error}") from None
 
 
 def _count(text: str) -> int:

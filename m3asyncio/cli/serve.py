@@ -24,6 +24,8 @@ async def run(options: argparse.Namespace) -> int:
         feature_level=FeatureLevel(options.feature_level),
         participant_limit=options.participant_limit,
         time_limit=options.time_limit,
+        trusted_proxies=tuple(options.trusted_proxy),
+        limit_loopback=options.limit_loopback,
     )
     where = (options.host, options.port)
     serve = adapter(options.loop).serve

@@ -157,6 +157,7 @@ def _row(
 _ROWS: Final[tuple[_Row, ...]] = (
     # the conference and its participants
     _row(m3.ConferenceJoined, lambda event: f"you joined as {_name(event.participant)}"),
+    _row(m3.ServerBusy, lambda event: f"the server is busy; asking again in {event.seconds:g} s"),
     _row(m3.ConnectionLost, lambda event: f"the connection was lost ({event.detail}) and is being opened again"),
     _row(
         m3.Resumed,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import ClassVar, Self, TypeAlias, TypeVar
 
@@ -24,8 +25,9 @@ from m3core.client.transports import HttpTransport, WebSocketConnect
 from m3core.client.watching import WatchFrames
 from m3core.conference.entrance import MemberEntrance
 from m3core.conference.events import ConferenceEvent
-from m3core.errors import AuthError, LocalProtocolError, M3Error, TransportError
+from m3core.errors import ApiError, AuthError, LocalProtocolError, M3Error, TransportError
 from m3core.io import HttpRequest, HttpResponse, RequestId
+from m3core.rest.busy import Patience
 from m3core.rest.endpoint import Endpoint
 from m3core.rest.events import CREATE_EVENT, CreateEvent, Event
 from m3core.rest.invites import CREATE_INVITE, CreateInvite
@@ -170,6 +172,7 @@ class Account:
 
     async def _close(self) -> None:
         self._closed = True
+        self._changed.set()
         for answer in self._answers.values():
             answer.timeout.cancel()
         while self._answers:
@@ -188,10 +191,26 @@ class Account:
     async def ask(self, endpoint: Endpoint[RequestT, ResponseT], body: RequestT, **ids: str) -> ResponseT:
         """Call any endpoint of `m3core.rest` as this user; ``ids`` fill the template of its path.
 
-        Raises `ApiError`, `TransportError`, `AuthError`.
+        A request that a busy server refuses (429, 503) is repeated, within `limits.BUSY_PATIENCE`. Raises `ApiError`,
+        `TransportError`, `AuthError`.
         """
         request = endpoint.request(RequestId(0), self.base_url, body, invite=None, **ids)  # `perform` numbers it
-        return endpoint.read(await self.perform(request), (body, self._engine.tokens))
+        patience = Patience()
+        while True:
+            try:
+                return endpoint.read(await self.perform(request), (body, self._engine.tokens))
+            except ApiError as error:  # also that of a login on which the request waited
+                wait = patience.wait(error)
+                if wait is None:
+                    raise
+            await self._pause(wait)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait until ``seconds`` are over, or the account is closed."""
+        with suppress(TimeoutError):
+            async with self.backend.timeout(seconds):
+                while not self._closed:
+                    await self._changed.wait()
 
     # -- the engine ---
     def _feed(self, give: Callable[[], None]) -> None:

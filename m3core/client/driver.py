@@ -269,9 +269,9 @@ class Driver:
         try:
             socket = await self._connect(wanted.url, wanted.subprotocols)
         except WebSocketRefused as refused:
-            status, body = refused.status, refused.body
+            status, body, headers = refused.status, refused.body, refused.headers
             self._connections.pop(connection, None)
-            self.feed(lambda now: self.engine.connect_refused(connection, status, body, now))
+            self.feed(lambda now: self.engine.connect_refused(connection, status, body, now, headers=headers))
             return
         except TransportError as error:
             self._lost(connection, None, str(error))

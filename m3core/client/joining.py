@@ -17,8 +17,9 @@ from m3core.conference.engine import Conference as Engine
 from m3core.conference.entrance import Entrance, GuestEntrance
 from m3core.conference.events import ConferenceEvent
 from m3core.conference.state import EndReason
-from m3core.errors import ConferenceEnded, LocalProtocolError, M3Error, WrongValue
+from m3core.errors import ApiError, ConferenceEnded, LocalProtocolError, M3Error, WrongValue
 from m3core.io import HttpRequest, HttpResponse
+from m3core.rest.busy import BUSY, Patience, retry_after
 from m3core.rest.discovery import Search
 from m3core.rest.link import InviteLink, is_local
 from m3core.values import Secret
@@ -196,11 +197,20 @@ class Joining:
 
     async def _ask(self, http: HttpTransport, request: HttpRequest, seconds: float | None) -> HttpResponse | None:
         """The answer; None when none came within ``seconds``. Discovery then asks at the next address."""
-        try:
-            async with self._backend.timeout(seconds):
-                return await http.request(request)
-        except (M3Error, TimeoutError):
-            return None
+        patience = Patience()
+        while True:
+            try:
+                async with self._backend.timeout(seconds):
+                    response = await http.request(request)
+            except (M3Error, TimeoutError):
+                return None
+            # Only a server that says when to come back is worth a wait. Else any web server that is out of order would
+            # cost a long one, on the way to a controller that is elsewhere.
+            told = retry_after(response.headers) if response.status in BUSY else None
+            wait = None if told is None else patience.wait(ApiError(response.status, retry_after=told))
+            if wait is None:
+                return response
+            await self._backend.sleep(wait)
 
 
 class _Resources:

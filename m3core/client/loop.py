@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from m3core.client.media import MediaFactory
@@ -93,6 +93,12 @@ class Backend(ABC):
     @abstractmethod
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[Timeout]:
         """A block that ends with `TimeoutError` after ``seconds`` (None: never), or when it is cancelled."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for ``seconds``."""
+        with suppress(TimeoutError):
+            async with self.timeout(seconds):
+                await self.event().wait()
 
     @abstractmethod
     async def checkpoint(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol, TypeAlias
 
 from m3core.errors import TransportError
-from m3core.io import HttpRequest, HttpResponse
+from m3core.io import Headers, HttpRequest, HttpResponse
 
 
 def trouble(what: str, error: BaseException) -> TransportError:
@@ -42,12 +42,13 @@ class HttpTransport(Protocol):
 
 
 class WebSocketRefused(TransportError):
-    """The handshake was answered with an HTTP error."""
+    """The handshake was answered with an HTTP error. The names of ``headers`` are in lower case."""
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, headers: Headers = ()) -> None:
         super().__init__(f"the WebSocket handshake was refused: HTTP {status}")
         self.status = status
         self.body = body
+        self.headers = headers
 
 
 class WebSocket(Protocol):

@@ -18,6 +18,7 @@ from m3core.limits import (
     RECONNECT_WINDOW,
     SESSION_RUNNING_PATIENCE,
 )
+from m3core.rest.busy import is_busy
 
 NORMAL_CLOSURE: Final = 1000
 """RFC 6455 s.7.4.1."""
@@ -35,8 +36,8 @@ _TEMPORARY: Final = frozenset({_RUNNING, "invalid_ticket"})
 def is_temporary(error: M3Error) -> bool:
     """Whether the next attempt may succeed although this one failed with ``error``."""
     if isinstance(error, ApiError):
-        # A 4xx is a decision about us (a ban, a deleted room); anything else is trouble of the server.
-        return error.code in _TEMPORARY or not 400 <= error.status < 500
+        # A 4xx is a decision about us (a ban, a deleted room), except 429; anything else is trouble of the server.
+        return error.code in _TEMPORARY or is_busy(error) or not 400 <= error.status < 500
     return not isinstance(error, AuthError | CallRefused | CallCancelled)
 
 

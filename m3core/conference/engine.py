@@ -28,7 +28,7 @@ from m3core.conference.roster import Roster
 from m3core.conference.state import ConferenceState
 from m3core.conference.streams import Streams
 from m3core.errors import CallCancelled, CallTimedOut, LocalProtocolError, M3Error
-from m3core.io import CallId, ConnectionId, HttpResponse, IceServer, MediaReport, PeerId, RequestId
+from m3core.io import CallId, ConnectionId, Headers, HttpResponse, IceServer, MediaReport, PeerId, RequestId
 from m3core.messages import Command, UnknownCommand
 from m3core.signaling import NEED_DATA, BadMessage
 from m3core.values import BreakoutRoomId, MediaSessionKey, MediaSessionType, ParticipantId
@@ -253,11 +253,16 @@ class Conference:
             if connection == self.outbox.connection:
                 self.life.connected()
 
-    def connect_refused(self, connection: ConnectionId, status: int, body: bytes, now: float) -> None:
-        """The handshake was answered with an HTTP error (signaling.md § 1)."""
+    def connect_refused(
+        self, connection: ConnectionId, status: int, body: bytes, now: float, headers: Headers = ()
+    ) -> None:
+        """The handshake was answered with an HTTP error (signaling.md § 1).
+
+        The names of ``headers`` are in lower case. Of them, `Retry-After` and `Date` are read.
+        """
         with self._input(now):
             if connection == self.outbox.connection:
-                self.life.connect_refused(status, body)
+                self.life.connect_refused(HttpResponse(status, headers, body))
 
     def connection_lost(
         self, connection: ConnectionId, now: float, *, code: int | None = None, reason: str = ""

@@ -83,6 +83,13 @@ class Entering:
         else:
             self._start(None)
 
+    def again(self) -> None:
+        """Ask for the first ticket once more, after a busy server has refused it or its use."""
+        if self._room_id:  # an invitation that was verified is not verified again
+            self._start(None)
+        else:
+            self.begin()
+
     def resume(self, resumption: Secret | None, breakout: BreakoutRoomId | None) -> None:
         """Ask for another ticket: with the resumption token of the last one (signaling.md § 3), or without."""
         self._start(resumption, breakout)

@@ -28,6 +28,16 @@ class ConferenceJoined(ConferenceEvent):
 
 
 @frozen(kw_only=True)
+class ServerBusy(ConferenceEvent):
+    """The server is too busy to let us in, or we asked too often (HTTP 503 or 429). We ask again in ``seconds``.
+
+    This comes before `ConferenceJoined`. The join fails when all waits are longer than `limits.BUSY_PATIENCE` together.
+    """
+
+    seconds: float
+
+
+@frozen(kw_only=True)
 class ConnectionLost(ConferenceEvent):
     """The connection broke, and is being opened again: `Resumed` or `Ended` follows. ``detail`` is text for people.
 

@@ -20,7 +20,7 @@ from m3core.conference.calls import CallKind
 from m3core.conference.common import EndReason, Phase
 from m3core.conference.context import Context
 from m3core.conference.entrance import Entering, Entrance
-from m3core.conference.events import Ended
+from m3core.conference.events import Ended, ServerBusy
 from m3core.conference.keepalive import SILENCE, KeepAlive
 from m3core.conference.modules.breakout import BreakoutModule
 from m3core.conference.moving import Whereabouts
@@ -42,6 +42,7 @@ from m3core.io import CallId, HttpResponse
 from m3core.limits import CONNECT_TIMEOUT, JOIN_TIMEOUT, LEAVE_TIMEOUT
 from m3core.messages import control
 from m3core.names import display_name
+from m3core.rest.busy import Patience
 from m3core.rest.errors import api_error
 from m3core.rest.link import signaling_url
 from m3core.rest.rooms import StartResponse
@@ -76,6 +77,7 @@ class Life:
         self.whereabouts: Final = Whereabouts(context, rooms)
         self.room_id: RoomId | None = None
         self.ended: EndReason | None = None
+        self._patience = Patience()
         self._step = Phase.IDLE
         self._step_deadline: float | None = None
         self._expected_end: EndReason | None = None
@@ -154,10 +156,10 @@ class Life:
             self._entering.ask_room()
         self._turn.ask_if_due()
 
-    def connect_refused(self, status: int, body: bytes) -> None:
+    def connect_refused(self, response: HttpResponse) -> None:
         """The server answered the handshake with an HTTP error (signaling.md § 1)."""
         self._context.outbox.connection = None
-        self._fail(api_error(HttpResponse(status, body=body), "the WebSocket handshake"))
+        self._fail(api_error(response, "the WebSocket handshake"))
 
     def connection_lost(self, code: int | None, reason: str = "") -> None:
         """The WebSocket is closed or could not be opened; ``code`` if a close frame came."""
@@ -270,6 +272,9 @@ class Life:
         elif self._step is Phase.RECONNECTING:
             self._context.outbox.drop()
             self._attempt()
+        elif self._step is Phase.STARTING:
+            self._step_deadline = None  # the request has its own
+            self._entering.again()
         else:
             what, seconds = ("connect", CONNECT_TIMEOUT) if self._step is Phase.CONNECTING else ("join", JOIN_TIMEOUT)
             self.give_up(CallTimedOut(what, seconds))
@@ -308,6 +313,13 @@ class Life:
             return
         if self.recovery.may_try_again(error):
             self._broken(str(error), error)
+            return
+        if (wait := self._patience.wait(error)) is not None:
+            # This is the first join. A refused handshake may have used the ticket up (signaling.md § 1), so the way
+            # begins at a new one.
+            self._step = Phase.STARTING
+            self._step_deadline = self._context.now + wait
+            self._context.outbox.notify(ServerBusy(seconds=wait))
             return
         call = self._context.calls.find(CallKind.START)
         if call is not None:

@@ -14,6 +14,7 @@ from m3core.conference.context import Context
 from m3core.conference.events import ConnectionLost
 from m3core.conference.streams import Streams
 from m3core.errors import M3Error, TransportError
+from m3core.rest.busy import asked_wait
 from m3core.values import Secret
 
 _SURVIVING: Final = frozenset({CallKind.START, CallKind.PUBLISH, CallKind.SUBSCRIBE, CallKind.MOVE, CallKind.LEAVE})
@@ -57,7 +58,11 @@ class Recovery:
 
     def next_attempt(self, error: M3Error | None) -> float:
         """When to make the next attempt; ``error``: how the last one failed, if there was one."""
-        return self.backoff.next(self._context.now, running=error is not None and is_session_running(error))
+        now = self._context.now
+        if error is None:
+            return self.backoff.next(now)
+        # Not before a busy server wants it: the attempt would only be one more that it refuses.
+        return max(self.backoff.next(now, running=is_session_running(error)), now + asked_wait(error))
 
     def may_try_again(self, error: M3Error) -> bool:
         """Whether an attempt that failed with ``error`` is followed by another one."""

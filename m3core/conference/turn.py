@@ -10,6 +10,7 @@ from m3core.conference.entrance import Entering
 from m3core.errors import M3Error
 from m3core.io import IceServer
 from m3core.limits import TURN_LEAD, TURN_RETRY, TURN_RETRY_CAP
+from m3core.rest.busy import asked_wait, is_busy
 
 
 class TurnSchedule:
@@ -40,9 +41,9 @@ class TurnSchedule:
         """A request was sent: its answer decides when to ask again."""
         self.due = None
 
-    def failed(self, now: float) -> None:
-        """The request failed: ask again after a wait that doubles with each failure."""
-        self.due = now + min(TURN_RETRY * 2**self._failures, TURN_RETRY_CAP)
+    def failed(self, now: float, at_least: float = 0.0) -> None:
+        """The request failed: ask again after a wait that doubles with each failure, and is ``at_least`` so long."""
+        self.due = now + max(min(TURN_RETRY * 2**self._failures, TURN_RETRY_CAP), at_least)
         self._failures = min(self._failures + 1, 16)
 
 
@@ -84,10 +85,10 @@ class TurnServers:
         self.is_known = True
         self._told()
 
-    def _failed(self, _error: M3Error) -> None:
+    def _failed(self, error: M3Error) -> None:
         # Without servers, peer connections have only the candidates of this host. The request is repeated only if there
-        # are old servers, whose credentials expire.
-        if self.is_known and self._context.ice_servers:
-            self._schedule.failed(self._context.now)
+        # are old servers, whose credentials expire, or if the server was only busy. The join does not wait for that.
+        if is_busy(error) or (self.is_known and self._context.ice_servers):
+            self._schedule.failed(self._context.now, asked_wait(error))
         self.is_known = True
         self._told()

@@ -199,7 +199,7 @@ class Wire:
                     conference.pong(connection, payload, now)
                 case Refused(response):
                     self._shut(socket, abort=False)
-                    conference.connect_refused(connection, response.status, response.body, now)
+                    conference.connect_refused(connection, response.status, response.body, now, response.headers)
                 case _:
                     self._shut(socket, abort=entry.exchange.dropped)
                     conference.connection_lost(connection, now, code=event.code)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from attrs import evolve
+
 from m3core.controller.config import ControllerConfig, Identities
 from m3core.controller.resources.access import Access, ApiSurroundings
 from m3core.controller.resources.auth import Auth
@@ -21,7 +23,7 @@ from m3core.controller.tickets import Tickets
 from m3core.errors import LimitExceeded, LinkError
 from m3core.io import Headers, HttpResponse
 from m3core.rest.discovery import API_PATH, CLIENT_PATH, api_document, client_document
-from m3core.rest.errors import NOT_FOUND, Problem, RequestRefused
+from m3core.rest.errors import NOT_FOUND, Problem, RequestRefused, too_many_requests
 from m3core.rest.link import parse_controller_url
 from m3core.rest.routes import route, split_target, wrong_method
 from m3core.values import InviteCode
@@ -35,8 +37,9 @@ class Api:
     def __init__(
         self, around: ApiSurroundings, identities: Identities, tickets: Tickets, resumptions: Resumptions
     ) -> None:
+        self._around = around
         self._config: ControllerConfig = around.config
-        access = Access(around, identities)
+        access = self._access = Access(around, identities)
         handlers: Handlers = (
             *Auth(around, identities).handlers,
             *Users(around, access).handlers,
@@ -49,24 +52,35 @@ class Api:
         )
         self._handlers = MappingProxyType({str(endpoint): handler for endpoint, handler in handlers})
 
-    def answer(self, method: str, target: str, headers: Headers, body: bytes) -> HttpResponse:
-        """The response to one request."""
-        answer = self._answer(method, target, headers, body)
+    def answer(self, method: str, target: str, headers: Headers, body: bytes, address: str = "") -> HttpResponse:
+        """The response to one request of a client at ``address``."""
+        answer = self._answer(method, target, headers, body, address)
         return answer.response() if isinstance(answer, Problem) else answer
 
-    def _answer(self, method: str, target: str, headers: Headers, body: bytes) -> Answer:
+    def _answer(self, method: str, target: str, headers: Headers, body: bytes, address: str) -> Answer:
         path, _ = split_target(target)
         if path in (CLIENT_PATH, API_PATH):
+            if busy := self._too_many(address):
+                return busy
             return self._say_where(path, headers) if method in ("GET", "HEAD") else wrong_method("GET")
         match = route(method, target)
         if isinstance(match, Problem):
-            return match
+            return self._too_many(address) or match
+        incoming = Incoming(match, headers, body, address)
+        user = self._access.identify(incoming)
+        if user is None and (busy := self._too_many(address)):
+            return busy
         try:
-            return self._handlers[str(match.endpoint)](Incoming(match, headers, body))
+            return self._handlers[str(match.endpoint)](evolve(incoming, user=user))
         except RequestRefused as refused:
             return refused.problem
         except LimitExceeded:
             return _STORE_FULL
+
+    def _too_many(self, address: str) -> Problem | None:
+        """The refusal of a request without a login, if there were too many from ``address``."""
+        wait = self._around.addresses.request(address, self._around.now)
+        return too_many_requests(wait) if wait else None
 
     def invite_url(self, code: InviteCode) -> str:
         """The link for a guest (S)."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from m3core.controller.addresses import parse_network
 from m3core.controller.features import NEWEST, Feature, FeatureLevel
 from m3core.errors import LocalProtocolError
 from m3core.limits import CAMERA_BITRATE, SCREEN_BITRATE
@@ -101,7 +102,20 @@ class ControllerConfig:
     pads: Pads | None = field(default=None, repr=False)
     """The pad for minutes; None: the namespaces `protocol` and `meeting_notes` do not exist."""
 
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks (`10.0.0.0/8`) of proxies that say who their client is, by `X-Forwarded-For` or the PROXY protocol. They
+    must write it themselves: what they pass on from their clients is believed, too."""
+    limit_loopback: bool = False
+    """Whether clients on this machine have the budgets of an address (docs/limits.md), as all others."""
+
     def __attrs_post_init__(self) -> None:
+        for network in self.trusted_proxies:
+            try:
+                parse_network(network)
+            except ValueError as error:
+                raise LocalProtocolError(
+                    f"trusted_proxies are networks, such as 10.0.0.0/8, or addresses: {error}"
+                ) from None
         quotas = (self.participant_limit, self.time_limit)
         if any(quota is not None for quota in quotas) and not self.feature_level.has(Feature.QUOTAS):
             raise LocalProtocolError(

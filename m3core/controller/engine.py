@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from m3core import handshake
+from m3core.controller.addresses import AddressLimits
 from m3core.controller.alarms import Alarm, Alarms
 from m3core.controller.api import Api
 from m3core.controller.authorisation import PROBLEMS, denial
@@ -54,7 +55,7 @@ from m3core.limits import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, encode
 from m3core.messages.control import LeftReason
 from m3core.rest.cors import preflight, with_cors
-from m3core.rest.errors import NOT_FOUND, Problem
+from m3core.rest.errors import NOT_FOUND, Problem, too_many_requests
 from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection
 from m3core.values import InviteCode, RoomId, Subprotocol, Timestamp, format_uuid
 
@@ -85,6 +86,7 @@ class Controller:
         self.config = config
         self.rooms = Rooms()
         self.store = Store()
+        self.addresses = AddressLimits(limit_loopback=config.limit_loopback)
         self._entropy = entropy
         self._clock = Clock(utc_at_zero)
         self._queue: deque[Output] = deque()
@@ -144,12 +146,21 @@ class Controller:
 
     # -- inputs ---
     def http_request(
-        self, request: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float
+        self,
+        request: RequestId,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes,
+        now: float,
+        address: str = "",
     ) -> None:
-        """A REST request; the reply is in the outputs at once."""
+        """A REST request; the reply is in the outputs at once. ``address`` is that of the client, if it is known."""
         self._begin(now)
+        # A preflight uses no budget: to refuse it costs as much as to answer it, and a browser would then keep the
+        # request of a user who has logged in to itself.
         is_preflight = method == "OPTIONS"
-        response = preflight() if is_preflight else with_cors(self._api.answer(method, target, headers, body))
+        response = preflight() if is_preflight else with_cors(self._api.answer(method, target, headers, body, address))
         identified = HttpResponse(
             response.status,
             (*response.headers, ("x-request-id", format_uuid(self._entropy(16)))),
@@ -157,23 +168,26 @@ class Controller:
         )
         self._queue.append(HttpReply(request, identified))
 
-    def websocket_requested(self, connection: ConnectionId, target: str, headers: Headers, now: float) -> None:
-        """A WebSocket handshake (signaling.md § 1)."""
+    def websocket_requested(
+        self, connection: ConnectionId, target: str, headers: Headers, now: float, address: str = ""
+    ) -> None:
+        """A WebSocket handshake (signaling.md § 1) of a client at ``address``."""
         self._begin(now)
         # The checks are in the order of signaling.md § 1: the path, the header, then the ticket.
         if target.partition("?")[0] not in handshake.SIGNALING_PATHS:
-            self._queue.append(Reject(connection, NOT_FOUND.response()))
+            self._reject(connection, NOT_FOUND, address)
             return
         values = [value for name, value in headers if name == "sec-websocket-protocol"]
         offered = handshake.parse(values)
         if isinstance(offered, handshake.HandshakeRefusal):
-            self._reject(connection, offered)
+            self._reject(connection, Problem(offered.status, offered.code), address)
             return
         # The first attempt with a valid header uses the ticket up, whatever becomes of the connection (signaling.md
         # § 1, single use). So two attempts at the same time cannot both get in.
         admission = self._tickets.redeem(offered.ticket, self.now)
         if admission is None:
-            self._reject(connection, handshake.INVALID_TICKET)
+            invalid = handshake.INVALID_TICKET
+            self._reject(connection, Problem(invalid.status, invalid.code), address)
             return
         denied = denial(self, admission.room, admission.user, admission.invite, was_inside=admission.is_resumed)
         if denied is not None:
@@ -332,8 +346,11 @@ class Controller:
             raise LocalProtocolError("drain the outputs of an input before the next one")
         self._clock.set(now)
 
-    def _reject(self, connection: ConnectionId, refusal: handshake.HandshakeRefusal) -> None:
-        self._queue.append(Reject(connection, Problem(refusal.status, refusal.code).response()))
+    def _reject(self, connection: ConnectionId, problem: Problem, address: str) -> None:
+        """Refuse a handshake. Without a ticket it is a request without a login, and uses the budget of its address."""
+        if wait := self.addresses.request(address, self.now):
+            problem = too_many_requests(wait)
+        self._queue.append(Reject(connection, problem.response()))
 
     def _heartbeat(self, session: Session) -> None:
         """Send a ping, or drop a client whose last pong is too old (signaling.md § 2).

@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 
 from attrs import define, field, frozen
 
+from m3core.controller.addresses import TrustedProxies
 from m3core.controller.http import (
     NEED_DATA,
     Closed,
@@ -27,7 +28,9 @@ from m3core.controller.http import (
     WebSocketRequested,
     frame_text,
 )
+from m3core.controller.proxy_protocol import ProxyPreface
 from m3core.controller.sfu import SfuCommand
+from m3core.errors import RemoteProtocolError
 from m3core.io import (
     Accept,
     Close,
@@ -54,12 +57,22 @@ class ControllerEngine(Protocol):
         """When `advance` is due; None: not at all."""
 
     def http_request(
-        self, request: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float, /
+        self,
+        request: RequestId,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes,
+        now: float,
+        address: str = "",
+        /,
     ) -> None:
-        """A REST request; answer with `HttpReply(request)`."""
+        """A REST request; answer with `HttpReply(request)`. ``address`` is that of the client; empty: not known."""
 
-    def websocket_requested(self, connection: ConnectionId, target: str, headers: Headers, now: float, /) -> None:
-        """A WebSocket handshake; answer with `Accept` or `Reject`."""
+    def websocket_requested(
+        self, connection: ConnectionId, target: str, headers: Headers, now: float, address: str = "", /
+    ) -> None:
+        """A WebSocket handshake of a client at ``address``; answer with `Accept` or `Reject`."""
 
     def receive_text(self, connection: ConnectionId, data: bytes, now: float, /) -> None:
         """One message of an accepted WebSocket."""
@@ -111,6 +124,10 @@ FrontOutput: TypeAlias = Write | HalfClose | Shut | SfuCommand | Notify
 
 @define(eq=False)
 class _Socket:
+    address: str
+    """The address of the client, or of the last HTTP proxy before us; empty if it is not known."""
+    preface: ProxyPreface | None
+    """Takes the bytes before the first request, on a connection of a trusted proxy."""
     http: HttpConnection = field(factory=HttpConnection)
     request: RequestId | None = None
     """The request that the controller has not answered yet."""
@@ -130,8 +147,15 @@ class Front:
     Data of connections that are shut, lost or unknown is ignored.
     """
 
-    def __init__(self, controller: ControllerEngine, *, max_connections: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        controller: ControllerEngine,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
+        trusted_proxies: tuple[str, ...] = (),
+    ) -> None:
         self._controller = controller
+        self._proxies = TrustedProxies(trusted_proxies)
         self._max_connections = max_connections
         self._sockets: dict[ConnectionId, _Socket] = {}
         self._requests: dict[RequestId, ConnectionId] = {}
@@ -161,13 +185,16 @@ class Front:
         return iter(outputs)
 
     # -- inputs ---
-    def connection_made(self, connection: ConnectionId, now: float) -> None:
-        """A client has connected. ``connection`` is a number that was never used before."""
+    def connection_made(self, connection: ConnectionId, now: float, address: str = "") -> None:
+        """A client has connected from ``address``, an IP address without a port; empty: not known, as of a Unix socket.
+
+        ``connection`` is a number that was never used before.
+        """
         if len(self._sockets) >= self._max_connections:
             # Without an answer: beyond the limit a connection may cost nothing more (docs/limits.md).
             self._outputs.append(Shut(connection, abort=True))
             return
-        self._sockets[connection] = _Socket()
+        self._sockets[connection] = _Socket(address, ProxyPreface() if self._proxies.trusts(address) else None)
         self._ready[connection] = None
         self._settle(now)
 
@@ -175,7 +202,10 @@ class Front:
         """Bytes from a client; empty bytes mean that it has closed its side."""
         socket = self._sockets.get(connection)
         if socket is not None:
-            socket.http.receive_data(data)
+            if socket.preface is None:
+                socket.http.receive_data(data)
+            else:
+                self._read_preface(socket, socket.preface, data)
             self._ready[connection] = None
             self._settle(now)
 
@@ -242,6 +272,18 @@ class Front:
             else:
                 self._arm(connection, socket, now)
 
+    def _read_preface(self, socket: _Socket, preface: ProxyPreface, data: bytes) -> None:
+        try:
+            rest = preface.receive_data(data)
+        except RemoteProtocolError:
+            socket.http.close(None)
+            return
+        if preface.is_over:
+            socket.preface = None
+            socket.address = preface.address or socket.address
+        if rest or not data:  # empty bytes would mean that the client has closed its side
+            socket.http.receive_data(rest)
+
     def _deliver(self, connection: ConnectionId, socket: _Socket, event: ConnectionEvent, now: float) -> None:
         controller = self._controller
         match event:
@@ -253,10 +295,12 @@ class Front:
                 self._last_request += 1
                 socket.request = RequestId(self._last_request)
                 self._requests[socket.request] = connection
-                controller.http_request(socket.request, method, target, headers, body, now)
+                client = self._proxies.client(socket.address, headers)
+                controller.http_request(socket.request, method, target, headers, body, now, client)
             case WebSocketRequested(target, headers):
                 socket.is_websocket = True
-                controller.websocket_requested(connection, target, headers, now)
+                client = self._proxies.client(socket.address, headers)
+                controller.websocket_requested(connection, target, headers, now, client)
             case Closed(code):
                 self._forget(connection, socket, now, code)
         self._perform_all()

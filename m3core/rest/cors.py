@@ -26,6 +26,6 @@ def preflight() -> HttpResponse:
 
 
 def with_cors(response: HttpResponse) -> HttpResponse:
-    """``response`` with headers that let pages of any origin read it, and its `Link` and `x-request-id`."""
-    exposed = ("access-control-expose-headers", "link, x-request-id")
+    """``response`` with headers that let any page read it, with its `Link`, `Retry-After` and `x-request-id`."""
+    exposed = ("access-control-expose-headers", "link, retry-after, x-request-id")
     return evolve(response, headers=(*response.headers, *_ORIGIN, exposed))

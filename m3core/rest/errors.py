@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from attrs import evolve, field, frozen
 from m3core.errors import ApiError, FieldError, RemoteProtocolError
 from m3core.io import Headers, HttpResponse
 from m3core.rest.body import write_body
+from m3core.rest.busy import retry_after
 from m3core.rest.error_body import read_error
 
 
@@ -64,6 +66,11 @@ PAYLOAD_OVERFLOW: Final = Problem(400, "payload_overflow")
 def unauthorized(challenge: Challenge = Challenge.ACCESS_INVALID) -> Problem:
     """The answer to a missing, malformed or expired token."""
     return Problem(401, "unauthorized").with_header("www-authenticate", challenge.value)
+
+
+def too_many_requests(seconds: float) -> Problem:
+    """The answer to a client that asks too often (RFC 6585 s.4): it may ask again after ``seconds``, rounded up."""
+    return Problem(429, "too_many_requests").with_header("retry-after", str(max(1, math.ceil(seconds))))
 
 
 def validation_failed(*errors: FieldError) -> Problem:
@@ -174,4 +181,5 @@ def api_error(
         meaning=meaning,
         errors=told.errors,
         message=told.message,
+        retry_after=retry_after(response.headers),
     )

@@ -223,8 +223,10 @@ class World:
             case Reject(connection=connection, response=response):
                 self.refusals.append(response)
                 client, client_side = self._links.pop(connection)
-                status, body = response.status, response.body
-                self._down(client, lambda: client.conference.connect_refused(client_side, status, body, self.now))
+                status, headers, body = response.status, response.headers, response.body
+                self._down(
+                    client, lambda: client.conference.connect_refused(client_side, status, body, self.now, headers)
+                )
             case SendText(connections=connections, data=data):
                 for connection in connections:
                     self._send_down(connection, data)

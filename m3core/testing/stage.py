@@ -145,7 +145,7 @@ class Stage(World):
         self.controller.websocket_requested(socket.connection, "/signaling", headers, self.now)
         self.settle()
         if socket.refusal is not None:
-            raise WebSocketRefused(socket.refusal.status, socket.refusal.body)
+            raise WebSocketRefused(socket.refusal.status, socket.refusal.body, socket.refusal.headers)
         return socket
 
     def settle(self) -> None:

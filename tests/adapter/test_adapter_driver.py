@@ -38,6 +38,7 @@ from m3core.io import (
 )
 
 ONE, TWO = ConnectionId(1), ConnectionId(2)
+HEADERS = (("retry-after", "7"),)
 
 
 class Puppet:
@@ -179,7 +180,7 @@ async def test_a_ping_on_a_closed_connection_is_nobodys_pong() -> None:
 @pytest.mark.parametrize(
     ("failure", "told"),
     [
-        (WebSocketRefused(401, b"{}"), ("connect_refused", ONE, 401, b"{}")),
+        (WebSocketRefused(401, b"{}", HEADERS), ("connect_refused", ONE, 401, b"{}", HEADERS)),
         (TransportError("unplugged"), ("connection_lost", ONE, None, "unplugged")),
     ],
 )

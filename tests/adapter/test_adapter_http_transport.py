@@ -86,6 +86,7 @@ async def test_a_ticket_does_not_follow_a_redirect(status: int) -> None:
         with pytest.raises(WebSocketRefused) as caught:
             await connect_websocket(base.replace("http", "ws"), ("ticket#x", "k3k-signaling-json-v1.0"))
         assert caught.value.status == status
+        assert ("location", f"{elsewhere}/") in caught.value.headers
         assert stolen == []
 
 

@@ -102,11 +102,15 @@ async def test_handshakes_that_are_none(script: Script) -> None:
 @in_trio
 async def test_a_refusal_is_raised_where_one_connects(status: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    answer = b"HTTP/1.1 %d No\r\nlocation: http://elsewhere.example/\r\ncontent-length: 2\r\n\r\n{}" % status
+    answer = (
+        b"HTTP/1.1 %d No\r\nlocation: http://elsewhere.example/\r\nRetry-After: 7\r\ncontent-length: 2\r\n\r\n{}"
+        % status
+    )
     async with listening(answers(answer)) as (_, connect):
         with pytest.raises(WebSocketRefused) as caught:
             await connect()
         assert (caught.value.status, caught.value.body) == (status, b"{}")
+        assert ("retry-after", "7") in caught.value.headers
     assert "T" * 64 not in caplog.text
 
 

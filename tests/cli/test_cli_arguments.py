@@ -89,6 +89,16 @@ def test_serve_says_which_client_needs_what(capsys: pytest.CaptureFixture[str]) 
         assert word in printed
 
 
+def test_serve_takes_proxies_as_networks_and_as_addresses(capsys: pytest.CaptureFixture[str]) -> None:
+    options = parse(["serve", "--trusted-proxy", "10.0.0.0/8", "--trusted-proxy", "fd00::1", "--limit-loopback"])
+    assert (options.trusted_proxy, options.limit_loopback) == (["10.0.0.0/8", "fd00::1/128"], True)
+    options = parse(["serve"])
+    assert (options.trusted_proxy, options.limit_loopback) == ([], False)
+    with pytest.raises(SystemExit):
+        parse(["serve", "--trusted-proxy", "10.0.0.1/8"])
+    assert "must be a network, such as 10.0.0.0/8, or an address: 10.0.0.1/8 has host bits" in capsys.readouterr().err
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
@@ -113,6 +123,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["demo", "--feature-level", "0.2"],
         ["serve", "--participant-limit", "0"],
         ["serve", "--time-limit", "-1"],
+        ["serve", "--trusted-proxy"],
+        ["serve", "--trusted-proxy", "proxy.example"],
+        ["serve", "--trusted-proxy", "10.0.0.0/33"],
+        ["serve", "--trusted-proxy", "10.0.0.1/8"],
         ["join"],
         ["join", "URL", "--events", "xml"],
         ["join", "URL", "--json"],

@@ -123,6 +123,7 @@ VIDEO, SCREEN = MediaSessionType.VIDEO, MediaSessionType.SCREEN
             m3.PeerMisbehaved(error=MalformedMessage("missing", "$.payload")),
             "the server broke the protocol, which was ignored: missing - at `$.payload`",
         ),
+        (m3.ServerBusy(seconds=2.5), "the server is busy; asking again in 2.5 s"),
         (
             m3.ConnectionLost(detail="close code 1001"),
             "the connection was lost (close code 1001) and is being opened again",

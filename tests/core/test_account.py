@@ -189,15 +189,29 @@ def test_a_network_that_fails_during_the_login_is_not_the_end() -> None:
     assert driver.answered[3] is unplugged
 
 
-def test_server_trouble_at_the_login_says_nothing_of_the_tokens() -> None:
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_server_trouble_at_the_login_says_nothing_of_the_tokens(status: int) -> None:
     driver = Driver()
     driver.ask(1)
-    driver.reply(HttpResponse(503))
-    assert isinstance(driver.answered[1], ApiError)
+    driver.reply(HttpResponse(status, (("retry-after", "7"),)))
+    error = driver.answered[1]
+    assert isinstance(error, ApiError)
+    assert (error.status, error.retry_after) == (status, 7.0)
+    assert driver.refreshes == 0
     driver.ask(2)
     driver.log_in()
     driver.reply(OK)
     assert driver.answered[2] == OK
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_where_its_api_is(status: int) -> None:
+    driver = Driver(seeks_api=True)
+    driver.ask(1)
+    driver.reply(HttpResponse(status))
+    driver.reply(HttpResponse(status))
+    driver.ask(2)
+    assert driver.under_way().url == f"{BASE}/.well-known/opentalk/api"
 
 
 def test_tokens_that_expired_before_the_first_login_are_refreshed_once() -> None:

@@ -27,12 +27,14 @@ class Echoing:
         self.inputs: list[tuple[object, ...]] = []
 
     def http_request(
-        self, request: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float
+        self, request: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float, address: str = ""
     ) -> None:
         self.inputs.append(("request", method, target, headers, body))
         self._outputs.append(HttpReply(request, HttpResponse(200, (), body)))
 
-    def websocket_requested(self, connection: ConnectionId, target: str, headers: Headers, now: float) -> None:
+    def websocket_requested(
+        self, connection: ConnectionId, target: str, headers: Headers, now: float, address: str = ""
+    ) -> None:
         self.inputs.append(("websocket", target, headers))
         self._outputs.append(Accept(connection, "k3k-signaling-json-v1.0"))
 

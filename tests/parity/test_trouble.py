@@ -113,11 +113,11 @@ def says(data: bytes) -> Callable[[socket.socket], None]:
 
 def test_an_http_error_is_an_api_error(loop: str, m3: ModuleType) -> None:
     async def scenario() -> None:
-        answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\nconnection: close\r\n\r\n<h1>Oops!"
+        answer = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 9\r\nconnection: close\r\n\r\n<h1>Oops!"
         with listening(says(answer)) as port:
             with pytest.raises(m3.ApiError) as caught:
                 await join(m3, f"http://127.0.0.1:{port}/invite/{CODE}")
-            assert caught.value.status == 503
+            assert caught.value.status == 500
         with pytest.raises(m3.TransportError, match="could not be reached"):
             await join(m3, f"http://127.0.0.1:{port}/invite/{CODE}")
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from m3core.controller.addresses import AddressLimits
 from m3core.controller.config import ControllerConfig, Identities, User
 from m3core.controller.features import Feature
 from m3core.controller.resources.incoming import Incoming
 from m3core.controller.room import Rooms
 from m3core.controller.store import Store, StoredInvite, StoredRoom
-from m3core.rest.errors import FORBIDDEN, NOT_FOUND, Challenge, Problem, RequestRefused, unauthorized
-from m3core.values import BreakoutRoomId, InviteCode, RoomId, Timestamp
+from m3core.io import Authorization
+from m3core.rest.errors import (
+    FORBIDDEN,
+    NOT_FOUND,
+    Challenge,
+    Problem,
+    RequestRefused,
+    too_many_requests,
+    unauthorized,
+)
+from m3core.rest.services import START_RECORDING
+from m3core.values import BreakoutRoomId, InviteCode, RoomId, Secret, Timestamp
 
 
 class ApiSurroundings(Protocol):
@@ -19,6 +30,7 @@ class ApiSurroundings(Protocol):
     config: ControllerConfig
     store: Store
     rooms: Rooms
+    addresses: AddressLimits
 
     @property
     def now(self) -> float:
@@ -49,9 +61,20 @@ class Access:
         self._around = around
         self._identities = identities
 
+    def identify(self, incoming: Incoming) -> User | None:
+        """The user of the access token; None if it is missing or wrong, or if the endpoint takes none."""
+        endpoint, bearer = incoming.match.endpoint, incoming.bearer
+        if bearer is None or endpoint.authorization is not Authorization.ACCOUNT:
+            return None
+        # Only access tokens are for the port to the users. The bearer may also be the secret of a service, or an
+        # invitation (rest.md § 4, TURN).
+        if endpoint is START_RECORDING or (endpoint.accepts_invite and self.invite(bearer.reveal()) is not None):
+            return None
+        return self._identities.user_of(bearer)
+
     def user(self, incoming: Incoming) -> User:
         """The user of the access token, who must have logged in at this controller; raises `RequestRefused`."""
-        user = None if incoming.bearer is None else self._identities.user_of(incoming.bearer)
+        user = incoming.user
         if user is None:
             raise RequestRefused(unauthorized(Challenge.ACCESS_INVALID))
         # A valid token is not enough: only `POST /auth/login` creates the user here (rest.md § 1, `unknown_sub`).
@@ -72,6 +95,20 @@ class Access:
     def invite(self, code: str) -> StoredInvite | None:
         """The invitation ``code``, valid or expired."""
         return self._around.store.invites.get(InviteCode(code.lower()))  # RFC 9562 s.4: upper case is the same UUID
+
+    def check_password(self, room: StoredRoom, given: Secret | None, address: str) -> None:
+        """Whether ``given`` opens ``room`` to a guest at ``address``. Raises `RequestRefused`."""
+        if room.password is None:
+            return
+        addresses, now = self._around.addresses, self._around.now
+        # First the budget: else the answer to a blocked guesser would tell the right password from the others.
+        if wait := addresses.password_wait(address, room.id, now):
+            raise RequestRefused(too_many_requests(wait))
+        if given == room.password:  # in constant time (`Secret`)
+            return
+        if given is not None:  # clients ask without a password first, to find out whether there is one
+            addresses.wrong_password(address, room.id, now)
+        raise RequestRefused(Problem(401, "wrong_room_password"))
 
     def check_breakout(self, room: RoomId, breakout: BreakoutRoomId | None) -> None:
         """Whether a ticket for ``breakout`` may be had: row 5 of start (rest.md § 4). Raises `RequestRefused`."""

@@ -7,6 +7,7 @@ from typing import TypeAlias, TypeVar
 
 from attrs import frozen
 
+from m3core.controller.config import User
 from m3core.io import Headers, HttpResponse
 from m3core.rest.endpoint import Endpoint
 from m3core.rest.errors import Problem
@@ -21,11 +22,17 @@ Answer: TypeAlias = HttpResponse | Problem
 
 @frozen
 class Incoming:
-    """A request whose path names the endpoint ``match.endpoint``. Nothing else of it was checked."""
+    """A request whose path names the endpoint ``match.endpoint``. Nothing else of it was checked.
+
+    ``address`` is that of the client (`m3core.controller.addresses`). ``user`` is the one whose access token it has
+    (`Access.identify`).
+    """
 
     match: Match
     headers: Headers
     body: bytes
+    address: str = ""
+    user: User | None = None
 
     def header(self, name: str) -> str | None:
         """The first field ``name`` (lower case)."""

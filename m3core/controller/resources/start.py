@@ -48,8 +48,7 @@ class Start:
             return PROBLEMS[denied]
         if room.id != incoming.match.ids["room_id"]:
             return Problem(400, "bad_request")
-        if room.password is not None and room.password != request.password:
-            return Problem(401, "wrong_room_password")
+        self._access.check_password(room, request.password, incoming.address)
         return self._ticket(START_INVITED, room, None, invite, request)
 
     def _ticket(

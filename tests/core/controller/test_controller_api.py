@@ -13,7 +13,7 @@ from everything import EVENT as WHOLE_EVENT
 from worlds import VIDEO
 
 from m3core.controller import store
-from m3core.controller.config import ControllerConfig, TokenTable, User
+from m3core.controller.config import ControllerConfig, Identities, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.features import FeatureLevel
 from m3core.io import HttpReply, HttpResponse, RequestId
@@ -33,10 +33,10 @@ EVENT = {"title": "Team", "description": "", "is_time_independent": True, "is_ad
 class Rest:
     """A controller, asked over HTTP."""
 
-    def __init__(self, config: ControllerConfig | None = None) -> None:
+    def __init__(self, config: ControllerConfig | None = None, identities: Identities | None = None) -> None:
         self.controller = Controller(
             config or ControllerConfig(web_url="https://meet.example", issuer="https://id.example"),
-            TokenTable({OWNER_TOKEN: OWNER, OTHER_TOKEN: OTHER}),
+            identities or TokenTable({OWNER_TOKEN: OWNER, OTHER_TOKEN: OTHER}),
             entropy=seeded_entropy(),
             utc_at_zero=UTC_AT_ZERO,
         )

@@ -48,6 +48,8 @@ class _Controller:
 
     def __init__(self, react: Callable[[tuple[Any, ...]], list[ControllerOutput]] | None = None) -> None:
         self.inputs: list[tuple[Any, ...]] = []
+        self.addresses: list[str] = []
+        """The addresses of the clients of all requests and handshakes."""
         self.queue: list[ControllerOutput] = []
         self.react = react or (lambda _: [])
         self.deadline: float | None = None
@@ -57,11 +59,22 @@ class _Controller:
         self.queue += self.react(values)
 
     def http_request(
-        self, request: RequestId, method: str, target: str, headers: Headers, body: bytes, now: float
+        self,
+        request: RequestId,
+        method: str,
+        target: str,
+        headers: Headers,
+        body: bytes,
+        now: float,
+        address: str = "",
     ) -> None:
+        self.addresses.append(address)
         self._input("http", request, method, target, body)
 
-    def websocket_requested(self, connection: ConnectionId, target: str, headers: Headers, now: float) -> None:
+    def websocket_requested(
+        self, connection: ConnectionId, target: str, headers: Headers, now: float, address: str = ""
+    ) -> None:
+        self.addresses.append(address)
         self._input("websocket", connection, target)
 
     def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None:
