@@ -5,18 +5,24 @@ requests in flight and their timers; it knows nothing of rooms.
 
 The project has a front of its own because ASGI servers hide pings, pongs and aborts from their applications, and the
 heartbeat of the protocol needs all three (signaling.md § 2).
+
+Connections take turns. A turn reads a bounded number of events and bytes of one connection. What is left waits here,
+and the deadline of the front is due at once. So its driver can serve other sockets before it calls `Front.advance`,
+which gives the next connection in the queue its turn. If a client sends faster than it gets turns, the driver reads
+nothing from it for a while (`Pause`), so that TCP slows the client down.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeAlias
 
 from attrs import define, field, frozen
 
+from m3core.controller.budget import Budget
 from m3core.controller.http import (
-    NEED_DATA,
     Closed,
     ConnectionEvent,
     HttpConnection,
@@ -41,7 +47,15 @@ from m3core.io import (
     RequestId,
     SendText,
 )
-from m3core.limits import CLOSE_TIMEOUT, HTTP_TIMEOUT, MAX_CONNECTIONS
+from m3core.limits import (
+    CLOSE_TIMEOUT,
+    HTTP_TIMEOUT,
+    MAX_CONNECTIONS,
+    MAX_READ_AHEAD,
+    TURN_BYTES,
+    TURN_EVENTS,
+    TURN_WRITES,
+)
 
 ControllerOutput: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
 
@@ -61,8 +75,14 @@ class ControllerEngine(Protocol):
     def websocket_requested(self, connection: ConnectionId, target: str, headers: Headers, now: float, /) -> None:
         """A WebSocket handshake; answer with `Accept` or `Reject`."""
 
-    def receive_text(self, connection: ConnectionId, data: bytes, now: float, /) -> None:
-        """One message of an accepted WebSocket."""
+    def charge(self, connection: ConnectionId, units: int, now: float, /) -> None:
+        """A WebSocket caused work that no message tells of: pings, pongs, parts of messages (`Frames.take_work`).
+
+        The outputs may close it.
+        """
+
+    def receive_text(self, connection: ConnectionId, data: bytes, now: float, /, *, is_charged: bool = False) -> None:
+        """One message of an accepted WebSocket. ``is_charged``: `charge` was called for it already."""
 
     def pong(self, connection: ConnectionId, payload: bytes, now: float, /) -> None:
         """The answer to a ping."""
@@ -99,12 +119,39 @@ class Shut:
     abort: bool
 
 
-FrontOutput: TypeAlias = Write | Shut | SfuCommand | Notify
+@frozen
+class Pause:
+    """Read nothing more from this connection until `Resume`. What was read already may still be given to the front."""
+
+    connection: ConnectionId
+
+
+@frozen
+class Resume:
+    """Read from this connection again."""
+
+    connection: ConnectionId
+
+
+FrontOutput: TypeAlias = Write | Shut | Pause | Resume | SfuCommand | Notify
+
+_HTTP_PIECE = 4 << 10
+"""Bytes that `HttpConnection` gets at once before it is a WebSocket. h11 checks the size of a head after each piece
+only, and copies what it has not parsed yet after each request."""
 
 
 @define(eq=False)
 class _Socket:
+    budget: Budget
+    """For work that the controller does not charge: HTTP, and a WebSocket that it has dismissed."""
     http: HttpConnection = field(factory=HttpConnection)
+    waiting: bytearray = field(factory=bytearray)
+    """Bytes of the client that ``http`` has not got yet."""
+    has_ended: bool = False
+    """The client has closed its side; ``http`` learns of it after what waits."""
+    unread: int = 0
+    """Bytes that ``http`` got in an earlier turn and may not have read, at most."""
+    is_paused: bool = False
     request: RequestId | None = None
     """The request that the controller has not answered yet."""
     is_websocket: bool = False
@@ -117,8 +164,9 @@ class _Socket:
 
 
 class Front:
-    """The sans-IO server in front of ``controller``: `Write` and `Shut` are for sockets, other outputs are passed on.
+    """The sans-IO server in front of ``controller``.
 
+    `Write`, `Shut`, `Pause` and `Resume` are for sockets, other outputs are passed on.
     Data of connections that are shut, lost or unknown is ignored.
     """
 
@@ -131,6 +179,11 @@ class Front:
         self._alarms: list[tuple[float, ConnectionId]] = []
         self._ready: dict[ConnectionId, None] = {}
         """Connections whose state may have changed, in order; a dictionary, so that each stands here once."""
+        self._queue: dict[ConnectionId, None] = {}
+        """Connections that have used up their turn and may have more to read; the first is the next one."""
+        self._queued_at = 0.0
+        self._written = 0
+        """Writes in the current turn."""
         self._outputs: list[FrontOutput] = []
 
     @property
@@ -141,6 +194,8 @@ class Front:
     @property
     def deadline(self) -> float | None:
         """When to call `advance`; None: not at all. It may be too early, and is never too late."""
+        if self._queue:
+            return self._queued_at
         own = self._alarms[0][0] if self._alarms else None
         other = self._controller.deadline
         if own is None or other is None:
@@ -159,7 +214,7 @@ class Front:
             # Without an answer: beyond the limit a connection may cost nothing more (docs/limits.md).
             self._outputs.append(Shut(connection, abort=True))
             return
-        self._sockets[connection] = _Socket()
+        self._sockets[connection] = _Socket(Budget(now))
         self._ready[connection] = None
         self._settle(now)
 
@@ -167,7 +222,8 @@ class Front:
         """Bytes from a client; empty bytes mean that it has closed its side."""
         socket = self._sockets.get(connection)
         if socket is not None:
-            socket.http.receive_data(data)
+            socket.waiting += data
+            socket.has_ended |= not data
             self._ready[connection] = None
             self._settle(now)
 
@@ -175,6 +231,7 @@ class Front:
         """The TCP connection is gone, or its reader was too slow. No `Shut` follows."""
         socket = self._sockets.pop(connection, None)
         if socket is not None:
+            self._queue.pop(connection, None)
             self._forget(connection, socket, now, None)
             self._settle(now)
 
@@ -191,7 +248,7 @@ class Front:
         self._settle(now)
 
     def advance(self, now: float) -> None:
-        """Time has passed: end connections that took too long, and let the controller do what is due."""
+        """Time has passed: end connections that took too long, let the controller do what is due, and take a turn."""
         while self._alarms and self._alarms[0][0] <= now:
             due, connection = heapq.heappop(self._alarms)
             socket = self._sockets.get(connection)
@@ -203,11 +260,15 @@ class Front:
             self._ready[connection] = None  # also where the deadline has moved: `_arm` sets the next alarm
         self._controller.advance(now)
         self._perform_all()
+        if self._queue:  # one turn only: the driver serves other sockets before the next
+            connection = next(iter(self._queue))
+            del self._queue[connection]
+            self._ready[connection] = None
         self._settle(now)
 
     # -- the way in ---
     def _settle(self, now: float) -> None:
-        """Pass events of connections on to the controller until no connection has any.
+        """Give each connection that is ready a turn, unless it waits for its turn in the queue.
 
         The controller takes one input at a time, so its outputs are performed after each. That may change further
         connections, which then are ready as well.
@@ -218,24 +279,84 @@ class Front:
             socket = self._sockets.get(connection)
             if socket is None:
                 continue
-            while (event := socket.http.next_event()) is not NEED_DATA:
-                # First what the connection answers by itself (a pong, a close frame), then what the controller does
-                # about the event: the peer sees both in the order in which they came to be.
-                self._flush(connection, socket)
-                self._deliver(connection, socket, event, now)
+            if connection not in self._queue and not self._take_turn(connection, socket, now):
+                self._queue[connection] = None
+                self._queued_at = now
             self._flush(connection, socket)
             if socket.http.phase is Phase.DONE:
                 del self._sockets[connection]
+                self._queue.pop(connection, None)
                 self._outputs.append(Shut(connection, abort=socket.http.dropped))
                 self._forget(connection, socket, now, None)
             else:
                 self._arm(connection, socket, now)
+                self._slow_down(connection, socket)
+
+    def _take_turn(self, connection: ConnectionId, socket: _Socket, now: float) -> bool:
+        """Read what has come, within the limits of a turn. Returns False if there may be more to read."""
+        steps = self._written = 0
+        room = TURN_BYTES - socket.unread
+        while True:
+            event = socket.http.take_event()
+            if event is not None:
+                # First what the connection answers by itself (a pong, a close frame), then what the controller does
+                # about the event: the peer sees both in the order in which they came to be.
+                self._flush(connection, socket)
+                self._deliver(connection, socket, event, now)
+            elif steps == TURN_EVENTS or self._written >= TURN_WRITES:
+                socket.unread = TURN_BYTES - room
+                return False
+            elif socket.http.step():
+                steps += 1
+                self._charge(connection, socket, now)
+            elif fed := self._feed(socket, room):
+                room -= fed
+                self._charge(connection, socket, now)
+            else:
+                socket.unread = 0
+                return room > 0 or not socket.waiting
+
+    def _feed(self, socket: _Socket, room: int) -> int:
+        """Give ``http`` the next bytes, at most ``room``. Returns how many, 1 for the end, and 0 if it gets nothing."""
+        if socket.http.phase in {Phase.ANSWERING, Phase.DONE}:
+            return 0  # h11 keeps bytes after a request without a limit, and copies them
+        size = room if socket.http.phase in {Phase.OPEN, Phase.CLOSING} else min(room, _HTTP_PIECE)
+        if socket.waiting:
+            if size == 0:
+                return 0
+            data = bytes(socket.waiting[:size])
+            del socket.waiting[:size]  # bytearrays drop their first bytes without copying the rest
+            socket.http.receive_data(data)
+            return len(data)
+        if socket.has_ended:
+            socket.has_ended = False
+            socket.http.receive_data(b"")
+            return 1
+        return 0
+
+    def _charge(self, connection: ConnectionId, socket: _Socket, now: float) -> None:
+        """Charge for the work of the last step, before its event is delivered."""
+        units = socket.http.take_work()
+        if not units:
+            return
+        if socket.http.phase is Phase.OPEN:
+            self._controller.charge(connection, units, now)
+            self._perform_all()
+        elif not socket.budget.take(now, units):
+            socket.http.overload(math.ceil(socket.budget.wait(now, units)))
+
+    def _slow_down(self, connection: ConnectionId, socket: _Socket) -> None:
+        """Stop reading from a client that sends faster than it gets turns, and begin again."""
+        is_full = len(socket.waiting) > MAX_READ_AHEAD
+        if is_full is not socket.is_paused:
+            socket.is_paused = is_full
+            self._outputs.append(Pause(connection) if is_full else Resume(connection))
 
     def _deliver(self, connection: ConnectionId, socket: _Socket, event: ConnectionEvent, now: float) -> None:
         controller = self._controller
         match event:
-            case TextReceived(data):
-                controller.receive_text(connection, data, now)
+            case TextReceived(data, is_charged):
+                controller.receive_text(connection, data, now, is_charged=is_charged)
             case PongReceived(payload):
                 controller.pong(connection, payload, now)
             case Requested(method, target, headers, body):
@@ -296,6 +417,7 @@ class Front:
                     receivers
                 ):  # framed once: frames of a server are not masked, and so the same for all (RFC 6455 s.5.1)
                     self._outputs.append(Write(receivers, frame_text(data)))
+                    self._written += len(receivers)
             case HttpReply(request, response):
                 connection = self._requests.pop(request, None)
                 if connection is not None:

@@ -95,10 +95,13 @@ _BAD_REQUEST: Final = Problem(400, "bad_request")
 _NO_REQUEST: Final = h11.Request(method="GET", target="*", headers=[("host", "")])
 _UPGRADE_REQUIRED: Final = Problem(426, "upgrade_required", headers=(("sec-websocket-version", "13"),))
 _HEAD_TOO_LARGE: Final = Problem(431, "bad_request")
+_TOO_MANY_REQUESTS: Final = Problem(429, "too_many_requests")
 
 
 class HttpConnection:
     """One TCP connection of the server. One input, then drain `next_event`, then write `data_to_send`.
+
+    A server that bounds what one client makes it do calls `step`, `take_event` and `take_work` instead of `next_event`.
 
     Requests are answered one at a time; a client may send the next one early (up to `MAX_HTTP_HEAD` bytes of it). This
     class answers bad requests itself, with 400, 426 or 431, and ends the connection. Methods that do not fit the phase
@@ -121,6 +124,8 @@ class HttpConnection:
         self._request = _NO_REQUEST
         self._body = bytearray()
         self._key = ""
+        self._work = 0
+        self._part_of_kib = 0
 
     # -- inputs ---
     def receive_data(self, data: bytes) -> None:
@@ -139,17 +144,39 @@ class HttpConnection:
                 return
         elif data and self.phase is Phase.IDLE:
             self.phase = Phase.READING
+        # Counted when they come: a client need not send the rest of a request.
+        kib, self._part_of_kib = divmod(self._part_of_kib + len(data), 1024)
+        self._work += kib
         self._http.receive_data(data)
 
     def next_event(self) -> ConnectionEvent | NeedData:
         """What happened next, or `NEED_DATA`."""
+        while (event := self.take_event()) is None:
+            if not self.step():
+                return NEED_DATA
+        return event
+
+    def step(self) -> bool:
+        """Read one piece: a head, a chunk, a frame, or the part of it that has come. There is at most one event in it.
+
+        Returns False if more data is needed, or an answer.
+        """
         if self._frames is not None:
-            event = self._frames.next_event()
+            has_read = self._frames.step()
             self._follow(self._frames)
-            return event
-        if not self._events and self.phase in {Phase.IDLE, Phase.READING}:
-            self._read_request()
-        return self._events.popleft() if self._events else NEED_DATA
+            return has_read
+        return self.phase in {Phase.IDLE, Phase.READING} and self._read_piece()
+
+    def take_event(self) -> ConnectionEvent | None:
+        """The next event of the pieces that were read, or None. It reads no piece."""
+        if self._frames is not None:
+            return self._frames.take_event()
+        return self._events.popleft() if self._events else None
+
+    def take_work(self) -> int:
+        """The units of work since the last call: 1 for each request, chunk, frame and KiB, see also `Frames`."""
+        work, self._work = self._work, 0
+        return work if self._frames is None else work + self._frames.take_work()
 
     def data_to_send(self) -> bytes:
         """What is to be written to the socket, in order; each byte is given once."""
@@ -197,31 +224,42 @@ class HttpConnection:
         self._respond(answer)
         self.phase = Phase.DONE
 
-    def _read_request(self) -> None:
-        while True:
-            try:
-                event = self._http.next_event()
-            except h11.RemoteProtocolError as error:
-                # Its text quotes the request, which may hold a ticket: only the status is passed on.
-                self._refuse(Problem(error.error_status_hint, "bad_request"))
-                return
-            if isinstance(event, h11.Request):
-                self._request = event
-                problem = self._check_head(event)
-            elif isinstance(event, h11.Data):
-                self._body += event.data
-                problem = PAYLOAD_OVERFLOW if len(self._body) > MAX_HTTP_BODY else None
-            elif isinstance(event, h11.EndOfMessage):
-                problem = self._deliver_request()
-                if problem is None:
-                    return
-            else:
-                if isinstance(event, h11.ConnectionClosed):
-                    self.phase = Phase.DONE
-                return
-            if problem is not None:
-                self._refuse(problem)
-                return
+    def overload(self, seconds: int) -> None:
+        """The client has used up its budget. A request is refused with 429, and a WebSocket is dropped.
+
+        ``seconds``: when the client may try again.
+        """
+        if self._frames is not None:
+            self._drop()
+        elif self.phase is not Phase.DONE:
+            self._events.clear()
+            self._refuse(_TOO_MANY_REQUESTS.with_header("retry-after", str(seconds)))
+
+    def _read_piece(self) -> bool:
+        try:
+            event = self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            # Its text quotes the request, which may hold a ticket: only the status is passed on.
+            self._refuse(Problem(error.error_status_hint, "bad_request"))
+            return True
+        problem = None
+        if isinstance(event, h11.Request):
+            self._work += 1
+            self._request = event
+            problem = self._check_head(event)
+        elif isinstance(event, h11.Data):
+            self._work += event.chunk_start
+            self._body += event.data
+            problem = PAYLOAD_OVERFLOW if len(self._body) > MAX_HTTP_BODY else None
+        elif isinstance(event, h11.EndOfMessage):
+            problem = self._deliver_request()
+        elif isinstance(event, h11.ConnectionClosed):
+            self.phase = Phase.DONE
+        else:
+            return False
+        if problem is not None:
+            self._refuse(problem)
+        return True
 
     def _check_head(self, request: h11.Request) -> Problem | None:
         names = [name for name, _ in request.headers]

@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
 
+from m3core import strict_json
 from m3core.errors import FieldError, LimitExceeded, LocalProtocolError, MalformedMessage, RemoteProtocolError
 from m3core.io import Authorization, Headers, HttpRequest, HttpResponse, RequestId
 from m3core.limits import MAX_HTTP_BODY
@@ -153,6 +154,10 @@ class Endpoint(Generic[RequestT, ResponseT]):
             raise RequestRefused(INVALID_CONTENT_TYPE)
         if len(body) > MAX_HTTP_BODY:
             raise RequestRefused(PAYLOAD_OVERFLOW)
+        try:
+            strict_json.check_values(body)
+        except LimitExceeded:
+            raise RequestRefused(PAYLOAD_OVERFLOW) from None
         try:
             request = read_body(body, self.request_type)
         except MalformedMessage as error:
