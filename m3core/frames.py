@@ -283,8 +283,9 @@ class Frames:
         is_whole = frame.frame_finished and frame.message_finished
         is_counted = self._count(frame, len(payload), is_whole=is_whole)
         self._in_message = not is_whole
-        if self.state is FrameState.CLOSING:
-            return  # only the peer's close frame matters now
+        if self.state is FrameState.CLOSING:  # only the peer's close frame matters now
+            self._work += 0 if is_counted else _units(1, len(payload))
+            return
         self._message += payload
         # The head of a frame tells its length: a frame that is too long is refused before the rest of it comes.
         head = self._decoder.header

@@ -156,9 +156,6 @@ class Endpoint(Generic[RequestT, ResponseT]):
             raise RequestRefused(PAYLOAD_OVERFLOW)
         try:
             strict_json.check_values(body)
-        except LimitExceeded:
-            raise RequestRefused(PAYLOAD_OVERFLOW) from None
-        try:
             request = read_body(body, self.request_type)
         except MalformedMessage as error:
             name = error.path.removeprefix("$.")
