@@ -43,7 +43,7 @@ def _without_escaped_quotes(data: bytes) -> bytes:
 
 
 def check_values(data: bytes) -> None:
-    """Raise `LimitExceeded` for more than `MAX_COMMAND_VALUES` values and keys. Call it before any parser.
+    """Raise `LimitExceeded` for more than `MAX_COMMAND_VALUES` values and keys. Call it before `read`.
 
     It counts separators, first all of them, which is fast. A long session description may have many inside of its one
     string, so if there are too many, those outside of strings are counted.
@@ -55,7 +55,6 @@ def check_values(data: bytes) -> None:
     # Strings are values or keys. They are counted first because splitting the text at each of them takes long.
     count = strings if strings > MAX_COMMAND_VALUES else 1 + _separators(b"".join(found.split(b'"')[::2]))
     if count > MAX_COMMAND_VALUES:
-        check_nesting(data)  # a text that is nested too deeply is refused for that, whatever its length
         raise LimitExceeded("values", MAX_COMMAND_VALUES, count, "values and keys")
 
 

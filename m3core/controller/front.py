@@ -149,8 +149,10 @@ class _Socket:
     """Bytes of the client that ``http`` has not got yet."""
     has_ended: bool = False
     """The client has closed its side; ``http`` learns of it after what waits."""
-    unread: int = 0
-    """Bytes that ``http`` got in an earlier turn and may not have read, at most."""
+    steps: int = 0
+    size: int = 0
+    writes: int = 0
+    """What the current turn has cost: pieces that were read, bytes that ``http`` got, writes that they caused."""
     is_paused: bool = False
     request: RequestId | None = None
     """The request that the controller has not answered yet."""
@@ -161,6 +163,21 @@ class _Socket:
     deadline: float | None = None
     alarm: float | None = None
     """When its entry among the alarms is due: no later than the deadline."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the turn has reached a limit, apart from that of bytes."""
+        return self.steps >= TURN_EVENTS or self.writes >= TURN_WRITES
+
+    @property
+    def is_half_over(self) -> bool:
+        """Whether the turn has reached half of a limit."""
+        return 2 * self.steps > TURN_EVENTS or 2 * self.writes > TURN_WRITES or 2 * self.size > TURN_BYTES
+
+    def begin_turn(self) -> None:
+        """Begin another turn. Of the bytes that ``http`` got, it may not have read the last ones."""
+        self.size = self.size if self.is_over else 0
+        self.steps = self.writes = 0
 
 
 class Front:
@@ -181,9 +198,11 @@ class Front:
         """Connections whose state may have changed, in order; a dictionary, so that each stands here once."""
         self._queue: dict[ConnectionId, None] = {}
         """Connections that have used up their turn and may have more to read; the first is the next one."""
+        self._spent: set[ConnectionId] = set()
+        """Connections with nothing more to read that have used up half of a turn; `advance` begins another."""
         self._queued_at = 0.0
         self._written = 0
-        """Writes in the current turn."""
+        """Writes to connections that the current event has caused."""
         self._outputs: list[FrontOutput] = []
 
     @property
@@ -194,7 +213,7 @@ class Front:
     @property
     def deadline(self) -> float | None:
         """When to call `advance`; None: not at all. It may be too early, and is never too late."""
-        if self._queue:
+        if self._queue or self._spent:
             return self._queued_at
         own = self._alarms[0][0] if self._alarms else None
         other = self._controller.deadline
@@ -231,7 +250,7 @@ class Front:
         """The TCP connection is gone, or its reader was too slow. No `Shut` follows."""
         socket = self._sockets.pop(connection, None)
         if socket is not None:
-            self._queue.pop(connection, None)
+            self._drop(connection)
             self._forget(connection, socket, now, None)
             self._settle(now)
 
@@ -260,9 +279,13 @@ class Front:
             self._ready[connection] = None  # also where the deadline has moved: `_arm` sets the next alarm
         self._controller.advance(now)
         self._perform_all()
+        for connection in self._spent:
+            self._sockets[connection].begin_turn()
+        self._spent.clear()
         if self._queue:  # one turn only: the driver serves other sockets before the next
             connection = next(iter(self._queue))
             del self._queue[connection]
+            self._sockets[connection].begin_turn()
             self._ready[connection] = None
         self._settle(now)
 
@@ -279,13 +302,18 @@ class Front:
             socket = self._sockets.get(connection)
             if socket is None:
                 continue
-            if connection not in self._queue and not self._take_turn(connection, socket, now):
-                self._queue[connection] = None
-                self._queued_at = now
+            if connection not in self._queue:
+                self._spent.discard(connection)
+                if not self._take_turn(connection, socket, now):
+                    self._queue[connection] = None
+                    self._queued_at = now
+                elif socket.is_half_over:
+                    self._spent.add(connection)
+                    self._queued_at = now
             self._flush(connection, socket)
             if socket.http.phase is Phase.DONE:
                 del self._sockets[connection]
-                self._queue.pop(connection, None)
+                self._drop(connection)
                 self._outputs.append(Shut(connection, abort=socket.http.dropped))
                 self._forget(connection, socket, now, None)
             else:
@@ -293,28 +321,35 @@ class Front:
                 self._slow_down(connection, socket)
 
     def _take_turn(self, connection: ConnectionId, socket: _Socket, now: float) -> bool:
-        """Read what has come, within the limits of a turn. Returns False if there may be more to read."""
-        steps = self._written = 0
-        room = TURN_BYTES - socket.unread
+        """Read what has come, within the limits of a turn. Returns False if there may be more to read.
+
+        What comes in several pieces may share one turn: a driver can give us the next piece before it looks at the
+        others. Only when it calls `advance` has it looked at them, and another turn begins.
+        """
         while True:
             event = socket.http.take_event()
             if event is not None:
                 # First what the connection answers by itself (a pong, a close frame), then what the controller does
                 # about the event: the peer sees both in the order in which they came to be.
                 self._flush(connection, socket)
+                self._written = 0
                 self._deliver(connection, socket, event, now)
-            elif steps == TURN_EVENTS or self._written >= TURN_WRITES:
-                socket.unread = TURN_BYTES - room
+                socket.writes += self._written
+            elif socket.is_over:
                 return False
             elif socket.http.step():
-                steps += 1
+                socket.steps += 1
                 self._charge(connection, socket, now)
-            elif fed := self._feed(socket, room):
-                room -= fed
+            elif fed := self._feed(socket, TURN_BYTES - socket.size):
+                socket.size += fed
                 self._charge(connection, socket, now)
             else:
-                socket.unread = 0
-                return room > 0 or not socket.waiting
+                return socket.size < TURN_BYTES or not socket.waiting
+
+    def _drop(self, connection: ConnectionId) -> None:
+        """Take a connection that is over out of the queue."""
+        self._queue.pop(connection, None)
+        self._spent.discard(connection)
 
     def _feed(self, socket: _Socket, room: int) -> int:
         """Give ``http`` the next bytes, at most ``room``. Returns how many, 1 for the end, and 0 if it gets nothing."""

@@ -248,7 +248,7 @@ class HttpConnection:
             self._request = event
             problem = self._check_head(event)
         elif isinstance(event, h11.Data):
-            self._work += event.chunk_start
+            self._work += event.chunk_end  # h11 does not tell the start if the data comes later than the size
             self._body += event.data
             problem = PAYLOAD_OVERFLOW if len(self._body) > MAX_HTTP_BODY else None
         elif isinstance(event, h11.EndOfMessage):
