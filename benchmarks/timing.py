@@ -63,6 +63,37 @@ class Delay:
         return f"+{self.target:.0f} ms"
 
 
+@frozen
+class Wait:
+    """Under the attack ``name`` an answer took ``seconds``, and without one (``peer``) it takes ``idle``."""
+
+    name: str
+    peer: str
+    seconds: float
+    idle: float
+    target: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long the answer took."""
+        return self.seconds / self.idle
+
+    @property
+    def ok(self) -> bool:
+        """Whether the promise is kept."""
+        return self.ratio <= self.target
+
+    @property
+    def measured(self) -> str:
+        """The figure as text."""
+        return f"{self.ratio:.0f} x"
+
+    @property
+    def promised(self) -> str:
+        """The promise as text."""
+        return f"{self.target:.0f} x"
+
+
 def _seconds(work: Callable[[], object], times: int) -> float:
     start = time.perf_counter()
     for _ in range(times):

@@ -54,6 +54,16 @@ class _Protocol(asyncio.Protocol):
         if self.transport is not None:
             self.transport.abort()
 
+    def pause(self) -> None:
+        """Read nothing until `resume`."""
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self.transport is not None:
+            self.transport.resume_reading()
+
     # -- for asyncio ---
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
@@ -76,6 +86,10 @@ class _Protocol(asyncio.Protocol):
             self._patience.cancel()
         if self._connection is not None:
             self._server.lost(self._connection)
+
+
+_BACKLOG = 0xFFFF
+"""Connections that wait to be accepted. It is the default of trio; the system may have a lower limit."""
 
 
 class _Listener:
@@ -111,6 +125,11 @@ class _Listener:
         self._servers.append(server)
         if self._listener is not None:
             await self._listener.start_serving()
+            # asyncio has one number for the queue of the system and for the connections that it accepts in one turn of
+            # the loop. A large one would let a burst of connections hold up all others, so the queue is set here.
+            for listening in self._listener.sockets:
+                with listening.dup() as same:
+                    same.listen(_BACKLOG)
 
     def close(self) -> None:
         """Accept no more connections; those that are open remain."""

@@ -50,9 +50,13 @@ class FrameState(Enum):
 
 @frozen
 class TextReceived:
-    """One whole message, in UTF-8. A binary message that is not UTF-8 has empty ``data``: neither of them is JSON."""
+    """One whole message, in UTF-8. A binary message that is not UTF-8 has empty ``data``: neither of them is JSON.
+
+    ``is_counted``: `Frames.take_work` has counted its work, because it came in parts.
+    """
 
     data: bytes = field(repr=lambda data: f"<{len(data)}>")
+    is_counted: bool = field(default=False, eq=False, repr=False)
 
 
 @frozen
@@ -116,7 +120,8 @@ def frame_text(data: bytes) -> bytes:
 class Frames:
     """One open WebSocket. After each input, call `next_event` until `NEED_DATA`, then write `data_to_send`.
 
-    With ``masking`` it is the client, without the server. Methods that do not fit the state do nothing.
+    With ``masking`` it is the client, without the server. Methods that do not fit the state do nothing. A server that
+    bounds what one peer makes it do calls `step`, `take_event` and `take_work` instead of `next_event`.
     """
 
     def __init__(self, masking: Masking | None = None) -> None:
@@ -134,6 +139,13 @@ class Frames:
         self._is_text = False
         self._is_fragmented = False
         self._message = bytearray()
+        self._in_frame = False
+        """Whether a part of a data frame has come, and the rest of the frame has not."""
+        self._frames_of_message = 0
+        self._bytes_of_message = 0
+        self._counted = 0
+        """The units of work of the current message that are in ``_work``, or were."""
+        self._work = 0
 
     # -- inputs ---
     def receive_data(self, data: bytes) -> None:
@@ -145,18 +157,38 @@ class Frames:
 
     def next_event(self) -> FrameEvent | NeedData:
         """The next event, or `NEED_DATA`."""
-        while self.state is not FrameState.CLOSED and not self._events:
-            try:
-                frame = self._decoder.process_buffer()
-            except ParseFailed:
-                self._fail(_PROTOCOL_ERROR)
-                break
-            if frame is None:
-                if self._eof:
-                    self._end(None)
-                break
-            self._receive(frame)
+        while not self._events and self.step():
+            pass
         return self._events.popleft() if self._events else NEED_DATA
+
+    def step(self) -> bool:
+        """Read one frame, or the part of it that has come: at most one event. Returns False if more data is needed."""
+        if self.state is FrameState.CLOSED:
+            return False
+        try:
+            frame = self._decoder.process_buffer()
+        except ParseFailed:
+            self._fail(_PROTOCOL_ERROR)
+            return True
+        if frame is not None:
+            self._receive(frame)
+        elif self._eof:
+            self._end(None)
+        else:
+            return False
+        return True
+
+    def take_event(self) -> FrameEvent | None:
+        """The next event of the frames that were read, or None. It reads no frame."""
+        return self._events.popleft() if self._events else None
+
+    def take_work(self) -> int:
+        """The units of work since the last call: 1 for each frame, and 1 for each KiB of a message after the first.
+
+        Without messages that came in one part, whose receiver knows their size (`TextReceived.is_counted`).
+        """
+        work, self._work = self._work, 0
+        return work
 
     def data_to_send(self) -> bytes:
         """Bytes to write to the socket, in order; each is returned once."""
@@ -211,6 +243,8 @@ class Frames:
 
     def _receive(self, frame: Frame) -> None:
         payload = bytes(frame.payload)  # type: ignore[arg-type]  # a `FrameDecoder` gives bytes, also for texts
+        if frame.opcode.iscontrol():
+            self._work += 1
         if frame.opcode is Opcode.CLOSE:
             self._receive_close(payload)
         elif frame.opcode is Opcode.PING:
@@ -247,11 +281,16 @@ class Frames:
             self._is_text = frame.opcode is Opcode.TEXT
             self._is_fragmented = not frame.message_finished
         is_whole = frame.frame_finished and frame.message_finished
+        is_counted = self._count(frame, len(payload), is_whole=is_whole)
         self._in_message = not is_whole
-        if self.state is FrameState.CLOSING:
-            return  # only the peer's close frame matters now
+        if self.state is FrameState.CLOSING:  # only the peer's close frame matters now
+            self._work += 0 if is_counted else _units(1, len(payload))
+            return
         self._message += payload
-        if len(self._message) > MAX_MESSAGE:
+        # The head of a frame tells its length: a frame that is too long is refused before the rest of it comes.
+        head = self._decoder.header
+        rest = 0 if head is None else head.payload_len - self._decoder.payload_consumed
+        if len(self._message) + rest > MAX_MESSAGE:
             # The user is told of the end at once. The socket remains open until the peer has answered: closing it while
             # the rest of the message arrives would reset the connection, and the peer would never see the code.
             self._tell_end(None)
@@ -260,11 +299,31 @@ class Frames:
             data = bytes(self._message)
             self._message.clear()
             if _is_utf8(data):
-                self._events.append(TextReceived(data))
+                self._events.append(TextReceived(data, is_counted=is_counted))
             elif not self._is_text:  # the server answers it with `invalid_json`, as it does any text that is no JSON
-                self._events.append(TextReceived(b""))
+                self._work += 0 if is_counted else _units(1, len(data))
+                self._events.append(TextReceived(b"", is_counted=True))
             elif not self._is_fragmented:  # a fragmented one is discarded (signaling.md § 2)
                 self._fail(_NOT_UTF8)
+
+    def _count(self, frame: Frame, size: int, *, is_whole: bool) -> bool:
+        """Count the work of a part when it comes: a message may never be whole. Returns whether its message counts."""
+        is_only = is_whole and not self._in_message
+        self._frames_of_message += not self._in_frame
+        self._bytes_of_message += size
+        self._in_frame = not frame.frame_finished
+        if not is_only:
+            units = _units(self._frames_of_message, self._bytes_of_message)
+            self._work += units - self._counted
+            self._counted = units
+        if is_whole:
+            self._frames_of_message = self._bytes_of_message = self._counted = 0
+        return not is_only
+
+
+def _units(frames: int, size: int) -> int:
+    """The work of a message: 1 for each frame, and 1 for each KiB after the first."""
+    return frames + max(0, size - 1) // 1024
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -11,6 +11,10 @@ from typing import Final
 # -- signaling messages ---
 MAX_MESSAGE: Final = 1 << 20
 """One signaling message. The reference drops fragmented messages above 1,000,000 bytes (signaling.md § 2)."""
+MAX_COMMAND_VALUES: Final = 10_000
+"""Values and keys in one command, or in the body of one request. The largest legitimate command starts
+`MAX_BREAKOUT_ROOMS` with `MAX_PARTICIPANTS` in them: some 6,000. A command of 1 MiB could have 500,000, and decoding it
+would take a third of a second."""
 MAX_NESTING: Final = 32
 """Nesting of JSON. The deepest known message, `join_success`, nests 7 levels. JSON parsers overflow the stack at about
 1,000."""
@@ -146,6 +150,20 @@ MAX_PROXY_HOPS: Final = 16
 MAX_PROXY_HEADER: Final = 4_096
 """Bytes of a header of the PROXY protocol, with what a proxy adds about TLS. Addresses take 232 at most."""
 
+
+# -- turns: how long one connection may keep the others waiting ---
+TURN_EVENTS: Final = 64
+"""Requests, chunks and frames of one connection that the server reads before it looks at the others: some milliseconds
+of work."""
+TURN_BYTES: Final = 64 << 10
+"""Bytes of one connection that the server reads before it looks at the others."""
+TURN_WRITES: Final = 256
+"""Writes that one connection may cause before the server looks at the others. The message that exceeds it is still sent
+to all."""
+MAX_READ_AHEAD: Final = 64 << 10
+"""Bytes of one connection that wait for its turn. While more wait, the server reads nothing from it. One read gives at
+most 256 KiB more."""
+
 # -- times, server role ---
 TICKET_LIFETIME: Final = 30.0
 """Until an unused ticket is no longer valid (signaling.md § 1)."""
@@ -154,8 +172,9 @@ RESUMPTION_LIFETIME: Final = 120.0
 RESUMPTION_REFRESH: Final = 60.0
 """Between two refreshes of the resumption token of a connected participant (signaling.md § 3)."""
 BUDGET: Final = 1_000
-"""Units of work that one connection may cause at once; after more it is closed. A message costs one, and one for each
-KiB after the first. One publish may trickle `MAX_CANDIDATES`."""
+"""Units of work that one connection may cause at once; after more it is closed. A request, a chunk of a body, a frame
+and a message cost one each, and one for each KiB. One publish may trickle `MAX_CANDIDATES`, and a client that starts
+asks for some ten things."""
 BUDGET_RATE: Final = 100.0
 """Units per second by which the budget of a connection grows again, up to `BUDGET`."""
 ADDRESS_BUDGET: Final = 1_000
@@ -180,6 +199,9 @@ HEARTBEAT_INTERVAL: Final = 15.0
 HEARTBEAT_TIMEOUT: Final = 20.0
 """The greatest age of the last pong. A server checks it with each ping, and drops the connection if the pong is older
 (signaling.md § 2)."""
+JOIN_DEADLINE: Final = 30.0
+"""Until a WebSocket that has not joined is closed. Clients join as soon as it is open; one that waits in the waiting
+room has joined."""
 HTTP_TIMEOUT: Final = 30.0
 """Until a client that does not finish its request, or sends no other, loses its connection."""
 CLOSE_TIMEOUT: Final = 5.0

@@ -17,7 +17,7 @@ from m3core.client.alarm import Alarm
 from m3core.client.loop import Backend, Signal, Tasks
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
-from m3core.controller.front import Front, HalfClose, Shut, Write
+from m3core.controller.front import Front, HalfClose, Pause, Resume, Shut, Write
 from m3core.controller.sfu import SfuCommand
 from m3core.errors import LocalProtocolError, MediaError, TransportError
 from m3core.io import ConnectionId, Failed, HttpReply, HttpRequest, HttpResponse, MediaReport
@@ -51,6 +51,14 @@ class Peer(Protocol):
 
     def abort(self) -> None:
         """Close at once, without writing the rest."""
+        ...
+
+    def pause(self) -> None:
+        """Read nothing until `resume`, so that TCP slows the client down."""
+        ...
+
+    def resume(self) -> None:
+        """Read again."""
         ...
 
 
@@ -288,6 +296,10 @@ class Server:
                         self._half_close(connection)
                     case Shut(connection=connection, abort=abort):
                         self._shut(connection, abort=abort)
+                    case Pause(connection=connection):
+                        self._peers[connection].pause()
+                    case Resume(connection=connection):
+                        self._peers[connection].resume()
                     case SfuCommand():
                         failures.extend(self._submit(output))
             if not failures:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 from attrs import frozen
 
 from m3core.errors import LimitExceeded, MalformedMessage
-from m3core.limits import MAX_NESTING, MAX_STRING
+from m3core.limits import MAX_COMMAND_VALUES, MAX_NESTING, MAX_STRING
 
 NESTING: Final = "nesting"
 """The name of the limit of nesting in `LimitExceeded`."""
@@ -23,6 +23,9 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 _STRUCTURE: Final = b'[]{}"'
 _NOT_STRUCTURE: Final = bytes(sorted(set(range(256)) - set(_STRUCTURE)))
+_SEPARATORS: Final = b",:[{"
+"""Each value and each key of a JSON text follows one of them, except for the outermost value."""
+_NOT_COUNTED: Final = bytes(sorted(set(range(256)) - set(_SEPARATORS + b'"')))
 _FLATTEN: Final = bytes.maketrans(b"[]", b"{}")
 _MAX_INT_TEXT: Final = 20
 
@@ -35,14 +38,37 @@ def decode_utf8(data: bytes) -> str:
         raise MalformedMessage(f"not UTF-8 at byte {error.start}") from None
 
 
+def _without_escaped_quotes(data: bytes) -> bytes:
+    return data.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in data else data
+
+
+def check_values(data: bytes) -> None:
+    """Raise `LimitExceeded` for more than `MAX_COMMAND_VALUES` values and keys. Call it before `read`.
+
+    It counts separators, first all of them, which is fast. A long session description may have many inside of its one
+    string, so if there are too many, those outside of strings are counted.
+    """
+    if len(data) <= MAX_COMMAND_VALUES or _separators(data) < MAX_COMMAND_VALUES:
+        return
+    found = _without_escaped_quotes(data).translate(None, _NOT_COUNTED)
+    strings = found.count(b'"') // 2
+    # Strings are values or keys. They are counted first because splitting the text at each of them takes long.
+    count = strings if strings > MAX_COMMAND_VALUES else 1 + _separators(b"".join(found.split(b'"')[::2]))
+    if count > MAX_COMMAND_VALUES:
+        raise LimitExceeded("values", MAX_COMMAND_VALUES, count, "values and keys")
+
+
+def _separators(data: bytes) -> int:
+    return sum(map(data.count, (b",", b":", b"[", b"{")))
+
+
 def nesting(data: bytes) -> int:
     """The depth of arrays and objects; `MAX_NESTING` + 1 for anything deeper. For a text that is not JSON: any number.
 
     It removes strings, and then the innermost brackets again and again. The time is linear: each of at most
     `MAX_NESTING` rounds is one pass in C.
     """
-    if b"\\" in data:
-        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    data = _without_escaped_quotes(data)
     # Two quotes side by side can be removed: all brackets remain inside or outside of strings as before.
     brackets = data.translate(None, _NOT_STRUCTURE).replace(b'""', b"")
     if b'"' in brackets:

@@ -32,6 +32,8 @@ class _Peer:
         self._changed = trio.Event()
         self._is_half_closing = False
         self._is_closing = False
+        self._may_read = trio.Event()
+        self._may_read.set()
         self._scope = trio.CancelScope()
 
     @property
@@ -71,6 +73,15 @@ class _Peer:
         self._is_closing = True
         self._scope.cancel()
 
+    def pause(self) -> None:
+        """Read nothing until `resume`."""
+        if self._may_read.is_set():
+            self._may_read = trio.Event()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._may_read.set()
+
     # -- its tasks ---
     async def run(self, server: Server, connection: ConnectionId) -> None:
         """Read and write until either side closes the connection."""
@@ -88,6 +99,8 @@ class _Peer:
         try:
             while data := await self._stream.receive_some(_RECEIVE):
                 server.received(connection, bytes(data))
+                if not self._may_read.is_set():
+                    await self._may_read.wait()
         except trio.BrokenResourceError:
             self._scope.cancel()
         else:

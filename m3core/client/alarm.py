@@ -45,6 +45,9 @@ class Alarm:
                     await self._changed.wait()
             if self._next <= self._backend.now():
                 self._next = None
+                # An engine that is due again at once (`controller.front`, turns) must not come before sockets that are
+                # ready. trio runs the tasks of one turn of its loop in any order, so this one waits for the next turn.
+                await self._backend.checkpoint()
                 due = self._due()
                 if due is not None and due <= self._backend.now():
                     self._ring()

@@ -51,7 +51,7 @@ from m3core.io import (
     RequestId,
     SendText,
 )
-from m3core.limits import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
+from m3core.limits import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, JOIN_DEADLINE
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, encode
 from m3core.messages.control import LeftReason
 from m3core.rest.cors import preflight, with_cors
@@ -93,6 +93,7 @@ class Controller:
         self._alarms = Alarms()
         self._sessions: dict[ConnectionId, Session] = {}
         self._heartbeats: dict[ConnectionId, Alarm] = {}
+        self._join_deadlines: dict[ConnectionId, Alarm] = {}
         self._tickets = Tickets(entropy)
         self._resumptions = Resumptions()
         self._api = Api(self, identities, self._tickets, self._resumptions)
@@ -207,16 +208,23 @@ class Controller:
         # Not before: a resumption token becomes valid with its session (signaling.md § 3).
         self._resumptions.opened(admission, self.now)
         self._heartbeats[connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
+        self._join_deadlines[connection] = self.after(JOIN_DEADLINE, lambda: self._expect_join(session))
         self._queue.append(Accept(connection, offered.subprotocols[0].value))
 
-    def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None:
-        """A message of a client."""
+    def charge(self, connection: ConnectionId, units: int, now: float) -> None:
+        """Take ``units`` from the budget of a client, for work that no message tells of: pings, parts of messages."""
+        self._begin(now)
+        session = self._sessions.get(connection)
+        if session is not None:
+            self._charge(session, units)
+
+    def receive_text(self, connection: ConnectionId, data: bytes, now: float, *, is_charged: bool = False) -> None:
+        """A message of a client. ``is_charged``: `charge` has taken its cost while it came."""
         self._begin(now)
         session = self._sessions.get(connection)
         if session is None:
             return  # it was dismissed, and its close frame is under way
-        if not session.budget.take(self.now, cost(len(data))):
-            self.dismiss((session,), POLICY_VIOLATION)
+        if not is_charged and not self._charge(session, cost(len(data))):
             return
         session.signaling.receive_text(data)
         while (event := session.signaling.next_event()) is not NEED_DATA:
@@ -346,6 +354,18 @@ class Controller:
             raise LocalProtocolError("drain the outputs of an input before the next one")
         self._clock.set(now)
 
+    def _charge(self, session: Session, units: int) -> bool:
+        """Whether ``units`` were left in the budget. If not, the session is over."""
+        has_paid = session.budget.take(self.now, units)
+        if not has_paid:
+            self.dismiss((session,), POLICY_VIOLATION)
+        return has_paid
+
+    def _expect_join(self, session: Session) -> None:
+        """Close a connection that has not joined in time: it holds a session that others could use."""
+        if session.participant is None:
+            self.dismiss((session,), POLICY_VIOLATION)
+
     def _reject(self, connection: ConnectionId, problem: Problem, address: str) -> None:
         """Refuse a handshake. Without a ticket it is a request without a login, and uses the budget of its address."""
         if wait := self.addresses.request(address, self.now):
@@ -394,6 +414,7 @@ class Controller:
     def _forget(self, session: Session, reason: LeftReason) -> None:
         """A connection is gone, and with it its participant."""
         self._heartbeats.pop(session.connection).cancel()
+        self._join_deadlines.pop(session.connection).cancel()
         session.signaling.close()
         participant = session.participant
         until = self._resumptions.lost(session.admission, self.now) if session.is_resumable else None

@@ -5,19 +5,25 @@ requests in flight and their timers; it knows nothing of rooms.
 
 The project has a front of its own because ASGI servers hide pings, pongs and aborts from their applications, and the
 heartbeat of the protocol needs all three (signaling.md § 2).
+
+Connections take turns. A turn reads a bounded number of events and bytes of one connection. What is left waits here,
+and the deadline of the front is due at once. So its driver can serve other sockets before it calls `Front.advance`,
+which gives the next connection in the queue its turn. If a client sends faster than it gets turns, the driver reads
+nothing from it for a while (`Pause`), so that TCP slows the client down.
 """
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeAlias
 
 from attrs import define, field, frozen
 
 from m3core.controller.addresses import TrustedProxies
+from m3core.controller.budget import Budget
 from m3core.controller.http import (
-    NEED_DATA,
     Closed,
     ConnectionEvent,
     HttpConnection,
@@ -44,7 +50,15 @@ from m3core.io import (
     RequestId,
     SendText,
 )
-from m3core.limits import CLOSE_TIMEOUT, HTTP_TIMEOUT, MAX_CONNECTIONS
+from m3core.limits import (
+    CLOSE_TIMEOUT,
+    HTTP_TIMEOUT,
+    MAX_CONNECTIONS,
+    MAX_READ_AHEAD,
+    TURN_BYTES,
+    TURN_EVENTS,
+    TURN_WRITES,
+)
 
 ControllerOutput: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
 
@@ -74,8 +88,14 @@ class ControllerEngine(Protocol):
     ) -> None:
         """A WebSocket handshake of a client at ``address``; answer with `Accept` or `Reject`."""
 
-    def receive_text(self, connection: ConnectionId, data: bytes, now: float, /) -> None:
-        """One message of an accepted WebSocket."""
+    def charge(self, connection: ConnectionId, units: int, now: float, /) -> None:
+        """A WebSocket caused work that no message tells of: pings, pongs, parts of messages (`Frames.take_work`).
+
+        The outputs may close it.
+        """
+
+    def receive_text(self, connection: ConnectionId, data: bytes, now: float, /, *, is_charged: bool = False) -> None:
+        """One message of an accepted WebSocket. ``is_charged``: `charge` was called for it already."""
 
     def pong(self, connection: ConnectionId, payload: bytes, now: float, /) -> None:
         """The answer to a ping."""
@@ -119,7 +139,25 @@ class HalfClose:
     connection: ConnectionId
 
 
-FrontOutput: TypeAlias = Write | HalfClose | Shut | SfuCommand | Notify
+@frozen
+class Pause:
+    """Read nothing more from this connection until `Resume`. What was read already may still be given to the front."""
+
+    connection: ConnectionId
+
+
+@frozen
+class Resume:
+    """Read from this connection again."""
+
+    connection: ConnectionId
+
+
+FrontOutput: TypeAlias = Write | HalfClose | Shut | Pause | Resume | SfuCommand | Notify
+
+_HTTP_PIECE = 4 << 10
+"""Bytes that `HttpConnection` gets at once before it is a WebSocket. h11 checks the size of a head after each piece
+only, and copies what it has not parsed yet after each request."""
 
 
 @define(eq=False)
@@ -128,7 +166,18 @@ class _Socket:
     """The address of the client, or of the last HTTP proxy before us; empty if it is not known."""
     preface: ProxyPreface | None
     """Takes the bytes before the first request, on a connection of a trusted proxy."""
+    budget: Budget
+    """For work that the controller does not charge: HTTP, and a WebSocket that it has dismissed."""
     http: HttpConnection = field(factory=HttpConnection)
+    waiting: bytearray = field(factory=bytearray)
+    """Bytes of the client that ``http`` has not got yet."""
+    has_ended: bool = False
+    """The client has closed its side; ``http`` learns of it after what waits."""
+    steps: int = 0
+    size: int = 0
+    writes: int = 0
+    """What the current turn has cost: pieces that were read, bytes that ``http`` got, writes that they caused."""
+    is_paused: bool = False
     request: RequestId | None = None
     """The request that the controller has not answered yet."""
     is_half_closed: bool = False
@@ -140,10 +189,26 @@ class _Socket:
     alarm: float | None = None
     """When its entry among the alarms is due: no later than the deadline."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the turn has reached a limit, apart from that of bytes."""
+        return self.steps >= TURN_EVENTS or self.writes >= TURN_WRITES
+
+    @property
+    def is_half_over(self) -> bool:
+        """Whether the turn has reached half of a limit."""
+        return 2 * self.steps > TURN_EVENTS or 2 * self.writes > TURN_WRITES or 2 * self.size > TURN_BYTES
+
+    def begin_turn(self) -> None:
+        """Begin another turn. Of the bytes that ``http`` got, it may not have read the last ones."""
+        self.size = self.size if self.is_over else 0
+        self.steps = self.writes = 0
+
 
 class Front:
-    """The sans-IO server in front of ``controller``: `Write` and `Shut` are for sockets, other outputs are passed on.
+    """The sans-IO server in front of ``controller``.
 
+    `Write`, `Shut`, `Pause` and `Resume` are for sockets, other outputs are passed on.
     Data of connections that are shut, lost or unknown is ignored.
     """
 
@@ -163,6 +228,13 @@ class Front:
         self._alarms: list[tuple[float, ConnectionId]] = []
         self._ready: dict[ConnectionId, None] = {}
         """Connections whose state may have changed, in order; a dictionary, so that each stands here once."""
+        self._queue: dict[ConnectionId, None] = {}
+        """Connections that have used up their turn and may have more to read; the first is the next one."""
+        self._spent: set[ConnectionId] = set()
+        """Connections with nothing more to read that have used up half of a turn; `advance` begins another."""
+        self._queued_at = 0.0
+        self._written = 0
+        """Writes to connections that the current event has caused."""
         self._outputs: list[FrontOutput] = []
 
     @property
@@ -173,6 +245,8 @@ class Front:
     @property
     def deadline(self) -> float | None:
         """When to call `advance`; None: not at all. It may be too early, and is never too late."""
+        if self._queue or self._spent:
+            return self._queued_at
         own = self._alarms[0][0] if self._alarms else None
         other = self._controller.deadline
         if own is None or other is None:
@@ -194,7 +268,8 @@ class Front:
             # Without an answer: beyond the limit a connection may cost nothing more (docs/limits.md).
             self._outputs.append(Shut(connection, abort=True))
             return
-        self._sockets[connection] = _Socket(address, ProxyPreface() if self._proxies.trusts(address) else None)
+        preface = ProxyPreface() if self._proxies.trusts(address) else None
+        self._sockets[connection] = _Socket(address, preface, Budget(now))
         self._ready[connection] = None
         self._settle(now)
 
@@ -202,10 +277,8 @@ class Front:
         """Bytes from a client; empty bytes mean that it has closed its side."""
         socket = self._sockets.get(connection)
         if socket is not None:
-            if socket.preface is None:
-                socket.http.receive_data(data)
-            else:
-                self._read_preface(socket, socket.preface, data)
+            socket.waiting += data if socket.preface is None else self._read_preface(socket, socket.preface, data)
+            socket.has_ended |= not data
             self._ready[connection] = None
             self._settle(now)
 
@@ -213,6 +286,7 @@ class Front:
         """The TCP connection is gone, or its reader was too slow. No `Shut` follows."""
         socket = self._sockets.pop(connection, None)
         if socket is not None:
+            self._drop(connection)
             self._forget(connection, socket, now, None)
             self._settle(now)
 
@@ -229,7 +303,7 @@ class Front:
         self._settle(now)
 
     def advance(self, now: float) -> None:
-        """Time has passed: end connections that took too long, and let the controller do what is due."""
+        """Time has passed: end connections that took too long, let the controller do what is due, and take a turn."""
         while self._alarms and self._alarms[0][0] <= now:
             due, connection = heapq.heappop(self._alarms)
             socket = self._sockets.get(connection)
@@ -241,11 +315,19 @@ class Front:
             self._ready[connection] = None  # also where the deadline has moved: `_arm` sets the next alarm
         self._controller.advance(now)
         self._perform_all()
+        for connection in self._spent:
+            self._sockets[connection].begin_turn()
+        self._spent.clear()
+        if self._queue:  # one turn only: the driver serves other sockets before the next
+            connection = next(iter(self._queue))
+            del self._queue[connection]
+            self._sockets[connection].begin_turn()
+            self._ready[connection] = None
         self._settle(now)
 
     # -- the way in ---
     def _settle(self, now: float) -> None:
-        """Pass events of connections on to the controller until no connection has any.
+        """Give each connection that is ready a turn, unless it waits for its turn in the queue.
 
         The controller takes one input at a time, so its outputs are performed after each. That may change further
         connections, which then are ready as well.
@@ -256,39 +338,111 @@ class Front:
             socket = self._sockets.get(connection)
             if socket is None:
                 continue
-            while (event := socket.http.next_event()) is not NEED_DATA:
-                # First what the connection answers by itself (a pong, a close frame), then what the controller does
-                # about the event: the peer sees both in the order in which they came to be.
-                self._flush(connection, socket)
-                self._deliver(connection, socket, event, now)
+            if connection not in self._queue:
+                self._spent.discard(connection)
+                if not self._take_turn(connection, socket, now):
+                    self._queue[connection] = None
+                    self._queued_at = now
+                elif socket.is_half_over:
+                    self._spent.add(connection)
+                    self._queued_at = now
             self._flush(connection, socket)
             if socket.http.phase is Phase.LINGERING and not socket.is_half_closed:
                 socket.is_half_closed = True
                 self._outputs.append(HalfClose(connection))
             if socket.http.phase is Phase.DONE:
                 del self._sockets[connection]
+                self._drop(connection)
                 self._outputs.append(Shut(connection, abort=socket.http.dropped))
                 self._forget(connection, socket, now, None)
             else:
                 self._arm(connection, socket, now)
+                self._slow_down(connection, socket)
 
-    def _read_preface(self, socket: _Socket, preface: ProxyPreface, data: bytes) -> None:
+    def _take_turn(self, connection: ConnectionId, socket: _Socket, now: float) -> bool:
+        """Read what has come, within the limits of a turn. Returns False if there may be more to read.
+
+        What comes in several pieces may share one turn: a driver can give us the next piece before it looks at the
+        others. Only when it calls `advance` has it looked at them, and another turn begins.
+        """
+        while True:
+            event = socket.http.take_event()
+            if event is not None:
+                # First what the connection answers by itself (a pong, a close frame), then what the controller does
+                # about the event: the peer sees both in the order in which they came to be.
+                self._flush(connection, socket)
+                self._written = 0
+                self._deliver(connection, socket, event, now)
+                socket.writes += self._written
+            elif socket.is_over:
+                return False
+            elif socket.http.step():
+                socket.steps += 1
+                self._charge(connection, socket, now)
+            elif fed := self._feed(socket, TURN_BYTES - socket.size):
+                socket.size += fed
+                self._charge(connection, socket, now)
+            else:
+                return socket.size < TURN_BYTES or not socket.waiting
+
+    def _drop(self, connection: ConnectionId) -> None:
+        """Take a connection that is over out of the queue."""
+        self._queue.pop(connection, None)
+        self._spent.discard(connection)
+
+    def _feed(self, socket: _Socket, room: int) -> int:
+        """Give ``http`` the next bytes, at most ``room``. Returns how many, 1 for the end, and 0 if it gets nothing."""
+        if socket.http.phase in {Phase.ANSWERING, Phase.DONE}:
+            return 0  # h11 keeps bytes after a request without a limit, and copies them
+        size = room if socket.http.phase in {Phase.OPEN, Phase.CLOSING} else min(room, _HTTP_PIECE)
+        if socket.waiting:
+            if size == 0:
+                return 0
+            data = bytes(socket.waiting[:size])
+            del socket.waiting[:size]  # bytearrays drop their first bytes without copying the rest
+            socket.http.receive_data(data)
+            return len(data)
+        if socket.has_ended:
+            socket.has_ended = False
+            socket.http.receive_data(b"")
+            return 1
+        return 0
+
+    def _charge(self, connection: ConnectionId, socket: _Socket, now: float) -> None:
+        """Charge for the work of the last step, before its event is delivered."""
+        units = socket.http.take_work()
+        if not units:
+            return
+        if socket.http.phase is Phase.OPEN:
+            self._controller.charge(connection, units, now)
+            self._perform_all()
+        elif not socket.budget.take(now, units):
+            socket.http.overload(math.ceil(socket.budget.wait(now, units)))
+
+    def _slow_down(self, connection: ConnectionId, socket: _Socket) -> None:
+        """Stop reading from a client that sends faster than it gets turns, and begin again."""
+        is_full = len(socket.waiting) > MAX_READ_AHEAD
+        if is_full is not socket.is_paused:
+            socket.is_paused = is_full
+            self._outputs.append(Pause(connection) if is_full else Resume(connection))
+
+    def _read_preface(self, socket: _Socket, preface: ProxyPreface, data: bytes) -> bytes:
+        """Take what a trusted proxy says about its client; returns what the client itself has sent."""
         try:
             rest = preface.receive_data(data)
         except RemoteProtocolError:
             socket.http.close(None)
-            return
+            return b""
         if preface.is_over:
             socket.preface = None
             socket.address = preface.address or socket.address
-        if rest or not data:  # empty bytes would mean that the client has closed its side
-            socket.http.receive_data(rest)
+        return rest
 
     def _deliver(self, connection: ConnectionId, socket: _Socket, event: ConnectionEvent, now: float) -> None:
         controller = self._controller
         match event:
-            case TextReceived(data):
-                controller.receive_text(connection, data, now)
+            case TextReceived(data, is_charged):
+                controller.receive_text(connection, data, now, is_charged=is_charged)
             case PongReceived(payload):
                 controller.pong(connection, payload, now)
             case Requested(method, target, headers, body):
@@ -351,6 +505,7 @@ class Front:
                     receivers
                 ):  # framed once: frames of a server are not masked, and so the same for all (RFC 6455 s.5.1)
                     self._outputs.append(Write(receivers, frame_text(data)))
+                    self._written += len(receivers)
             case HttpReply(request, response):
                 connection = self._requests.pop(request, None)
                 if connection is not None:

@@ -26,7 +26,7 @@ from m3core.frames import TextReceived as TextReceived
 from m3core.frames import frame_text as frame_text
 from m3core.io import Headers, HttpResponse
 from m3core.limits import MAX_HTTP_HEAD, MAX_LINGERING
-from m3core.rest.errors import Problem, RequestRefused
+from m3core.rest.errors import Problem, RequestRefused, too_many_requests
 
 
 class Phase(Enum):
@@ -104,6 +104,8 @@ _UPGRADE_REQUIRED: Final = Problem(426, "upgrade_required", headers=(("sec-webso
 class HttpConnection:
     """One TCP connection of the server. One input, then drain `next_event`, then write `data_to_send`.
 
+    A server that bounds what one client makes it do calls `step`, `take_event` and `take_work` instead of `next_event`.
+
     Requests are answered one at a time; a client may send the next one early (up to `MAX_HTTP_HEAD` bytes of it). This
     class answers bad requests itself, with 400, 426, 431, 501 or 505, and ends the connection. Methods that do not fit
     the phase do nothing, because the request that they answer no longer exists.
@@ -128,6 +130,8 @@ class HttpConnection:
         self._request = _NO_REQUEST
         self._body = bytearray()
         self._key = ""
+        self._work = 0
+        self._part_of_kib = 0
 
     # -- inputs ---
     def receive_data(self, data: bytes) -> None:
@@ -147,16 +151,38 @@ class HttpConnection:
                 self._drop()
         elif data and self.phase is Phase.IDLE:
             self.phase = Phase.READING
+        # Counted when they come: a client need not send the rest of a request.
+        kib, self._part_of_kib = divmod(self._part_of_kib + len(data), 1024)
+        self._work += kib
 
     def next_event(self) -> ConnectionEvent | NeedData:
         """What happened next, or `NEED_DATA`."""
+        while (event := self.take_event()) is None:
+            if not self.step():
+                return NEED_DATA
+        return event
+
+    def step(self) -> bool:
+        """Read one piece: a head, a chunk, a frame, or the part of it that has come. There is at most one event in it.
+
+        Returns False if more data is needed, or an answer.
+        """
         if self._frames is not None:
-            event = self._frames.next_event()
+            has_read = self._frames.step()
             self._follow(self._frames)
-            return event
-        if not self._events and self.phase in {Phase.IDLE, Phase.READING}:
-            self._read_request()
-        return self._events.popleft() if self._events else NEED_DATA
+            return has_read
+        return self.phase in {Phase.IDLE, Phase.READING} and self._read_piece()
+
+    def take_event(self) -> ConnectionEvent | None:
+        """The next event of the pieces that were read, or None. It reads no piece."""
+        if self._frames is not None:
+            return self._frames.take_event()
+        return self._events.popleft() if self._events else None
+
+    def take_work(self) -> int:
+        """The units of work since the last call: 1 for each request, chunk, frame and KiB, see also `Frames`."""
+        work, self._work = self._work, 0
+        return work if self._frames is None else work + self._frames.take_work()
 
     def data_to_send(self) -> bytes:
         """What is to be written to the socket, in order; each byte is given once."""
@@ -216,34 +242,44 @@ class HttpConnection:
         elif not size:
             self.phase = Phase.DONE
 
-    def _read_request(self) -> None:
-        while True:
-            try:
-                event = self._next_part()
-            except RequestRefused as refused:
-                self._refuse(refused.problem)
-                return
-            except h11.RemoteProtocolError as error:
-                # Its text quotes the request, which may hold a ticket: only the status is passed on.
-                self._refuse(Problem(error.error_status_hint, "bad_request"))
-                return
-            if isinstance(event, h11.Request):
-                self._request = event
-                problem = self._check_head(event)
-            elif isinstance(event, h11.Data):
-                self._body += event.data
-                problem = None
-            elif isinstance(event, h11.EndOfMessage):
-                problem = self._deliver_request()
-                if problem is None:
-                    return
-            else:
-                if isinstance(event, h11.ConnectionClosed):
-                    self.phase = Phase.DONE
-                return
-            if problem is not None:
-                self._refuse(problem)
-                return
+    def overload(self, seconds: int) -> None:
+        """The client has used up its budget. A request is refused with 429, and a WebSocket is dropped.
+
+        ``seconds``: when the client may try again.
+        """
+        if self._frames is not None:
+            self._drop()
+        elif self.phase not in {Phase.LINGERING, Phase.DONE}:
+            self._events.clear()
+            self._refuse(too_many_requests(seconds))
+
+    def _read_piece(self) -> bool:
+        try:
+            event = self._next_part()
+        except RequestRefused as refused:
+            self._refuse(refused.problem)
+            return True
+        except h11.RemoteProtocolError as error:
+            # Its text quotes the request, which may hold a ticket: only the status is passed on.
+            self._refuse(Problem(error.error_status_hint, "bad_request"))
+            return True
+        problem = None
+        if isinstance(event, h11.Request):
+            self._work += 1
+            self._request = event
+            problem = self._check_head(event)
+        elif isinstance(event, h11.Data):
+            self._work += event.chunk_end  # h11 does not tell the start if the data comes later than the size
+            self._body += event.data
+        elif isinstance(event, h11.EndOfMessage):
+            problem = self._deliver_request()
+        elif isinstance(event, h11.ConnectionClosed):
+            self.phase = Phase.DONE
+        else:
+            return False
+        if problem is not None:
+            self._refuse(problem)
+        return True
 
     def _next_part(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """The next event of h11, which gets its bytes only now: one piece at a time."""

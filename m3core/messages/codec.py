@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from m3core import strict_json
 from m3core.errors import LocalProtocolError, WrongType, WrongValue
-from m3core.limits import MAX_MESSAGE, MAX_STRING
+from m3core.limits import MAX_COMMAND_VALUES, MAX_MESSAGE, MAX_STRING
 from m3core.messages.base import Command, Event
 from m3core.messages.decoding import NOT_SURE, Decoder
 from m3core.messages.kinds import classes as classes
@@ -55,6 +55,8 @@ def decode_event(data: bytes | str) -> Event | UnknownEvent:
 
 def decode_command(data: bytes | str) -> Command | UnknownCommand:
     """One text message of a client as a typed command. Raises as `decode_event`."""
+    if len(data) > MAX_COMMAND_VALUES:  # before it is parsed: a server does this for anybody
+        strict_json.check_values(data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
     if len(data) <= MAX_STRING or _has_short_strings(data):
         try:
             envelope = COMMAND_DECODER.decode(data)

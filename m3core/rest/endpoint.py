@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar
 
 from attrs import field, frozen
 
+from m3core import strict_json
 from m3core.errors import (
     FieldError,
     LimitExceeded,
@@ -161,6 +162,7 @@ class Endpoint(Generic[RequestT, ResponseT]):
         if len(body) > MAX_HTTP_BODY:
             raise RequestRefused(PAYLOAD_OVERFLOW)
         try:
+            strict_json.check_values(body)
             request = read_body(body, self.request_type)
         except MalformedMessage as error:
             name = error.path.removeprefix("$.")

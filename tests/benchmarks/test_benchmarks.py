@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import codec, fanout, joins, sdp, start
-from benchmarks.timing import Comparison, Delay, compare, delay
+from benchmarks import attacks, codec, fanout, joins, sdp, start
+from benchmarks.timing import Comparison, Delay, Wait, compare, delay
 
 
 @pytest.mark.parametrize("run", [codec.run, sdp.run, fanout.run, joins.run])
@@ -47,6 +47,7 @@ def test_promises_decide_the_exit_code(
     found = (Comparison("x", "y", ratio, 2.0), Comparison("z", "y", 0.1))
     for module in (codec, sdp, fanout, joins, start):
         monkeypatch.setattr(module, "run", lambda rounds, module=module: found if module is sdp else ())
+    monkeypatch.setattr(attacks, "run", lambda loops: ())
     assert command.main([]) == code
     assert capsys.readouterr().out.splitlines()[1].split() == ["x", "y", f"{ratio:.2f}", "2.0", word]
     assert command.main(["--json"]) == code
@@ -57,3 +58,43 @@ def test_promises_decide_the_exit_code(
         "target": 2.0,
         "ok": not code,
     }
+
+
+@pytest.mark.parametrize("loop", attacks.LOOPS)
+def test_an_attack_is_measured(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attacks, "SECONDS", 0.05)
+    (wait,) = attacks.run((loop,), only=("pings",))
+    assert (wait.name, wait.peer, wait.target) == ("pings", f"idle, {loop}", attacks.TARGET)
+    assert wait.seconds > 0 < wait.idle
+
+
+def test_a_crowd_and_a_storm_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attacks, "SECONDS", 0.05)
+    monkeypatch.setattr(attacks, "CROWD", 3)
+    monkeypatch.setattr(attacks, "SUBSCRIBES", 3)
+    assert all(wait.seconds > 0 for wait in attacks.run(("asyncio",), only=("chat to a crowd", "subscriptions")))
+
+
+@pytest.mark.parametrize(("seconds", "code", "word"), [(0.5, 0, "ok"), (0.51, 3, "SHORT")])
+def test_attacks_have_an_exit_code_of_their_own(
+    seconds: float, code: int, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def run(loops: tuple[str, ...]) -> tuple[Wait, ...]:
+        asked.append(loops)
+        return (Wait("pings", "idle", seconds, 0.01, 50.0),)
+
+    monkeypatch.setattr(attacks, "run", run)
+    assert command.main(["--attacks"]) == code
+    assert capsys.readouterr().out.splitlines()[1].split() == [
+        "pings",
+        "idle",
+        *f"{seconds * 100:.0f} x 50 x".split(),
+        word,
+    ]
+    assert command.main(["--attacks", "--loop", "trio"]) == code
+    assert asked == [("asyncio", "trio"), ("trio",)]
+    for module in (codec, sdp, fanout, joins, start):
+        monkeypatch.setattr(module, "run", lambda rounds: (Comparison("x", "y", 1.0, 2.0),))
+    assert command.main([]) == 1

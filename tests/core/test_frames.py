@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from m3core.errors import LocalProtocolError
 from m3core.frames import NEED_DATA, Closed, Frames, FrameState, PingReceived, PongReceived, TextReceived, accept_token
+from m3core.limits import MAX_MESSAGE
 from m3core.testing import seeded_entropy
 
 
@@ -88,3 +89,99 @@ def test_no_other_module_computes_it() -> None:
     texts = {path.name: path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py")}
     assert [name for name, text in texts.items() if "258EAFA5" in text.upper()] == []
     assert [name for name, text in texts.items() if "generate_accept_token" in text] == ["frames.py"]
+
+
+_TEXT, _BINARY, _CLOSE, _PING, _PONG = 1, 2, 8, 9, 10
+
+
+def _framed(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
+    """A frame with a mask of zeros."""
+    size = len(payload)
+    length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2)
+    return bytes((fin << 7 | opcode,)) + length + bytes(4) + payload
+
+
+@pytest.mark.parametrize(
+    ("data", "units"),
+    [
+        (_framed(_TEXT, b"x" * 5_000), 0),  # the receiver of the text knows its size
+        (_framed(_PING), 1),
+        (_framed(_PONG, b"x" * 125) * 3, 3),
+        (_framed(_CLOSE), 1),
+        (_framed(_TEXT, b"a", fin=False), 1),
+        (_framed(_TEXT, b"a", fin=False) + _framed(0, fin=False) * 5, 6),
+        (_framed(_TEXT, fin=False) + _framed(0), 2),
+        (_framed(_TEXT, b"x" * 1_024, fin=False), 1),
+        (_framed(_TEXT, b"x" * 1_025, fin=False), 2),
+        (_framed(_TEXT, b"x" * 1_024, fin=False) + _framed(0, b"x" * 1_024), 3),
+        (_framed(_TEXT, b"x", fin=False) + _framed(_PING) + _framed(0), 3),
+        (_framed(_TEXT, b"\xff", fin=False) + _framed(0), 2),  # discarded
+        (_framed(_BINARY, b"\xff" * 2_048), 2),  # its text is empty, and does not tell its size
+        (_framed(_TEXT, b"x" * 5_000)[:-1], 5),  # the rest may never come
+    ],
+)
+def test_work_is_counted_when_it_comes(data: bytes, units: int) -> None:
+    for piece in (len(data), 1_000, 1):
+        server = Frames()
+        for at in range(0, len(data), piece):
+            server.receive_data(data[at : at + piece])
+            while (event := server.next_event()) is not NEED_DATA:
+                if isinstance(event, TextReceived) and not event.is_counted:
+                    assert piece >= len(data)
+        if units:  # a text that comes in pieces is counted, and one that comes whole is not
+            assert server.take_work() == units
+        assert server.take_work() in (0, 5)
+        assert server.take_work() == 0
+
+
+def test_a_message_in_pieces_costs_what_it_costs_as_a_whole() -> None:
+    server = Frames()
+    data = _framed(_TEXT, b"x" * 5_000)
+    for at in range(0, len(data), 999):
+        server.receive_data(data[at : at + 999])
+        while server.step():
+            pass
+    event = server.take_event()
+    assert event == TextReceived(b"x" * 5_000)
+    assert isinstance(event, TextReceived)
+    assert event.is_counted
+    assert server.take_work() == 5
+    server.receive_data(data)
+    assert server.step()
+    event = server.take_event()
+    assert isinstance(event, TextReceived)
+    assert not event.is_counted
+    assert server.take_work() == 0
+
+
+def test_what_comes_after_our_close_frame_is_counted() -> None:
+    server = Frames()
+    server.close(1008)
+    server.receive_data(_framed(_TEXT, b"x" * 2_000) * 3)
+    assert server.next_event() is NEED_DATA
+    assert server.take_work() == 6
+
+
+def test_each_step_reads_one_frame() -> None:
+    server = Frames()
+    server.receive_data(_framed(_PING) * 3 + _framed(_TEXT, b"a"))
+    for _ in range(3):
+        assert server.step()
+        assert server.take_event() is None
+        assert server.take_work() == 1
+    assert server.step()
+    assert server.take_event() == TextReceived(b"a")
+    assert not server.step()
+
+
+def test_a_frame_that_says_it_is_too_long_is_refused_before_it_comes() -> None:
+    server = Frames()
+    head = b"\x81\xff" + (MAX_MESSAGE + 1).to_bytes(8) + bytes(4)
+    server.receive_data(head + b"x")
+    assert server.next_event() == Closed(None)
+    assert server.state is FrameState.CLOSING
+    assert server.data_to_send() == b"\x88\x02\x03\xf1"
+    server = Frames()
+    server.receive_data(b"\x81\xff" + MAX_MESSAGE.to_bytes(8) + bytes(4) + b"x")
+    assert server.next_event() is NEED_DATA
+    assert server.state is FrameState.OPEN

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from m3core.errors import LimitExceeded, MalformedMessage, RemoteProtocolError
-from m3core.limits import MAX_NESTING, MAX_STRING
-from m3core.strict_json import may_hold_long_string, nesting, read, step
+from m3core.limits import MAX_COMMAND_VALUES, MAX_NESTING, MAX_STRING
+from m3core.strict_json import check_values, may_hold_long_string, nesting, read, step
 from m3core.testing import strategies
 
 
@@ -126,3 +126,34 @@ def test_long_texts_are_told_by_their_quotes() -> None:
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(RemoteProtocolError):
         json.dumps(read(data), allow_nan=False).encode()
+
+
+@pytest.mark.parametrize(
+    ("begin", "value", "per_value"),
+    [
+        (b"[", b"1", 1),
+        (b"[", b'"a"', 1),
+        (b"[", b"{}", 2),  # with what might be in it
+        (b"[", b"[[[]]]", 4),
+        (b"{", b'"a":1', 2),
+        (b"[", b'"\\\\","\\""', 2),
+        (b"[", b' "," ', 1),
+    ],
+)
+def test_values_are_counted_before_they_are_read(begin: bytes, value: bytes, per_value: int) -> None:
+    end = {b"[": b"]", b"{": b"}"}[begin]
+    number = (MAX_COMMAND_VALUES - 1) // per_value
+    check_values(begin + b",".join([value] * number) + end)
+    with pytest.raises(LimitExceeded, match="values and keys"):
+        check_values(begin + b",".join([value] * (number + 2)) + end)
+
+
+@pytest.mark.parametrize("text", [b"," * MAX_STRING, b'[{":,\\' * 8_000, b"\\" * 20_000, b'"' * 20_000])
+def test_a_long_text_is_one_value(text: bytes) -> None:
+    check_values(json.dumps([text.decode()] * 10).encode())
+
+
+def test_many_strings_are_too_many_values_whatever_else_there_is() -> None:
+    with pytest.raises(LimitExceeded):
+        check_values(b'"a",' * (MAX_COMMAND_VALUES + 1))
+    check_values(b"x" * 1_000_000)

@@ -38,7 +38,9 @@ class Echoing:
         self.inputs.append(("websocket", target, headers))
         self._outputs.append(Accept(connection, "k3k-signaling-json-v1.0"))
 
-    def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None:
+    def charge(self, connection: ConnectionId, units: int, now: float) -> None: ...
+
+    def receive_text(self, connection: ConnectionId, data: bytes, now: float, /, *, is_charged: bool = False) -> None:
         self.inputs.append(("text", data))
         self._outputs.append(SendText((connection,), data))
         if data == b"close":

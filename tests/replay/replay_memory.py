@@ -81,8 +81,11 @@ class Memory:
     # -- for `play_in_memory` ---
     def deliver(self) -> None:
         """Deliver all that was written, and all answers."""
-        while self._inputs:
-            self._inputs.popleft()()
+        while self._inputs or self._is_due():
+            if self._inputs:
+                self._inputs.popleft()()
+            else:
+                self._front.advance(self._now)
             self._perform()
 
     def sleep(self, seconds: float) -> None:
@@ -95,6 +98,9 @@ class Memory:
             self._perform()
             self.deliver()
         self._now = end
+
+    def _is_due(self) -> bool:
+        return (due := self._front.deadline) is not None and due <= self._now
 
     def _perform(self) -> None:
         for output in self._front.outputs():

@@ -83,6 +83,12 @@ class MemoryLine:
         self._drain()
 
     def _drain(self) -> None:
+        self._perform()
+        while (due := self._front.deadline) is not None and due <= 0.0:
+            self._front.advance(0.0)  # the next turn of the connection
+            self._perform()
+
+    def _perform(self) -> None:
         for output in self._front.outputs():
             if isinstance(output, Write):
                 assert not self.is_ended

@@ -254,17 +254,6 @@ def test_expiry() -> None:
     server.settle()
 
 
-def test_a_ticket_for_a_breakout_room_that_is_forgotten() -> None:
-    server = Stage()
-    ada, bob = server.joined("Ada", "Bob")
-    (red,) = start(ada, plan("Red"))
-    early = move(bob, red)
-    ada.say("breakout", "stop")
-    server.sleep(BREAKOUT_GRACE)
-    early.say("control", "join", display_name="Bob")
-    assert early.closed == [1011]
-
-
 def test_starting_again_replaces_the_rooms() -> None:
     server = Stage()
     ada, bob, cyd = server.joined("Ada", "Bob", "Cyd")

@@ -20,7 +20,7 @@ from m3core.controller.store import StoredRoom
 from m3core.controller.tickets import Tickets
 from m3core.errors import CallRefused, LocalProtocolError
 from m3core.io import Accept, Close, ConnectionId, PeerId, Ping, Reject, RequestId, SendText, Up
-from m3core.limits import HEARTBEAT_INTERVAL, MAX_MESSAGE, MAX_STRING, TICKET_LIFETIME
+from m3core.limits import HEARTBEAT_INTERVAL, MAX_COMMAND_VALUES, MAX_MESSAGE, MAX_STRING, TICKET_LIFETIME
 from m3core.rest.rooms import StartResponse
 from m3core.testing.pair import BASE_URL, OWNER, World, seeded_entropy
 from m3core.values import ParticipantId, RoomId, Secret, Timestamp, UserId
@@ -212,13 +212,15 @@ def test_shutting_down() -> None:
     [
         (b" " * (MAX_MESSAGE + 1), 1008),  # it costs more than `BUDGET`; the front refuses it earlier, with 1009
         (b'{"namespace":"control","payload":{"action":"raise_hand","x":"' + b"x" * (MAX_STRING + 1) + b'"}}', 1009),
+        (b'{"namespace":"chat","payload":{"action":"x","a":[' + b"1," * MAX_COMMAND_VALUES + b"1]}}", 1009),
+        (b"[" * (MAX_COMMAND_VALUES + 1), 1009),
     ],
-    ids=["message", "string"],
+    ids=["message", "string", "values", "brackets"],
 )
 def test_only_limits_of_size_end_a_connection(data: bytes, code: int) -> None:
     world = World()
     ada, bob = world.joined("Ada", "Bob")
-    for harmless in (b"\xff", b"", b"[" * 100_000):
+    for harmless in (b"\xff", b"", b"[" * 5_000):
         assert errors(say_raw(world, bob, harmless)) == ["invalid_json"]
     say_raw(world, bob, data)
     assert bob.of(Ended)[0].detail == f"close code {code}"

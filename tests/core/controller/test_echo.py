@@ -58,7 +58,9 @@ def test_an_echo_comes_back_from_the_opening_of_the_connection_on() -> None:
 def test_what_would_be_too_long_does_not_come_back() -> None:
     stage = Stage()
     stage.joined("ada")
-    numbers = b'{"namespace":"echo","payload":{"x":[%s]}}' % b",".join([b"1e15"] * 100_000)
+    # Numbers come back longer, and strings as long as they are.
+    values = b",".join([b"1e15"] * 9_000 + [b'"%s"' % (b"x" * 64_000)] * 15)
+    numbers = b'{"namespace":"echo","payload":{"x":[%s]}}' % values
     assert len(numbers) < MAX_MESSAGE
     assert send(stage, "ada", numbers) == []
     assert len(send(stage, "ada", b'{"namespace":"echo","payload":{"action":"ping"}}')) == 1

@@ -18,6 +18,7 @@ from http_bytes import (
 )
 
 from m3core.controller.http import (
+    NEED_DATA,
     Closed,
     HttpConnection,
     Phase,
@@ -231,3 +232,54 @@ def test_expiry() -> None:
     assert is_dropped(closing)
     assert events_of(closing) == [Closed(None)]
     assert closing.data_to_send() == b""
+
+
+@pytest.mark.parametrize(
+    ("data", "units"),
+    [
+        (GET, 1),
+        (GET * 3, 1),  # the second is read when the first is answered
+        (POST, 1),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nx: " + b"x" * 3_000, 2),
+        (b"POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 9999\r\n\r\n" + b"x" * 4_096, 1 + 4),
+        (b"POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 100, 1 + 100),
+    ],
+)
+def test_work_is_counted_when_it_comes(data: bytes, units: int) -> None:
+    for pieces in ((data,), bytewise(data)):
+        connection = HttpConnection()
+        feed(connection, *pieces)
+        assert connection.take_work() == units
+        assert connection.take_work() == 0
+
+
+def test_each_step_reads_one_chunk() -> None:
+    connection = HttpConnection()
+    connection.receive_data(b"POST / HTTP/1.1\r\nHost: a\r\ntransfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 3)
+    for _ in range(4):
+        assert connection.step()
+        assert connection.take_work() == 1
+    assert not connection.step()
+
+
+@pytest.mark.parametrize("data", [GET[:1], POST[:-1], POST])
+def test_who_asks_too_much_is_told_when_to_come_again(data: bytes) -> None:
+    connection = HttpConnection()
+    feed(connection, data)
+    connection.data_to_send()
+    connection.receive_data(GET)
+    connection.overload(7)
+    answer = connection.data_to_send()
+    assert status_of(answer) == 429
+    assert b"\r\nretry-after: 7\r\n" in answer
+    assert b"\r\nconnection: close\r\n" in answer
+    assert (phase_of(connection), connection.dropped) == (Phase.DONE, False)
+    assert connection.next_event() is NEED_DATA
+    connection.overload(7)
+    assert connection.data_to_send() == b""
+
+
+def test_a_websocket_that_causes_too_much_is_dropped() -> None:
+    connection = opened()
+    connection.overload(7)
+    assert (phase_of(connection), connection.dropped) == (Phase.DONE, True)
