@@ -55,6 +55,7 @@ class Everybody(Cast):
         return table.OBEYED if own or others or is_changed else table.NOTHING
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("rule", table.RULES, ids=lambda rule: rule.command)
 @pytest.mark.parametrize("level", LEVELS)
 def test_commands(rule: table.Rule, level: str) -> None:
