@@ -12,7 +12,6 @@ import queue
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias
 
-import pylibsrtp
 from aiortc import InvalidStateError, RTCDtlsTransport, RTCRtpReceiver, RTCRtpSender
 from attrs import frozen
 
@@ -127,14 +126,21 @@ def limit_retransmissions(sender: RTCRtpSender, may_send: Callable[[], bool]) ->
     setattr(sender, _SENDER_METHODS[1], retransmit_if_allowed)
 
 
+class _Session(Protocol):
+    """An SRTP session of pylibsrtp."""
+
+    def unprotect(self, packet: bytes) -> bytes: ...
+    def unprotect_rtcp(self, packet: bytes) -> bytes: ...
+
+
 class _LimitedSession:
-    """The inbound side of SRTP for at most `MAX_SSRCS` sources. Packets of others end like packets with a wrong key.
+    """The inbound side of SRTP for at most `MAX_SSRCS` sources. Packets of others become empty, and aiortc drops those.
 
     libsrtp and aiortc keep state for every source. Only a packet with the right key takes one of the places, because
     anybody can send to the socket.
     """
 
-    def __init__(self, session: pylibsrtp.Session) -> None:
+    def __init__(self, session: _Session) -> None:
         self._session = session
         self._known: set[bytes] = set()
 
@@ -148,7 +154,7 @@ class _LimitedSession:
 
     def _checked(self, ssrc: bytes, packet: bytes, unprotect: Callable[[bytes], bytes]) -> bytes:
         if ssrc not in self._known and len(self._known) >= MAX_SSRCS:
-            raise pylibsrtp.Error("too many sources")
+            return b""
         plain = unprotect(packet)
         self._known.add(ssrc)
         return plain

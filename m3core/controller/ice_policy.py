@@ -13,6 +13,7 @@ from collections.abc import Collection
 from enum import Enum
 from typing import Final, TypeAlias
 
+from m3core.errors import RemoteProtocolError
 from m3core.rest.address import is_public
 from m3core.sdp import IceCandidate
 
@@ -41,13 +42,16 @@ def default_for(listening: str) -> IceCandidates:
 
 
 def may_use(candidate: str, policy: IceCandidates, own_ports: Collection[int]) -> bool:
-    """Whether the media server may use ``candidate``, which `IceCandidate.parse` has accepted.
+    """Whether the media server may use ``candidate``; not if its address is none.
 
     Host names (mDNS) are refused, whatever the policy: a server that resolves them asks its own network for names that
     a stranger chose. ``own_ports`` are the ports at which the server listens. They are refused at every address,
     because a server does not know all addresses that lead to it.
     """
-    found = IceCandidate.parse(candidate)
+    try:
+        found = IceCandidate.parse(candidate)
+    except RemoteProtocolError:
+        return False
     return found.ip is not None and found.port not in own_ports and _is_allowed(found.ip, policy)
 
 
