@@ -1,4 +1,4 @@
-"""The embedded SFU ends in every phase without a word, and frees all that it has."""
+"""The embedded SFU prints nothing when it ends, in whichever phase, and frees all that it has."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def assert_silent(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture
 
 
 @pytest.mark.parametrize("told", ["nothing", "some", "all"])
-def test_a_server_with_five_peers_ends_without_a_word(
+def test_a_server_with_five_peers_prints_nothing_when_it_ends(
     told: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """As Ctrl-C ends it: the controller closes the peers, the participants hang up, and the SFU ends meanwhile."""

@@ -133,7 +133,7 @@ def test_a_subscription_that_waits_ends_with_its_publisher() -> None:
     assert ("invalid_request_offer", bob.id) in told(ada)
 
 
-def test_a_participant_that_leaves_takes_along_what_waits() -> None:
+def test_subscriptions_of_a_participant_that_left_do_not_begin() -> None:
     stage, (ada, bob) = room("ada", "bob")
     for _ in range(AT_ONCE + 1):
         subscribe(ada, bob)
@@ -203,6 +203,16 @@ def test_a_participant_has_one_publishing_peer_for_each_type() -> None:
         publish(bob, number)
         publish(bob, number, "screen")
     assert len(stage.sfu.peers) == 2
+
+
+def test_the_media_server_knows_who_owns_a_command() -> None:
+    stage, (ada, bob) = room("ada", "bob")
+    subscribe(ada, bob)
+    publish(ada, 7)
+    publish(bob, 8)
+    owners = [command.owner for command in stage.sfu.commands if not isinstance(command.operation, ClosePeer)]
+    assert set(owners) == {ada.connection, bob.connection}
+    assert owners[0] == owners[1] == ada.connection
 
 
 # -- how long they may take ---
