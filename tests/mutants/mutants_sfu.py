@@ -172,7 +172,8 @@ MUTANTS: tuple[Mutant, ...] = (
         SFU,
         "            sdp = await self._connect(subscriber, command.owner)\n        except BaseException:\n"
         "            await self._close(command.peer)\n            raise\n",
-        "            sdp = await self._connect(subscriber, command.owner)\n        except BaseException:\n            raise\n",
+        "            sdp = await self._connect(subscriber, command.owner)\n"
+        "        except BaseException:\n            raise\n",
         _FAILED,
     ),
     Mutant(
