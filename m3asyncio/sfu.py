@@ -270,7 +270,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
     # -- subscribers ---
     async def _offer(self, command: SfuCommand, operation: OfferSubscription) -> None:
         publisher = self._publishers.get(operation.publisher)
-        if publisher is None or publisher.is_ending or not publisher.sources:
+        if publisher is None or not publisher.sources:
             raise MediaError("there is nothing to subscribe to: the publisher sends nothing")
         if command.peer in self._subscribers:
             raise MediaError("this subscription exists already; it can be restarted")

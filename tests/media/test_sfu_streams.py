@@ -232,12 +232,17 @@ async def test_the_end_of_an_old_connection_does_not_touch_the_new_one() -> None
     _, old, _, _ = make("video")
     _, new, _, _ = make("video")
     subscriber.tracks = {"video": old}
-    worker, other = (asyncio.create_task(sfu._disconnect(subscriber)) for _ in range(2))
+
+    async def restart() -> None:
+        await sfu._disconnect(subscriber)
+        assert subscriber.connection is None
+        assert old.readyState == "ended"
+        subscriber.connection, subscriber.tracks = Closing(), {"video": new}  # type: ignore[assignment]
+
+    worker = asyncio.create_task(restart())
+    other = asyncio.create_task(sfu._disconnect(subscriber))
     await asyncio.sleep(0)
     closed.set()
-    await worker
-    assert subscriber.connection is None
-    assert old.readyState == "ended"
-    subscriber.connection, subscriber.tracks = Closing(), {"video": new}  # type: ignore[assignment]
-    await other
+    await asyncio.gather(worker, other)
     assert new.readyState == "live"
+    assert subscriber.tracks == {"video": new}

@@ -12,6 +12,7 @@ _LIMITS = "tests/media/test_sfu_limits.py"
 _TURNS = (_LIMITS,)
 _CLOSING = "tests/media/test_sfu_closing.py"
 _SOURCES = (f"{_LIMITS}::test_packets_of_more_sources_than_the_limit_are_dropped_and_those_of_known_ones_are_not",)
+_FAIR = (f"{_LIMITS}::test_nobody_waits_behind_the_many_subscriptions_of_somebody_else",)
 _KEYFRAMES = (f"{_LIMITS}::test_a_subscriber_gets_a_few_keyframes_at_once_and_one_more_later",)
 _OWN = (f"{_LIMITS}::test_two_peers_of_the_server_cannot_be_connected_to_each_other",)
 _FREED = (f"{_CLOSING}::test_what_is_being_closed_at_the_end_is_freed",)
@@ -217,7 +218,14 @@ MUTANTS: tuple[Mutant, ...] = (
         SFU,
         "async with self._turns.turn(owner):",
         "async with self._turns.turn(0):",
-        (f"{_LIMITS}::test_a_publisher_is_served_before_the_many_subscriptions_of_somebody_else",),
+        _FAIR,
+    ),
+    Mutant(
+        "sfu: publishers have no owner",
+        SFU,
+        "async with self._turns.turn(command.owner):",
+        "async with self._turns.turn(1):",
+        _FAIR,
     ),
     Mutant(
         "sfu: one source more than the limit is taken",
@@ -295,13 +303,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "            publisher.is_ending = True\n",
         "            publisher.is_ending = True\n            del self._publishers[peer]\n",
         _FREED,
-    ),
-    Mutant(
-        "sfu: a publisher that is being closed can be subscribed to",
-        SFU,
-        "if publisher is None or publisher.is_ending or not publisher.sources:",
-        "if publisher is None or not publisher.sources:",
-        _ENDING,
     ),
     Mutant(
         "sfu: a subscription restarts although its publisher is being closed",
