@@ -12,12 +12,16 @@ import queue
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol, TypeAlias
 
-from aiortc import InvalidStateError, RTCRtpReceiver, RTCRtpSender
+from aiortc import InvalidStateError, RTCDtlsTransport, RTCRtpReceiver, RTCRtpSender
 from attrs import frozen
+
+from m3core.limits import MAX_SSRCS
 
 _DECODER_QUEUE: Final = "_RTCRtpReceiver__decoder_queue"
 _RECEIVER_METHODS: Final = ("_handle_rtp_packet", "_send_rtcp_pli")
-_SENDER_METHOD: Final = "_send_keyframe"
+_SENDER_METHODS: Final = ("_send_keyframe", "_retransmit")
+_SETUP: Final = "_setup_srtp"
+_INBOUND: Final = "_rx_srtp"
 _CONNECT: Final = "RTCPeerConnection.__connect"
 
 
@@ -46,7 +50,9 @@ def available() -> bool:
     """Whether this aiortc has all the private names that passing encoded media through needs."""
     return (
         all(callable(getattr(RTCRtpReceiver, name, None)) for name in _RECEIVER_METHODS)
-        and callable(getattr(RTCRtpSender, _SENDER_METHOD, None))
+        and all(callable(getattr(RTCRtpSender, name, None)) for name in _SENDER_METHODS)
+        and callable(getattr(RTCDtlsTransport, _SETUP, None))
+        and _INBOUND in RTCDtlsTransport.__init__.__code__.co_names
         and _DECODER_QUEUE in RTCRtpReceiver.__init__.__code__.co_names
     )
 
@@ -106,7 +112,67 @@ def watch_packets(receiver: RTCRtpReceiver, watch: Watch) -> None:
 
 def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> None:
     """Call ``request`` when the remote end asks for a keyframe (PLI or FIR, RFC 4585 s.6.3.1, RFC 5104 s.3.5.1)."""
-    setattr(sender, _SENDER_METHOD, request)
+    setattr(sender, _SENDER_METHODS[0], request)
+
+
+def limit_retransmissions(sender: RTCRtpSender, may_send: Callable[[], bool]) -> None:
+    """Send a lost packet again (NACK, RFC 4585 s.6.2.1) only if ``may_send`` allows it."""
+    retransmit: Callable[[int], Awaitable[None]] = sender._retransmit
+
+    async def retransmit_if_allowed(sequence_number: int) -> None:
+        if may_send():
+            await retransmit(sequence_number)
+
+    setattr(sender, _SENDER_METHODS[1], retransmit_if_allowed)
+
+
+class _Session(Protocol):
+    """An SRTP session of pylibsrtp."""
+
+    def unprotect(self, packet: bytes) -> bytes: ...
+    def unprotect_rtcp(self, packet: bytes) -> bytes: ...
+
+
+class _LimitedSession:
+    """The inbound side of SRTP for at most `MAX_SSRCS` sources. Packets of others become empty, and aiortc drops those.
+
+    libsrtp and aiortc keep state for every source. Only a packet with the right key takes one of the places, because
+    anybody can send to the socket.
+    """
+
+    def __init__(self, session: _Session) -> None:
+        self._session = session
+        self._known: set[bytes] = set()
+
+    def unprotect(self, packet: bytes) -> bytes:
+        """Decrypt an RTP packet (its SSRC: RFC 3550 s.5.1)."""
+        return self._checked(packet[8:12], packet, self._session.unprotect)
+
+    def unprotect_rtcp(self, packet: bytes) -> bytes:
+        """Decrypt an RTCP packet (the SSRC of its sender: RFC 3550 s.6.4.1)."""
+        return self._checked(packet[4:8], packet, self._session.unprotect_rtcp)
+
+    def _checked(self, ssrc: bytes, packet: bytes, unprotect: Callable[[bytes], bytes]) -> bytes:
+        if ssrc not in self._known and len(self._known) >= MAX_SSRCS:
+            return b""
+        plain = unprotect(packet)
+        self._known.add(ssrc)
+        return plain
+
+
+def limit_sources(transport: RTCDtlsTransport) -> None:
+    """Take packets of at most `MAX_SSRCS` sources. To be called before the handshake; a second time changes nothing."""
+    if not available() or _SETUP in vars(transport):
+        return
+    set_up: Callable[[], None] = transport._setup_srtp
+
+    def set_up_limited() -> None:
+        set_up()
+        session = getattr(transport, _INBOUND)
+        if session is not None:
+            setattr(transport, _INBOUND, _LimitedSession(session))
+
+    setattr(transport, _SETUP, set_up_limited)
 
 
 async def request_keyframe(receiver: RTCRtpReceiver) -> None:

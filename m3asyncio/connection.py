@@ -26,6 +26,7 @@ from aiortc.rtcrtpsender import RTCRtpSender
 from aiortc.sdp import candidate_from_sdp
 
 from m3asyncio import ice_private
+from m3asyncio.aiortc_private import limit_sources
 from m3asyncio.aiortc_sdp import as_answer, for_aiortc
 from m3asyncio.gathering import Gathering
 from m3asyncio.ice_private import Releases
@@ -47,6 +48,7 @@ A media server gives up after 12 s (measured with Janus), and then says nothing 
 CODECS: Final = {"audio": ("audio/opus",), "video": ("video/VP8", "video/rtx")}
 """The codecs that are negotiated: those that every M3 peer has (media.md § 8.3). VP8 is the cheapest to encode."""
 _END: Final = re.compile(r"^a=end-of-candidates\r\n", re.MULTILINE)
+_PORT: Final = re.compile(r"^a=candidate:(?:\S+ ){5}(\d+) ", re.MULTILINE)
 _MID: Final = re.compile(r"^a=mid:(\S+)", re.MULTILINE)
 
 Report: TypeAlias = Callable[[MediaReport], None]
@@ -79,6 +81,8 @@ class Connection:
         self.peer = peer
         self.up = False
         self.over = False
+        self.ports: set[int] = set()
+        """The ports of the candidates in its description, once there is one."""
         self.on_down: Callable[[], None] = _nothing
         self.on_closed: Callable[[], None] = _nothing
         self._report = report
@@ -155,6 +159,7 @@ class Connection:
     async def offer(self) -> str:
         """Make and apply an offer. Returns the description, with the candidates of this machine."""
         await self.pc.setLocalDescription(await self.pc.createOffer())
+        self._limit_sources()
         return self._local_description()
 
     async def remote_offer(self, sdp: str) -> None:
@@ -165,6 +170,7 @@ class Connection:
         """
         self._offer = sdp
         await self.pc.setRemoteDescription(RTCSessionDescription(for_aiortc(sdp), "offer"))
+        self._limit_sources()
         self._described = True
 
     async def answer(self) -> str:
@@ -173,8 +179,13 @@ class Connection:
         self._expect_path()
         return as_answer(self._offer, self._local_description())
 
+    def _limit_sources(self) -> None:
+        for transceiver in self.pc.getTransceivers():
+            limit_sources(transceiver.receiver.transport)
+
     def _local_description(self) -> str:
         sdp: str = self.pc.localDescription.sdp
+        self.ports = {int(port) for port in _PORT.findall(sdp)}
         if self._ice is None or not self._asked or not ice_private.available():
             return sdp
         transports = {one.receiver.transport.transport for one in self.pc.getTransceivers()}

@@ -137,8 +137,14 @@ class EngineThread:
         """Run the coroutine that ``make`` gives as a task of the loop. Its error is logged."""
         self.call(lambda: self.spawn(make()))
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """As `submit`; to be called in the loop."""
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """As `submit`; to be called in the loop. At its end nothing is started any more: None.
+
+        What is closed at the end still calls back. A task that it starts then would never run.
+        """
+        if self._finished:
+            coroutine.close()
+            return None
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)  # asyncio itself keeps weak references only
         task.add_done_callback(self._task_done)

@@ -99,6 +99,8 @@ class PeerHost(ABC, Generic[C]):
 
     def _employ(self, peer: PeerId, queue: asyncio.Queue[C | None]) -> None:
         worker = self._thread.spawn(self._work(peer, queue))
+        if worker is None:  # a command that was submitted just before the end
+            return
         self._workers.add(worker)
         worker.add_done_callback(lambda worker: self._worker_ended(peer, queue, worker))
 

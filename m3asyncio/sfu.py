@@ -17,10 +17,11 @@ from typing import Final
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
 
 from m3asyncio import aiortc_private
-from m3asyncio.connection import CODECS, Connection, Report, prefer_codecs
+from m3asyncio.connection import CODECS, Connection, Report, parse_candidate, prefer_codecs
 from m3asyncio.loopback import Loopback
 from m3asyncio.peers import PeerHost
 from m3asyncio.sfu_streams import RelaySource, RelayTrack
+from m3asyncio.turns import Turns
 from m3core.controller.sfu import (
     AcceptPublisher,
     ConfigureSubscription,
@@ -28,6 +29,7 @@ from m3core.controller.sfu import (
     RelayPublisher,
     RestartSubscription,
     SfuCommand,
+    credentials_of,
 )
 from m3core.errors import MediaError
 from m3core.io import (
@@ -54,7 +56,6 @@ SLOW_LOST: Final = 4
 """Lost packets within a second at which `Slow` is reported (as the slowlink_threshold of Janus)."""
 ROOM_BASE: Final = 1_000_000_000_000
 """The number of a room is this plus the peer id of the publisher. It looks like one of Janus (media.md § 8.3)."""
-_UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
 _KIND: Final = re.compile(r"^m=(audio|video) ", re.MULTILINE)
 _VIDEO_SECTION: Final = re.compile(r"^m=video [^\r\n]*\r\n(?:i=[^\r\n]*\r\n)?(?:c=[^\r\n]*\r\n)?", re.MULTILINE)
 
@@ -87,6 +88,8 @@ class _Publisher:
         """The ICE user name of its last offer: another one is an ICE restart."""
         self.sources: dict[str, RelaySource] = {}
         self.monitors: dict[str, ArrivalMonitor] = {}
+        self.is_ending = False
+        """It is being closed: nobody can subscribe to it any more."""
         self.detector = TalkDetector()
         self.audible = True
         """Whether its audio is relayed. If not, it does not count as talking."""
@@ -121,6 +124,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         self._encoded = not relay and aiortc_private.available()
         self._publishers: dict[PeerId, _Publisher] = {}
         self._subscribers: dict[PeerId, _Subscriber] = {}
+        self._turns = Turns()
 
     def stats(self, peer: PeerId) -> PeerStats:
         """What came from a publisher, or went to a subscriber; all 0 for other ids. Can be called from any thread."""
@@ -154,7 +158,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
             case ApplyAnswer(sdp):
                 await self._connection(command.peer).remote_answer(sdp)
             case AddCandidates() as operation:
-                await self._connection(command.peer).add_candidates(operation)
+                await self._connection(command.peer).add_candidates(self._without_own_sockets(operation))
             case RelayPublisher() as operation:
                 self._relay(command.peer, operation)
             case ConfigureSubscription() as operation:
@@ -164,9 +168,25 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
 
     def _connection(self, peer: PeerId) -> Connection:
         entry = self._publishers.get(peer) or self._subscribers.get(peer)
-        if entry is None or entry.connection is None:
+        if entry is None or entry.connection is None or entry.connection.over:
             raise MediaError("there is no such peer")
         return entry.connection
+
+    def _without_own_sockets(self, operation: AddCandidates) -> AddCandidates:
+        """Leave out candidates that may be sockets of this server.
+
+        A participant has the descriptions of its own peers, and could connect two of them to each other. Each packet
+        would then go round for ever. A port is enough to refuse a candidate: many addresses may lead to this machine,
+        and the checks of an honest participant arrive anyway (RFC 8445 s.7.3.1.3).
+        """
+        others = tuple(one for one in operation.candidates if not self._is_own_socket(one[0]))
+        # Without a candidate ICE fails at their end; an honest one may have the port of a socket by chance.
+        end = operation.end and len(others) == len(operation.candidates)
+        return AddCandidates(others, end)
+
+    def _is_own_socket(self, text: str) -> bool:
+        candidate = parse_candidate(text)
+        return candidate is not None and any(candidate.port in one.ports for one in self._open_connections)
 
     # -- publishers ---
     async def _accept(self, command: SfuCommand, operation: AcceptPublisher) -> None:
@@ -176,20 +196,21 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         publisher = self._publishers.get(command.peer)
         if publisher is None:
             publisher = self._publishers[command.peer] = _Publisher(command.peer)
-        ufrag = found.group(1) if (found := _UFRAG.search(operation.offer)) else ""
+        ufrag = credentials_of(operation.offer)
         before, connection = publisher.connection, publisher.connection
-        if connection is None or connection.over or ufrag != publisher.ufrag:
-            # aiortc cannot restart ICE. A new peer connection takes over; the `RelaySource`s outlive the old one, so
-            # that the subscribers notice nothing.
-            connection = self._connection_of(command.peer, offerer=False)
-            for kind in kinds:
-                prefer_codecs(connection.pc.addTransceiver(kind, direction="recvonly"))
         try:
-            await connection.remote_offer(operation.offer)
-            _accept_one_of_each(connection)
-            sdp = await connection.answer()
+            async with self._turns.turn(command.owner):
+                if connection is None or connection.over or ufrag != publisher.ufrag:
+                    # aiortc cannot restart ICE. A new peer connection takes over; the `RelaySource`s outlive the old
+                    # one, so that the subscribers notice nothing.
+                    connection = self._connection_of(command.peer, offerer=False)
+                    for kind in kinds:
+                        prefer_codecs(connection.pc.addTransceiver(kind, direction="recvonly"))
+                await connection.remote_offer(operation.offer)
+                _accept_one_of_each(connection)
+                sdp = await connection.answer()
         except BaseException:
-            if connection is not before:
+            if connection is not None and connection is not before:
                 await connection.close()
             if before is None:
                 await self._close(command.peer)
@@ -255,7 +276,7 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
             raise MediaError("this subscription exists already; it can be restarted")
         subscriber = self._subscribers[command.peer] = _Subscriber(command.peer, publisher, operation)
         try:
-            sdp = await self._connect(subscriber)
+            sdp = await self._connect(subscriber, command.owner)
         except BaseException:
             await self._close(command.peer)
             raise
@@ -265,9 +286,15 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         if (subscriber := self._subscribers.get(command.peer)) is None:
             raise MediaError("there is no such subscription")
         await self._disconnect(subscriber)
-        self._report(Described(command.id, command.peer, await self._connect(subscriber)))
+        self._report(Described(command.id, command.peer, await self._connect(subscriber, command.owner)))
 
-    async def _connect(self, subscriber: _Subscriber) -> str:
+    async def _connect(self, subscriber: _Subscriber, owner: int) -> str:
+        async with self._turns.turn(owner):
+            if subscriber.publisher.is_ending:  # while this waited for its turn, or for the end of the old connection
+                raise MediaError("there is nothing to subscribe to: the publisher has ended")
+            return await self._make_offer(subscriber)
+
+    async def _make_offer(self, subscriber: _Subscriber) -> str:
         connection = subscriber.connection = self._connection_of(subscriber.peer, offerer=True)
         for kind in ("audio", "video"):
             source = subscriber.publisher.sources.get(kind)
@@ -278,7 +305,9 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
             transceiver = connection.pc.addTransceiver(track, direction="sendonly")
             prefer_codecs(transceiver)
             if self._encoded:
-                aiortc_private.on_keyframe_request(transceiver.sender, source.request_keyframe)
+                aiortc_private.on_keyframe_request(transceiver.sender, track.request_keyframe)
+            if aiortc_private.available():
+                aiortc_private.limit_retransmissions(transceiver.sender, track.may_retransmit)
         if not subscriber.tracks:
             raise MediaError("the publisher sends only video, and the subscription is without video")
         connection.on_down = lambda: self._subscriber_down(subscriber, connection)
@@ -290,13 +319,16 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
             self._thread.spawn(self._disconnect(subscriber))
 
     async def _disconnect(self, subscriber: _Subscriber) -> None:
-        connection, subscriber.connection = subscriber.connection, None
-        tracks, subscriber.tracks = subscriber.tracks, {}
-        subscriber.lost = 0
+        """Close its connection. It is forgotten after that, so that whoever cancels this can close it again."""
+        connection = subscriber.connection
         if connection is not None:
             await connection.close()
-        for track in tracks.values():  # those that the connection did not get to send
-            track.stop()
+        if subscriber.connection is connection:  # and not one that a restart has made meanwhile
+            subscriber.connection = None
+            for track in subscriber.tracks.values():  # those that the connection did not get to send
+                track.stop()
+            subscriber.tracks = {}
+            subscriber.lost = 0
 
     def _configure(self, peer: PeerId, operation: ConfigureSubscription) -> None:
         if (subscriber := self._subscribers.get(peer)) is None:
@@ -314,21 +346,26 @@ class EmbeddedSfu(PeerHost[SfuCommand]):
         return peer in self._publishers or peer in self._subscribers
 
     async def _close(self, peer: PeerId) -> None:
-        if (subscriber := self._subscribers.pop(peer, None)) is not None:
+        # Nothing is forgotten before it is freed: the end of the thread may cancel this, and then closes what is known.
+        if (subscriber := self._subscribers.get(peer)) is not None:
             await self._disconnect(subscriber)
-        if (publisher := self._publishers.pop(peer, None)) is not None:
+            self._subscribers.pop(peer, None)
+        if (publisher := self._publishers.get(peer)) is not None:
+            publisher.is_ending = True
             publisher.monitors.clear()
             # A stream that ends takes its subscriptions with it (media.md § 4.4).
             orphans = [entry for entry in self._subscribers.values() if entry.publisher is publisher]
             for orphan in orphans:
-                del self._subscribers[orphan.peer]
                 self._report(Down(orphan.peer))
-                self._forget(orphan.peer)
             await asyncio.gather(*(self._disconnect(orphan) for orphan in orphans))
+            for orphan in orphans:
+                self._subscribers.pop(orphan.peer, None)
+                self._forget(orphan.peer)
             if publisher.connection is not None:
                 await publisher.connection.close()
             for source in publisher.sources.values():
                 source.close()
+            self._publishers.pop(peer, None)
 
     async def _watch_arrivals(self) -> None:
         while True:

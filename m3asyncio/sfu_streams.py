@@ -18,6 +18,8 @@ from aiortc.mediastreams import MediaStreamError
 from m3asyncio import aiortc_private
 from m3asyncio.aiortc_private import ArrivedPacket, EncodedFrame
 from m3asyncio.av_frames import AUDIO_CLOCK, VIDEO_CLOCK, samples_of
+from m3core.controller.budget import Budget
+from m3core.limits import KEYFRAME_REQUEST_RATE, MAX_KEYFRAME_REQUESTS, MAX_RETRANSMISSIONS
 from m3core.media import RequestLimiter, audio_level
 
 MAX_QUEUE: Final = {"video": 60, "audio": 100}
@@ -45,6 +47,10 @@ class RelayTrack(MediaStreamTrack):
         self._queue: asyncio.Queue[Media | None] = asyncio.Queue()
         self._needs_keyframe = True
         self._asked = False
+        now = asyncio.get_running_loop().time()
+        self._requests = Budget(now, size=MAX_KEYFRAME_REQUESTS, rate=KEYFRAME_REQUEST_RATE)
+        self._request: asyncio.TimerHandle | None = None
+        self._retransmissions = Budget(now, size=MAX_RETRANSMISSIONS, rate=MAX_RETRANSMISSIONS)
         self.frames = 0
         self.bytes = 0
         self.dropped = 0
@@ -80,7 +86,27 @@ class RelayTrack(MediaStreamTrack):
     def restart(self) -> None:
         """Send nothing until the next keyframe, and ask the publisher for one."""
         self._needs_keyframe = True
+        self.request_keyframe()
+
+    def request_keyframe(self) -> None:
+        """The subscriber needs a keyframe. Of requests that come too fast one is carried out later."""
+        if self._request is not None:
+            return
+        loop = asyncio.get_running_loop()
+        delay = self._requests.wait(loop.time())
+        if delay > 0:
+            self._request = loop.call_later(delay, self._request_now)
+        else:
+            self._request_now()
+
+    def _request_now(self) -> None:
+        self._request = None
+        self._requests.take(asyncio.get_running_loop().time())
         self._source.request_keyframe()
+
+    def may_retransmit(self) -> bool:
+        """Whether one more lost packet may be sent again. Counts it if so."""
+        return self._retransmissions.take(asyncio.get_running_loop().time())
 
     def enable(self, enabled: bool) -> None:
         """Send, or stop to send."""
@@ -90,6 +116,8 @@ class RelayTrack(MediaStreamTrack):
 
     def stop(self) -> None:
         self._source.tracks.discard(self)
+        if self._request is not None:
+            self._request.cancel()
         super().stop()
         self._queue.put_nowait(None)  # wakes `recv`
 

@@ -187,6 +187,16 @@ PASSWORD_GUESSES: Final = 10
 answer is 429. People mistype a password some times; a dictionary has thousands of words."""
 PASSWORD_PERIOD: Final = 60.0
 """Seconds in which an address gets `PASSWORD_GUESSES` more."""
+PEER_COST: Final = 20
+"""Units of that budget for each peer connection that a message makes. The media server needs about 3 ms for one, and a
+message 0.1 ms."""
+PEER_RESERVE: Final = 600
+"""Units of that budget that a waiting subscription leaves for messages. A client answers each subscription with its
+description and its candidates, about 15 units. Without a reserve, subscribing to a whole room would cost the client its
+connection."""
+PEER_TIMEOUT: Final = 30.0
+"""From the making of a peer connection until DTLS is up. The reference waits as long for its media server (media.md
+§ 4.6)."""
 BREAKOUT_GRACE: Final = 300.0
 """Until participants in a breakout room that was stopped or expired lose their connection (signaling.md § 8)."""
 RECORDER_TIMEOUT: Final = 30.0
@@ -288,6 +298,16 @@ SCREEN_BITRATE: Final = 8_000_000
 """bit/s; the limit of a server for a `screen` stream (media.md § 5)."""
 KEYFRAME_INTERVAL: Final = 0.3
 """Between two keyframe requests to one publisher, at least."""
+MAX_KEYFRAME_REQUESTS: Final = 4
+"""Keyframe requests that a media server takes from one subscriber at once. A lost keyframe is asked for again."""
+KEYFRAME_REQUEST_RATE: Final = 1.0
+"""Keyframe requests of one subscriber for each second after that. Keyframes are large, and all subscribers get them."""
+MAX_RETRANSMISSIONS: Final = 500
+"""Packets that a media server sends again to one subscriber, at once and in each second. A screen with `SCREEN_BITRATE`
+is about 850 packets a second. One NACK of 1,500 bytes can ask for 6,000 packets (RFC 4585 s.6.2.1)."""
+MAX_SSRCS: Final = 32
+"""Sources (SSRCs) that one peer connection takes. A camera with sound has at most 8: three layers, each with its
+retransmissions, and the sound. Each is state in libsrtp and aiortc, and one report in each RTCP packet."""
 MAX_AUDIO_BUFFER: Final = 120.0
 """Seconds of audio that a user may write ahead: 12 MB (mono) or 23 MB (stereo)."""
 PACER_PATIENCE: Final = 0.2

@@ -133,6 +133,7 @@ from m3core.controller.config import Pads as Pads
 from m3core.controller.config import User as User
 from m3core.controller.features import Feature as Feature
 from m3core.controller.features import FeatureLevel as FeatureLevel
+from m3core.controller.ice_policy import IceCandidates as IceCandidates
 from m3core.errors import ApiError as ApiError
 from m3core.errors import AuthError as AuthError
 from m3core.errors import CallCancelled as CallCancelled

@@ -18,6 +18,7 @@ from m3core.client.loop import Backend, Signal, Tasks
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.front import Front, HalfClose, Pause, Resume, Shut, Write
+from m3core.controller.ice_policy import default_for
 from m3core.controller.sfu import SfuCommand
 from m3core.errors import LocalProtocolError, MediaError, TransportError
 from m3core.io import ConnectionId, Failed, HttpReply, HttpRequest, HttpResponse, MediaReport
@@ -171,7 +172,13 @@ class Host:
                 base_url = public or f"http://{_reachable(address)}:{bound}"
                 web = (web_url or settings.web_url or base_url).rstrip("/")
                 controller = Controller(
-                    evolve(settings, web_url=web, public_url=public),
+                    evolve(
+                        settings,
+                        web_url=web,
+                        public_url=public,
+                        ice_candidates=settings.ice_candidates or default_for(address),
+                        own_ports=(*settings.own_ports, bound),
+                    ),
                     TokenTable({token: user}),
                     entropy=backend.entropy,
                     utc_at_zero=backend.utc_now() - dt.timedelta(seconds=backend.now()),

@@ -161,6 +161,12 @@ def _add_serve(commands: _Commands) -> None:
         action="store_true",
         help="limit requests and wrong passwords of clients on this machine, too, as those of every other address",
     )
+    parser.add_argument(
+        "--ice-candidates",
+        choices=("all", "private", "public"),
+        help="to which addresses that participants name the media server may send: all, only those of private\n"
+        "networks, or only public ones (default: all at a loopback or private --host, else public)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line instead of text")
     _add_loop(parser, "asyncio", "trio")
     _add_debug(parser)

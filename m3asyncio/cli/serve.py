@@ -12,6 +12,7 @@ from m3asyncio.cli.output import Output
 from m3asyncio.cli.trouble import WrongOptions
 from m3core.controller.config import ControllerConfig
 from m3core.controller.features import FeatureLevel
+from m3core.controller.ice_policy import IceCandidates
 from m3core.errors import LinkError
 from m3core.rest.link import InviteLink, controller_candidates, is_local, parse_controller_url
 
@@ -26,6 +27,7 @@ async def run(options: argparse.Namespace) -> int:
         time_limit=options.time_limit,
         trusted_proxies=tuple(options.trusted_proxy),
         limit_loopback=options.limit_loopback,
+        ice_candidates=None if options.ice_candidates is None else IceCandidates(options.ice_candidates),
     )
     where = (options.host, options.port)
     serve = adapter(options.loop).serve

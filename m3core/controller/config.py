@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from m3core.controller.addresses import parse_network
 from m3core.controller.features import NEWEST, Feature, FeatureLevel
+from m3core.controller.ice_policy import IceCandidates
 from m3core.errors import LocalProtocolError
 from m3core.limits import CAMERA_BITRATE, SCREEN_BITRATE
 from m3core.rest.turn import TurnServer
@@ -94,6 +95,11 @@ class ControllerConfig:
     of feature level 0.3."""
     time_limit: float | None = None
     """Seconds from the first join until a meeting is closed; None: no limit. It is a quota of feature level 0.3."""
+    ice_candidates: IceCandidates | None = None
+    """To which addresses of participants the media server may send. None: `serve` chooses by the address at which it
+    listens, `ALL` for a loopback or private address and else `PUBLIC`; without `serve` it is `ALL`."""
+    own_ports: tuple[int, ...] = ()
+    """Ports at which this machine listens: the media server never sends to them. `serve` adds its own."""
     turn_servers: tuple[TurnServer, ...] = field(default=(), repr=False)
     has_recording: bool = True
     """Whether the namespace `recording` exists, and with it a key in `join_success`, even without a recorder."""

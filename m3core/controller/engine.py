@@ -341,7 +341,7 @@ class Controller:
     def command_sfu(self, peer: PeerId, operation: SfuOperation) -> CommandId:
         self._last_command += 1
         command = CommandId(self._last_command)
-        self._queue.append(SfuCommand(command, peer, operation))
+        self._queue.append(SfuCommand(command, peer, operation, self.streams.owner_of(peer)))
         return command
 
     def new_peer(self) -> PeerId:

@@ -1,7 +1,7 @@
 """The server's side of namespace `media`: publishers, subscriptions, who speaks (media.md § 2 - 7).
 
-This module has the commands of participants, `media_moderation` those of moderators, and `media_reports` what the media
-server reports. All three work on `streams`.
+This module has the commands of participants, with `subscribing` for those that begin subscriptions, `media_moderation`
+those of moderators, and `media_reports` what the media server reports. All of them work on `streams`.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from m3core.controller.module import Module
 from m3core.controller.one_by_one import OneByOne
 from m3core.controller.peers import Publisher, Subscription
 from m3core.controller.room import Participant
-from m3core.controller.sfu import ConfigureSubscription, OfferSubscription, RestartSubscription
+from m3core.controller.sfu import ConfigureSubscription
 from m3core.controller.streams import Streams
+from m3core.controller.subscribing import Subscribing
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import RemoteProtocolError
+from m3core.limits import PEER_COST
 from m3core.messages import media
 from m3core.messages.media import MediaErrorCode, Speaker
 from m3core.messages.participants import StreamState
 from m3core.negotiation import Negotiation, NegotiationRole, Step
 from m3core.values import MediaSessionKey, MediaSessionType, ParticipantId
 
+POLICY_VIOLATION = 1008
+"""RFC 6455 s.7.4.1."""
 HIGHEST_SUBSTREAM = 2
 """Larger values count as this one (media.md § 2, configure)."""
 
@@ -36,13 +40,14 @@ class MediaModule(Module):
         self._streams = streams
         self._one_by_one = one_by_one
         self._moderation = MediaModeration(around, streams)
+        self._subscribing = Subscribing(around, streams, one_by_one)
         self._handlers = {
             media.Publish: self._publish,
             media.PublishComplete: self._announce,
             media.UpdateMediaSession: self._announce,
             media.Unpublish: self._unpublish,
-            media.Subscribe: self._subscribe,
-            media.Resubscribe: self._resubscribe,
+            media.Subscribe: self._subscribing.subscribe,
+            media.Resubscribe: self._subscribing.resubscribe,
             media.AnswerSdp: self._answer,
             media.SendCandidate: self._candidate,
             media.SendEndOfCandidates: self._end_of_candidates,
@@ -66,6 +71,7 @@ class MediaModule(Module):
     def leaving(self, participant: Participant) -> None:
         """End all streams: `webrtc_down` to its subscribers, then an `update` to the others (signaling.md § 20)."""
         self._one_by_one.left(participant)
+        self._subscribing.leaving(participant)
         streams = participant.publishers.keys() & participant.announced.keys()
         for publisher in list(participant.publishers.values()):
             self._streams.end_publisher(participant, publisher)
@@ -91,11 +97,14 @@ class MediaModule(Module):
         if publisher is None:
             key = MediaSessionKey(participant.id, kind)
             negotiation = Negotiation(NegotiationRole.ANSWERER, trickle=False)
-            publisher = Publisher(self._around.new_peer(), key, negotiation)
+            publisher = Publisher(peer=self._around.new_peer(), key=key, negotiation=negotiation)
         try:
             steps = publisher.negotiation.remote_description(command.sdp)
         except RemoteProtocolError:
             self._streams.refuse(participant, MediaErrorCode.INVALID_SDP_OFFER)
+            return
+        if publisher.offers_anew(command.sdp) and not participant.session.budget.take(self._around.now, PEER_COST):
+            self._around.dismiss((participant.session,), POLICY_VIOLATION)
             return
         self._streams.add(participant, publisher)
         self._one_by_one.publish(participant, publisher.key, lambda: self._offered(participant, publisher, steps))
@@ -161,39 +170,6 @@ class MediaModule(Module):
         return tuple(speaker for speaker in found if speaker is not None)
 
     # -- subscribing ---
-    def _subscribe(self, participant: Participant, command: media.Subscribe) -> None:
-        key = MediaSessionKey(command.target, command.media_session_type)
-        room = participant.room
-        target = room.present.get(command.target)
-        if target is None and command.target not in room.gone:
-            return  # it was never in the room: no answer (media.md § 2)
-        publisher = None if target is None else target.publishers.get(command.media_session_type)
-        if target is participant or publisher is None or not publisher.is_up:
-            self._streams.refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, key)
-            return
-        old = participant.subscriptions.get(key)
-        if old is not None:
-            # R refuses this. Mustang's client closes its peer connection without a message and subscribes again
-            # (media.md § 10, row 10).
-            self._streams.end_subscription(participant, old)
-        subscription = Subscription(
-            self._around.new_peer(), key, publisher.peer, Negotiation(NegotiationRole.OFFERER, trickle=False)
-        )
-        self._streams.add(participant, subscription)
-        subscription.negotiation.create_offer()
-        operation = OfferSubscription(publisher.peer, without_video=command.without_video)
-        subscription.awaited = self._around.command_sfu(subscription.peer, operation)
-        self._one_by_one.goes_on(participant, key)
-
-    def _resubscribe(self, participant: Participant, command: media.Resubscribe) -> None:
-        key = MediaSessionKey(command.target, command.media_session_type)
-        subscription = participant.subscriptions.get(key)
-        if subscription is None or not subscription.negotiation.is_stable:
-            self._streams.refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, key)
-            return
-        subscription.negotiation.create_offer()
-        subscription.awaited = self._around.command_sfu(subscription.peer, RestartSubscription())
-
     def _answer(self, participant: Participant, command: media.AnswerSdp) -> None:
         subscription = participant.subscriptions.get(MediaSessionKey(command.target, command.media_session_type))
         try:

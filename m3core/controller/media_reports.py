@@ -36,7 +36,7 @@ class MediaReports:
             case Up():
                 self._up(participant, stream)
             case Down():
-                self._down(participant, stream)
+                self._streams.broke(participant, stream)
             case Trickled(candidate=candidate, mline_index=index):
                 self._trickled(participant, stream, candidate, index)
             case Receiving() | Talking() | Slow():
@@ -55,7 +55,7 @@ class MediaReports:
         self._streams.perform(participant, stream, steps)
 
     def _described(self, participant: Participant, stream: Publisher | Subscription, sdp: str) -> None:
-        stream.awaited = None
+        self._streams.described(participant, stream)
         try:
             steps = stream.negotiation.local_description(sdp)
         except RemoteProtocolError:  # a fault of the media server: for the participant it is the same as `Failed`
@@ -67,19 +67,20 @@ class MediaReports:
 
     def _failed(self, participant: Participant, stream: Publisher | Subscription, *, is_answer: bool) -> None:
         if not is_answer:
-            self._down(participant, stream)
+            self._streams.broke(participant, stream)
         elif isinstance(stream, Publisher):
             # R keeps the publisher (media.md § 4.6); the next `publish` works as well with a new one.
             self._streams.refuse(participant, MediaErrorCode.INVALID_SDP_OFFER)
             if stream.answered:
-                self._down(participant, stream)  # it was a renegotiation, and others received the stream until now
+                self._streams.broke(participant, stream)  # others received the stream until this renegotiation
             else:
-                self._end_publisher(participant, stream)
+                self._streams.end_and_announce(participant, stream)
         else:
             self._streams.end_subscription(participant, stream)
             self._streams.refuse(participant, MediaErrorCode.INVALID_REQUEST_OFFER, stream.key)
 
     def _up(self, participant: Participant, stream: Publisher | Subscription) -> None:
+        self._streams.came_up(stream)
         if isinstance(stream, Publisher):
             stream.is_up = True
             # Clients that are told of streams one at a time may only now subscribe to it.
@@ -91,21 +92,6 @@ class MediaReports:
         )
         self._around.tell(participant.session, event)
         self._one_by_one.goes_on(participant, stream.key)
-
-    def _down(self, participant: Participant, stream: Publisher | Subscription) -> None:
-        """A peer connection was hung up or broke (media.md § 4.6)."""
-        self._streams.tell_down(participant, stream.key)
-        if isinstance(stream, Subscription):
-            self._streams.end_subscription(participant, stream)
-            return
-        self._end_publisher(participant, stream)
-        self._streams.silence(participant, stream)
-
-    def _end_publisher(self, participant: Participant, publisher: Publisher) -> None:
-        announced = publisher.key.media_session_type in participant.announced
-        self._streams.end_publisher(participant, publisher)
-        if announced:
-            self._around.announce(participant)
 
     def _traffic(
         self, participant: Participant, stream: Publisher | Subscription, report: Receiving | Talking | Slow

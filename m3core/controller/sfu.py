@@ -2,17 +2,27 @@
 
 The contract fits the embedded SFU and Janus (media.md § 9). A media server knows peers and not participants: every
 publisher and every subscription is a peer with a `PeerId` of its own. The commands of one peer are performed in order.
+Commands that make peer connections have an owner, so that one participant with many of them does not delay the others.
 The media server answers with the reports of `m3core.io`: `Described` (a description that it made), `Failed`, `Up`,
 `Down`, `Receiving`, `Slow`, `Talking`, `Trickled`.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import re
+from typing import Final, TypeAlias
 
 from attrs import field, frozen
 
 from m3core.io import AddCandidates, ApplyAnswer, ClosePeer, CommandId, PeerId
+
+_UFRAG: Final = re.compile(r"^a=ice-ufrag:(\S+)", re.MULTILINE)
+
+
+def credentials_of(offer: str) -> str:
+    """The first ICE user name of an offer. An offer with another one restarts ICE (RFC 8445 s.9)."""
+    found = _UFRAG.search(offer)
+    return "" if found is None else found.group(1)
 
 
 @frozen
@@ -74,3 +84,5 @@ class SfuCommand:
     id: CommandId
     peer: PeerId
     operation: SfuOperation
+    owner: int = 0
+    """Whose command it is. A media server that is busy serves owners in turn."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from m3core.controller.features import Feature
+from m3core.controller.ice_policy import IceCandidates, may_use
 from m3core.controller.peers import Publisher, Subscription
 from m3core.controller.room import Participant
-from m3core.controller.sfu import AcceptPublisher, RelayPublisher
+from m3core.controller.sfu import AcceptPublisher, RelayPublisher, SfuOperation, credentials_of
 from m3core.controller.surroundings import Surroundings
 from m3core.io import AddCandidates, ApplyAnswer, ClosePeer, PeerId
+from m3core.limits import PEER_TIMEOUT
 from m3core.messages import media
 from m3core.messages.media import MediaErrorCode
 from m3core.messages.participants import StreamState
@@ -42,6 +44,50 @@ class Streams:
         else:
             participant.subscriptions[stream.key] = stream
         self.peers[stream.peer] = (participant, stream)
+
+    def owner_of(self, peer: PeerId) -> int:
+        """The connection of the participant whose stream it is; 0 after the end of the stream."""
+        found = self.peers.get(peer)
+        return 0 if found is None else found[0].session.connection
+
+    def connect(self, participant: Participant, stream: Publisher | Subscription, operation: SfuOperation) -> None:
+        """Let the media server make a new peer connection for ``stream``, which has `PEER_TIMEOUT` to come up."""
+        stream.awaited = self._around.command_sfu(stream.peer, operation)
+        stream.is_new = True
+        self._limit(participant, stream)
+
+    def described(self, participant: Participant, stream: Publisher | Subscription) -> None:
+        """The media server has made the description that is awaited. Reports that follow are of its connection."""
+        stream.awaited = None
+        if stream.is_new:
+            stream.is_new = False
+            self._limit(participant, stream)
+
+    def came_up(self, stream: Publisher | Subscription) -> None:
+        """DTLS is up: the stream is not ended by `PEER_TIMEOUT`."""
+        if stream.timeout is not None:
+            stream.timeout.cancel()
+
+    def _limit(self, participant: Participant, stream: Publisher | Subscription) -> None:
+        self.came_up(stream)
+        # A peer connection that never comes up costs sockets, timers and STUN requests for as long as it exists.
+        stream.timeout = self._around.after(PEER_TIMEOUT, lambda: self.broke(participant, stream))
+
+    def broke(self, participant: Participant, stream: Publisher | Subscription) -> None:
+        """A peer connection was hung up, broke, or never came up (media.md § 4.6): tell its participant, and end it."""
+        self.tell_down(participant, stream.key)
+        if isinstance(stream, Subscription):
+            self.end_subscription(participant, stream)
+            return
+        self.end_and_announce(participant, stream)
+        self.silence(participant, stream)
+
+    def end_and_announce(self, participant: Participant, publisher: Publisher) -> None:
+        """End a publisher. If the others know the stream, they get an `update` without it."""
+        announced = publisher.key.media_session_type in participant.announced
+        self.end_publisher(participant, publisher)
+        if announced:
+            self._around.announce(participant)
 
     def end_publisher(self, participant: Participant, publisher: Publisher) -> None:
         """End a publisher and the subscriptions to it.
@@ -116,6 +162,7 @@ class Streams:
 
     def _forget(self, stream: Publisher | Subscription) -> None:
         stream.negotiation.close()
+        self.came_up(stream)
         self.peers.pop(stream.peer, None)
 
     def perform(self, participant: Participant, stream: Publisher | Subscription, steps: Iterable[Step]) -> None:
@@ -147,8 +194,28 @@ class Streams:
                     if isinstance(stream, Publisher):
                         is_camera = kind is MediaSessionType.VIDEO
                         bitrate = around.config.camera_bitrate if is_camera else around.config.screen_bitrate
-                        stream.awaited = around.command_sfu(stream.peer, AcceptPublisher(sdp, bitrate))
+                        self._offer(participant, stream, AcceptPublisher(sdp, bitrate))
                     else:
                         around.command_sfu(stream.peer, ApplyAnswer(sdp))
                 case GiveCandidates(candidates=candidates, end=end):
-                    around.command_sfu(stream.peer, AddCandidates(candidates, end))
+                    self._give_candidates(stream, candidates, end=end)
+
+    def _offer(self, participant: Participant, publisher: Publisher, operation: AcceptPublisher) -> None:
+        if publisher.offers_anew(operation.offer):
+            publisher.credentials = credentials_of(operation.offer)
+            self.connect(participant, publisher, operation)
+        else:
+            publisher.awaited = self._around.command_sfu(publisher.peer, operation)
+
+    def _give_candidates(
+        self, stream: Publisher | Subscription, candidates: tuple[tuple[str, int], ...], *, end: bool
+    ) -> None:
+        config = self._around.config
+        policy = config.ice_candidates or IceCandidates.ALL
+        usable = tuple(one for one in candidates if may_use(one[0], policy, config.own_ports))
+        # Refused candidates are not answered with an error: honest clients send private addresses and mDNS names, too.
+        stream.is_incomplete |= len(usable) < len(candidates)
+        # ICE without candidates fails at their end (RFC 8838 s.14), though checks of the participant may still come.
+        end = end and not stream.is_incomplete
+        if usable or end:
+            self._around.command_sfu(stream.peer, AddCandidates(usable, end))

@@ -84,7 +84,7 @@ def _origin(scheme: str, authority: str, *, allow_private: bool) -> Origin:
     is_loopback = _is_loopback(address) if address else host == "localhost" or host.endswith(".localhost")
     if scheme != "https" and not is_loopback:
         raise LinkError("the address must start with https://")
-    is_private = address is not None and not is_loopback and not _is_public(address)
+    is_private = address is not None and not is_loopback and not is_public(address)
     if is_private and not allow_private:
         raise LinkError("the host is an address of a private network", is_private=True)
     return Origin(scheme, host, port, is_loopback, address is not None, is_private)
@@ -132,7 +132,8 @@ def _is_loopback(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool
     return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether ``address`` is one of the public internet. An IPv6 address with an IPv4 address inside is never one."""
     if isinstance(address, ipaddress.IPv6Address):
         # An IPv6 address that stands for an IPv4 address may stand for a private one.
         if address.ipv4_mapped or address.sixtofour or address.teredo or address in _NAT64:

@@ -13,6 +13,7 @@ from m3asyncio.cli.main import main
 from m3asyncio.cli.options import parse
 from m3core import controller
 from m3core.controller.features import FeatureLevel
+from m3core.controller.ice_policy import IceCandidates
 from m3core.limits import MAX_PARTICIPANTS
 
 
@@ -99,6 +100,12 @@ def test_serve_takes_proxies_as_networks_and_as_addresses(capsys: pytest.Capture
     assert "must be a network, such as 10.0.0.0/8, or an address: 10.0.0.1/8 has host bits" in capsys.readouterr().err
 
 
+def test_the_addresses_that_serve_may_send_to() -> None:
+    assert parse(["serve"]).ice_candidates is None
+    for policy in IceCandidates:
+        assert parse(["serve", "--ice-candidates", policy.value]).ice_candidates == policy.value
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
@@ -118,6 +125,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["demo", "--seconds", "soon"],
         ["demo", "surplus"],
         ["serve", "--port", "65536"],
+        ["serve", "--ice-candidates", "some"],
         ["serve", "--port", "-1"],
         ["serve", "--feature-level", "0.2"],
         ["demo", "--feature-level", "0.2"],

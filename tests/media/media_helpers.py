@@ -101,13 +101,13 @@ class End:
         self.reports = reports
         self._ids = ids
 
-    def do(self, peer: PeerId, operation: MediaOperation | SfuOperation) -> CommandId:
-        """Submit one operation."""
+    def do(self, peer: PeerId, operation: MediaOperation | SfuOperation, owner: int = 0) -> CommandId:
+        """Submit one operation, to an SFU as that of ``owner``."""
         command = CommandId(next(self._ids))
         if isinstance(self.host, MediaEngine):
             self.host.submit(MediaCommand(command, peer, operation))  # type: ignore[arg-type]  # by the caller's care
         else:
-            self.host.submit(SfuCommand(command, peer, operation))  # type: ignore[arg-type]  # by the caller's care
+            self.host.submit(SfuCommand(command, peer, operation, owner))  # type: ignore[arg-type]  # by the caller's care
         return command
 
     def described(self, peer: PeerId, operation: MediaOperation | SfuOperation) -> str:

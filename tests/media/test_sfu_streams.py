@@ -215,3 +215,34 @@ async def test_a_track_that_is_stopped_wakes_its_reader() -> None:
     with pytest.raises(MediaStreamError):
         await track.recv()
     assert not source.tracks
+
+
+@in_loop
+async def test_the_end_of_an_old_connection_does_not_touch_the_new_one() -> None:
+    """A connection may go down while the worker restarts it: both close it, and wait for the same end."""
+    sfu, _ = silent_sfu()
+    closed = asyncio.Event()
+
+    class Closing:
+        async def close(self) -> None:
+            await closed.wait()
+
+    subscriber = _Subscriber(PeerId(2), _Publisher(PeerId(1)), OfferSubscription(PeerId(1)))
+    subscriber.connection = Closing()  # type: ignore[assignment]  # as much as is needed
+    _, old, _, _ = make("video")
+    _, new, _, _ = make("video")
+    subscriber.tracks = {"video": old}
+
+    async def restart() -> None:
+        await sfu._disconnect(subscriber)
+        assert subscriber.connection is None
+        assert old.readyState == "ended"
+        subscriber.connection, subscriber.tracks = Closing(), {"video": new}  # type: ignore[assignment]
+
+    worker = asyncio.create_task(restart())
+    other = asyncio.create_task(sfu._disconnect(subscriber))
+    await asyncio.sleep(0)
+    closed.set()
+    await asyncio.gather(worker, other)
+    assert new.readyState == "live"
+    assert subscriber.tracks == {"video": new}

@@ -21,6 +21,9 @@ _ONE_BY_ONE = (f"{_TESTS}/test_one_by_one.py",)
 _POLLS = (f"{_TESTS}/test_polls.py",)
 _RECORDING = (f"{_TESTS}/test_recording.py",)
 _RESUMPTION = (f"{_TESTS}/test_resumption.py",)
+_COSTS = (f"{_TESTS}/test_media_costs.py",)
+_ICE = (f"{_TESTS}/test_ice_policy.py",)
+_SERVING = ("tests/parity/test_serving_media.py",)
 _TIMER = (f"{_TESTS}/test_timer.py",)
 _AUTHORISATION = (f"{_TESTS}/test_authorisation.py",)
 _REST_MATRIX = (f"{_TESTS}/test_authorisation_matrix.py::test_resources",)
@@ -330,7 +333,7 @@ MUTANTS: tuple[Mutant, ...] = (
         _PERMISSIONS,
     ),
     _in(
-        "media",
+        "subscribing",
         "the old subscription is kept beside a new one",
         "            self._streams.end_subscription(participant, old)\n",
         "            pass\n",
@@ -1251,5 +1254,174 @@ MUTANTS: tuple[Mutant, ...] = (
         ' and self._request.method != b"HEAD"',
         "",
         _HTTP,
+    ),
+    # -- what peer connections cost, and where they lead ---
+    _in(
+        "subscribing",
+        "whoever waits longest comes last",
+        "next(iter(waiting.begins))",
+        "next(reversed(waiting.begins))",
+        _COSTS,
+    ),
+    _in(
+        "subscribing",
+        "peer connections cost nothing",
+        "            budget.take(now, PEER_COST)\n",
+        "",
+        _COSTS,
+    ),
+    _in(
+        "subscribing",
+        "subscriptions leave nothing for messages",
+        "budget.wait(now, PEER_COST + PEER_RESERVE)",
+        "budget.wait(now, PEER_COST)",
+        _COSTS,
+    ),
+    _in(
+        "subscribing",
+        "what waits begins for a participant that left",
+        "            waiting.alarm.cancel()\n",
+        "            pass\n",
+        _COSTS,
+    ),
+    _in(
+        "subscribing",
+        "a restart costs nothing",
+        "            self._pay(participant, key, lambda: self._restart(participant, subscription))",
+        "            self._restart(participant, subscription)",
+        _COSTS,
+    ),
+    _in(
+        "subscribing",
+        "a stream that ended meanwhile is subscribed to",
+        "        if publisher is None:  # it ended",
+        "        if False:  # it ended",
+        _COSTS,
+    ),
+    _in(
+        "media",
+        "publishing costs nothing",
+        "not participant.session.budget.take(self._around.now, PEER_COST)",
+        "not participant",
+        _COSTS,
+    ),
+    _in(
+        "media",
+        "every offer costs as much as a peer connection",
+        "if publisher.offers_anew(command.sdp) and not",
+        "if not",
+        _COSTS,
+    ),
+    _in(
+        "streams",
+        "credentials of an offer are forgotten",
+        "            publisher.credentials = credentials_of(operation.offer)\n",
+        "",
+        _COSTS,
+    ),
+    _in(
+        "streams",
+        "a peer connection may take for ever",
+        "        stream.is_new = True\n        self._limit(participant, stream)\n",
+        "        stream.is_new = True\n",
+        _COSTS,
+    ),
+    _in(
+        "streams",
+        "an early `Up` of the old connection ends the wait for the new one",
+        "            stream.is_new = False\n            self._limit(participant, stream)\n",
+        "            stream.is_new = False\n",
+        _COSTS,
+    ),
+    _in(
+        "streams",
+        "a stream that ended is ended again",
+        "        self.came_up(stream)\n        self.peers.pop",
+        "        self.peers.pop",
+        _COSTS,
+    ),
+    _in(
+        "media_reports",
+        "a peer that came up is closed",
+        "        self._streams.came_up(stream)\n        if isinstance",
+        "        if isinstance",
+        _COSTS,
+    ),
+    _in(
+        "streams",
+        "refused candidates reach the media server",
+        "if may_use(one[0], policy, config.own_ports))",
+        "if one)",
+        _COSTS,
+    ),
+    _in(
+        "streams",
+        "candidates end although some were refused",
+        "        end = end and not stream.is_incomplete\n",
+        "",
+        _COSTS,
+    ),
+    _in(
+        "engine",
+        "all commands for the media server have one owner",
+        "self.streams.owner_of(peer)",
+        "0",
+        _COSTS,
+    ),
+    _in(
+        "ice_policy",
+        "the port of the server is a candidate",
+        "found.port not in own_ports",
+        "found.port",
+        _ICE,
+    ),
+    _in(
+        "ice_policy",
+        "an IPv6 address may hold a multicast address",
+        "not _is_unicast(address.ipv4_mapped)",
+        "not address.ipv4_mapped",
+        _ICE,
+    ),
+    _in(
+        "ice_policy",
+        "multicast addresses are used",
+        "address.is_multicast or ",
+        "",
+        _ICE,
+    ),
+    _in(
+        "ice_policy",
+        "reserved addresses are used",
+        "(address.is_reserved or address.packed[0] == 0)",
+        "address.packed[0] == 0",
+        _ICE,
+    ),
+    _in(
+        "ice_policy",
+        "`private` is `all`",
+        "            return not is_public(address)\n",
+        "            return True\n",
+        _ICE,
+    ),
+    _in(
+        "ice_policy",
+        "a server of all addresses counts as private",
+        "address.is_unspecified or is_public(address)",
+        "is_public(address)",
+        _ICE,
+    ),
+    Mutant(
+        "serving: the media server may send to the port of the controller",
+        "m3core/serving.py",
+        "own_ports=(*settings.own_ports, bound),",
+        "own_ports=settings.own_ports,",
+        _SERVING,
+    ),
+    Mutant(
+        "serving: every server may send to private addresses",
+        "m3core/serving.py",
+        "settings.ice_candidates or default_for(address)",
+        "settings.ice_candidates",
+        _SERVING,
     ),
 )

@@ -33,6 +33,44 @@ def test_the_first_to_publish_waits_for_no_import(loop: str) -> None:
 
 
 @each_loop
+def test_the_media_server_sends_only_where_it_may(loop: str) -> None:
+    """Participants whose candidates are all refused still connect: their checks reach the server."""
+    m3 = ADAPTERS[loop]
+
+    async def main() -> None:
+        config = m3.ControllerConfig(web_url="", ice_candidates=m3.IceCandidates.PUBLIC, own_ports=(7,))
+        with anyio.fail_after(PATIENCE):
+            async with m3.serve(config=config) as server, server.account() as account:
+                assert server._controller.config.ice_candidates is m3.IceCandidates.PUBLIC
+                assert server._controller.config.own_ports == (7, server.address[1])
+                meeting = await account.create_meeting(title="Elsewhere")
+                async with (
+                    meeting.start(display_name="Olga") as owner,
+                    m3.join(await meeting.invite(), display_name="Gus") as guest,
+                ):
+                    await guest.publish(video=sources.pattern("Gus", 64, 48))
+                    await owner.wait_for(m3.StreamStarted)
+                    async with owner.subscribe(guest.own) as stream:
+                        async for _ in stream.video:
+                            break
+
+    anyio.run(main, backend=loop)
+
+
+@each_loop
+def test_a_server_of_this_machine_sends_everywhere_on_it(loop: str) -> None:
+    m3 = ADAPTERS[loop]
+
+    async def main() -> None:
+        async with m3.serve() as server:
+            assert server._controller.config.ice_candidates is m3.IceCandidates.ALL
+        async with m3.serve("0.0.0.0") as server:
+            assert server._controller.config.ice_candidates is m3.IceCandidates.PUBLIC
+
+    anyio.run(main, backend=loop)
+
+
+@each_loop
 def test_a_server_without_media_serves_all_else(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     m3 = ADAPTERS[loop]
 

@@ -18,6 +18,7 @@ from m3core.conference.events import (
     StreamStopped,
     SubscriptionStopped,
 )
+from m3core.controller import streams
 from m3core.errors import (
     CallCancelled,
     CallTimedOut,
@@ -284,7 +285,8 @@ def test_a_stream_that_cannot_be_renewed_stops() -> None:
     settle(world)
 
 
-def test_a_renewed_stream_does_not_wait_for_ever() -> None:
+def test_a_renewed_stream_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "PEER_TIMEOUT", 2 * NEGOTIATION_TIMEOUT)  # a server that never gives up
     world = World()
     ada, bob = world.joined("Ada", "Bob")
     published(world, ada)
