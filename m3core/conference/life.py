@@ -314,7 +314,8 @@ class Life:
             self._broken(str(error), error)
             return
         if (wait := self._patience.wait(error)) is not None:
-            # This is the first join. A refused handshake may have used the ticket up (signaling.md § 1), so the way begins at a new one.
+            # This is the first join: on the way back a busy server is one of the errors above. A refused handshake may
+            # have used the ticket up (signaling.md § 1), so that another one is needed.
             self._step = Phase.STARTING
             self._step_deadline = self._context.now + wait
             self._context.outbox.notify(ServerBusy(seconds=wait))
