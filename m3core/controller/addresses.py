@@ -73,7 +73,7 @@ class AddressBudgets(Generic[KeyT]):
         return 0.0 if budget.take(now) else budget.wait(now)
 
     def _make_room(self, now: float) -> None:
-        """Drop all budgets that are full, since they say nothing; then, if need be, those that were used least lately.
+        """Drop all budgets that are full, since they say nothing, and then those that were used least lately.
 
         Each call drops a share of the table, so that many addresses that come one after the other do not make each of
         them cost a walk through it.
@@ -127,7 +127,7 @@ class AddressLimits:
 
 
 class TrustedProxies:
-    """The proxies whose word is taken for the address of their client. ``networks`` are as in `parse_network`."""
+    """The proxies that are believed about the address of their client. ``networks`` are as in `parse_network`."""
 
     def __init__(self, networks: tuple[str, ...] = ()) -> None:
         self._networks = tuple(parse_network(text) for text in networks)

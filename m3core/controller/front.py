@@ -277,7 +277,8 @@ class Front:
         """Bytes from a client; empty bytes mean that it has closed its side."""
         socket = self._sockets.get(connection)
         if socket is not None:
-            socket.waiting += data if socket.preface is None else self._read_preface(socket, socket.preface, data)
+            rest = data if socket.preface is None else self._read_preface(socket, socket.preface, data)
+            socket.waiting += rest
             socket.has_ended |= not data
             self._ready[connection] = None
             self._settle(now)
@@ -394,9 +395,11 @@ class Front:
         """Give ``http`` the next bytes, at most ``room``. Returns how many, 1 for the end, and 0 if it gets nothing."""
         if socket.http.phase in {Phase.ANSWERING, Phase.DONE}:
             return 0  # h11 keeps bytes after a request without a limit, and copies them
-        size = room if socket.http.phase in {Phase.OPEN, Phase.CLOSING} else min(room, _HTTP_PIECE)
+        if socket.http.phase is Phase.LINGERING:
+            room = len(socket.waiting)  # it is dropped, which costs nothing
+        size = min(room, _HTTP_PIECE) if socket.http.phase in {Phase.IDLE, Phase.READING} else room
         if socket.waiting:
-            if size == 0:
+            if size <= 0:
                 return 0
             data = bytes(socket.waiting[:size])
             del socket.waiting[:size]  # bytearrays drop their first bytes without copying the rest

@@ -172,8 +172,8 @@ MUTANTS = (
     _in(
         "controller/front",
         "a header by itself ends the connection",
-        "        if rest or not data:  # empty",
-        "        if True:  # empty",
+        "socket.has_ended |= not data",
+        "socket.has_ended |= not rest",
         _PROXY,
     ),
     _in(

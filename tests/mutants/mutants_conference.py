@@ -99,8 +99,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "turn: a start waits for ever for ICE servers that the server refuses",
         f"{_ENGINE}/turn.py",
-        "            self._schedule.failed(self._context.now)\n        self.is_known = True\n        self._told()\n",
-        "            self._schedule.failed(self._context.now)\n        self.is_known = True\n",
+        "asked_wait(error))\n        self.is_known = True\n        self._told()\n",
+        "asked_wait(error))\n        self.is_known = True\n",
         _CALLS,
     ),
     Mutant(

@@ -418,10 +418,10 @@ MUTANTS: tuple[Mutant, ...] = (
         _API,
     ),
     _in(
-        "resources/start",
+        "resources/access",
         "guests need no password",
-        "room.password is not None and room.password != request.password",
-        "request.password is not None and room.password != request.password",
+        "        if room.password is None:",
+        "        if room.password is None or given is None:",
         _API,
     ),
     _in(

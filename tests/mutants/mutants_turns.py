@@ -129,8 +129,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "front: the end of the stream overtakes what waits",
         FRONT,
-        "        if socket.waiting:\n            if size == 0:",
-        "        if socket.waiting and not socket.has_ended:\n            if size == 0:",
+        "        if socket.waiting:\n            if size <= 0:",
+        "        if socket.waiting and not socket.has_ended:\n            if size <= 0:",
         _TURNS,
     ),
     Mutant(
@@ -150,8 +150,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "front: h11 gets all at once",
         FRONT,
-        "else min(room, _HTTP_PIECE)",
-        "else room",
+        "size = min(room, _HTTP_PIECE) if",
+        "size = room if",
         _TURNS,
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""Addresses: which budget belongs to one, whose word is taken for it, and what is kept of many."""
+"""Addresses: which budget belongs to one, which proxies are believed about it, and what is kept of many."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ def test_who_asks_too_much_is_told_when_to_come_again(data: bytes) -> None:
     assert status_of(answer) == 429
     assert b"\r\nretry-after: 7\r\n" in answer
     assert b"\r\nconnection: close\r\n" in answer
-    assert (phase_of(connection), connection.dropped) == (Phase.DONE, False)
+    assert (phase_of(connection), connection.dropped) == (Phase.LINGERING, False)
     assert connection.next_event() is NEED_DATA
     connection.overload(7)
     assert connection.data_to_send() == b""

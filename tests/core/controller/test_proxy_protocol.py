@@ -8,7 +8,7 @@ import struct
 import pytest
 from test_front import _A, _GET, _client, _Controller, _exchange, _willing, _written
 
-from m3core.controller.front import Front, Shut
+from m3core.controller.front import Front, HalfClose, Shut
 from m3core.controller.proxy_protocol import ProxyPreface
 from m3core.errors import RemoteProtocolError
 from m3core.limits import HTTP_TIMEOUT, MAX_PROXY_HEADER
@@ -141,7 +141,7 @@ def test_nobody_else_is_believed(header: bytes) -> None:
     outputs = list(front.outputs())
     assert controller.inputs == []
     assert _written(outputs, _A).startswith(b"HTTP/1.1 400")
-    assert outputs[-1] == Shut(_A, abort=False)
+    assert outputs[-1] == HalfClose(_A)
 
 
 def test_a_malformed_header_drops_the_connection_without_an_answer() -> None:
