@@ -214,8 +214,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "http: who asks too much is asked to come again, and served",
         HTTP,
-        "            self._events.clear()\n            self._refuse(_TOO_MANY",
-        "            self._refuse(_TOO_MANY",
+        "            self._events.clear()\n            self._refuse(too_many",
+        "            self._refuse(too_many",
         _TURNS,
     ),
     Mutant(
