@@ -114,6 +114,7 @@ def _framed(opcode: int, payload: bytes = b"", *, fin: bool = True) -> bytes:
         (_framed(_TEXT, b"x" * 1_024, fin=False), 1),
         (_framed(_TEXT, b"x" * 1_025, fin=False), 2),
         (_framed(_TEXT, b"x" * 1_024, fin=False) + _framed(0, b"x" * 1_024), 3),
+        ((_framed(_TEXT, b"x" * 1_024, fin=False) + _framed(0)) * 2, 4),
         (_framed(_TEXT, b"x", fin=False) + _framed(_PING) + _framed(0), 3),
         (_framed(_TEXT, b"\xff", fin=False) + _framed(0), 2),  # discarded
         (_framed(_BINARY, b"\xff" * 2_048), 2),  # its text is empty, and does not tell its size

@@ -11,13 +11,36 @@ ENGINE = "m3core/controller/engine.py"
 JSON = "m3core/strict_json.py"
 ASYNCIO = "m3asyncio/server.py"
 TRIO = "m3trio/server.py"
-_TURNS = ("tests/core/controller/test_turns.py",)
+_FILE = "tests/core/controller/test_turns.py"
+_TURNS = tuple(
+    f"{_FILE}::{name}"
+    for name in (
+        "test_what_waits_is_read_in_order_and_whole",
+        "test_connections_that_wait_take_turns",
+        "test_a_connection_that_ends_waits_no_more",
+        "test_a_turn_ends_when_it_has_caused_many_writes",
+        "test_nothing_is_read_from_a_client_that_sends_faster_than_it_gets_turns",
+        "test_what_is_refused_is_not_done",
+        "test_pieces_that_come_before_the_next_turn_share_one",
+        "test_bytes_that_were_given_but_not_read_count_for_the_next_turn",
+        "test_a_long_head_is_refused_before_all_of_it_is_parsed",
+        "test_a_message_that_comes_in_parts_is_charged_once",
+        "test_a_budget_grows_again",
+        "test_an_honest_client_with_much_to_say_is_not_closed",
+        "test_a_bystander_waits_for_one_turn_of_an_attacker[pings]",
+        "test_a_bystander_waits_for_one_turn_of_an_attacker[lists of ids]",
+        "test_an_attacker_is_closed_when_its_budget_is_empty[pings]",
+        "test_an_attacker_is_closed_when_its_budget_is_empty[pipelined requests]",
+        "test_an_attacker_is_closed_when_its_budget_is_empty[lists of ids]",
+    )
+)
+"""Without most of the attacks, which take long."""
 _FRONT = (*_TURNS, "tests/core/controller/test_front.py")
 _HTTP = ("tests/core/controller/test_http.py",)
 _FRAMES = ("tests/core/test_frames.py",)
 _JOIN = ("tests/core/controller/test_join_deadline.py",)
 _JSON = ("tests/core/test_strict_json.py",)
-_SOCKETS = ("tests/parity/test_turns_sockets.py", "tests/parity/test_paused_reading.py")
+_SOCKETS = ("tests/parity/test_paused_reading.py",)
 
 MUTANTS: tuple[Mutant, ...] = (
     # -- turns ---
@@ -216,7 +239,7 @@ MUTANTS: tuple[Mutant, ...] = (
         HTTP,
         "            self._events.clear()\n            self._refuse(too_many",
         "            self._refuse(too_many",
-        _TURNS,
+        _HTTP,
     ),
     Mutant(
         "http: a request costs nothing",

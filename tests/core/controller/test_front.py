@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 import m3core.controller.front as front_module
-from m3core.controller.front import ControllerOutput, Front, FrontOutput, HalfClose, Shut, Write
+from m3core.controller.front import ControllerOutput, Front, FrontOutput, HalfClose, Pause, Shut, Write
 from m3core.controller.http import frame_text
 from m3core.controller.sfu import SfuCommand
 from m3core.io import (
@@ -672,3 +672,16 @@ def test_texts_behind_the_one_that_made_the_controller_close_are_not_heard(code:
     client.send_text(b"two")
     front.data_received(_A, b"".join(client.data_to_send()), 0.0)
     assert [values for values in controller.taken() if values[0] == "text"] == [("text", _A, b"one")]
+
+
+def test_what_comes_while_a_request_is_answered_waits() -> None:
+    controller = _Controller()
+    front = Front(controller)
+    front.connection_made(_A, 0.0)
+    front.data_received(_A, _GET, 0.0)
+    front.data_received(_A, _GET * 3_000, 0.0)
+    assert list(front.outputs()) == [Pause(_A)]
+    assert [values[:2] for values in controller.taken()] == [("http", 1)]
+    controller.queue.append(HttpReply(RequestId(1), HttpResponse(200)))
+    front.advance(0.0)
+    assert [values[:2] for values in controller.taken()] == [("advance", 0.0), ("http", 2)]

@@ -279,6 +279,15 @@ def test_who_asks_too_much_is_told_when_to_come_again(data: bytes) -> None:
     assert connection.data_to_send() == b""
 
 
+def test_a_request_that_is_refused_is_not_told() -> None:
+    connection = HttpConnection()
+    connection.receive_data(POST)
+    while connection.step():
+        pass
+    connection.overload(7)
+    assert connection.take_event() is None
+
+
 def test_a_websocket_that_causes_too_much_is_dropped() -> None:
     connection = opened()
     connection.overload(7)

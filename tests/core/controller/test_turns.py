@@ -13,7 +13,7 @@ from m3core.controller.budget import Budget
 from m3core.controller.front import Front, FrontOutput, HalfClose, Pause, Resume, Shut, Write
 from m3core.controller.http import HttpConnection, Phase
 from m3core.io import ConnectionId
-from m3core.limits import BUDGET, CLOSE_TIMEOUT, MAX_READ_AHEAD, TURN_BYTES, TURN_EVENTS, TURN_WRITES
+from m3core.limits import BUDGET, CLOSE_TIMEOUT, MAX_HTTP_HEAD, MAX_READ_AHEAD, TURN_BYTES, TURN_EVENTS, TURN_WRITES
 from m3core.testing import World
 
 MIB = 1 << 20
@@ -65,7 +65,7 @@ class Place:
         self.world = World()
         self.front = Front(self.world.controller)
         self.now = 0.0
-        self.written: dict[ConnectionId, bytes] = {}
+        self.written: dict[ConnectionId, bytearray] = {}
         self.shut: dict[ConnectionId, bool] = {}
         self.paused: list[FrontOutput] = []
         self.target = Target(self.world.room_id, self.world.invite_code)
@@ -75,7 +75,7 @@ class Place:
             match output:
                 case Write(connections, data):
                     for connection in connections:
-                        self.written[connection] = self.written.get(connection, b"") + data
+                        self.written.setdefault(connection, bytearray()).extend(data)
                 case HalfClose(connection):
                     self.shut[connection] = False
                 case Shut(connection, abort):
@@ -88,7 +88,7 @@ class Place:
         self.drain()
 
     def take(self, connection: ConnectionId) -> bytes:
-        return self.written.pop(connection, b"")
+        return bytes(self.written.pop(connection, b""))
 
     def connect(self, connection: ConnectionId) -> None:
         self.front.connection_made(connection, self.now)
@@ -226,6 +226,44 @@ def test_a_connection_that_ends_waits_no_more(place: Place, end: str) -> None:
     assert place.front.connections == 1
 
 
+@pytest.mark.usefixtures("endless")
+def test_pieces_that_come_before_the_next_turn_share_one(place: Place, counted: Counted) -> None:
+    place.join(ATTACKER)
+    place.give(ATTACKER, frame(PING) * 40)  # more than half of a turn: another begins
+    place.catch_up()
+    counted.clear()
+    for _ in range(3):
+        place.give(ATTACKER, frame(PING) * 30)
+    assert counted.steps == TURN_EVENTS
+    place.turn()
+    assert counted.steps == 3 * 30
+    place.turn()
+    assert not place.is_due()
+
+
+@pytest.mark.usefixtures("endless")
+def test_bytes_that_were_given_but_not_read_count_for_the_next_turn(place: Place, counted: Counted) -> None:
+    place.join(ATTACKER)
+    place.give(ATTACKER, frame(PING) * 40)  # more than half of a turn: another begins
+    place.catch_up()
+    counted.clear()
+    place.give(ATTACKER, frame(PING) * TURN_EVENTS + frame(TEXT, b"x" * 200_000))
+    assert counted.steps == TURN_EVENTS
+    given = counted.size
+    assert given > TURN_BYTES // 2
+    counted.clear()
+    place.turn()
+    assert (counted.steps, counted.size) == (1, TURN_BYTES - given)
+
+
+def test_a_long_head_is_refused_before_all_of_it_is_parsed(place: Place, counted: Counted) -> None:
+    place.connect(ATTACKER)
+    place.give(ATTACKER, b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:b\r\n" * 10_000 + b"\r\n")
+    place.catch_up()
+    assert status_of(place.take(ATTACKER)) == 431
+    assert counted.size <= MAX_HTTP_HEAD + 4_096
+
+
 def test_a_turn_ends_when_it_has_caused_many_writes(place: Place) -> None:
     receivers = [ConnectionId(number) for number in range(10, 40)]
     for connection in (ATTACKER, *receivers):
@@ -310,6 +348,21 @@ def test_a_budget_grows_again(place: Place) -> None:
         place.turn()
     assert place.shut.keys() & {ATTACKER, BYSTANDER} == set()
     assert place.take(ATTACKER).count(b"HTTP/1.1 200") == 4_500
+
+
+def test_a_message_that_comes_in_parts_is_charged_once(place: Place) -> None:
+    place.join(ATTACKER)
+    data = text("echo", action="ping", x="x" * 60_000)
+    for _ in range(12):
+        place.give(ATTACKER, data[:30_000])
+        place.give(ATTACKER, data[30_000:])
+        place.catch_up()
+    assert ATTACKER in place.world.controller.sessions
+    for _ in range(12):
+        place.give(ATTACKER, data[:30_000])
+        place.give(ATTACKER, data[30_000:])
+        place.catch_up()
+    assert ATTACKER not in place.world.controller.sessions
 
 
 def test_an_honest_client_with_much_to_say_is_not_closed(place: Place) -> None:
