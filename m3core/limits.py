@@ -150,6 +150,9 @@ STREAM_TOLD_TIMEOUT: Final = 2.0
 comes the next stream."""
 HEARTBEAT_INTERVAL: Final = 15.0
 """Between two pings of a server, whose payload is `heartbeat` (signaling.md § 2)."""
+HEARTBEAT_TICK: Final = 0.25
+"""Pings leave together at multiples of this time, so that the event loop wakes up once for all of one tick. A ping that
+falls between two ticks leaves at the earlier one."""
 HEARTBEAT_TIMEOUT: Final = 20.0
 """The greatest age of the last pong. A server checks it with each ping, and drops the connection if the pong is older
 (signaling.md § 2)."""

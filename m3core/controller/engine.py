@@ -49,12 +49,12 @@ from m3core.io import (
     RequestId,
     SendText,
 )
-from m3core.limits import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT
+from m3core.limits import HEARTBEAT_INTERVAL, HEARTBEAT_TICK, HEARTBEAT_TIMEOUT
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, encode
 from m3core.messages.control import LeftReason
 from m3core.rest.cors import preflight, with_cors
 from m3core.rest.errors import NOT_FOUND, Problem
-from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection
+from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection, note_sent
 from m3core.values import InviteCode, RoomId, Subprotocol, Timestamp, format_uuid
 
 Output: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
@@ -187,7 +187,7 @@ class Controller:
         self._sessions[connection] = session
         # Not before: a resumption token becomes valid with its session (signaling.md § 3).
         self._resumptions.opened(admission, self.now)
-        self._heartbeats[connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
+        self._plan_heartbeat(session)
         self._queue.append(Accept(connection, offered.subprotocols[0].value))
 
     def receive_text(self, connection: ConnectionId, data: bytes, now: float) -> None:
@@ -276,10 +276,9 @@ class Controller:
 
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
         sessions = [one.session for one in participants if one.session.connection in self._sessions]
-        for session in sessions:
-            session.signaling.note_sent(event)
+        note_sent((session.signaling for session in sessions), event)
         if sessions:
-            self._queue.append(SendText(tuple(session.connection for session in sessions), encode(event)))
+            self._queue.append(SendText(tuple([session.connection for session in sessions]), encode(event)))
 
     def refuse(self, session: Session, slug: str) -> None:
         self._queue.append(SendText((session.connection,), session.signaling.refuse(slug, self.direct())))
@@ -336,7 +335,14 @@ class Controller:
             self.dismiss((session,), None, LeftReason.TIMEOUT)
         else:
             self._queue.append(Ping(session.connection, HEARTBEAT))
-            self._heartbeats[session.connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
+            self._plan_heartbeat(session)
+
+    def _plan_heartbeat(self, session: Session) -> None:
+        due = self.now + HEARTBEAT_INTERVAL
+        tick = due - due % HEARTBEAT_TICK
+        # A tick that has begun is no time to wait for: the next ping would be due in the same moment as this one.
+        when = tick if tick > self.now else due
+        self._heartbeats[session.connection] = self._alarms.at(when, lambda: self._heartbeat(session))
 
     def _answer_bad(self, session: Session, bad: BadMessage) -> None:
         if bad.reply is not None:

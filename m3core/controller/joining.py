@@ -77,8 +77,7 @@ class Joining:
         if _is_dead_end(participant.room.meeting, participant.session):
             self._around.dismiss((participant.session,), INTERNAL_ERROR)
             return
-        del participant.room.meeting.waiting[participant.id]
-        participant.is_waiting = False
+        participant.room.meeting.end_wait(participant)
         self._tell_left_waiting(participant)  # before `joined` (signaling.md § 6, flow)
         self._enter(participant)
 
@@ -95,8 +94,7 @@ class Joining:
 
     def _wait(self, participant: Participant) -> None:
         """Put a participant that is in no room into the waiting room, and tell those who may know of it."""
-        participant.is_waiting = True
-        participant.room.meeting.waiting[participant.id] = participant
+        participant.room.meeting.wait(participant)
         self._around.tell(participant.session, moderation.InWaitingRoom(timestamp=self._around.direct()))
         joined = moderation.JoinedWaitingRoom(
             id=participant.id,
@@ -108,7 +106,7 @@ class Joining:
     def _is_full(self, meeting: Meeting, session: Session) -> bool:
         """Whether the limit is reached. All rooms, the waiting room and moderators count (signaling.md § 5)."""
         limit = min(self._around.config.participant_limit or MAX_PARTICIPANTS, MAX_PARTICIPANTS)
-        there = sum(participant.is_visible for participant in meeting.everyone())
+        there = meeting.visible
         if session.admission.kind is ParticipationKind.RECORDER or there < limit:
             return False
         # L 0.4: a full room without a moderator has a place for its owner. Our own limit has no exception.
@@ -187,7 +185,7 @@ class Joining:
         meeting = participant.room.meeting
         meeting.remember_user(participant)  # a moderator may still ban it
         if participant.is_waiting:
-            del meeting.waiting[participant.id]
+            meeting.end_wait(participant)
             self._tell_left_waiting(participant)
         else:
             self._leave_room(participant, reason)

@@ -110,25 +110,32 @@ class LiveRoom:
     meeting: Meeting = field(repr=False)
     breakout: BreakoutRoomId | None = None
     """None: it is the main room."""
-    present: dict[ParticipantId, Participant] = field(factory=dict)
+    _present: dict[ParticipantId, Participant] = field(factory=dict)
     gone: dict[ParticipantId, Participant] = field(factory=dict)
     """Participants who left, oldest first; at most `MAX_LEAVERS`."""
     states: States = field(factory=States)
 
+    @property
+    def present(self) -> Mapping[ParticipantId, Participant]:
+        """Who is in it. Only `enter` and `leave` change it, because `Meeting.visible` counts them."""
+        return self._present
+
     def others(self, participant: Participant) -> Iterator[Participant]:
         """Everybody present but ``participant``."""
-        return (other for other in self.present.values() if other is not participant)
+        return (other for other in self._present.values() if other is not participant)
 
     def enter(self, participant: Participant) -> None:
         """Add ``participant``, which is then no longer one of those who left."""
-        self.present[participant.id] = participant
+        self._present[participant.id] = participant
+        self.meeting.visible += participant.is_visible
         self.gone.pop(participant.id, None)
 
     def leave(self, participant: Participant) -> None:
         """Move ``participant`` to those who left. Beyond `MAX_LEAVERS` the oldest of these is forgotten."""
-        del self.present[participant.id]
+        del self._present[participant.id]
         if not participant.is_visible:
             return
+        self.meeting.visible -= 1
         if len(self.gone) >= MAX_LEAVERS:
             del self.gone[next(iter(self.gone))]
         self.gone[participant.id] = participant
@@ -154,7 +161,9 @@ class Meeting:
     waiting_room_enabled: bool
     raise_hands_enabled: bool = True
     rooms: dict[BreakoutRoomId | None, LiveRoom] = field(factory=dict)
-    waiting: dict[ParticipantId, Participant] = field(factory=dict)
+    visible: int = 0
+    """How many participants are in its rooms or wait, without those of whom others do not learn."""
+    _waiting: dict[ParticipantId, Participant] = field(factory=dict)
     banned: set[UserId] = field(factory=set)
     accepted: dict[ParticipantId, float] = field(factory=dict)
     """Participants who left and need not wait when they come back, with the time until which that holds; at most
@@ -165,6 +174,23 @@ class Meeting:
     closes_at: Timestamp | None = None
     time_limit: Alarm | None = None
     states: States = field(factory=States)
+
+    @property
+    def waiting(self) -> Mapping[ParticipantId, Participant]:
+        """Who is in the waiting room. Only `wait` and `end_wait` change it, because ``visible`` counts them."""
+        return self._waiting
+
+    def wait(self, participant: Participant) -> None:
+        """Add ``participant``, which is in no room, to the waiting room."""
+        participant.is_waiting = True
+        self._waiting[participant.id] = participant
+        self.visible += participant.is_visible
+
+    def end_wait(self, participant: Participant) -> None:
+        """Take ``participant`` out of the waiting room."""
+        participant.is_waiting = False
+        del self._waiting[participant.id]
+        self.visible -= participant.is_visible
 
     def room_for(self, breakout: BreakoutRoomId | None) -> LiveRoom:
         """The main room or a breakout room. It is made when it is first asked for."""

@@ -105,10 +105,10 @@ MUTANTS: tuple[Mutant, ...] = (
         _BREAKOUT,
     ),
     _in(
-        "joining",
+        "room",
         "who enters from the waiting room still waits",
-        "        del participant.room.meeting.waiting[participant.id]\n        participant.is_waiting = False\n",
-        "        participant.is_waiting = False\n",
+        "        del self._waiting[participant.id]\n",
+        "",
         _MODERATION,
     ),
     _in(
@@ -152,6 +152,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "any pong is a sign of life",
         "if session is not None and payload == HEARTBEAT:",
         "if session is not None:",
+        _ENGINE,
+    ),
+    _in(
+        "engine",
+        "each ping wakes the loop at a time of its own",
+        "when = tick if tick > self.now else due",
+        "when = due",
         _ENGINE,
     ),
     _in(
@@ -485,8 +492,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "front",
         "a text goes to connections that are closing",
-        "        return socket is not None and socket.http.phase is Phase.OPEN",
-        "        return socket is not None",
+        "if known is not None and known.http.phase is is_open])",
+        "if known is not None])",
         _FRONT,
     ),
     _in(
