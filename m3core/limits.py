@@ -24,6 +24,9 @@ MAX_PARTICIPANTS: Final = 5_000
 MAX_LEAVERS: Final = 500
 """What a controller keeps of those who left, each: participants of one room, and of all others that `join_success`
 lists; sessions that can be resumed; accounts that can be banned. The oldest are dropped."""
+MAX_ENTRY_FORMS: Final = 16
+"""Encoded entries that a controller keeps of one participant. They differ by the groups of those who read them. With
+more kinds of readers, all are encoded again."""
 MAX_CHAT_TEXT: Final = 4096
 """Bytes of one chat message. The reference cuts longer ones (signaling.md § 7); a client refuses to send them."""
 MAX_CONVERSATION: Final = 1_000

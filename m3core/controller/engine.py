@@ -274,6 +274,11 @@ class Controller:
         if session.connection in self._sessions:
             self._queue.append(SendText((session.connection,), session.signaling.send(event)))
 
+    def tell_encoded(self, session: Session, event: Event, data: bytes) -> None:
+        if session.connection in self._sessions:
+            note_sent((session.signaling,), event)
+            self._queue.append(SendText((session.connection,), data))
+
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
         sessions = [one.session for one in participants if one.session.connection in self._sessions]
         note_sent((session.signaling for session in sessions), event)

@@ -14,7 +14,7 @@ from m3core.controller.room import LiveRoom, Meeting, Participant, Session
 from m3core.controller.room_details import RoomDetails
 from m3core.controller.surroundings import Surroundings
 from m3core.limits import MAX_DISPLAY_NAME, MAX_PARTICIPANTS
-from m3core.messages import control, moderation
+from m3core.messages import control, encode_around, moderation
 from m3core.values import ParticipationKind, Role
 
 NORMAL_CLOSURE = 1000
@@ -88,7 +88,6 @@ class Joining:
         participant.hand_is_up = False
         participant.was_inside = True
         # It is the same participant, and not one who left: it comes in again with its flags, and is not listed twice.
-        self._entries.forget_left(participant)
         del participant.room.gone[participant.id]
         self._wait(participant)
 
@@ -159,12 +158,15 @@ class Joining:
             display_name=participant.display_name,
             avatar_url=participant.avatar_url,
             role=participant.role,
-            participants=self._entries.others(participant),
+            participants=(),  # they are encoded already, see below
             timestamp=around.direct(),
             **self._room_details.keys_for(participant),
             **self._entries.join_data(participant),
         )
-        around.tell(participant.session, success)  # always the first message in the room (signaling.md § 5)
+        data = encode_around(success, "participants", self._entries.encoded_others(participant))
+        around.tell_encoded(
+            participant.session, success, data
+        )  # always the first message in the room (signaling.md § 5)
         if participant.is_visible:
             self._tell_joined(participant)
         for module in self._modules:

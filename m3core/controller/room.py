@@ -7,9 +7,10 @@ These classes are one module because they refer to each other: a participant has
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
 
-from attrs import define, field
+from attrs import Attribute, define, field, setters
 
 from m3core.controller.alarms import Alarm
 from m3core.controller.budget import Budget
@@ -50,7 +51,21 @@ class Session:
     """The participant of this connection, once it has joined or waits."""
 
 
-@define(eq=False)
+@define
+class EncodedEntries:
+    """The entry of one participant as JSON, in the form of each kind of receiver. `controller.entries` fills it."""
+
+    version: tuple[int, int, int]
+    """`Participant.version`, and those of the states of the participant and of its room, when the forms were made."""
+    forms: dict[Hashable, bytes] = field(factory=dict)
+
+
+def _raise_version(participant: Participant, _attribute: Attribute[Any], value: object) -> object:
+    participant.version += 1
+    return value
+
+
+@define(eq=False, on_setattr=_raise_version)
 class Participant:
     """Somebody who is in a room, waits for it, or has left it."""
 
@@ -73,12 +88,22 @@ class Participant:
     hand_is_up: bool = False
     left_at: Timestamp | None = None
     publishers: dict[MediaSessionType, Publisher] = field(factory=dict)
-    announced: dict[MediaSessionType, StreamState] = field(factory=dict)
+    announced: Mapping[MediaSessionType, StreamState] = field(factory=dict)
     """The streams that entries show. The participant has announced them, and there need not be a publisher (media.md
-    § 2, publish_complete)."""
+    § 2, publish_complete). `announce` changes them."""
     subscriptions: dict[MediaSessionKey, Subscription] = field(factory=dict)
     focus: FocusQueue = field(factory=FocusQueue)
     states: States = field(factory=States)
+    version: int = field(default=0, on_setattr=setters.NO_OP)
+    """How often an attribute was set. Entries that were encoded before the last time are made anew."""
+    encoded: EncodedEntries | None = field(default=None, repr=False, on_setattr=setters.NO_OP)
+
+    def announce(self, kind: MediaSessionType, state: StreamState | None) -> None:
+        """Set what entries show of the stream ``kind``; None: it has ended, or was never there."""
+        if state is None:
+            self.announced = {other: known for other, known in self.announced.items() if other is not kind}
+        else:
+            self.announced = {**self.announced, kind: state}
 
     @property
     def is_moderator(self) -> bool:

@@ -9,6 +9,7 @@ _API = (f"{_TESTS}/test_controller_api.py",)
 _BREAKOUT = (f"{_TESTS}/test_breakout.py",)
 _CHAT = (f"{_TESTS}/test_chat.py",)
 _ENGINE = (f"{_TESTS}/test_controller_engine.py",)
+_ENTRIES = (f"{_TESTS}/test_entries.py",)
 _FRONT = (f"{_TESTS}/test_front.py",)
 _HTTP = (f"{_TESTS}/test_http.py", f"{_TESTS}/test_http_websocket.py")
 _LATER = (f"{_TESTS}/test_media_later.py",)
@@ -399,9 +400,86 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "entries",
         "recorders are listed",
-        "visible = [other for other in room.others(joiner) if other.is_visible]",
-        "visible = list(room.others(joiner))",
+        "        if other is not joiner and other.is_visible:\n",
+        "        if other is not joiner:\n",
         _RECORDING,
+    ),
+    _in(
+        "entries",
+        "an entry is kept although the participant has changed",
+        "if known is None or known.version != version:",
+        "if known is None:",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "an entry is kept although what modules keep of the room has changed",
+        "version = (other.version, other.states.version, room_version)",
+        "version = (other.version, other.states.version, 0)",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "an entry is kept although what modules keep of the participant has changed",
+        "version = (other.version, other.states.version, room_version)",
+        "version = (other.version, 0, room_version)",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "members of all groups get the entry that was made for the first",
+        "form: Hashable = joiner.groups",
+        "form: Hashable = None",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "a client that learns of streams one by one gets the entry of the others",
+        "            if one_by_one:\n",
+        "            if False:\n",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "entries are kept for any number of groups",
+        "if len(known.forms) >= MAX_ENTRY_FORMS:",
+        "if False:",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "entries are encoded for each joiner",
+        "data = known.forms[form] = encode_value(self._entry(other, joiner))",
+        "data = encode_value(self._entry(other, joiner))",
+        _ENTRIES,
+    ),
+    _in(
+        "room",
+        "what is set on a participant does not change its entry",
+        "    participant.version += 1\n",
+        "",
+        _ENTRIES,
+    ),
+    _in(
+        "room",
+        "who leaves a room is counted on",
+        "        self.meeting.visible -= 1\n",
+        "",
+        _ENTRIES,
+    ),
+    _in(
+        "room",
+        "who leaves the waiting room is counted on",
+        "        self.visible -= participant.is_visible\n",
+        "",
+        _ENTRIES,
+    ),
+    _in(
+        "states",
+        "a value that is dropped does not change an entry",
+        "        if self._by_kind.pop(kind, None) is not None:\n            self.version += 1\n",
+        "        self._by_kind.pop(kind, None)\n",
+        _ENTRIES,
     ),
     # -- REST ---
     _in(
