@@ -31,7 +31,7 @@ class _Protocol(asyncio.Protocol):
         """How many bytes wait to be sent."""
         return 0 if self.transport is None else self.transport.get_write_buffer_size()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Queue ``data`` for sending; it is dropped on a connection that is closing."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from contextlib import suppress
+import socket
 
 import trio
 
@@ -14,6 +14,7 @@ from m3core.limits import CLOSE_TIMEOUT
 from m3core.serving import Host, Server
 from m3trio.client import Account
 from m3trio.loop import BACKEND
+from m3trio.wire import PlainWire, Wire
 
 _RECEIVE = 1 << 16
 _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
@@ -23,73 +24,119 @@ _PAUSE = 0.1
 
 
 class _Peer:
-    """One TCP connection, a `m3core.serving.Peer`."""
+    """One TCP connection, a `m3core.serving.Peer`.
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream = stream
+    Its socket is one of the standard library, because `write` has to send at once: with a socket of trio each message
+    would wake a task for each of its receivers, and that costs several times as much as the sending.
+    """
+
+    def __init__(self, connected: socket.socket, wire: Wire) -> None:
+        self._socket = connected
+        self._wire = wire
         self._waiting = bytearray()
-        self._sending = 0
-        self._changed = trio.Event()
+        self._nursery: trio.Nursery | None = None
+        self._is_sending = False
+        """Whether a task sends what waits."""
         self._is_closing = False
         self._scope = trio.CancelScope()
 
     # -- for the server ---
     @property
     def waiting(self) -> int:
-        """Bytes that trio has not sent yet."""
-        return len(self._waiting) + self._sending
+        """Bytes that the operating system has not taken yet."""
+        return len(self._waiting)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Send ``data``, in order; after `close` or `abort` it is ignored."""
         if not self._is_closing:
-            self._waiting += data
-            self._changed.set()
+            self._wire.send(data)
+            self._send(self._wire.data_to_send())
 
     def close(self) -> None:
         """Close when all is sent, or after `CLOSE_TIMEOUT` if the client does not read."""
+        if self._is_closing:
+            return
+        self._wire.close()
+        self._send(self._wire.data_to_send())
         self._is_closing = True
-        self._scope.deadline = trio.current_time() + CLOSE_TIMEOUT
-        self._changed.set()
+        if self._waiting:
+            self._scope.deadline = trio.current_time() + CLOSE_TIMEOUT
+        else:
+            self._scope.cancel()
 
     def abort(self) -> None:
         """Close at once; bytes that wait are lost."""
         self._is_closing = True
         self._scope.cancel()
 
-    # -- its tasks ---
+    # -- sending ---
+    def _send(self, data: bytes | bytearray) -> None:
+        if data and not self._waiting:
+            try:
+                data = data[self._socket.send(data) :]
+            except BlockingIOError:
+                pass  # the buffer of the system is full
+            except OSError:
+                self.abort()
+                return
+        if data:
+            self._waiting += data
+            self._begin_sending()
+
+    def _begin_sending(self) -> None:
+        if self._nursery is not None and not self._is_sending:
+            self._is_sending = True
+            self._nursery.start_soon(self._send_waiting)
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            await trio.lowlevel.wait_writable(self._socket)
+            try:
+                sent = self._socket.send(self._waiting)
+            except BlockingIOError:
+                continue
+            except OSError:
+                self.abort()
+                return
+            del self._waiting[:sent]
+        self._is_sending = False
+        if self._is_closing:
+            self._scope.cancel()
+
+    # -- its task ---
     async def run(self, server: Server, connection: ConnectionId) -> None:
-        """Read and write until either side closes the connection."""
+        """Read, and send what waits, until either side closes the connection."""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._read, server, connection)
-                    nursery.start_soon(self._write)
+                    self._nursery = nursery
+                    try:
+                        if self._waiting:  # written before this task began
+                            self._begin_sending()
+                        await self._read(server, connection)
+                        await trio.sleep_forever()  # the client has closed its side; the front decides about ours
+                    finally:
+                        self._nursery = None  # a nursery that ends takes no more tasks
         finally:
-            with trio.CancelScope(shield=True):
-                await trio.aclose_forcefully(self._stream)
+            self._socket.close()
             server.lost(connection)
 
     async def _read(self, server: Server, connection: ConnectionId) -> None:
-        try:
-            while data := await self._stream.receive_some(_RECEIVE):
-                server.received(connection, bytes(data))
-        except trio.BrokenResourceError:
-            self._scope.cancel()
-        else:
-            server.received(connection, b"")  # the client has closed its side; the front decides when we close ours
-
-    async def _write(self) -> None:
-        with suppress(trio.BrokenResourceError):
-            while self._waiting or not self._is_closing:
-                if self._waiting:
-                    data, self._waiting = self._waiting, bytearray()
-                    self._sending = len(data)
-                    await self._stream.send_all(data)
-                    self._sending = 0
-                else:
-                    self._changed = trio.Event()
-                    await self._changed.wait()
-        self._scope.cancel()
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                data = self._socket.recv(_RECEIVE)
+                received = self._wire.receive(data)
+            except BlockingIOError:
+                continue
+            except OSError:
+                self.abort()
+                return
+            self._send(self._wire.data_to_send())
+            if received or not data:
+                server.received(connection, received)
+            if not data:
+                return
 
 
 class _Listener:
@@ -119,7 +166,7 @@ class _Listener:
     async def _accept(self, listener: trio.SocketListener, server: Server) -> None:
         while True:
             try:
-                peer = _Peer(await listener.accept())
+                stream = await listener.accept()
             except trio.ClosedResourceError:
                 return
             except OSError as error:
@@ -127,7 +174,16 @@ class _Listener:
                     raise
                 await trio.sleep(_PAUSE)  # the next try would fail at once, and the loop would use all of a processor
                 continue
+            peer = _Peer(_detached(stream.socket), PlainWire())
             self._tasks.spawn(peer.run(server, server.opened(peer)))
+
+
+def _detached(connected: trio.socket.SocketType) -> socket.socket:
+    """The standard socket in place of ``connected``, which may not be used any more."""
+    # All arguments are given, because the constructor would ask the system for those that are missing.
+    found = socket.socket(connected.family, connected.type, connected.proto, connected.detach())
+    found.settimeout(0)  # it never blocks
+    return found
 
 
 async def _listen(tasks: Tasks, host: str, port: int) -> _Listener:
