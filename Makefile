@@ -54,7 +54,7 @@ format: $(READY)  ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## Compare decode, encode, SDP, fan-out and joining with their peers
+bench: $(READY)  ## Compare decode, encode, SDP, fan-out, delivery and joining with their peers
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 diagrams: $(READY)  ## Draw the state diagrams of docs/ from the tables

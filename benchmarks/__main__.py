@@ -10,14 +10,17 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import attrs
 
-from benchmarks import codec, fanout, joins, sdp, start
-from benchmarks.timing import Comparison, Delay
+from benchmarks import codec, delivery, fanout, joins, sdp, start
+from benchmarks.timing import Comparison, Cost, Delay, Load
+
+Figure: TypeAlias = Comparison | Cost | Delay | Load
 
 
-def table(figures: Iterable[Comparison | Delay]) -> str:
+def table(figures: Iterable[Figure]) -> str:
     """A text with a line for each figure: its name, its peer, what was measured and promised, and `ok` or `SHORT`."""
     rows = [("what", "against", "ratio", "promised", "")]
     for each in figures:
@@ -37,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print a list of objects instead of a table")
     parser.add_argument("--rounds", type=int, default=31, help="how often each pair is measured (%(default)s)")
     options = parser.parse_args(arguments)
-    figures: list[Comparison | Delay] = []
-    for run in (codec.run, sdp.run, fanout.run, joins.run, start.run):
+    figures: list[Figure] = []
+    for run in (codec.run, sdp.run, fanout.run, delivery.run, joins.run, start.run):
         figures += run(options.rounds)
     if options.json:
         print(json.dumps([attrs.asdict(each) | {"ok": each.ok} for each in figures], indent=2))

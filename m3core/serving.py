@@ -26,22 +26,17 @@ from m3core.values import Secret, UserId, format_uuid
 
 SHUTDOWN_TIMEOUT = 1.0
 """Seconds in which open connections can take their last bytes."""
-MAX_TURN = 1 << 16
-"""Bytes for one connection that wait for the end of a turn of the event loop. More leave before it."""
+MAX_TURN = 1 << 22
+"""Bytes that wait for the end of a turn of the event loop. If there are more, they leave before it."""
 
 
 class Peer(Protocol):
     """One TCP connection. It gives its bytes to `Server.received`, and calls `Server.lost` at its end."""
 
-    @property
-    def waiting(self) -> int:
-        """The number of bytes that were written and that the operating system has not taken yet."""
-        ...
-
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, data: bytes) -> int:
         """Send ``data`` after what was written before. Never blocks; does nothing once the connection is closing.
 
-        The peer may keep ``data``: the caller does not change it any more.
+        Returns the number of bytes that were written and that the operating system has not taken yet.
         """
         ...
 
@@ -225,10 +220,12 @@ class Server:
         self._alarm = Alarm(self._backend, tasks, self._deadline, self._advance)
         self._peers: dict[ConnectionId, Peer] = {}
         self._tasks = tasks
-        self._turn: dict[ConnectionId, bytearray] = {}
-        """The connections that were written to in this turn of the event loop, with what has not left yet."""
+        self._turn: list[Write | Shut] = []
+        """What is performed at the end of this turn of the event loop."""
+        self._turn_size = 0
+        """The bytes in it; those for many connections count once. So no connection waits for more."""
         self._turn_begun = Signal(self._backend)
-        self._flushing: Task | None = None
+        self._ending: Task | None = None
         self._last = 0
         self._make_media_server = media_server
         self._sfu: MediaServer | None = None
@@ -268,7 +265,6 @@ class Server:
     def lost(self, connection: ConnectionId) -> None:
         """A TCP connection is gone, whoever ended it. Call it once for each `opened`."""
         del self._peers[connection]
-        self._turn.pop(connection, None)
         if not self._peers:
             self._gone.set()
         if not self._closed:
@@ -277,17 +273,15 @@ class Server:
 
     # -- performing ---
     def _drain(self) -> None:
-        """Perform the outputs of the front. What they write leaves at the end of the turn."""
+        """Perform the outputs of the front; what they write and shut, at the end of the turn."""
         # A command that fails at once is a report, and so a further input. It has to wait until all outputs before it
         # are performed (docs/architecture.md, the engine contract).
         failures: deque[MediaReport] = deque()
         while True:
             for output in self._front.outputs():
                 match output:
-                    case Write(connections=connections, data=data):
-                        self._write(connections, data)
-                    case Shut(connection=connection, abort=abort):
-                        self._shut(connection, abort=abort)
+                    case Write() | Shut():
+                        self._at_the_end(output)
                     case SfuCommand():
                         failures.extend(self._submit(output))
             if not failures:
@@ -309,50 +303,54 @@ class Server:
         self._front.advance(self._backend.now())
         self._drain()
 
-    # -- writing ---
-    def _write(self, connections: Iterable[ConnectionId], data: bytes) -> None:
-        """Write ``data`` at the end of this turn of the event loop, in one piece with all else that the turn writes.
+    # -- the end of a turn ---
+    def _at_the_end(self, output: Write | Shut) -> None:
+        """Perform ``output`` at the end of this turn of the event loop.
 
-        The kernel takes about as long for a small piece as for a large one, and when many join at once each of them
-        hears of all others within a few turns.
+        All that the turn writes to one connection leaves in one piece. The kernel takes about as long for a small piece
+        as for a large one, and when many join at once each of them hears of all others within a few turns.
         """
-        turn = self._turn
-        if not turn:
-            if self._flushing is None:
-                self._flushing = self._tasks.spawn(self._flush_turns())
+        if not self._turn:
+            if self._ending is None:
+                self._ending = self._tasks.spawn(self._end_turns())
             self._turn_begun.set()
-        for connection in connections:
-            waiting = turn.get(connection)
-            if waiting is None:
-                waiting = turn[connection] = bytearray(data)
-            else:
-                waiting += data
-            if len(waiting) > MAX_TURN:
-                turn[connection] = bytearray()
-                self._give(connection, waiting)
+        self._turn.append(output)
+        if isinstance(output, Write):
+            self._turn_size += len(output.data)
+            if self._turn_size > MAX_TURN:
+                self._end_turn()
 
-    async def _flush_turns(self) -> None:
+    async def _end_turns(self) -> None:
         while True:
-            self._flush()
+            self._end_turn()
             await self._turn_begun.wait()
 
-    def _flush(self) -> None:
-        turn, self._turn = self._turn, {}
-        for connection, waiting in turn.items():
-            if waiting:
-                self._give(connection, waiting)
+    def _end_turn(self) -> None:
+        turn, self._turn, self._turn_size = self._turn, [], 0
+        if len(turn) == 1 and isinstance(turn[0], Write):  # one message, perhaps for many: the most frequent turn
+            self._write(turn[0].connections, turn[0].data)
+            return
+        pieces: dict[ConnectionId, list[bytes]] = {}
+        for output in turn:
+            if isinstance(output, Write):
+                for connection in output.connections:
+                    pieces.setdefault(connection, []).append(output.data)
+            else:
+                # What was written before the end of a connection comes before it.
+                if written := pieces.pop(output.connection, None):
+                    self._write((output.connection,), b"".join(written))
+                self._shut(output.connection, abort=output.abort)
+        for connection, written in pieces.items():
+            self._write((connection,), b"".join(written))
 
-    def _give(self, connection: ConnectionId, data: bytearray) -> None:
-        peer = self._peers.get(connection)
-        if peer is not None:
-            peer.write(data)
-            if peer.waiting > MAX_WRITE_QUEUE:
+    def _write(self, connections: Iterable[ConnectionId], data: bytes) -> None:
+        peers = self._peers
+        for connection in connections:
+            peer = peers.get(connection)
+            if peer is not None and peer.write(data) > MAX_WRITE_QUEUE:
                 peer.abort()  # the reader is too slow (docs/limits.md); `lost` follows
 
     def _shut(self, connection: ConnectionId, *, abort: bool) -> None:
-        waiting = self._turn.pop(connection, None)
-        if waiting:
-            self._give(connection, waiting)  # what was written before the end comes before it
         peer = self._peers.get(connection)
         if peer is not None:
             peer.abort() if abort else peer.close()
@@ -381,14 +379,15 @@ class Server:
         if self._closing:
             return
         self._closing = True
-        self._flush()
+        self._end_turn()
         self._front.shut_down(self._backend.now())
         self._drain()
+        told = {connection for output in self._turn if isinstance(output, Write) for connection in output.connections}
         # Connections that were written to get their close frame first, and close when it is answered. Others are HTTP
         # connections between two requests.
-        for connection in self._peers.keys() - self._turn.keys():
+        for connection in self._peers.keys() - told:
             self._shut(connection, abort=False)
-        self._flush()
+        self._end_turn()
         with suppress(TimeoutError):
             async with self._backend.timeout(SHUTDOWN_TIMEOUT):
                 await self._all_gone()

@@ -14,7 +14,7 @@ from m3core.limits import CLOSE_TIMEOUT
 from m3core.serving import Host, Server
 from m3trio.client import Account
 from m3trio.loop import BACKEND
-from m3trio.wire import PlainWire, Wire
+from m3trio.wire import Wire
 
 _RECEIVE = 1 << 16
 _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
@@ -30,7 +30,7 @@ class _Peer:
     would wake a task for each of its receivers, and that costs several times as much as the sending.
     """
 
-    def __init__(self, connected: socket.socket, wire: Wire) -> None:
+    def __init__(self, connected: socket.socket, wire: Wire | None = None) -> None:
         self._socket = connected
         self._wire = wire
         self._waiting = bytearray()
@@ -41,23 +41,23 @@ class _Peer:
         self._scope = trio.CancelScope()
 
     # -- for the server ---
-    @property
-    def waiting(self) -> int:
-        """Bytes that the operating system has not taken yet."""
-        return len(self._waiting)
-
-    def write(self, data: bytes | bytearray) -> None:
-        """Send ``data``, in order; after `close` or `abort` it is ignored."""
-        if not self._is_closing:
+    def write(self, data: bytes) -> int:
+        """Send ``data``, in order; after `close` or `abort` it is ignored. Returns how many bytes wait."""
+        if self._is_closing:
+            return 0
+        if self._wire is not None:
             self._wire.send(data)
-            self._send(self._wire.data_to_send())
+            data = self._wire.data_to_send()
+        self._send(data)
+        return len(self._waiting)
 
     def close(self) -> None:
         """Close when all is sent, or after `CLOSE_TIMEOUT` if the client does not read."""
         if self._is_closing:
             return
-        self._wire.close()
-        self._send(self._wire.data_to_send())
+        if self._wire is not None:
+            self._wire.close()
+            self._send(self._wire.data_to_send())
         self._is_closing = True
         if self._waiting:
             self._scope.deadline = trio.current_time() + CLOSE_TIMEOUT
@@ -70,17 +70,18 @@ class _Peer:
         self._scope.cancel()
 
     # -- sending ---
-    def _send(self, data: bytes | bytearray) -> None:
+    def _send(self, data: bytes) -> None:
+        sent = 0
         if data and not self._waiting:
             try:
-                data = data[self._socket.send(data) :]
+                sent = self._socket.send(data)
             except BlockingIOError:
                 pass  # the buffer of the system is full
             except OSError:
                 self.abort()
                 return
-        if data:
-            self._waiting += data
+        if sent < len(data):
+            self._waiting += data[sent:]
             self._begin_sending()
 
     def _begin_sending(self) -> None:
@@ -126,16 +127,18 @@ class _Peer:
             await trio.lowlevel.wait_readable(self._socket)
             try:
                 data = self._socket.recv(_RECEIVE)
-                received = self._wire.receive(data)
+                is_end = not data
+                if self._wire is not None:
+                    data = self._wire.receive(data)
+                    self._send(self._wire.data_to_send())
             except BlockingIOError:
                 continue
             except OSError:
                 self.abort()
                 return
-            self._send(self._wire.data_to_send())
-            if received or not data:
-                server.received(connection, received)
-            if not data:
+            if data or is_end:
+                server.received(connection, data)
+            if is_end:
                 return
 
 
@@ -174,7 +177,7 @@ class _Listener:
                     raise
                 await trio.sleep(_PAUSE)  # the next try would fail at once, and the loop would use all of a processor
                 continue
-            peer = _Peer(_detached(stream.socket), PlainWire())
+            peer = _Peer(_detached(stream.socket))
             self._tasks.spawn(peer.run(server, server.opened(peer)))
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Wire(Protocol):
-    """The form that the bytes of one connection have on its socket.
+    """The form that the bytes of one connection have on its socket, if they are not the same.
 
     Sans-IO, so that TLS fits in with `ssl.MemoryBIO`. A wire may have something to send after each of its methods, for
     instance its part of a handshake: ask `data_to_send` then.
@@ -19,7 +19,7 @@ class Wire(Protocol):
         """
         ...
 
-    def send(self, data: bytes | bytearray) -> None:
+    def send(self, data: bytes) -> None:
         """Take ``data`` of the connection."""
         ...
 
@@ -27,26 +27,6 @@ class Wire(Protocol):
         """The connection sends nothing more."""
         ...
 
-    def data_to_send(self) -> bytes | bytearray:
+    def data_to_send(self) -> bytes:
         """What is to be written to the socket, in order; each byte is given once."""
         ...
-
-
-class PlainWire:
-    """TCP without TLS: the bytes of the socket are those of the connection."""
-
-    def __init__(self) -> None:
-        self._out: bytes | bytearray = b""
-
-    def receive(self, data: bytes) -> bytes:
-        return data
-
-    def send(self, data: bytes | bytearray) -> None:
-        self._out = self._out + data if self._out else data
-
-    def close(self) -> None:
-        """Do nothing: the end of the stream is that of the connection."""
-
-    def data_to_send(self) -> bytes | bytearray:
-        out, self._out = self._out, b""
-        return out

@@ -281,7 +281,7 @@ class Controller:
 
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
         sessions = [one.session for one in participants if one.session.connection in self._sessions]
-        note_sent((session.signaling for session in sessions), event)
+        note_sent([session.signaling for session in sessions], event)
         if sessions:
             self._queue.append(SendText(tuple([session.connection for session in sessions]), encode(event)))
 

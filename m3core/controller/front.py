@@ -292,8 +292,13 @@ class Front:
         match output:
             case SendText(connections, data):
                 sockets, is_open = self._sockets, Phase.OPEN  # local names: this runs once for each receiver
-                found = [(each, sockets.get(each)) for each in connections]
-                receivers = tuple([each for each, known in found if known is not None and known.http.phase is is_open])
+                receivers = tuple(
+                    [
+                        each
+                        for each in connections
+                        if (known := sockets.get(each)) is not None and known.http.phase is is_open
+                    ]
+                )
                 if receivers:
                     # Framed once: frames of a server are not masked, and so the same for all (RFC 6455 s.5.1).
                     self._outputs.append(Write(receivers, frame_text(data)))

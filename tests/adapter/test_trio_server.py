@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import math
+import os
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import cast
@@ -22,7 +24,7 @@ from m3core.io import ConnectionId
 from m3core.limits import CLOSE_TIMEOUT
 from m3core.serving import Server
 from m3trio.server import _Peer
-from m3trio.wire import PlainWire, Wire
+from m3trio.wire import Wire
 
 MUCH = bytes(range(256)) * 16_384
 """More than the system takes for a peer that does not read."""
@@ -46,7 +48,7 @@ class Log:
 
 @asynccontextmanager
 async def connected(
-    wire: Callable[[], Wire] = PlainWire, before: bytes = b""
+    wire: Wire | None = None, before: bytes = b""
 ) -> AsyncIterator[tuple[_Peer, Log, trio.SocketStream]]:
     """A connection, what it has told, and its other end. ``before`` is written before its task runs.
 
@@ -54,7 +56,7 @@ async def connected(
     """
     ours, theirs = socket.socketpair()
     ours.settimeout(0)
-    log, peer = Log(), _Peer(ours, wire())
+    log, peer = Log(), _Peer(ours, wire)
     if before:
         peer.write(before)
     other = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
@@ -78,9 +80,8 @@ async def test_what_the_system_takes_is_sent_at_once_without_a_task() -> None:
     async with connected() as (peer, _, other):
         await wait_all_tasks_blocked()
         tasks = trio.lowlevel.current_statistics().tasks_living
-        peer.write(b"one ")
-        peer.write(b"two")
-        assert peer.waiting == 0
+        assert peer.write(b"one ") == 0
+        assert peer.write(b"two") == 0
         assert trio.lowlevel.current_statistics().tasks_living == tasks
         assert await other.receive_some() == b"one two"
         peer.close()
@@ -88,19 +89,27 @@ async def test_what_the_system_takes_is_sent_at_once_without_a_task() -> None:
 
 
 @in_trio
-async def test_what_the_system_does_not_take_follows_in_order() -> None:
+async def test_what_the_system_does_not_take_follows_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m3trio.server.CLOSE_TIMEOUT", math.inf)  # the end comes with the last byte, and not with it
     async with connected() as (peer, log, other):
-        peer.write(MUCH)
-        waited = peer.waiting
+        waited = peer.write(MUCH)
         assert 0 < waited < len(MUCH)
-        peer.write(b"last")
+        assert peer.write(b"last") == waited + len(b"last")
         peer.close()
-        assert peer.waiting == waited + len(b"last")
-        peer.write(b"too late")
+        assert peer.write(b"too late") == 0
         await wait_all_tasks_blocked()
         assert not log.losses  # it closes when all is sent
         assert await read_all(other) == MUCH + b"last"
-        assert peer.waiting == 0
+
+
+@in_trio
+async def test_nothing_overtakes_what_waits_when_the_system_has_room_again() -> None:
+    async with connected() as (peer, _, other):
+        peer.write(MUCH)
+        begun = os.read(other.socket.fileno(), 1 << 20)  # without a turn in which the task could send
+        peer.write(b"last")
+        peer.close()
+        assert begun + await read_all(other) == MUCH + b"last"
 
 
 @in_trio
@@ -114,13 +123,12 @@ async def test_what_was_written_before_its_task_ran_is_sent() -> None:
 async def test_a_connection_sends_again_after_all_was_sent() -> None:
     async with connected() as (peer, _, other):
         for _ in range(2):
-            peer.write(MUCH)
-            assert peer.waiting
+            assert peer.write(MUCH)
             got = 0
             while got < len(MUCH):
                 got += len(await other.receive_some())
             await wait_all_tasks_blocked()
-            assert peer.waiting == 0
+            assert peer.write(b"") == 0
         peer.close()
 
 
@@ -129,9 +137,9 @@ def test_a_client_that_does_not_read_the_rest_is_aborted() -> None:
         async with connected() as (peer, log, _):
             peer.write(MUCH)
             peer.close()
-            peer.close()  # a second one does not prolong the first
             await trio.sleep(CLOSE_TIMEOUT - 0.1)
             assert not log.losses
+            peer.close()  # a second one does not prolong the first
             await trio.sleep(0.2)
             assert log.losses
 
@@ -141,8 +149,7 @@ def test_a_client_that_does_not_read_the_rest_is_aborted() -> None:
 @in_trio
 async def test_an_abort_drops_what_waits() -> None:
     async with connected() as (peer, log, other):
-        peer.write(MUCH)
-        waited = peer.waiting
+        waited = peer.write(MUCH)
         peer.abort()
         peer.write(b"too late")
         while not log.losses:
@@ -170,10 +177,10 @@ async def test_a_client_that_is_gone_ends_the_connection(writes: bool) -> None:
     ours, _ = listener.accept()
     listener.close()
     ours.settimeout(0)
-    log, peer = Log(), _Peer(ours, PlainWire())
+    log, peer = Log(), _Peer(ours)
     if writes:
-        while not peer.waiting:
-            peer.write(MUCH)
+        while not peer.write(MUCH):
+            pass
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()  # a reset
     await peer.run(cast(Server, log), ConnectionId(1))
@@ -233,7 +240,7 @@ class Tls:
             pass
         return bytes(found)
 
-    def send(self, data: bytes | bytearray) -> None:
+    def send(self, data: bytes) -> None:
         self._early += data
         if self._is_up and self._early:
             self._tls.write(self._early)
@@ -253,13 +260,13 @@ async def test_tls_fits_between_a_connection_and_its_socket(tmp_path: Path) -> N
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(pem)
     trusting = ssl.create_default_context(cafile=str(pem))
-    async with connected(lambda: Tls(serving)) as (peer, log, other):
+    async with connected(Tls(serving)) as (peer, log, other):
         peer.write(b"before the handshake ")
         client = trio.SSLStream(other, trusting, server_hostname="127.0.0.1", https_compatible=False)
         await client.send_all(b"question")
         assert await client.receive_some() == b"before the handshake "
         await wait_all_tasks_blocked()
-        assert bytes(log.data) == b"question"
+        assert (bytes(log.data), log.ends) == (b"question", 0)  # a handshake is neither data nor an end
         peer.write(MUCH)
         peer.close()
         assert await read_all(client) == MUCH
@@ -269,7 +276,7 @@ async def test_tls_fits_between_a_connection_and_its_socket(tmp_path: Path) -> N
 async def test_a_fault_in_tls_aborts_the_connection(tmp_path: Path) -> None:
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(certificate(tmp_path))
-    async with connected(lambda: Tls(serving)) as (_, log, other):
+    async with connected(Tls(serving)) as (_, log, other):
         await other.send_all(b"GET / HTTP/1.1\r\n\r\n")
         while not log.losses:
             await trio.lowlevel.checkpoint()

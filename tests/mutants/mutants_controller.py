@@ -570,8 +570,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "front",
         "a text goes to connections that are closing",
-        "if known is not None and known.http.phase is is_open])",
-        "if known is not None])",
+        "is not None and known.http.phase is is_open",
+        "is not None",
         _FRONT,
     ),
     _in(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,8 +14,8 @@ from attrs import define, field
 from places import ADAPTERS
 from running import run
 
+from m3core.controller.front import Write
 from m3core.io import ConnectionId
-from m3core.limits import MAX_WRITE_QUEUE
 from m3core.serving import MAX_TURN, Peer, Server
 
 pytestmark = [pytest.mark.usefixtures("nothing_is_left"), pytest.mark.parametrize("loop", ADAPTERS)]
@@ -29,13 +30,9 @@ class Noted:
     peer: Peer
     calls: list[str] = field(factory=list)
 
-    @property
-    def waiting(self) -> int:
-        return self.peer.waiting
-
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, data: bytes) -> int:
         self.calls.append(f"write {data.count(b' 404 ')}")
-        self.peer.write(data)
+        return self.peer.write(data)
 
     def close(self) -> None:
         self.calls.append("close")
@@ -104,20 +101,15 @@ def test_much_leaves_before_the_end_of_the_turn(loop: str) -> None:
     async def scenario() -> None:
         async with ADAPTERS[loop].serve() as server, two(server) as (peers, _):
             (connection, peer), _other = peers
-            half = b"x" * (MAX_TURN // 2 + 1)
-            server._write((connection,), half)
+            half = Write((connection,), b"x" * (MAX_TURN // 2 + 1))
+            server._at_the_end(half)
             assert peer.calls == []
-            server._write((connection,), half)
-            assert peer.calls == ["write 0"]
-            written = len(half) * 2
+            server._at_the_end(half)
+            assert peer.calls[0] == "write 0"
             while "abort" not in peer.calls:
-                server._write((connection,), half)
-                written += len(half)
-                assert peer.waiting <= MAX_WRITE_QUEUE + MAX_TURN + len(half)
-            assert written > MAX_WRITE_QUEUE
+                server._at_the_end(half)
             while connection in server._peers:
                 await anyio.lowlevel.checkpoint()
-            assert connection not in server._turn
 
     run(loop, scenario)
 
@@ -125,13 +117,13 @@ def test_much_leaves_before_the_end_of_the_turn(loop: str) -> None:
 def test_what_was_written_before_the_end_of_a_connection_comes_before_it(loop: str) -> None:
     async def scenario() -> None:
         async with ADAPTERS[loop].serve() as server, two(server) as (peers, streams):
-            (one, peer), (other, _) = peers
+            (one, _), (other, _) = peers
             last = REQUEST.replace(b"host", b"connection: close\r\nhost")
             server.received(one, REQUEST + last)
-            assert peer.calls == ["write 2", "close"]
             server.received(other, b"nonsense\r\n\r\n")
             assert (await rest(streams[0])).count(b" 404 ") == 2
             assert (await rest(streams[1])).count(b" 400 ") == 1
+            assert [one.calls for _, one in peers] == [["write 2", "close"], ["write 0", "close"]]
 
     run(loop, scenario)
 
@@ -160,5 +152,56 @@ def test_what_the_last_turn_wrote_leaves_when_the_server_ends(loop: str) -> None
             server.received(connection, REQUEST)
         assert (await rest(streams[0])).count(b" 404 ") == 1
         await streams[0].aclose()
+
+    run(loop, scenario)
+
+
+def test_a_turn_does_not_count_what_earlier_ones_wrote(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with ADAPTERS[loop].serve() as server, two(server) as (peers, streams):
+            connection, peer = peers[0]
+            for _ in range(2):
+                server.received(connection, REQUEST)
+                size = len(await read(streams[0], 1))
+            monkeypatch.setattr("m3core.serving.MAX_TURN", size * 3 // 2)
+            for _ in range(2):
+                server.received(connection, REQUEST)
+                await read(streams[0], 1)
+            server.received(connection, REQUEST)
+            server.received(connection, REQUEST)  # together they are too much for one turn
+            server.received(connection, REQUEST)
+            await read(streams[0], 3)
+            assert peer.calls == ["write 1"] * 4 + ["write 2", "write 1"]
+
+    run(loop, scenario)
+
+
+def test_pieces_of_one_turn_keep_their_order(loop: str) -> None:
+    async def scenario() -> None:
+        async with ADAPTERS[loop].serve() as server, two(server) as (peers, streams):
+            for target in (b"/v1/auth/login", b"/v1/nothing", b"/v1/nothing"):
+                server.received(peers[0][0], REQUEST.replace(b"/v1/nothing", target))
+            answers = await read(streams[0], 2)
+            assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404", b"404"]
+
+    run(loop, scenario)
+
+
+def test_the_close_frame_of_a_server_that_ends_comes_before_the_end(loop: str) -> None:
+    """A participant is not lost: it is told, and answers."""
+
+    async def scenario() -> None:
+        m3 = ADAPTERS[loop]
+        async with m3.serve() as server:
+            async with server.account() as account:
+                link = await (await account.create_meeting(title="Stand-up")).invite()
+            async with m3.join(link, display_name="Gus") as guest:
+                before = dict(server._peers)
+                noted = {connection: Noted(peer) for connection, peer in before.items()}
+                server._peers.update(noted)
+                await server.aclose()
+                assert guest.own.display_name == "Gus"
+            told = [peer.calls for peer in noted.values() if peer.calls[0] == "write 0"]
+            assert told == [["write 0", "close"]]
 
     run(loop, scenario)
