@@ -61,7 +61,7 @@ format: $(READY)  ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(READY)  ## Compare decode, encode, SDP, fan-out and joining with their peers, and waits under attacks with idle
+bench: $(READY)  ## Compare what must be fast with its peers, and waits under attacks with idle
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 diagrams: $(READY)  ## Draw the state diagrams of docs/ from the tables

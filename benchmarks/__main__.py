@@ -11,17 +11,20 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import attrs
 
-from benchmarks import attacks, codec, fanout, joins, sdp, start
-from benchmarks.timing import Comparison, Delay, Wait
+from benchmarks import attacks, codec, delivery, fanout, joins, sdp, start
+from benchmarks.timing import Comparison, Cost, Delay, Load, Wait
+
+Figure: TypeAlias = Comparison | Cost | Delay | Load
 
 ATTACKS_FALL_SHORT = 3
 """The exit code if all is well but the waits under attacks."""
 
 
-def table(figures: Iterable[Comparison | Delay | Wait]) -> str:
+def table(figures: Iterable[Figure | Wait]) -> str:
     """A text with a line for each figure: its name, its peer, what was measured and promised, and `ok` or `SHORT`."""
     rows = [("what", "against", "ratio", "promised", "")]
     for each in figures:
@@ -43,8 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--attacks", action="store_true", help="only how long others wait during attacks")
     parser.add_argument("--loop", choices=attacks.LOOPS, help="the event loop that is attacked (both)")
     options = parser.parse_args(arguments)
-    figures: list[Comparison | Delay] = []
-    for run in () if options.attacks else (codec.run, sdp.run, fanout.run, joins.run, start.run):
+    figures: list[Figure] = []
+    for run in () if options.attacks else (codec.run, sdp.run, fanout.run, delivery.run, joins.run, start.run):
         figures += run(options.rounds)
     waits = attacks.run((options.loop,) if options.loop else attacks.LOOPS)
     if options.json:

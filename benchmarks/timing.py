@@ -94,6 +94,55 @@ class Wait:
         return f"{self.target:.0f} x"
 
 
+@frozen
+class Cost:
+    """``name`` takes ``factor`` times the processor time of ``peer``; the README promises no more than ``target``."""
+
+    name: str
+    peer: str
+    factor: float
+    target: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the promise is kept."""
+        return self.factor <= self.target
+
+    @property
+    def measured(self) -> str:
+        """The figure as text."""
+        return f"x {self.factor:.2f}"
+
+    @property
+    def promised(self) -> str:
+        """The promise as text."""
+        return f"x {self.target:.2f}"
+
+
+@frozen
+class Load:
+    """``name`` takes ``milliseconds`` of processor time; ``peer`` says for what. Nothing is promised."""
+
+    name: str
+    peer: str
+    milliseconds: float
+
+    @property
+    def ok(self) -> bool:
+        """True, since nothing is promised."""
+        return True
+
+    @property
+    def measured(self) -> str:
+        """The figure as text."""
+        return f"{self.milliseconds:.2f} ms"
+
+    @property
+    def promised(self) -> str:
+        """Empty, since nothing is promised."""
+        return ""
+
+
 def _seconds(work: Callable[[], object], times: int) -> float:
     start = time.perf_counter()
     for _ in range(times):

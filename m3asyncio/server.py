@@ -27,15 +27,13 @@ class _Protocol(asyncio.Protocol):
         """The timer that aborts a connection whose client does not read the last bytes."""
 
     # -- for the server ---
-    @property
-    def waiting(self) -> int:
-        """How many bytes wait to be sent."""
-        return 0 if self.transport is None else self.transport.get_write_buffer_size()
-
-    def write(self, data: bytes) -> None:
-        """Queue ``data`` for sending; it is dropped on a connection that is closing."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(data)
+    def write(self, data: bytes) -> int:
+        """Send ``data``, or queue it; it is dropped on a connection that is closing. Returns how many bytes wait."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return 0
+        transport.write(data)
+        return transport.get_write_buffer_size()
 
     def half_close(self) -> None:
         """Close our side as soon as everything is sent."""

@@ -28,6 +28,9 @@ MAX_PARTICIPANTS: Final = 5_000
 MAX_LEAVERS: Final = 500
 """What a controller keeps of those who left, each: participants of one room, and of all others that `join_success`
 lists; sessions that can be resumed; accounts that can be banned. The oldest are dropped."""
+MAX_ENTRY_FORMS: Final = 16
+"""Encoded entries that a controller keeps of one participant. They differ by the groups of those who read them. With
+more kinds of readers, all are encoded again."""
 MAX_CHAT_TEXT: Final = 4096
 """Bytes of one chat message. The reference cuts longer ones (signaling.md § 7); a client refuses to send them."""
 MAX_CONVERSATION: Final = 1_000
@@ -206,6 +209,9 @@ STREAM_TOLD_TIMEOUT: Final = 2.0
 comes the next stream."""
 HEARTBEAT_INTERVAL: Final = 15.0
 """Between two pings of a server, whose payload is `heartbeat` (signaling.md § 2)."""
+HEARTBEAT_TICK: Final = 0.25
+"""Pings leave together at multiples of this time, so that the event loop wakes up once for all of one tick. A ping that
+falls between two ticks leaves at the earlier one."""
 HEARTBEAT_TIMEOUT: Final = 20.0
 """The greatest age of the last pong. A server checks it with each ping, and drops the connection if the pong is older
 (signaling.md § 2)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
@@ -14,7 +14,7 @@ from m3core.account import Tokens
 from m3core.arguments import checked
 from m3core.client.account import Account
 from m3core.client.alarm import Alarm
-from m3core.client.loop import Backend, Signal, Tasks
+from m3core.client.loop import Backend, Signal, Task, Tasks
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.front import Front, HalfClose, Pause, Resume, Shut, Write
@@ -28,18 +28,18 @@ from m3core.values import Secret, UserId, format_uuid
 
 SHUTDOWN_TIMEOUT = 1.0
 """Seconds in which open connections can take their last bytes."""
+MAX_TURN = 1 << 22
+"""Bytes that wait for the end of a turn of the event loop. If there are more, they leave before it."""
 
 
 class Peer(Protocol):
     """One TCP connection. It gives its bytes to `Server.received`, and calls `Server.lost` at its end."""
 
-    @property
-    def waiting(self) -> int:
-        """The number of bytes that were written and that the operating system has not taken yet."""
-        ...
+    def write(self, data: bytes) -> int:
+        """Send ``data`` after what was written before. Never blocks; does nothing once the connection is closing.
 
-    def write(self, data: bytes) -> None:
-        """Send ``data`` after what was written before. Never blocks; does nothing once the connection is closing."""
+        Returns the number of bytes that were written and that the operating system has not taken yet.
+        """
         ...
 
     def half_close(self) -> None:
@@ -240,6 +240,13 @@ class Server:
         self._portal = self._backend.portal()
         self._alarm = Alarm(self._backend, tasks, self._deadline, self._advance)
         self._peers: dict[ConnectionId, Peer] = {}
+        self._tasks = tasks
+        self._turn: list[Write | HalfClose | Shut] = []
+        """What is performed at the end of this turn of the event loop."""
+        self._turn_size = 0
+        """The bytes in it; those for many connections count once. So no connection waits for more."""
+        self._turn_begun = Signal(self._backend)
+        self._ending: Task | None = None
         self._last = 0
         self._make_media_server = media_server
         self._sfu: MediaServer | None = None
@@ -286,23 +293,16 @@ class Server:
             self._drain()
 
     # -- performing ---
-    def _drain(self) -> set[ConnectionId]:
-        """Perform the outputs of the front. Returns the connections that were written to."""
-        written: set[ConnectionId] = set()
+    def _drain(self) -> None:
+        """Perform the outputs of the front; what they write and shut, at the end of the turn."""
         # A command that fails at once is a report, and so a further input. It has to wait until all outputs before it
         # are performed (docs/architecture.md, the engine contract).
         failures: deque[MediaReport] = deque()
         while True:
             for output in self._front.outputs():
                 match output:
-                    case Write(connections=connections, data=data):
-                        written.update(connections)
-                        for connection in connections:
-                            self._write(connection, data)
-                    case HalfClose(connection=connection):
-                        self._half_close(connection)
-                    case Shut(connection=connection, abort=abort):
-                        self._shut(connection, abort=abort)
+                    case Write() | HalfClose() | Shut():
+                        self._at_the_end(output)
                     case Pause(connection=connection):
                         self._peers[connection].pause()
                     case Resume(connection=connection):
@@ -313,7 +313,6 @@ class Server:
                 break
             self._front.sfu_report(failures.popleft(), self._backend.now())
         self._alarm.arm()
-        return written
 
     def _submit(self, command: SfuCommand) -> Iterator[MediaReport]:
         """Give a command to the media server. Yields a report if there is none, or if it has died."""
@@ -329,16 +328,57 @@ class Server:
         self._front.advance(self._backend.now())
         self._drain()
 
-    def _write(self, connection: ConnectionId, data: bytes) -> None:
-        peer = self._peers.get(connection)
-        if peer is not None:
-            peer.write(data)
-            if peer.waiting > MAX_WRITE_QUEUE:
+    # -- the end of a turn ---
+    def _at_the_end(self, output: Write | HalfClose | Shut) -> None:
+        """Perform ``output`` at the end of this turn of the event loop.
+
+        All that the turn writes to one connection leaves in one piece. The kernel takes about as long for a small piece
+        as for a large one, and when many join at once each of them hears of all others within a few turns.
+        """
+        if not self._turn:
+            if self._ending is None:
+                self._ending = self._tasks.spawn(self._end_turns())
+            self._turn_begun.set()
+        self._turn.append(output)
+        if isinstance(output, Write):
+            self._turn_size += len(output.data)
+            if self._turn_size > MAX_TURN:
+                self._end_turn()
+
+    async def _end_turns(self) -> None:
+        while True:
+            self._end_turn()
+            await self._turn_begun.wait()
+
+    def _end_turn(self) -> None:
+        turn, self._turn, self._turn_size = self._turn, [], 0
+        if len(turn) == 1 and isinstance(turn[0], Write):  # one message, perhaps for many: the most frequent turn
+            self._write(turn[0].connections, turn[0].data)
+            return
+        pieces: dict[ConnectionId, list[bytes]] = {}
+        for output in turn:
+            if isinstance(output, Write):
+                for connection in output.connections:
+                    pieces.setdefault(connection, []).append(output.data)
+            else:
+                # What was written before the end of a connection comes before it.
+                if written := pieces.pop(output.connection, None):
+                    self._write((output.connection,), b"".join(written))
+                self._end(output)
+        for connection, written in pieces.items():
+            self._write((connection,), b"".join(written))
+
+    def _write(self, connections: Iterable[ConnectionId], data: bytes) -> None:
+        peers = self._peers
+        for connection in connections:
+            peer = peers.get(connection)
+            if peer is not None and peer.write(data) > MAX_WRITE_QUEUE:
                 peer.abort()  # the reader is too slow (docs/limits.md); `lost` follows
 
-    def _half_close(self, connection: ConnectionId) -> None:
-        peer = self._peers.get(connection)
-        if peer is not None:
+    def _end(self, output: HalfClose | Shut) -> None:
+        if isinstance(output, Shut):
+            self._shut(output.connection, abort=output.abort)
+        elif (peer := self._peers.get(output.connection)) is not None:
             peer.half_close()
 
     def _shut(self, connection: ConnectionId, *, abort: bool) -> None:
@@ -370,12 +410,15 @@ class Server:
         if self._closing:
             return
         self._closing = True
+        self._end_turn()
         self._front.shut_down(self._backend.now())
-        told = self._drain()
-        # Connections that were written to get their close frame or answer first. Others are HTTP connections between
-        # two requests.
+        self._drain()
+        told = {connection for output in self._turn if isinstance(output, Write) for connection in output.connections}
+        # Connections that were written to get their close frame first, and close when it is answered. Others are HTTP
+        # connections between two requests.
         for connection in self._peers.keys() - told:
             self._shut(connection, abort=False)
+        self._end_turn()
         with suppress(TimeoutError):
             async with self._backend.timeout(SHUTDOWN_TIMEOUT):
                 await self._all_gone()

@@ -15,7 +15,7 @@ This module knows neither session descriptions nor participants.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
@@ -265,17 +265,14 @@ class SignalingConnection:
 
         Raises `LocalProtocolError`, and then changes nothing.
         """
-        to = self._next_state(message)
+        to = self.next_state(message)
         # Encoding comes first: it fails for a text that UTF-8 cannot encode, and then nothing is sent.
         data = encode(message)
         self.state = to
         return data
 
-    def note_sent(self, message: Message) -> None:
-        """Change the state as `send` does, for a message that was encoded once for many connections."""
-        self.state = self._next_state(message)
-
-    def _next_state(self, message: Message) -> State:
+    def next_state(self, message: Message) -> State:
+        """The state after we have sent ``message``. Raises `LocalProtocolError` if this state does not allow it."""
         if isinstance(message, (Event, UnknownEvent)) is (self.role is CLIENT):
             raise LocalProtocolError(
                 "a client cannot send events, only commands"
@@ -361,3 +358,17 @@ class SignalingConnection:
         if self.state is State.JOINED and namespace not in self.namespaces:
             return "invalid_namespace"
         return None  # the modules of the reference ignore payloads that they cannot read (signaling.md § 4)
+
+
+def note_sent(conversations: Iterable[SignalingConnection], message: Message) -> None:
+    """Change the states as `SignalingConnection.send` does, for a message that was encoded once for all of them.
+
+    Raises `LocalProtocolError` at the first whose state does not allow the message.
+    """
+    before: State | None = None
+    after = State.NEW
+    for each in conversations:
+        # Nearly all receivers of a message are in the room. So the tables are asked once, and not for each receiver.
+        if each.state is not before:
+            before, after = each.state, each.next_state(message)
+        each.state = after

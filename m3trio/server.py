@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from contextlib import suppress
 
 import trio
@@ -14,6 +15,7 @@ from m3core.limits import CLOSE_TIMEOUT
 from m3core.serving import Host, Server
 from m3trio.client import Account
 from m3trio.loop import BACKEND
+from m3trio.wire import Wire
 
 _RECEIVE = 1 << 16
 _FULL = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
@@ -23,13 +25,19 @@ _PAUSE = 0.1
 
 
 class _Peer:
-    """One TCP connection, a `m3core.serving.Peer`."""
+    """One TCP connection, a `m3core.serving.Peer`.
 
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._stream = stream
+    Its socket is one of the standard library, because `write` has to send at once: with a socket of trio each message
+    would wake a task for each of its receivers, and that costs several times as much as the sending.
+    """
+
+    def __init__(self, connected: socket.socket, wire: Wire | None = None) -> None:
+        self._socket = connected
+        self._wire = wire
         self._waiting = bytearray()
-        self._sending = 0
-        self._changed = trio.Event()
+        self._nursery: trio.Nursery | None = None
+        self._is_sending = False
+        """Whether a task sends what waits."""
         self._is_half_closing = False
         self._is_closing = False
         self._may_read = trio.Event()
@@ -40,33 +48,40 @@ class _Peer:
     def address(self) -> str:
         """The IP address of the client; empty if the client is gone already."""
         try:
-            peername = self._stream.socket.getpeername()
+            peername = self._socket.getpeername()
         except OSError:
             return ""
         return str(peername[0])
 
     # -- for the server ---
-    @property
-    def waiting(self) -> int:
-        """Bytes that trio has not sent yet."""
-        return len(self._waiting) + self._sending
-
-    def write(self, data: bytes) -> None:
-        """Send ``data``, in order; after `half_close`, `close` or `abort` it is ignored."""
-        if not (self._is_half_closing or self._is_closing):
-            self._waiting += data
-            self._changed.set()
+    def write(self, data: bytes) -> int:
+        """Send ``data``, in order, but not after `half_close`, `close` or `abort`. Returns how many bytes wait."""
+        if self._is_half_closing or self._is_closing:
+            return 0
+        if self._wire is not None:
+            self._wire.send(data)
+            data = self._wire.data_to_send()
+        self._send(data)
+        return len(self._waiting)
 
     def half_close(self) -> None:
         """Close our side when all is sent."""
         self._is_half_closing = True
-        self._changed.set()
+        if not self._waiting:
+            self._end_side()
 
     def close(self) -> None:
         """Close when all is sent, or after `CLOSE_TIMEOUT` if the client does not read."""
+        if self._is_closing:
+            return
+        if self._wire is not None:
+            self._wire.close()
+            self._send(self._wire.data_to_send())
         self._is_closing = True
-        self._scope.deadline = trio.current_time() + CLOSE_TIMEOUT
-        self._changed.set()
+        if self._waiting:
+            self._scope.deadline = trio.current_time() + CLOSE_TIMEOUT
+        else:
+            self._scope.cancel()
 
     def abort(self) -> None:
         """Close at once; bytes that wait are lost."""
@@ -82,46 +97,85 @@ class _Peer:
         """Read again."""
         self._may_read.set()
 
-    # -- its tasks ---
+    # -- sending ---
+    def _send(self, data: bytes) -> None:
+        sent = 0
+        if data and not self._waiting:
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                pass  # the buffer of the system is full
+            except OSError:
+                self.abort()
+                return
+        if sent < len(data):
+            self._waiting += data[sent:]
+            self._begin_sending()
+
+    def _begin_sending(self) -> None:
+        if self._nursery is not None and not self._is_sending:
+            self._is_sending = True
+            self._nursery.start_soon(self._send_waiting)
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            await trio.lowlevel.wait_writable(self._socket)
+            try:
+                sent = self._socket.send(self._waiting)
+            except BlockingIOError:
+                continue
+            except OSError:
+                self.abort()
+                return
+            del self._waiting[:sent]
+        self._is_sending = False
+        if self._is_closing:
+            self._scope.cancel()
+        elif self._is_half_closing:
+            self._end_side()
+
+    def _end_side(self) -> None:
+        with suppress(OSError):  # the client is gone already
+            self._socket.shutdown(socket.SHUT_WR)
+
+    # -- its task ---
     async def run(self, server: Server, connection: ConnectionId) -> None:
-        """Read and write until either side closes the connection."""
+        """Read, and send what waits, until either side closes the connection."""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._read, server, connection)
-                    nursery.start_soon(self._write)
+                    self._nursery = nursery
+                    try:
+                        if self._waiting:  # written before this task began
+                            self._begin_sending()
+                        await self._read(server, connection)
+                        await trio.sleep_forever()  # the client has closed its side; the front decides about ours
+                    finally:
+                        self._nursery = None  # a nursery that ends takes no more tasks
         finally:
-            with trio.CancelScope(shield=True):
-                await trio.aclose_forcefully(self._stream)
+            self._socket.close()
             server.lost(connection)
 
     async def _read(self, server: Server, connection: ConnectionId) -> None:
-        try:
-            while data := await self._stream.receive_some(_RECEIVE):
-                server.received(connection, bytes(data))
-                if not self._may_read.is_set():
-                    await self._may_read.wait()
-        except trio.BrokenResourceError:
-            self._scope.cancel()
-        else:
-            server.received(connection, b"")  # the client has closed its side; the front decides when we close ours
-
-    async def _write(self) -> None:
-        has_ended = False
-        with suppress(trio.BrokenResourceError):
-            while self._waiting or not self._is_closing:
-                if self._waiting:
-                    data, self._waiting = self._waiting, bytearray()
-                    self._sending = len(data)
-                    await self._stream.send_all(data)
-                    self._sending = 0
-                elif self._is_half_closing and not has_ended:
-                    has_ended = True
-                    await self._stream.send_eof()
-                else:
-                    self._changed = trio.Event()
-                    await self._changed.wait()
-        self._scope.cancel()
+        while True:
+            if not self._may_read.is_set():
+                await self._may_read.wait()
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                data = self._socket.recv(_RECEIVE)
+                is_end = not data
+                if self._wire is not None:
+                    data = self._wire.receive(data)
+                    self._send(self._wire.data_to_send())
+            except BlockingIOError:
+                continue
+            except OSError:
+                self.abort()
+                return
+            if data or is_end:
+                server.received(connection, data)
+            if is_end:
+                return
 
 
 class _Listener:
@@ -151,7 +205,7 @@ class _Listener:
     async def _accept(self, listener: trio.SocketListener, server: Server) -> None:
         while True:
             try:
-                peer = _Peer(await listener.accept())
+                stream = await listener.accept()
             except trio.ClosedResourceError:
                 return
             except OSError as error:
@@ -159,7 +213,16 @@ class _Listener:
                     raise
                 await trio.sleep(_PAUSE)  # the next try would fail at once, and the loop would use all of a processor
                 continue
+            peer = _Peer(_detached(stream.socket))
             self._tasks.spawn(peer.run(server, server.opened(peer, peer.address)))
+
+
+def _detached(connected: trio.socket.SocketType) -> socket.socket:
+    """The standard socket in place of ``connected``, which may not be used any more."""
+    # All arguments are given, because the constructor would ask the system for those that are missing.
+    found = socket.socket(connected.family, connected.type, connected.proto, connected.detach())
+    found.settimeout(0)  # it never blocks
+    return found
 
 
 async def _listen(tasks: Tasks, host: str, port: int) -> _Listener:

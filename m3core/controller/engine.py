@@ -51,12 +51,12 @@ from m3core.io import (
     RequestId,
     SendText,
 )
-from m3core.limits import HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, JOIN_DEADLINE
+from m3core.limits import HEARTBEAT_INTERVAL, HEARTBEAT_TICK, HEARTBEAT_TIMEOUT, JOIN_DEADLINE
 from m3core.messages import Command, Event, UnknownCommand, UnknownEvent, control, encode
 from m3core.messages.control import LeftReason
 from m3core.rest.cors import preflight, with_cors
 from m3core.rest.errors import NOT_FOUND, Problem, too_many_requests
-from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection
+from m3core.signaling import NEED_DATA, SERVER, BadMessage, SignalingConnection, note_sent
 from m3core.values import InviteCode, RoomId, Subprotocol, Timestamp, format_uuid
 
 Output: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
@@ -207,8 +207,8 @@ class Controller:
         self._sessions[connection] = session
         # Not before: a resumption token becomes valid with its session (signaling.md § 3).
         self._resumptions.opened(admission, self.now)
-        self._heartbeats[connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
-        self._join_deadlines[connection] = self.after(JOIN_DEADLINE, lambda: self._expect_join(session))
+        self._plan_heartbeat(session)
+        self._expect_join(session)
         self._queue.append(Accept(connection, offered.subprotocols[0].value))
 
     def charge(self, connection: ConnectionId, units: int, now: float) -> None:
@@ -302,12 +302,16 @@ class Controller:
         if session.connection in self._sessions:
             self._queue.append(SendText((session.connection,), session.signaling.send(event)))
 
+    def tell_encoded(self, session: Session, event: Event, data: bytes) -> None:
+        if session.connection in self._sessions:
+            note_sent((session.signaling,), event)
+            self._queue.append(SendText((session.connection,), data))
+
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
         sessions = [one.session for one in participants if one.session.connection in self._sessions]
-        for session in sessions:
-            session.signaling.note_sent(event)
+        note_sent([session.signaling for session in sessions], event)
         if sessions:
-            self._queue.append(SendText(tuple(session.connection for session in sessions), encode(event)))
+            self._queue.append(SendText(tuple([session.connection for session in sessions]), encode(event)))
 
     def refuse(self, session: Session, slug: str) -> None:
         self._queue.append(SendText((session.connection,), session.signaling.refuse(slug, self.direct())))
@@ -362,9 +366,15 @@ class Controller:
         return has_paid
 
     def _expect_join(self, session: Session) -> None:
-        """Close a connection that has not joined in time: it holds a session that others could use."""
-        if session.participant is None:
-            self.dismiss((session,), POLICY_VIOLATION)
+        """Close a connection that does not join in time: it holds a session that others could use."""
+        self._join_deadlines[session.connection] = self.after(
+            JOIN_DEADLINE, lambda: self.dismiss((session,), POLICY_VIOLATION)
+        )
+
+    def _expect_no_join(self, session: Session) -> None:
+        alarm = self._join_deadlines.pop(session.connection, None)
+        if alarm is not None:
+            alarm.cancel()
 
     def _reject(self, connection: ConnectionId, problem: Problem, address: str) -> None:
         """Refuse a handshake. Without a ticket it is a request without a login, and uses the budget of its address."""
@@ -382,7 +392,14 @@ class Controller:
             self.dismiss((session,), None, LeftReason.TIMEOUT)
         else:
             self._queue.append(Ping(session.connection, HEARTBEAT))
-            self._heartbeats[session.connection] = self.after(HEARTBEAT_INTERVAL, lambda: self._heartbeat(session))
+            self._plan_heartbeat(session)
+
+    def _plan_heartbeat(self, session: Session) -> None:
+        due = self.now + HEARTBEAT_INTERVAL
+        tick = due - due % HEARTBEAT_TICK
+        # A tick that has begun is no time to wait for: the next ping would be due in the same moment as this one.
+        when = tick if tick > self.now else due
+        self._heartbeats[session.connection] = self._alarms.at(when, lambda: self._heartbeat(session))
 
     def _answer_bad(self, session: Session, bad: BadMessage) -> None:
         if bad.reply is not None:
@@ -405,6 +422,8 @@ class Controller:
         elif participant is None:
             if isinstance(command, control.Join):
                 self._joining.join(session, command.display_name)
+                if session.participant is not None:
+                    self._expect_no_join(session)
         elif participant.is_waiting:
             if isinstance(command, control.EnterRoom):
                 self._joining.enter_room(participant)
@@ -414,7 +433,7 @@ class Controller:
     def _forget(self, session: Session, reason: LeftReason) -> None:
         """A connection is gone, and with it its participant."""
         self._heartbeats.pop(session.connection).cancel()
-        self._join_deadlines.pop(session.connection).cancel()
+        self._expect_no_join(session)
         session.signaling.close()
         participant = session.participant
         until = self._resumptions.lost(session.admission, self.now) if session.is_resumable else None

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Iterator
 from typing import Any
-
-from attrs import frozen
 
 from m3core.controller.module import Module, Occasion
 from m3core.controller.one_by_one import announced
-from m3core.controller.room import Participant
-from m3core.messages import control
+from m3core.controller.room import EncodedEntries, Participant
+from m3core.limits import MAX_ENTRY_FORMS
+from m3core.messages import control, encode_value
 from m3core.messages.participants import ControlState, MediaState, ParticipantEntry
 from m3core.values import MediaSessionType, Timestamp
-
-
-@frozen
-class _AsLeft:
-    """State of a participant who left: its entry, which is the same for everybody who joins later."""
-
-    entry: ParticipantEntry
 
 
 class Entries:
@@ -33,14 +25,31 @@ class Entries:
 
     def others(self, joiner: Participant) -> tuple[ParticipantEntry, ...]:
         """The `participants` of a `join_success`: the others in the room, then those who left it."""
-        room = joiner.room
-        visible = [other for other in room.others(joiner) if other.is_visible]
-        left = (self._entry_as_left(other, joiner) for other in room.gone.values())
-        return (*(self._entry(other, joiner) for other in visible), *left)
+        return tuple([self._entry(other, joiner) for other in _told_of(joiner)])
 
-    def forget_left(self, participant: Participant) -> None:
-        """Drop the stored entry of ``participant``, which is about to come in again."""
-        participant.states.drop(_AsLeft)
+    def encoded_others(self, joiner: Participant) -> list[bytes]:
+        """The same, each as JSON. What was encoded for an earlier joiner, and has not changed since, is used again.
+
+        A room of 400 would encode 80,000 entries if all of them joined, and most of them would be equal.
+        """
+        room_version = joiner.room.states.version
+        form: Hashable = joiner.groups
+        one_by_one = joiner.session.one_by_one
+        found: list[bytes] = []
+        for other in _told_of(joiner):
+            if one_by_one:
+                form = (joiner.groups, *announced(other, joiner))
+            version = (other.version, other.states.version, room_version)
+            known = other.encoded
+            if known is None or known.version != version:
+                known = other.encoded = EncodedEntries(version)
+            data = known.forms.get(form)
+            if data is None:
+                if len(known.forms) >= MAX_ENTRY_FORMS:
+                    known.forms.clear()
+                data = known.forms[form] = encode_value(self._entry(other, joiner))
+            found.append(data)
+        return found
 
     def join_data(self, joiner: Participant) -> dict[str, Any]:
         """The keys of the namespaces in `join_success`, with their values."""
@@ -80,22 +89,17 @@ class Entries:
             **self._peer_data(participant, Occasion.JOIN_SUCCESS, receiver),
         )
 
-    def _entry_as_left(self, participant: Participant, receiver: Participant) -> ParticipantEntry:
-        """The entry of somebody who left. It is made once, except for members of groups.
-
-        Their entries differ by receiver, since `chat.groups` has the groups in common.
-        """
-        if participant.groups is not None:
-            return self._entry(participant, receiver)
-        known = participant.states.find(_AsLeft)
-        if known is None:
-            known = _AsLeft(self._entry(participant, receiver))
-            participant.states.put(known)
-        return known.entry
-
     def _peer_data(self, peer: Participant, occasion: Occasion, receiver: Participant | None) -> dict[str, Any]:
         data = {module.NAMESPACE: module.peer_data(peer, occasion, receiver) for module in self._of_peers}
         return {namespace: value for namespace, value in data.items() if value is not None}
+
+
+def _told_of(joiner: Participant) -> Iterator[Participant]:
+    """Who stands in the `join_success` of ``joiner``, in order."""
+    for other in joiner.room.present.values():
+        if other is not joiner and other.is_visible:
+            yield other
+    yield from joiner.room.gone.values()
 
 
 def control_state(participant: Participant, *, tells_owner: bool) -> ControlState:

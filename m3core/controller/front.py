@@ -503,10 +503,16 @@ class Front:
     def _perform(self, output: ControllerOutput) -> None:
         match output:
             case SendText(connections, data):
-                receivers = tuple(connection for connection in connections if self._is_open(connection))
-                if (
-                    receivers
-                ):  # framed once: frames of a server are not masked, and so the same for all (RFC 6455 s.5.1)
+                sockets, is_open = self._sockets, Phase.OPEN  # local names: this runs once for each receiver
+                receivers = tuple(
+                    [
+                        each
+                        for each in connections
+                        if (known := sockets.get(each)) is not None and known.http.phase is is_open
+                    ]
+                )
+                if receivers:
+                    # Framed once: frames of a server are not masked, and so the same for all (RFC 6455 s.5.1).
                     self._outputs.append(Write(receivers, frame_text(data)))
                     self._written += len(receivers)
             case HttpReply(request, response):
@@ -540,10 +546,6 @@ class Front:
     def _touched(self, connection: ConnectionId, socket: _Socket) -> None:
         self._flush(connection, socket)
         self._ready[connection] = None
-
-    def _is_open(self, connection: ConnectionId) -> bool:
-        socket = self._sockets.get(connection)
-        return socket is not None and socket.http.phase is Phase.OPEN
 
     def _flush(self, connection: ConnectionId, socket: _Socket) -> None:
         if data := socket.http.data_to_send():

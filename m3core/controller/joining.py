@@ -16,7 +16,7 @@ from m3core.controller.room_details import RoomDetails
 from m3core.controller.surroundings import Surroundings
 from m3core.errors import InvalidName
 from m3core.limits import MAX_PARTICIPANTS
-from m3core.messages import control, moderation
+from m3core.messages import control, encode_around, moderation
 from m3core.names import display_name
 from m3core.values import ParticipationKind, Role
 
@@ -85,8 +85,7 @@ class Joining:
         if _is_dead_end(participant.room.meeting, participant.session):
             self._around.dismiss((participant.session,), INTERNAL_ERROR)
             return
-        del participant.room.meeting.waiting[participant.id]
-        participant.is_waiting = False
+        participant.room.meeting.end_wait(participant)
         self._tell_left_waiting(participant)  # before `joined` (signaling.md § 6, flow)
         self._enter(participant)
 
@@ -103,14 +102,12 @@ class Joining:
         participant.hand_is_up = False
         participant.was_inside = True
         # It is the same participant, and not one who left: it comes in again with its flags, and is not listed twice.
-        self._entries.forget_left(participant)
         del participant.room.gone[participant.id]
         self._wait(participant)
 
     def _wait(self, participant: Participant) -> None:
         """Put a participant that is in no room into the waiting room, and tell those who may know of it."""
-        participant.is_waiting = True
-        participant.room.meeting.waiting[participant.id] = participant
+        participant.room.meeting.wait(participant)
         self._around.tell(participant.session, moderation.InWaitingRoom(timestamp=self._around.direct()))
         joined = moderation.JoinedWaitingRoom(
             id=participant.id,
@@ -122,7 +119,7 @@ class Joining:
     def _is_full(self, meeting: Meeting, session: Session) -> bool:
         """Whether the limit is reached. All rooms, the waiting room and moderators count (signaling.md § 5)."""
         limit = min(self._around.config.participant_limit or MAX_PARTICIPANTS, MAX_PARTICIPANTS)
-        there = sum(participant.is_visible for participant in meeting.everyone())
+        there = meeting.visible
         if session.admission.kind is ParticipationKind.RECORDER or there < limit:
             return False
         # L 0.4: a full room without a moderator has a place for its owner. Our own limit has no exception.
@@ -175,12 +172,15 @@ class Joining:
             display_name=participant.display_name,
             avatar_url=participant.avatar_url,
             role=participant.role,
-            participants=self._entries.others(participant),
+            participants=(),  # they are encoded already, see below
             timestamp=around.direct(),
             **self._room_details.keys_for(participant),
             **self._entries.join_data(participant),
         )
-        around.tell(participant.session, success)  # always the first message in the room (signaling.md § 5)
+        data = encode_around(success, "participants", self._entries.encoded_others(participant))
+        around.tell_encoded(
+            participant.session, success, data
+        )  # always the first message in the room (signaling.md § 5)
         if participant.is_visible:
             self._tell_joined(participant)
         for module in self._modules:
@@ -201,7 +201,7 @@ class Joining:
         meeting = participant.room.meeting
         meeting.remember_user(participant)  # a moderator may still ban it
         if participant.is_waiting:
-            del meeting.waiting[participant.id]
+            meeting.end_wait(participant)
             self._tell_left_waiting(participant)
         else:
             self._leave_room(participant, reason)

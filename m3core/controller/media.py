@@ -75,7 +75,7 @@ class MediaModule(Module):
         streams = participant.publishers.keys() & participant.announced.keys()
         for publisher in list(participant.publishers.values()):
             self._streams.end_publisher(participant, publisher)
-        participant.announced.clear()
+        participant.announced = {}
         for subscription in list(participant.subscriptions.values()):
             self._streams.end_subscription(participant, subscription)
         if streams:
@@ -143,7 +143,7 @@ class MediaModule(Module):
         publisher = participant.publishers.get(command.media_session_type)
         if publisher is not None:
             self._streams.end_publisher(participant, publisher)
-        participant.announced.pop(command.media_session_type, None)
+        participant.announce(command.media_session_type, None)
         self._around.announce(participant)  # even if nothing was published (media.md § 2)
         if publisher is not None:
             self._streams.silence(participant, publisher)

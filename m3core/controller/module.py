@@ -52,6 +52,10 @@ class Module(ABC):
         """The value of the namespace's key in the entry of ``peer``; None: no key.
 
         ``receiver`` is one of the receivers, who all have the same groups. It is None where groups do not matter.
+
+        Entries are encoded once and kept. They are made anew when an attribute of ``peer`` was set, or when a value in
+        the `States` of ``peer`` or of its room was added, replaced or dropped. So the values that this method reads
+        there are frozen, and modules replace them by `States.put`.
         """
         del peer, occasion, receiver
         return None

@@ -7,9 +7,10 @@ These classes are one module because they refer to each other: a participant has
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
 
-from attrs import define, field
+from attrs import Attribute, define, field, setters
 
 from m3core.controller.alarms import Alarm
 from m3core.controller.budget import Budget
@@ -52,7 +53,21 @@ class Session:
     """The participant of this connection, once it has joined or waits."""
 
 
-@define(eq=False)
+@define
+class EncodedEntries:
+    """The entry of one participant as JSON, in the form of each kind of receiver. `controller.entries` fills it."""
+
+    version: tuple[int, int, int]
+    """`Participant.version`, and those of the states of the participant and of its room, when the forms were made."""
+    forms: dict[Hashable, bytes] = field(factory=dict)
+
+
+def _raise_version(participant: Participant, _attribute: Attribute[Any], value: object) -> object:
+    participant.version += 1
+    return value
+
+
+@define(eq=False, on_setattr=_raise_version)
 class Participant:
     """Somebody who is in a room, waits for it, or has left it."""
 
@@ -75,12 +90,22 @@ class Participant:
     hand_is_up: bool = False
     left_at: Timestamp | None = None
     publishers: dict[MediaSessionType, Publisher] = field(factory=dict)
-    announced: dict[MediaSessionType, StreamState] = field(factory=dict)
+    announced: Mapping[MediaSessionType, StreamState] = field(factory=dict)
     """The streams that entries show. The participant has announced them, and there need not be a publisher (media.md
-    § 2, publish_complete)."""
+    § 2, publish_complete). `announce` changes them."""
     subscriptions: dict[MediaSessionKey, Subscription] = field(factory=dict)
     focus: FocusQueue = field(factory=FocusQueue)
     states: States = field(factory=States)
+    version: int = field(default=0, on_setattr=setters.NO_OP)
+    """How often an attribute was set. Entries that were encoded before the last time are made anew."""
+    encoded: EncodedEntries | None = field(default=None, repr=False, on_setattr=setters.NO_OP)
+
+    def announce(self, kind: MediaSessionType, state: StreamState | None) -> None:
+        """Set what entries show of the stream ``kind``; None: it has ended, or was never there."""
+        if state is None:
+            self.announced = {other: known for other, known in self.announced.items() if other is not kind}
+        else:
+            self.announced = {**self.announced, kind: state}
 
     @property
     def is_moderator(self) -> bool:
@@ -112,25 +137,32 @@ class LiveRoom:
     meeting: Meeting = field(repr=False)
     breakout: BreakoutRoomId | None = None
     """None: it is the main room."""
-    present: dict[ParticipantId, Participant] = field(factory=dict)
+    _present: dict[ParticipantId, Participant] = field(factory=dict)
     gone: dict[ParticipantId, Participant] = field(factory=dict)
     """Participants who left, oldest first; at most `MAX_LEAVERS`."""
     states: States = field(factory=States)
 
+    @property
+    def present(self) -> Mapping[ParticipantId, Participant]:
+        """Who is in it. Only `enter` and `leave` change it, because `Meeting.visible` counts them."""
+        return self._present
+
     def others(self, participant: Participant) -> Iterator[Participant]:
         """Everybody present but ``participant``."""
-        return (other for other in self.present.values() if other is not participant)
+        return (other for other in self._present.values() if other is not participant)
 
     def enter(self, participant: Participant) -> None:
         """Add ``participant``, which is then no longer one of those who left."""
-        self.present[participant.id] = participant
+        self._present[participant.id] = participant
+        self.meeting.visible += participant.is_visible
         self.gone.pop(participant.id, None)
 
     def leave(self, participant: Participant) -> None:
         """Move ``participant`` to those who left. Beyond `MAX_LEAVERS` the oldest of these is forgotten."""
-        del self.present[participant.id]
+        del self._present[participant.id]
         if not participant.is_visible:
             return
+        self.meeting.visible -= 1
         if len(self.gone) >= MAX_LEAVERS:
             del self.gone[next(iter(self.gone))]
         self.gone[participant.id] = participant
@@ -156,7 +188,9 @@ class Meeting:
     waiting_room_enabled: bool
     raise_hands_enabled: bool = True
     rooms: dict[BreakoutRoomId | None, LiveRoom] = field(factory=dict)
-    waiting: dict[ParticipantId, Participant] = field(factory=dict)
+    visible: int = 0
+    """How many participants are in its rooms or wait, without those of whom others do not learn."""
+    _waiting: dict[ParticipantId, Participant] = field(factory=dict)
     banned: set[UserId] = field(factory=set)
     accepted: dict[ParticipantId, float] = field(factory=dict)
     """Participants who left and need not wait when they come back, with the time until which that holds; at most
@@ -167,6 +201,23 @@ class Meeting:
     closes_at: Timestamp | None = None
     time_limit: Alarm | None = None
     states: States = field(factory=States)
+
+    @property
+    def waiting(self) -> Mapping[ParticipantId, Participant]:
+        """Who is in the waiting room. Only `wait` and `end_wait` change it, because ``visible`` counts them."""
+        return self._waiting
+
+    def wait(self, participant: Participant) -> None:
+        """Add ``participant``, which is in no room, to the waiting room."""
+        participant.is_waiting = True
+        self._waiting[participant.id] = participant
+        self.visible += participant.is_visible
+
+    def end_wait(self, participant: Participant) -> None:
+        """Take ``participant`` out of the waiting room."""
+        participant.is_waiting = False
+        del self._waiting[participant.id]
+        self.visible -= participant.is_visible
 
     def room_for(self, breakout: BreakoutRoomId | None) -> LiveRoom:
         """The main room or a breakout room. It is made when it is first asked for."""

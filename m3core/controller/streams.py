@@ -95,7 +95,7 @@ class Streams:
         The subscriptions are ended here, because a media server may leave them open (media.md § 9).
         """
         del participant.publishers[publisher.key.media_session_type]
-        participant.announced.pop(publisher.key.media_session_type, None)
+        participant.announce(publisher.key.media_session_type, None)
         self._forget(publisher)
         self._around.command_sfu(publisher.peer, ClosePeer())
         self._end_receivers(participant, publisher)
@@ -118,7 +118,7 @@ class Streams:
         publisher = participant.publishers.get(kind)
         if publisher is not None and state != participant.announced.get(kind):
             self.relay(publisher, state)
-        participant.announced[kind] = state
+        participant.announce(kind, state)
         self._around.announce(participant)
         if publisher is not None and not state.audio:
             self.silence(participant, publisher)

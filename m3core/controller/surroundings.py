@@ -60,6 +60,10 @@ class Surroundings(Protocol):
         """Send ``event`` to one session; do nothing if it is closed or being closed."""
         ...
 
+    def tell_encoded(self, session: Session, event: Event, data: bytes) -> None:
+        """As `tell`, for an ``event`` that the caller has encoded as ``data``."""
+        ...
+
     def tell_all(self, participants: Iterable[Participant], event: Event) -> None:
         """Send ``event`` to many; it is encoded once."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import define
+from attrs import define, frozen
 
 from m3core.controller.alarms import Alarm
 from m3core.controller.features import Feature
@@ -30,7 +30,7 @@ class _Running:
             self.alarm.cancel()
 
 
-@define(eq=False)
+@frozen
 class _Ready:
     """State of a participant: its last answer to a ready check. It counts as long as that timer runs."""
 

@@ -11,7 +11,7 @@ Timestamps are parsed when they are read.
 """
 
 from m3core.messages.base import Command, Event
-from m3core.messages.codec import Message, decode_command, decode_event, encode, kind
+from m3core.messages.codec import Message, decode_command, decode_event, encode, encode_around, encode_value, kind
 from m3core.messages.unknown import UnknownCommand, UnknownEvent
 from m3core.strict_json import Json
 
@@ -25,5 +25,7 @@ __all__ = [
     "decode_command",
     "decode_event",
     "encode",
+    "encode_around",
+    "encode_value",
     "kind",
 ]

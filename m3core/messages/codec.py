@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from m3core import strict_json
-from m3core.errors import LocalProtocolError, WrongType, WrongValue
+from m3core.errors import LocalProtocolError, WrongType
 from m3core.limits import MAX_COMMAND_VALUES, MAX_MESSAGE, MAX_STRING
-from m3core.messages.base import Command, Event
+from m3core.messages.base import Command, Event, Value
 from m3core.messages.decoding import NOT_SURE, Decoder
 from m3core.messages.kinds import classes as classes
 from m3core.messages.kinds import key
 from m3core.messages.namespaces import NAMESPACES
 from m3core.messages.source import Generated
 from m3core.messages.unknown import UnknownCommand, UnknownEvent
-from m3core.messages.writing import message_writer
+from m3core.messages.writing import message_writer, value_writer
 from m3core.strict_json import Json
 from m3core.values import Timestamp
 
@@ -76,6 +76,8 @@ class _Envelope(Struct, gc=False, omit_defaults=True):
 
 
 _ENCODE: Final = msgspec.json.Encoder().encode
+_NO_JSON: Final = (TypeError, ValueError, RecursionError, msgspec.MsgspecError)
+"""What the writers raise for values that JSON cannot hold."""
 
 
 def _write_unknown_event(message: UnknownEvent) -> bytes:
@@ -131,13 +133,45 @@ def encode(message: Message) -> bytes:
         write = _writer(type(message))
     try:
         data: bytes = write(message)
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
-        raise LocalProtocolError(
-            f"the {type(message).__name__} is no JSON: it holds a lone surrogate or an object of another type"
-        ) from None
+    except _NO_JSON:
+        raise _no_json(message) from None
     if len(data) > MAX_MESSAGE:
-        raise WrongValue(f"the message has {len(data)} bytes, and peers accept only {MAX_MESSAGE}: send less")
+        raise _too_long(data)
     return data
+
+
+def encode_around(message: Message, field: str, elements: Iterable[bytes]) -> bytes:
+    """As `encode`, with ``elements``, which `encode_value` has encoded, in place of the tuple in ``field``.
+
+    It gives the same bytes. It is quicker if the elements were encoded for another message before.
+    """
+    array = msgspec.Raw(b"[" + b",".join(elements) + b"]")
+    try:
+        data: bytes = message_writer(type(message), field)(message, array)
+    except _NO_JSON:
+        raise _no_json(message) from None
+    if len(data) > MAX_MESSAGE:
+        raise _too_long(data)
+    return data
+
+
+def encode_value(value: Value) -> bytes:
+    """A value in a message as UTF-8 JSON, for `encode_around`. Raises as `encode`."""
+    try:
+        data: bytes = value_writer(type(value))(value)
+    except _NO_JSON:
+        raise _no_json(value) from None
+    return data
+
+
+def _no_json(value: Message | Value) -> LocalProtocolError:
+    return LocalProtocolError(
+        f"the {type(value).__name__} is no JSON: it holds a lone surrogate or an object of another type"
+    )
+
+
+def _too_long(data: bytes) -> LocalProtocolError:
+    return LocalProtocolError(f"the message has {len(data)} bytes, and peers accept only {MAX_MESSAGE}: send less")
 
 
 def kind(message: Message) -> tuple[str, str]:

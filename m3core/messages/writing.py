@@ -44,11 +44,17 @@ def _put(source: Source, depth: int, hint: Any, value: str) -> str:
     return f"{{key: {write}(each) for key, each in {value}.items()}}"
 
 
-def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
-    """The expression of the shell of ``it``, a ``cls``. Nested shells are filled in place, since calls take time."""
+def _put_class(source: Source, depth: int, cls: type[Any], it: str, given: str | None = None) -> str:
+    """The expression of the shell of ``it``, a ``cls``. Nested shells are filled in place, since calls take time.
+
+    ``given`` is a field whose value the source has as a name of its own, and that is not read from ``it``.
+    """
     arguments: list[str] = []
     for field in in_shell_order(cls):
         local = f"{it}_{field.name}"
+        if field.name == given:
+            arguments.append(field.name)
+            continue
         if _is_plain(field.type) and not field.short:
             arguments.append(f"{it}.{field.name}")
             continue
@@ -79,9 +85,21 @@ def _put_class(source: Source, depth: int, cls: type[Any], it: str) -> str:
 
 
 @cached
-def message_writer(cls: type[Any]) -> Generated:
-    """A function that encodes a message with its envelope as UTF-8. It raises what msgspec raises."""
+def value_writer(cls: type[Any]) -> Generated:
+    """A function that encodes a value in a message, without an envelope, as UTF-8. It raises what msgspec raises."""
     source = Source("it")
+    source.names["encode"] = msgspec.json.Encoder().encode
+    source.add(1, f"return encode({_put_class(source, 1, cls, 'it')})")
+    return source.compile(f"writer of {cls.__module__}.{cls.__qualname__}")
+
+
+@cached
+def message_writer(cls: type[Any], given: str | None = None) -> Generated:
+    """A function that encodes a message with its envelope as UTF-8. It raises what msgspec raises.
+
+    ``given`` is a field whose value is a second argument, and replaces that of the message: a `msgspec.Raw`.
+    """
+    source = Source("it" if given is None else f"it, {given}")
     envelope = defstruct(
         "Envelope",
         [("payload", Any), ("timestamp", Any, None)],
@@ -90,7 +108,7 @@ def message_writer(cls: type[Any]) -> Generated:
         gc=False,
         omit_defaults=True,
     )
-    arguments = [_put_class(source, 1, cls, "it")]
+    arguments = [_put_class(source, 1, cls, "it", given)]
     if is_event(cls):
         source.add(1, "timestamp = it.timestamp")
         arguments.append("None if timestamp is None else timestamp.text")

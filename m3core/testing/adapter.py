@@ -19,9 +19,9 @@ from m3core.conference.modules.conversations import ChatMessage
 from m3core.conference.state import EndReason
 from m3core.errors import (
     ApiError,
-    CallRefused,
     ConferenceEnded,
     EventsOverflow,
+    InvalidName,
     LocalProtocolError,
     M3Error,
     TransportError,
@@ -183,7 +183,7 @@ async def check_refusals(backend: Backend) -> None:
 
     error = await _raises(ApiError, enter(connect=reuse))
     check(isinstance(error, ApiError) and error.code == "invalid_ticket", "a used ticket is refused")
-    await _raises(CallRefused, enter(""))
+    await _raises(InvalidName, enter(""))
     stage.is_reachable = False
     await _raises(TransportError, enter())
     stage.is_reachable = True

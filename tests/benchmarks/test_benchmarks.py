@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import attacks, codec, fanout, joins, sdp, start
-from benchmarks.timing import Comparison, Delay, Wait, compare, delay
+from benchmarks import attacks, codec, delivery, fanout, joins, sdp, start
+from benchmarks.timing import Comparison, Cost, Delay, Load, Wait, compare, delay
 
 
 @pytest.mark.parametrize("run", [codec.run, sdp.run, fanout.run, joins.run])
@@ -22,6 +22,23 @@ def test_it_runs(run: Callable[[int], tuple[Comparison, ...]]) -> None:
 def test_the_command_starts() -> None:
     (figure,) = start.run(1)
     assert figure.milliseconds > 0
+
+
+def test_deliveries_and_joins_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each receiver must get each message, and each participant must hear of each other; else the clients wait."""
+    monkeypatch.setattr(delivery, "RECEIVERS", 5)
+    monkeypatch.setattr(delivery, "JOINS", 5)
+    costs, loads = delivery.delivery(2), delivery.storm(1)
+    assert [each.name for each in costs] == ["chat to 5 on asyncio", "chat to 5 on trio"]
+    assert all(each.factor > 0 for each in costs)
+    assert all(each.milliseconds > 0 for each in loads)
+
+
+@pytest.mark.parametrize(("factor", "ok"), [(1.4, True), (1.41, False)])
+def test_a_cost_is_kept_below_its_promise(factor: float, ok: bool) -> None:
+    figure = Cost("a", "b", factor, 1.4)
+    assert (figure.ok, figure.measured, figure.promised) == (ok, f"x {factor:.2f}", "x 1.40")
+    assert (Load("a", "b", 0.5).ok, Load("a", "b", 0.5).measured, Load("a", "b", 0.5).promised) == (True, "0.50 ms", "")
 
 
 @pytest.mark.parametrize(("target", "ok"), [(120.0, True), (119.0, False)])
@@ -45,7 +62,7 @@ def test_promises_decide_the_exit_code(
     ratio: float, code: int, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = (Comparison("x", "y", ratio, 2.0), Comparison("z", "y", 0.1))
-    for module in (codec, sdp, fanout, joins, start):
+    for module in (codec, sdp, fanout, delivery, joins, start):
         monkeypatch.setattr(module, "run", lambda rounds, module=module: found if module is sdp else ())
     monkeypatch.setattr(attacks, "run", lambda loops: ())
     assert command.main([]) == code

@@ -108,7 +108,7 @@ def test_guests_wait_for_a_server_that_ends(tmp_path: Path, loop: str) -> None:
 GOES_WRONG = (
     (("--publish", "no-such-file.mp4"), "no-such-file.mp4"),
     (("--publish", "no-such-file.mp4", "--loop", "trio"), "no-such-file.mp4"),
-    (("--name", " "), "invalid_username"),
+    (("--name", " "), "a name needs at least one visible character"),
     (("--password", "wrong", "--seconds", "0.1"), ""),
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kept import all_is_current
 from worlds import link
 
 from m3core.conference.events import ConnectionLost
@@ -25,6 +26,7 @@ LATE = FeatureLevel.V0_16
 
 def all_agree(world: World) -> None:
     """Everybody who is in or waits is so at both ends, and sees what the controller sees."""
+    all_is_current(world.controller)
     meetings = list(world.controller.rooms.live.values())
     present = {participant.id: participant for meeting in meetings for participant in meeting.joined()}
     inside = [client for client in world.clients if client.conference.phase is Phase.JOINED]

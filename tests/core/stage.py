@@ -11,6 +11,8 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from typing import Any
 
+from kept import all_is_current
+
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
 from m3core.controller.features import FeatureLevel
@@ -317,6 +319,7 @@ class Stage:
                     for report in self.sfu.perform(command):
                         self.controller.sfu_report(report, self.now)
                         pending.extend(self.controller.outputs())
+        all_is_current(self.controller)
 
     def _deliver(self, line: Line, message: dict[str, Any]) -> None:
         self.inbox[line.who].append(message)

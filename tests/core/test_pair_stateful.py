@@ -9,6 +9,7 @@ from extent import extent
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from kept import all_is_current
 from worlds import SCREEN, VIDEO, settle
 
 from m3core.conference.commands import Commands
@@ -324,6 +325,10 @@ class Meeting(RuleBasedStateMachine):
                     b'"unpublish"' in one for one in client.sent
                 )
                 assert may_be_of_before or isinstance(event.error, StaleNegotiation), event
+
+    @invariant()
+    def what_the_controller_keeps_is_current(self) -> None:
+        all_is_current(self.world.controller)
 
     @invariant()
     def deadlines_are_to_come(self) -> None:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from kept import all_is_current
+
 from m3core.conference.engine import Conference
 from m3core.conference.state import Phase
 from m3core.controller.engine import Controller
@@ -48,6 +50,7 @@ def say_raw(world: World, client: Client, data: bytes) -> list[dict[str, Any]]:
     world.controller.receive_text(link(world, client)[0], data, world.now)
     world.drain_server()
     world.run()
+    all_is_current(world.controller)
     return [json.loads(text)["payload"] for text in client.received[before:]]
 
 
@@ -60,6 +63,7 @@ def report(world: World, of: MediaReport) -> None:
     world.controller.sfu_report(of, world.now)
     world.drain_server()
     world.run()
+    all_is_current(world.controller)
 
 
 def close(world: World, client: Client, code: int | None) -> None:
@@ -152,6 +156,7 @@ def client_peer(client: Client) -> PeerId:
 
 def settle(world: World) -> None:
     """Let everybody leave, and check that no engine holds anything more."""
+    all_is_current(world.controller)
     for client in world.clients:
         client.do(lambda conference, now: conference.leave(now))
     world.run()

@@ -9,6 +9,7 @@ _API = (f"{_TESTS}/test_controller_api.py",)
 _BREAKOUT = (f"{_TESTS}/test_breakout.py",)
 _CHAT = (f"{_TESTS}/test_chat.py",)
 _ENGINE = (f"{_TESTS}/test_controller_engine.py",)
+_ENTRIES = (f"{_TESTS}/test_entries.py",)
 _FRONT = (f"{_TESTS}/test_front.py",)
 _WIRE = ("tests/wire/test_http_table.py",)
 _SOCKETS = ("tests/wire/test_table_sockets.py::test_the_end_of_the_server_does_not_wait_for_clients_that_linger",)
@@ -118,10 +119,10 @@ MUTANTS: tuple[Mutant, ...] = (
         _BREAKOUT,
     ),
     _in(
-        "joining",
+        "room",
         "who enters from the waiting room still waits",
-        "        del participant.room.meeting.waiting[participant.id]\n        participant.is_waiting = False\n",
-        "        participant.is_waiting = False\n",
+        "        del self._waiting[participant.id]\n",
+        "",
         _MODERATION,
     ),
     _in(
@@ -165,6 +166,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "any pong is a sign of life",
         "if session is not None and payload == HEARTBEAT:",
         "if session is not None:",
+        _ENGINE,
+    ),
+    _in(
+        "engine",
+        "each ping wakes the loop at a time of its own",
+        "when = tick if tick > self.now else due",
+        "when = due",
         _ENGINE,
     ),
     _in(
@@ -405,9 +413,86 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "entries",
         "recorders are listed",
-        "visible = [other for other in room.others(joiner) if other.is_visible]",
-        "visible = list(room.others(joiner))",
+        "        if other is not joiner and other.is_visible:\n",
+        "        if other is not joiner:\n",
         _RECORDING,
+    ),
+    _in(
+        "entries",
+        "an entry is kept although the participant has changed",
+        "if known is None or known.version != version:",
+        "if known is None:",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "an entry is kept although what modules keep of the room has changed",
+        "version = (other.version, other.states.version, room_version)",
+        "version = (other.version, other.states.version, 0)",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "an entry is kept although what modules keep of the participant has changed",
+        "version = (other.version, other.states.version, room_version)",
+        "version = (other.version, 0, room_version)",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "members of all groups get the entry that was made for the first",
+        "form: Hashable = joiner.groups",
+        "form: Hashable = None",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "a client that learns of streams one by one gets the entry of the others",
+        "            if one_by_one:\n",
+        "            if False:\n",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "entries are kept for any number of groups",
+        "if len(known.forms) >= MAX_ENTRY_FORMS:",
+        "if False:",
+        _ENTRIES,
+    ),
+    _in(
+        "entries",
+        "entries are encoded for each joiner",
+        "data = known.forms[form] = encode_value(self._entry(other, joiner))",
+        "data = encode_value(self._entry(other, joiner))",
+        _ENTRIES,
+    ),
+    _in(
+        "room",
+        "what is set on a participant does not change its entry",
+        "    participant.version += 1\n",
+        "",
+        _ENTRIES,
+    ),
+    _in(
+        "room",
+        "who leaves a room is counted on",
+        "        self.meeting.visible -= 1\n",
+        "",
+        _ENTRIES,
+    ),
+    _in(
+        "room",
+        "who leaves the waiting room is counted on",
+        "        self.visible -= participant.is_visible\n",
+        "",
+        _ENTRIES,
+    ),
+    _in(
+        "states",
+        "a value that is dropped does not change an entry",
+        "        if self._by_kind.pop(kind, None) is not None:\n            self.version += 1\n",
+        "        self._by_kind.pop(kind, None)\n",
+        _ENTRIES,
     ),
     # -- REST ---
     _in(
@@ -971,8 +1056,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _in(
         "front",
         "a text goes to connections that are closing",
-        "        return socket is not None and socket.http.phase is Phase.OPEN",
-        "        return socket is not None",
+        "is not None and known.http.phase is is_open",
+        "is not None",
         _FRONT,
     ),
     _in(
@@ -1244,8 +1329,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "trio: the server does not close its side",
         "m3trio/server.py",
-        "                    await self._stream.send_eof()",
-        "                    pass",
+        "            self._socket.shutdown(socket.SHUT_WR)",
+        "            pass",
         _SOCKETS,
     ),
     _in(

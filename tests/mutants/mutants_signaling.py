@@ -18,8 +18,15 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "signaling: a message that is fanned out does not change the state",
         _FILE,
-        "        self.state = self._next_state(message)\n",
-        "        self._next_state(message)\n",
+        "        each.state = after\n",
+        "",
+        _TESTS,
+    ),
+    Mutant(
+        "signaling: all receivers of a message get the state of the first one",
+        _FILE,
+        "        if each.state is not before:\n",
+        "        if before is None:\n",
         _TESTS,
     ),
     Mutant(

@@ -370,22 +370,23 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "engine: a socket that does not join remains",
         ENGINE,
-        "        if session.participant is None:\n            self.dismiss((session,), POLICY_VIOLATION)\n",
-        "        pass\n",
+        "JOIN_DEADLINE, lambda: self.dismiss((session,), POLICY_VIOLATION)",
+        "JOIN_DEADLINE, lambda: None",
         _JOIN,
     ),
     Mutant(
         "engine: who waits in the waiting room is closed",
         ENGINE,
-        "        if session.participant is None:\n            self.dismiss",
-        "        if session.participant is None or session.participant.is_waiting:\n            self.dismiss",
+        "                if session.participant is not None:\n                    self._expect_no_join",
+        "                if session.participant is not None and not session.participant.is_waiting:\n"
+        "                    self._expect_no_join",
         _JOIN,
     ),
     Mutant(
         "engine: the deadline of a socket that is gone is kept",
         ENGINE,
-        "        self._join_deadlines.pop(session.connection).cancel()\n",
-        "",
+        "        self._expect_no_join(session)\n        session.signaling.close()\n",
+        "        session.signaling.close()\n",
         _JOIN,
     ),
     # -- values ---

@@ -17,6 +17,7 @@ from m3core.client.joining import Joiner
 from m3core.conference import events
 from m3core.conference.state import EndReason
 from m3core.media import VideoFrame
+from m3core.testing.adapter import Picture
 from m3core.testing.stage import StagedBackend
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left")
@@ -60,11 +61,11 @@ def test_stop_and_publish(loop: str, down: Down) -> None:
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada") as ((ada,), told):
             for _ in range(extent(whole=200, part=10)):
-                publication = await ada.publish(video=object())
+                publication = await ada.publish(video=Picture())
                 await publication.stop()
                 if down is Down.HELD:
                     there.release_downs()
-            publication = await ada.publish(video=object())
+            publication = await ada.publish(video=Picture())
             there.release_downs()
             await ada.chat("all messages before this one have come")
             assert [one.is_live for one in ada.state.publications] == [True]
@@ -82,7 +83,7 @@ def test_a_media_server_that_restarts(loop: str) -> None:
 
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada", "Bob") as ((ada, bob), told):
-            await ada.publish(video=object())
+            await ada.publish(video=Picture())
             await bob.wait_for(events.StreamStarted)
             async with (
                 bob.subscribe(ada.own),
@@ -163,7 +164,7 @@ def test_a_second_subscription_takes_the_stream_over(loop: str) -> None:
                         pass
                 over.set()
 
-            await ada.publish(video=object())
+            await ada.publish(video=Picture())
             async with bob.events(events.StreamStarted) as started:
                 for _ in range(2):
                     await anext(started)
@@ -201,7 +202,7 @@ def test_a_loss_that_hits_both(loop: str, order: tuple[str, str]) -> None:
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada", "Bob") as ((ada, bob), told):
             for one in (ada, bob):
-                await one.publish(video=object())
+                await one.publish(video=Picture())
             for one, other in ((ada, bob), (bob, ada)):
                 await one.wait_for(
                     events.StreamStarted, where=lambda event, other=other: event.participant.id == other.own.id
@@ -229,7 +230,7 @@ def test_a_crashed_controller_is_entered_as_somebody_new(loop: str, monkeypatch:
 
     async def scenario(there: Controller) -> None:
         async with staged(loop, there, "Ada", "Bob") as ((ada, bob), told):
-            await ada.publish(video=object())
+            await ada.publish(video=Picture())
             await bob.wait_for(events.StreamStarted)
             before = ada.own.id
             async with (

@@ -144,6 +144,8 @@ class Pair(Line):
                 elif socket in self.shut and socket not in self.closed:
                     self.closed.add(socket)
                     self.front.connection_lost(number, self.now)
+                while (due := self.front.deadline) is not None and due <= self.now:
+                    self.front.advance(self.now)  # the next turn of a connection
                 for output in self.front.outputs():
                     assert isinstance(output, front.Write | front.HalfClose | front.Shut)
                     for receiver in output.connections if isinstance(output, front.Write) else ():

@@ -20,7 +20,14 @@ from m3core.controller.store import StoredRoom
 from m3core.controller.tickets import Tickets
 from m3core.errors import CallRefused, LocalProtocolError
 from m3core.io import Accept, Close, ConnectionId, PeerId, Ping, Reject, RequestId, SendText, Up
-from m3core.limits import HEARTBEAT_INTERVAL, MAX_COMMAND_VALUES, MAX_MESSAGE, MAX_STRING, TICKET_LIFETIME
+from m3core.limits import (
+    HEARTBEAT_INTERVAL,
+    HEARTBEAT_TICK,
+    MAX_COMMAND_VALUES,
+    MAX_MESSAGE,
+    MAX_STRING,
+    TICKET_LIFETIME,
+)
 from m3core.rest.rooms import StartResponse
 from m3core.testing.pair import BASE_URL, OWNER, World, seeded_entropy
 from m3core.values import ParticipantId, RoomId, Secret, Timestamp, UserId
@@ -125,6 +132,40 @@ def test_heartbeats() -> None:
     assert list(world.controller.outputs()) == [Close(server, None)]
     assert deadline(world.controller) is None
     assert not world.controller.sessions
+
+
+def test_heartbeats_share_ticks() -> None:
+    """Connections that open within one tick are pinged at one time, which is late for none of them."""
+    world = World()
+    opened: dict[ConnectionId, float] = {}
+    for number in range(10):
+        world.now = number * HEARTBEAT_TICK / 4
+        client = world.guest(f"Guest {number}")
+        world.run()
+        opened[link(world, client)[0]] = world.now
+    pinged: dict[ConnectionId, float] = {}
+    times = 0
+    while len(pinged) < len(opened):
+        now = deadline(world.controller)
+        assert now is not None
+        times += 1
+        world.controller.advance(now)
+        pinged |= {each.connection: now for each in world.controller.outputs() if isinstance(each, Ping)}
+    assert times == 3  # the last of the ten opened 2.25 ticks after the first
+    for connection, at in opened.items():
+        assert HEARTBEAT_INTERVAL - HEARTBEAT_TICK < pinged[connection] - at <= HEARTBEAT_INTERVAL
+
+
+def test_later_heartbeats_keep_the_interval() -> None:
+    world = World()
+    world.now = 0.1
+    (ada,) = world.joined("Ada")
+    server = link(world, ada)[0]
+    for now in (15.0, 30.0, 45.0):
+        assert deadline(world.controller) == now
+        world.controller.advance(now + 0.03)  # the event loop may be late
+        assert list(world.controller.outputs()) == [Ping(server, HEARTBEAT)]
+        world.controller.pong(server, HEARTBEAT, now + 0.05)
 
 
 def test_a_connection_that_answers_lives() -> None:
