@@ -1,18 +1,22 @@
-"""HTTP by httpx, which is the same on every event loop (see `m3core.client.transports`)."""
+"""HTTP by httpx, which is the same on every event loop (see `m3core.client.transports`); proxies for WebSockets."""
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self, cast
-from urllib.request import getproxies
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from m3asyncio.tls import shared_context
 from m3core.client.loop import Backend
 from m3core.client.transports import trouble
+from m3core.client.tunnel import Proxy
+from m3core.conference.http import IDENTITY, Origin, check_coding
 from m3core.errors import LocalProtocolError, TransportError
 from m3core.io import HttpRequest, HttpResponse
 from m3core.limits import MAX_HTTP_BODY, REQUEST_TIMEOUT
@@ -34,31 +38,42 @@ class HttpxTransport:
 
     async def request(self, request: HttpRequest) -> HttpResponse:
         pool = await self._pool(request.url)
-        body = b""
         pool.users += 1
         try:
-            async with pool.client.stream(
-                request.method, request.url, headers=list(request.headers), content=request.body
-            ) as response:
-                if request.body and 400 <= response.status_code < 500:
-                    self._retire(pool)  # the server may not have read the body
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > MAX_HTTP_BODY:
-                        # Reading fails from here on, so that the generator ends in this task, and not by the
-                        # garbage collector.
-                        await response.aclose()
-                headers = tuple((name.lower(), value) for name, value in response.headers.items())
-                return HttpResponse(response.status_code, headers, body)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            if len(body) > MAX_HTTP_BODY:
-                raise TransportError(f"the response is longer than {MAX_HTTP_BODY} bytes") from None
-            raise trouble("the controller could not be reached", error) from None
+            async with self._backend.timeout(REQUEST_TIMEOUT):
+                return await self._perform(pool, request)
+        except TimeoutError:
+            raise TransportError(
+                f"the server did not answer within {REQUEST_TIMEOUT:g} s: it is slow or gone; try again"
+            ) from None
         finally:
             pool.users -= 1
             if pool in self._retired and not pool.users:
                 self._retired.discard(pool)
                 await self._backend.shielded(pool.client.aclose())
+
+    async def _perform(self, pool: Pool, request: HttpRequest) -> HttpResponse:
+        body = bytearray()
+        headers = [*request.headers, *IDENTITY]
+        try:
+            async with pool.client.stream(
+                request.method, request.url, headers=headers, content=request.body
+            ) as response:
+                if request.body and 400 <= response.status_code < 500:
+                    self._retire(pool)  # the server may not have read the body
+                received = tuple((name.lower(), value) for name, value in response.headers.items())
+                check_coding(received)
+                async for part in response.aiter_raw():
+                    body += part
+                    if len(body) > MAX_HTTP_BODY:
+                        # Reading fails from here on, so that the generator ends in this task, and not by the
+                        # garbage collector.
+                        await response.aclose()
+                return HttpResponse(response.status_code, received, bytes(body))
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            if len(body) > MAX_HTTP_BODY:
+                raise TransportError(f"the response of the server is longer than {MAX_HTTP_BODY} bytes") from None
+            raise trouble("the controller could not be reached", error) from None
 
     async def aclose(self) -> None:
         self._closed = True
@@ -95,6 +110,8 @@ class HttpxTransport:
                 trust_env=not direct,
                 verify=context or cast(ssl.SSLContext, _NoTls()),
                 mounts={} if context is None else _mounts(proxies, context),
+                # M3 has no cookies. A jar would keep those of every response, and a pool is shared by many accounts.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
             pool = self._pools[direct, secure] = Pool(client)
         return pool
@@ -129,6 +146,34 @@ class _NoTls:
     def set_alpn_protocols(self, _protocols: Iterable[str]) -> None:
         """The first method that a TLS connection calls: refuse."""
         raise httpx.UnsupportedProtocol("TLS on connections that are without")
+
+
+def websocket_proxy(origin: Origin) -> Proxy | None:
+    """The proxy that the environment names for WebSockets to ``origin``; None for addresses of this machine.
+
+    Raises `TransportError` if it is no HTTP proxy.
+    """
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    if is_local(f"{'https' if origin.tls else 'http'}://{host}") or proxy_bypass(f"{origin.host}:{origin.port}"):
+        return None
+    found = getproxies()
+    schemes = ("wss", "https", "all") if origin.tls else ("ws", "https", "http", "all")
+    url = next((found[scheme] for scheme in schemes if found.get(scheme)), None)
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise TransportError(
+            "the environment names a proxy for the WebSocket that is no http:// or https:// address: change the "
+            "variable (https_proxy for example), or add the server to no_proxy"
+        )
+    tls = parts.scheme == "https"
+    user, password = (None if text is None else unquote(text) for text in (parts.username, parts.password))
+    return Proxy(Origin(parts.hostname, port or (443 if tls else 80), tls), user, password)
 
 
 def _https_proxies() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The backend for asyncio: implements `m3core.client.loop` with asyncio, httpx and `websockets`."""
+"""The backend for asyncio: implements `m3core.client.loop` with asyncio and httpx."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 from m3asyncio.http import HttpxTransport
 from m3asyncio.media_factory import media_factory
-from m3asyncio.websocket import LibraryWebSocket, connect_websocket
+from m3asyncio.websocket import NETWORK
 from m3core.client.loop import Backend, Event, Portal
 from m3core.client.media import MediaFactory
 from m3core.client.transports import HttpTransport
+from m3core.client.websocket import StreamWebSocket, connect
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class AsyncioTasks:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def connect(self, url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
+    async def connect(self, url: str, subprotocols: tuple[str, ...]) -> StreamWebSocket:
         return await connect_websocket(url, subprotocols)
 
     async def close(self) -> None:
@@ -68,7 +69,7 @@ class AsyncioTasks:
 
 
 class AsyncioBackend(Backend):
-    """asyncio, httpx and `websockets`."""
+    """asyncio and httpx."""
 
     def now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -121,3 +122,8 @@ class AsyncioBackend(Backend):
 
 
 BACKEND = AsyncioBackend()
+
+
+async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> StreamWebSocket:
+    """Open a WebSocket of this loop: a `WebSocketConnect`."""
+    return await connect(BACKEND, NETWORK, url, subprotocols)

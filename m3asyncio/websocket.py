@@ -1,134 +1,66 @@
-"""WebSockets with the `websockets` library (see `m3core.client.transports`)."""
+"""TCP and TLS of asyncio for WebSockets (see `m3core.client.websocket`)."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from contextlib import suppress
 
-from websockets.asyncio.client import ClientConnection, connect, get_proxy, parse_uri  # type: ignore[attr-defined]
-from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.frames import Frame, Opcode
-from websockets.protocol import Event
-from websockets.typing import Subprotocol
-
+from m3asyncio.http import websocket_proxy
 from m3asyncio.tls import shared_context
-from m3core.client.transports import WebSocketRefused, trouble
-from m3core.errors import TransportError
-from m3core.limits import CLOSE_GRACE, CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
-from m3core.rest.link import is_local
+from m3core.client.transports import trouble
+from m3core.client.tunnel import Proxy
+from m3core.conference.http import Origin
 
-# The library logs its handshake at DEBUG, with the ticket in it. So it gets a logger without handlers or a parent.
-_SILENT = logging.Logger("m3.websocket", level=logging.CRITICAL + 1)
+_RECEIVE = 1 << 16
 
 
-class _ConnectOnce(connect):
-    """Treats every redirect as a refusal: the ticket must not be sent to another address."""
+class AsyncioStream:
+    """A pair of asyncio's streams, as a `ByteStream`."""
 
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
 
+    async def start_tls(self, host: str) -> None:
+        context = await shared_context(asyncio.to_thread)
+        try:
+            await self._writer.start_tls(context, server_hostname=host)
+        except OSError as error:
+            raise trouble("the WebSocket could not be opened", error) from None
 
-class _Connection(ClientConnection):
-    """Adds what the library lacks: it reports pings, and closes TCP soon after the close frames.
-
-    The library waits for the server to close TCP, as RFC 6455 s.7.1.1 says, and some servers never do.
-    """
-
-    on_ping: Callable[[], None] | None = None
-    _is_ending = False
-
-    def process_event(self, event: Event) -> None:
-        super().process_event(event)
-        if isinstance(event, Frame) and event.opcode is Opcode.PING and self.on_ping is not None:
-            self.on_ping()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        is_over = self.protocol.close_rcvd is not None or self.protocol.parser_exc is not None
-        if is_over and not self._is_ending:
-            self._is_ending = True
-            # `close` would wait, on TLS, until the server closes TLS as well.
-            self.loop.call_later(CLOSE_GRACE, self.transport.abort)
-
-
-class LibraryWebSocket:
-    """One connection of the `websockets` library, as a `WebSocket`."""
-
-    def __init__(self, connection: _Connection) -> None:
-        self._connection = connection
-
-    @property
-    def on_ping(self) -> Callable[[], None] | None:
-        return self._connection.on_ping
-
-    @on_ping.setter
-    def on_ping(self, on_ping: Callable[[], None] | None) -> None:
-        self._connection.on_ping = on_ping
-
-    @property
-    def close_code(self) -> int | None:
-        received = self._connection.protocol.close_rcvd
-        return None if received is None else received.code
+    async def receive(self) -> bytes:
+        try:
+            return await self._reader.read(_RECEIVE)
+        except OSError:
+            return b""
 
     async def send(self, data: bytes) -> None:
         try:
-            await self._connection.send(data, text=True)
-        except ConnectionClosed:
-            raise TransportError("the connection is closed") from None
+            self._writer.write(data)
+            await self._writer.drain()
+        except OSError as error:
+            raise trouble("the connection is broken", error) from None
 
-    async def ping(self, payload: bytes) -> None:
+    async def close(self) -> None:
+        self._writer.transport.abort()
+        await asyncio.shield(self._closed())  # a wait that is cancelled would cancel the future of all later ones
+
+    async def _closed(self) -> None:
+        with suppress(OSError):
+            await self._writer.wait_closed()
+
+
+class AsyncioNetwork:
+    """Opens connections in the running loop."""
+
+    async def open(self, host: str, port: int) -> AsyncioStream:
         try:
-            await (await self._connection.ping(payload))
-        except (ConnectionClosed, ConcurrencyError):
-            raise TransportError("the connection is closed, or a ping with this payload is under way") from None
+            return AsyncioStream(*await asyncio.open_connection(host, port))
+        except OSError as error:
+            raise trouble("the WebSocket could not be opened", error) from None
 
-    async def messages(self) -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield await self._connection.recv(decode=False)
-        except ConnectionClosed:
-            return
-
-    async def close(self, code: int | None) -> None:
-        if code is None:
-            self._connection.transport.abort()
-            await self._connection.wait_closed()
-        else:
-            await self._connection.close(code)
+    def proxy(self, origin: Origin) -> Proxy | None:
+        return websocket_proxy(origin)
 
 
-async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
-    """Open a WebSocket. Compression is off: it costs more than it saves with messages of 300 bytes."""
-    try:
-        proxy = None if is_local(url) else get_proxy(parse_uri(url))
-        tls = await _tls(url, proxy)
-        connection = await _ConnectOnce(
-            url,
-            subprotocols=[Subprotocol(name) for name in subprotocols],
-            compression=None,
-            max_size=MAX_MESSAGE,
-            ping_interval=None,
-            open_timeout=CONNECT_TIMEOUT,
-            close_timeout=CLOSE_TIMEOUT,
-            logger=_SILENT,
-            proxy=proxy,
-            create_connection=_Connection,
-            **tls,
-        )
-    except InvalidStatus as error:
-        raise WebSocketRefused(error.response.status_code, bytes(error.response.body or b"")) from None
-    except (OSError, TimeoutError, WebSocketException) as error:
-        raise trouble("the WebSocket could not be opened", error) from None
-    return LibraryWebSocket(cast(_Connection, connection))  # made by `create_connection` above
-
-
-async def _tls(url: str, proxy: str | None) -> dict[str, Any]:
-    """The TLS context, as arguments of the library, for the server and for the proxy if they speak TLS.
-
-    Without these arguments the library makes a new context for each connection.
-    """
-    secure = {"ssl": url.startswith("wss:"), "proxy_ssl": proxy is not None and proxy.startswith("https:")}
-    names = [name for name, speaks in secure.items() if speaks]
-    return dict.fromkeys(names, await shared_context(asyncio.to_thread)) if names else {}
+NETWORK = AsyncioNetwork()

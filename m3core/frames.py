@@ -123,6 +123,8 @@ class Frames:
         self.state = FrameState.OPEN
         self.dropped = False
         """Whether to abort the socket: no more bytes, no close frame."""
+        self.failed_with: int | None = None
+        """The code of the close frame that we sent because the peer broke a rule; None if it broke none."""
         self._masking = masking
         self._decoder = FrameDecoder(client=masking is not None)
         self._events: deque[FrameEvent] = deque()
@@ -151,6 +153,8 @@ class Frames:
             except ParseFailed:
                 self._fail(_PROTOCOL_ERROR)
                 break
+            if self._announces_too_much():
+                self._end_too_big()
             if frame is None:
                 if self._eof:
                     self._end(None)
@@ -206,8 +210,25 @@ class Frames:
             self._events.append(Closed(code))
 
     def _fail(self, code: int) -> None:
+        self.failed_with = code
         self._send(Opcode.CLOSE, struct.pack("!H", code))
         self._end(None)
+
+    def _announces_too_much(self) -> bool:
+        """Whether the length of a frame that has begun passes the limit: to wait for its bytes is to wait in vain."""
+        header = self._decoder.header
+        is_open = self.state is FrameState.OPEN
+        return is_open and header is not None and len(self._message) + header.payload_len > MAX_MESSAGE
+
+    def _end_too_big(self) -> None:
+        """Fail with 1009. The user is told of the end at once.
+
+        The socket remains open until the peer has answered: closing it while the rest of the message arrives would
+        reset the connection, and the peer would never see the code.
+        """
+        self.failed_with = _TOO_BIG
+        self._tell_end(None)
+        self.close(_TOO_BIG)
 
     def _receive(self, frame: Frame) -> None:
         payload = bytes(frame.payload)  # type: ignore[arg-type]  # a `FrameDecoder` gives bytes, also for texts
@@ -252,10 +273,7 @@ class Frames:
             return  # only the peer's close frame matters now
         self._message += payload
         if len(self._message) > MAX_MESSAGE:
-            # The user is told of the end at once. The socket remains open until the peer has answered: closing it while
-            # the rest of the message arrives would reset the connection, and the peer would never see the code.
-            self._tell_end(None)
-            self.close(_TOO_BIG)
+            self._end_too_big()
         elif is_whole:
             data = bytes(self._message)
             self._message.clear()

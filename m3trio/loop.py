@@ -17,7 +17,8 @@ from m3asyncio.media_factory import media_factory
 from m3core.client.loop import Backend, Event, Portal
 from m3core.client.media import MediaFactory
 from m3core.client.transports import HttpTransport
-from m3trio.websocket import TrioWebSocket, connector
+from m3core.client.websocket import StreamWebSocket, connect
+from m3trio.websocket import NETWORK
 
 T = TypeVar("T")
 
@@ -37,9 +38,8 @@ class TrioTasks:
         self._nursery.start_soon(self._run, scope, work)
         return scope
 
-    async def connect(self, url: str, subprotocols: tuple[str, ...]) -> TrioWebSocket:
-        """Open a WebSocket whose task is one of these."""
-        return await connector(self.spawn)(url, subprotocols)
+    async def connect(self, url: str, subprotocols: tuple[str, ...]) -> StreamWebSocket:
+        return await connect_websocket(url, subprotocols)
 
     async def _run(self, scope: trio.CancelScope, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -91,7 +91,7 @@ class _Place:
 
 
 class TrioBackend(Backend):
-    """The port to trio, with httpx and trio-websocket."""
+    """trio and httpx."""
 
     def now(self) -> float:
         """trio's clock, which tests may replace."""
@@ -156,3 +156,8 @@ class TrioBackend(Backend):
 
 
 BACKEND = TrioBackend()
+
+
+async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> StreamWebSocket:
+    """Open a WebSocket of this loop: a `WebSocketConnect`."""
+    return await connect(BACKEND, NETWORK, url, subprotocols)

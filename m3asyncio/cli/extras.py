@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Final
 
 MODULES: Final = {
-    "asyncio": ("httpx", "websockets"),
+    "asyncio": ("h11", "httpx", "wsproto"),
     "cli": ("anyio", "rich", "PIL"),
     "controller": ("h11", "wsproto"),
     "media": ("aioice", "aiortc", "av", "numpy"),
-    "trio": ("httpx", "trio", "trio_websocket", "wsproto"),
+    "trio": ("h11", "httpx", "trio", "wsproto"),
 }
 """The modules that the commands use of each extra of the distribution."""
 

@@ -75,7 +75,10 @@ class WebSocket(Protocol):
         ...
 
     def messages(self) -> AsyncIterator[bytes]:
-        """Yield the text messages of the server as UTF-8; ends when the connection is closed."""
+        """Yield the text messages of the server as UTF-8; ends when the connection is closed.
+
+        Raises `TransportError` if there is more to say of the end than `close_code` says.
+        """
         ...
 
     async def close(self, code: int | None) -> None:

@@ -16,12 +16,20 @@ from m3core import handshake
 from m3core.errors import TransportError
 from m3core.frames import NEED_DATA, Closed, FrameEvent, Frames, Masking, NeedData, accept_token
 from m3core.io import Connect, Headers, HttpRequest, HttpResponse
-from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD
+from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD, MAX_MESSAGE
 
 _URL: Final = re.compile(r"(http|ws)(s?)://((\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?)(/[!-~]*)?", re.ASCII)
 _SWITCHING: Final = 101
+IDENTITY: Final = (("accept-encoding", "identity"),)
+"""Without this field a server may choose any content coding (RFC 9110 s.12.5.3)."""
 _MAX_INFORMATIONAL: Final = 20
 """Informational responses (1xx, RFC 9110 s.15.2) before the response; more of them would keep us waiting for ever."""
+_FAILURES: Final = {
+    1002: "the server broke the rules of WebSocket frames (RFC 6455 s.5)",
+    1007: "the server sent a text that is not UTF-8",
+    1009: f"the server sent a message of more than {MAX_MESSAGE} bytes",
+}
+"""What `Frames.failed_with` means in a client."""
 
 
 @frozen
@@ -55,6 +63,7 @@ class HttpExchange:
         is_upgrade = any(name == "upgrade" for name, _ in headers)
         # The server closes after the response, which ends the connection; an upgrade has its own Connection field.
         own = [("host", authority)] if is_upgrade else [("host", authority), ("connection", "close")]
+        own += IDENTITY
         if method != "GET":  # a request that may have content says its length, also 0 (RFC 9110 s.8.6)
             own.append(("content-length", str(len(body))))
         try:
@@ -105,6 +114,7 @@ class HttpExchange:
                         )
                 case h11.Response():
                     self._status, self._headers = event.status_code, _headers(event)
+                    check_coding(self._headers)
                 case h11.Data():
                     self._body += event.data
                     if len(self._body) > MAX_HTTP_BODY:
@@ -113,6 +123,19 @@ class HttpExchange:
                     return HttpResponse(self._status, self._headers, bytes(self._body))
                 case _:
                     return None
+
+
+def check_coding(headers: Headers) -> None:
+    """Raise `TransportError` if the content of a response has a coding (gzip for example).
+
+    No request asks for one, and 269 bytes in several layers of gzip unpack to 2 GiB: the limit of a body is worth
+    nothing if a decoder works before it.
+    """
+    if any(name.lower() == "content-encoding" and value.strip().lower() != "identity" for name, value in headers):
+        raise TransportError(
+            "the response of the server is compressed, although the request forbids it (Accept-Encoding: identity): "
+            "switch off compression in the server, or in the proxy before it"
+        )
 
 
 def _headers(event: h11.Response | h11.InformationalResponse) -> Headers:
@@ -157,6 +180,7 @@ class WebSocketExchange:
         self._frames: Frames | None = None
         self._first: Opened | Refused | Closed | None = None
         self._is_refused = False
+        self._failure = ""
         self.origin = self._exchange.origin
 
     @property
@@ -169,6 +193,12 @@ class WebSocketExchange:
         """Whether to abort the socket instead of closing it: nothing more will be written."""
         return self._frames is not None and self._frames.dropped
 
+    @property
+    def failure(self) -> str:
+        """Why we ended the WebSocket, as text for people: the server broke a rule. Empty otherwise."""
+        code = None if self._frames is None else self._frames.failed_with
+        return self._failure if code is None else _FAILURES[code]
+
     # -- inputs ---
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the socket, or ``b""`` when the server has closed it."""
@@ -177,8 +207,8 @@ class WebSocketExchange:
         elif not self._is_refused:
             try:
                 response = self._exchange.receive_data(data)
-            except TransportError:
-                self._first, self._is_refused = Closed(None), True
+            except TransportError as error:
+                self._fail(str(error))
             else:
                 self._answered(response)
 
@@ -214,19 +244,29 @@ class WebSocketExchange:
             return
         if response.status != _SWITCHING:
             self._first, self._is_refused = Refused(response), True
-        elif not self._is_handshake(dict(response.headers)):
-            self._first, self._is_refused = Closed(None), True
+        elif failure := self._why_not_open(response.headers):
+            self._fail(failure)
         else:
             self._first, self._frames = Opened(), Frames(self._entropy)
             if early := self._exchange.trailing_data:  # a server may send frames in the same segment as its response
                 self._frames.receive_data(early)
 
-    def _is_handshake(self, headers: dict[str, str]) -> bool:
-        """Whether a response 101 passes the checks of RFC 6455 s.4.1. We offer no extensions, so it may name none."""
-        return (
-            headers.get("upgrade", "").lower() == "websocket"
-            and "upgrade" in {token.strip().lower() for token in headers.get("connection", "").split(",")}
-            and headers.get("sec-websocket-accept") == self._accept
-            and "sec-websocket-extensions" not in headers
-            and handshake.accepts(headers.get("sec-websocket-protocol"), self._offered)
-        )
+    def _fail(self, why: str) -> None:
+        self._first, self._is_refused, self._failure = Closed(None), True, why
+
+    def _why_not_open(self, fields: Headers) -> str:
+        """Which check of RFC 6455 s.4.1 a response 101 does not pass; empty if it passes all."""
+        headers: dict[str, str] = {}
+        for name, value in fields:  # a field that comes twice is a list (RFC 9110 s.5.3): two subprotocols are none
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        if (
+            headers.get("upgrade", "").lower() != "websocket"
+            or "upgrade" not in {token.strip().lower() for token in headers.get("connection", "").split(",")}
+            or headers.get("sec-websocket-accept") != self._accept
+        ):
+            return "the server's answer is no WebSocket handshake: the address may not be that of a controller"
+        if "sec-websocket-extensions" in headers:
+            return "the server wants a WebSocket extension, although the client offers none"
+        if not handshake.accepts(headers.get("sec-websocket-protocol"), self._offered):
+            return "the server selected none of the subprotocols of M3: it may not be a controller"
+        return ""

@@ -10,10 +10,10 @@ import pytest
 from house import house, in_loop
 
 import m3asyncio as m3
-from m3asyncio.loop import BACKEND, AsyncioTasks, unbroken
-from m3asyncio.websocket import LibraryWebSocket, connect_websocket
+from m3asyncio.loop import BACKEND, AsyncioTasks, connect_websocket, unbroken
 from m3core.client.driver import Driver
 from m3core.client.transports import WebSocket, WebSocketRefused
+from m3core.client.websocket import StreamWebSocket
 from m3core.conference.engine import Conference as Engine
 from m3core.errors import AuthError, CallCancelled, MediaError, TransportError
 from m3core.io import (
@@ -369,9 +369,9 @@ async def test_unbroken_work_that_is_itself_cancelled() -> None:
 @in_loop
 async def test_the_websocket_of_the_library() -> None:
     async with house() as here:
-        sockets: list[LibraryWebSocket] = []
+        sockets: list[StreamWebSocket] = []
 
-        async def connect(url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
+        async def connect(url: str, subprotocols: tuple[str, ...]) -> StreamWebSocket:
             sockets.append(await connect_websocket(url, subprotocols))
             return sockets[-1]
 

@@ -76,7 +76,7 @@ async def test_redirects_are_answers() -> None:
 @pytest.mark.parametrize("status", [301, 302, 307])
 @in_loop
 async def test_a_ticket_does_not_follow_a_redirect(status: int) -> None:
-    from m3asyncio.websocket import connect_websocket
+    from m3asyncio.loop import connect_websocket
     from m3core.client.transports import WebSocketRefused
 
     async with (

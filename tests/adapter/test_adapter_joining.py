@@ -9,7 +9,8 @@ import pytest
 from house import free_port, house, in_loop
 
 import m3asyncio as m3
-from m3asyncio.websocket import LibraryWebSocket, connect_websocket
+from m3asyncio.loop import connect_websocket
+from m3core.client.websocket import StreamWebSocket
 from m3core.io import HttpRequest, HttpResponse
 
 CODE = "11111111-2222-4333-8444-555555555555"
@@ -193,7 +194,7 @@ async def test_a_controller_that_dies_between_rest_and_websocket() -> None:
     async with house() as here:
         other = f"ws://127.0.0.1:{free_port()}"
 
-        async def elsewhere(_url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
+        async def elsewhere(_url: str, subprotocols: tuple[str, ...]) -> StreamWebSocket:
             return await connect_websocket(f"{other}/signaling", subprotocols)
 
         with pytest.raises(m3.TransportError):
@@ -205,7 +206,7 @@ async def test_a_controller_that_dies_between_rest_and_websocket() -> None:
 async def test_a_ticket_that_is_used_already() -> None:
     async with house() as here:
 
-        async def twice(url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
+        async def twice(url: str, subprotocols: tuple[str, ...]) -> StreamWebSocket:
             await (await connect_websocket(url, subprotocols)).close(1000)
             return await connect_websocket(url, subprotocols)
 
@@ -222,7 +223,7 @@ async def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> N
         silent = socket.create_server(("127.0.0.1", 0))  # the system accepts connections, which are never read
         port = silent.getsockname()[1]
 
-        async def elsewhere(_url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
+        async def elsewhere(_url: str, subprotocols: tuple[str, ...]) -> StreamWebSocket:
             return await connect_websocket(f"ws://127.0.0.1:{port}/signaling", subprotocols)
 
         with pytest.raises(m3.CallTimedOut, match="connect"):

@@ -9,7 +9,7 @@ from house import house, in_loop
 from patience import PATIENCE
 
 import m3asyncio as m3
-from m3asyncio.websocket import connect_websocket
+from m3asyncio.loop import connect_websocket
 from m3core.client.transports import WebSocket
 from m3core.conference.state import Phase
 from m3core.values import MediaSessionType

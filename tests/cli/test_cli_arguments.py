@@ -44,7 +44,7 @@ sys.argv[1:] = ["--help"]
 main()
 """
 HEAVY = {
-    *("asyncio", "anyio", "rich", "PIL", "httpx", "websockets", "h11", "wsproto", "aiortc", "av", "numpy", "trio"),
+    *("asyncio", "anyio", "rich", "PIL", "httpx", "h11", "wsproto", "aiortc", "av", "numpy", "trio"),
     *("cattrs", "email", "importlib.metadata", "ssl"),
     *("m3core.controller.engine", "m3core.controller.config", "m3core.conference", "m3core.client", "m3core.serving"),
     *("m3core.rest", "m3core.sdp", "m3core.signaling", "m3core.negotiation", "m3core.messages.control", "m3trio"),
@@ -173,7 +173,7 @@ for name in sys.argv[1].split():
 from m3asyncio.cli.main import main
 raise SystemExit(main(sys.argv[2:]))
 """
-ALL = "rich PIL httpx websockets anyio h11 wsproto aioice aiortc av numpy trio trio_websocket"
+ALL = "rich PIL httpx anyio h11 wsproto aioice aiortc av numpy trio"
 
 
 @pytest.mark.parametrize(
@@ -193,16 +193,9 @@ def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path, modules: str,
     "arguments", ["demo --loop trio", "demo --loop both", "serve --loop trio", "join x --loop trio"]
 )
 def test_a_missing_loop_is_one_line_that_names_it(tmp_path: Path, arguments: str) -> None:
-    process = run((sys.executable, "-c", WITHOUT, "trio_websocket", *arguments.split()), tmp_path)
+    process = run((sys.executable, "-c", WITHOUT, "trio", *arguments.split()), tmp_path)
     assert (process.returncode, process.stdout, process.stderr.count("\n")) == (2, "", 1)
     assert 'extra "trio"' in process.stderr
-
-
-def test_trio_needs_nothing_that_only_asyncio_needs(tmp_path: Path) -> None:
-    bot = ("join", "http://127.0.0.1:1/invite/00000000-0000-4000-8000-000000000000", "--loop", "trio")
-    process = run((sys.executable, "-c", WITHOUT, "websockets", *bot), tmp_path)
-    assert process.returncode == 1
-    assert "is the controller running" in process.stderr
 
 
 def test_only_the_demo_has_both_loops(tmp_path: Path) -> None:

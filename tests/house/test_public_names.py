@@ -190,7 +190,7 @@ def test_importing_the_core_brings_no_library_that_does_io() -> None:
     (line,) = run("import sys, m3core; m3core.SignalingConnection; print(*sys.modules)")
     loaded = set(line.split())
     assert "m3core.signaling" in loaded
-    assert not {"asyncio", "aiortc", "av", "numpy", "httpx", "websockets", "trio", "h11", "wsproto"} & loaded
+    assert not {"asyncio", "aiortc", "av", "numpy", "httpx", "trio", "h11", "wsproto"} & loaded
 
 
 def test_signaling_needs_no_media() -> None:
@@ -200,7 +200,7 @@ def test_signaling_needs_no_media() -> None:
 
 
 def test_public_names_need_no_extra() -> None:
-    third = "httpx websockets trio trio_websocket aiortc av numpy h11 wsproto rich PIL hypothesis anyio"
+    third = "httpx trio aiortc av numpy h11 wsproto rich PIL hypothesis anyio"
     code = (
         "import sys; sys.modules.update(dict.fromkeys(sys.argv[1:])); import m3core.public, m3asyncio; dir(m3asyncio)"
     )
@@ -228,7 +228,7 @@ for code in (f"{package}.{name}", f"{package}.{name}()", f"from {package} import
     [
         ("serve", "h11 wsproto", "{loop},controller"),
         ("serve", "httpx", "{loop},controller"),
-        ("join", "httpx websockets trio_websocket", "{loop}"),
+        ("join", "httpx h11 wsproto", "{loop}"),
         ("Server", "h11", "controller"),
         ("sources", "av numpy", "media"),
     ],

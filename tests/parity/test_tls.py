@@ -130,13 +130,13 @@ def test_certificates_that_cannot_be_read(
         ("asyncio", "https_proxy", "wss://meet.example/"),
         ("trio", "http_proxy", "http://meet.example/"),
         ("trio", "https_proxy", "https://meet.example/"),
+        ("trio", "https_proxy", "ws://meet.example/"),
+        ("trio", "https_proxy", "wss://meet.example/"),
     ],
 )
 def test_a_proxy_is_spoken_to_with_the_context_of_all(
     loop: str, variable: str, url: str, made: list[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`m3trio` uses no proxy for WebSockets."""
-
     async def scenario() -> None:
         with tls(tmp_path) as port:
             made.clear()  # the server's

@@ -23,9 +23,9 @@ from patience import PATIENCE
 
 import m3asyncio as m3
 from m3asyncio.http import HttpxTransport
-from m3asyncio.loop import BACKEND
-from m3asyncio.websocket import LibraryWebSocket, connect_websocket
+from m3asyncio.loop import BACKEND, connect_websocket
 from m3core.client.transports import WebSocket, WrappedWebSocket
+from m3core.client.websocket import StreamWebSocket
 from m3core.conference.entrance import GuestEntrance
 from m3core.errors import M3Error
 from m3core.io import HttpRequest, HttpResponse
@@ -86,7 +86,7 @@ class Transport(HttpxTransport):
 class Socket(WrappedWebSocket):
     """A WebSocket that reports to the witness. With ``spoil`` it breaks the descriptions that it receives."""
 
-    def __init__(self, inner: LibraryWebSocket, witness: Witness, *, spoil: bool) -> None:
+    def __init__(self, inner: StreamWebSocket, witness: Witness, *, spoil: bool) -> None:
         super().__init__(inner)
         self.witness = witness
         self.spoil = spoil

@@ -36,8 +36,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without time-outs: a client that waits for the end of TCP, or for a sign of life, waits for ever."""
     monkeypatch.setattr("m3core.conference.life.LEAVE_TIMEOUT", LONG)
     monkeypatch.setattr("m3core.conference.keepalive.KEEPALIVE_INTERVAL", LONG)
-    for module in ("m3asyncio", "m3trio"):
-        monkeypatch.setattr(f"{module}.websocket.CLOSE_TIMEOUT", LONG)
+    monkeypatch.setattr("m3core.client.websocket.CLOSE_TIMEOUT", LONG)
 
 
 # -- a connection ends with the close frames, not with TCP ---
