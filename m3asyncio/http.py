@@ -16,10 +16,10 @@ from m3asyncio.tls import shared_context
 from m3core.client.loop import Backend
 from m3core.client.transports import trouble
 from m3core.client.tunnel import Proxy
-from m3core.conference.http import IDENTITY, Origin, check_coding
+from m3core.conference.http import IDENTITY, Origin, check_coding, check_size
 from m3core.errors import LocalProtocolError, TransportError
 from m3core.io import HttpRequest, HttpResponse
-from m3core.limits import MAX_HTTP_BODY, REQUEST_TIMEOUT
+from m3core.limits import REQUEST_TIMEOUT
 from m3core.rest.link import is_local
 
 
@@ -54,6 +54,8 @@ class HttpxTransport:
 
     async def _perform(self, pool: Pool, request: HttpRequest) -> HttpResponse:
         body = bytearray()
+        pieces = 0
+        excess: TransportError | None = None
         headers = [*request.headers, *IDENTITY]
         try:
             async with pool.client.stream(
@@ -65,15 +67,17 @@ class HttpxTransport:
                 check_coding(received)
                 async for part in response.aiter_raw():
                     body += part
-                    if len(body) > MAX_HTTP_BODY:
+                    pieces += 1
+                    try:
+                        check_size(len(body), pieces)
+                    except TransportError as error:
                         # Reading fails from here on, so that the generator ends in this task, and not by the
                         # garbage collector.
+                        excess = error
                         await response.aclose()
                 return HttpResponse(response.status_code, received, bytes(body))
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            if len(body) > MAX_HTTP_BODY:
-                raise TransportError(f"the response of the server is longer than {MAX_HTTP_BODY} bytes") from None
-            raise trouble("the controller could not be reached", error) from None
+            raise excess or trouble("the controller could not be reached", error) from None
 
     async def aclose(self) -> None:
         self._closed = True

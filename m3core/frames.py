@@ -153,7 +153,7 @@ class Frames:
             except ParseFailed:
                 self._fail(_PROTOCOL_ERROR)
                 break
-            if self._announces_too_much():
+            if self._announces_too_much(frame):
                 self._end_too_big()
             if frame is None:
                 if self._eof:
@@ -214,11 +214,16 @@ class Frames:
         self._send(Opcode.CLOSE, struct.pack("!H", code))
         self._end(None)
 
-    def _announces_too_much(self) -> bool:
-        """Whether the length of a frame that has begun passes the limit: to wait for its bytes is to wait in vain."""
+    def _announces_too_much(self, part: Frame | None) -> bool:
+        """Whether the length of a frame that has begun passes the limit: to wait for its bytes is to wait in vain.
+
+        ``part`` of it has just arrived, and is not in the message yet.
+        """
         header = self._decoder.header
-        is_open = self.state is FrameState.OPEN
-        return is_open and header is not None and len(self._message) + header.payload_len > MAX_MESSAGE
+        if header is None or header.opcode.iscontrol() or self.state is not FrameState.OPEN:
+            return False
+        arrived = len(self._message) + (0 if part is None else len(part.payload))
+        return arrived + header.payload_len - self._decoder.payload_consumed > MAX_MESSAGE
 
     def _end_too_big(self) -> None:
         """Fail with 1009. The user is told of the end at once.

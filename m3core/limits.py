@@ -97,6 +97,9 @@ MAX_HTTP_HEAD: Final = 32 << 10
 """Request line and headers together."""
 MAX_HTTP_BODY: Final = 1 << 20
 """Request and response bodies of the REST API."""
+MAX_HTTP_PIECES: Final = 4_096
+"""Pieces of the body of one response (chunks, or what came at once). Each costs a client up to 0.2 ms, whatever its
+size. A body of `MAX_HTTP_BODY` has 719 segments of an Ethernet."""
 MAX_LINK: Final = 2_048
 """Characters of an invitation link."""
 MAX_ERROR_FIELDS: Final = 32

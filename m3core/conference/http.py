@@ -16,7 +16,7 @@ from m3core import handshake
 from m3core.errors import TransportError
 from m3core.frames import NEED_DATA, Closed, FrameEvent, Frames, Masking, NeedData, accept_token
 from m3core.io import Connect, Headers, HttpRequest, HttpResponse
-from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD, MAX_MESSAGE
+from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD, MAX_HTTP_PIECES, MAX_MESSAGE
 
 _URL: Final = re.compile(r"(http|ws)(s?)://((\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?)(/[!-~]*)?", re.ASCII)
 _SWITCHING: Final = 101
@@ -59,6 +59,7 @@ class HttpExchange:
         self._status = 0
         self._headers: Headers = ()
         self._body = bytearray()
+        self._pieces = 0
         self._informed = 0
         is_upgrade = any(name == "upgrade" for name, _ in headers)
         # The server closes after the response, which ends the connection; an upgrade has its own Connection field.
@@ -117,12 +118,20 @@ class HttpExchange:
                     check_coding(self._headers)
                 case h11.Data():
                     self._body += event.data
-                    if len(self._body) > MAX_HTTP_BODY:
-                        raise TransportError(f"the response of the controller is longer than {MAX_HTTP_BODY} bytes")
+                    self._pieces += 1
+                    check_size(len(self._body), self._pieces)
                 case h11.EndOfMessage():
                     return HttpResponse(self._status, self._headers, bytes(self._body))
                 case _:
                     return None
+
+
+def check_size(size: int, pieces: int) -> None:
+    """Raise `TransportError` if a body that has come to ``size`` bytes, in ``pieces``, is too much."""
+    if size > MAX_HTTP_BODY:
+        raise TransportError(f"the response of the server is longer than {MAX_HTTP_BODY} bytes")
+    if pieces > MAX_HTTP_PIECES:
+        raise TransportError(f"the response of the server came in more than {MAX_HTTP_PIECES} pieces")
 
 
 def check_coding(headers: Headers) -> None:

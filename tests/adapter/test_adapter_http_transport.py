@@ -10,8 +10,9 @@ import pytest
 from house import in_loop
 
 import m3asyncio as m3
-from m3asyncio.http import HttpxTransport
+from m3asyncio.http import HttpxTransport, websocket_proxy
 from m3asyncio.loop import BACKEND
+from m3core.conference.http import Origin
 from m3core.io import HttpRequest, RequestId
 from m3core.limits import MAX_HTTP_BODY
 from m3core.rest.link import is_local
@@ -104,3 +105,38 @@ async def test_a_ticket_does_not_follow_a_redirect(status: int) -> None:
 )
 def test_what_is_this_machine(url: str, local: bool) -> None:
     assert is_local(url) is local
+
+
+@pytest.mark.parametrize(
+    ("environment", "origin", "proxy"),
+    [
+        ({}, Origin("meet.example", 443, tls=True), None),
+        ({"https_proxy": "http://p:3128"}, Origin("meet.example", 443, tls=True), Origin("p", 3128, tls=False)),
+        ({"https_proxy": "https://p"}, Origin("meet.example", 80, tls=False), Origin("p", 443, tls=True)),
+        ({"https_proxy": "p:3128"}, Origin("meet.example", 443, tls=True), Origin("p", 3128, tls=False)),
+        ({"http_proxy": "http://p"}, Origin("meet.example", 443, tls=True), None),
+        ({"http_proxy": "http://p"}, Origin("meet.example", 80, tls=False), Origin("p", 80, tls=False)),
+        ({"all_proxy": "http://p"}, Origin("meet.example", 443, tls=True), Origin("p", 80, tls=False)),
+        ({"wss_proxy": "http://a", "https_proxy": "http://b"}, Origin("m", 443, tls=True), Origin("a", 80, tls=False)),
+        ({"https_proxy": "http://p", "no_proxy": "meet.example"}, Origin("meet.example", 443, tls=True), None),
+        ({"https_proxy": "http://p"}, Origin("127.0.0.1", 443, tls=True), None),
+        ({"https_proxy": "http://p"}, Origin("::1", 443, tls=True), None),
+    ],
+)
+def test_proxies_of_the_environment(
+    environment: dict[str, str], origin: Origin, proxy: Origin | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http", "https", "all", "no", "ws", "wss", "socks"):
+        monkeypatch.delenv(f"{name}_proxy", raising=False)
+        monkeypatch.delenv(f"{name}_PROXY".upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    found = websocket_proxy(origin)
+    assert (None if found is None else found.origin) == proxy
+
+
+@pytest.mark.parametrize("url", ["socks5://p:1080", "http://", "http://p:99999", "ftp://p"])
+def test_proxies_that_are_none(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("wss_proxy", url)
+    with pytest.raises(m3.TransportError, match="no http:// or https:// address"):
+        websocket_proxy(Origin("meet.example", 443, tls=True))

@@ -178,7 +178,7 @@ ALL = "rich PIL httpx anyio h11 wsproto aioice aiortc av numpy trio"
 
 @pytest.mark.parametrize(
     ("modules", "extra"),
-    [("rich", "cli"), ("aiortc", "media"), ("h11", "controller"), ("httpx", "asyncio"), (ALL, "cli")],
+    [("rich", "cli"), ("aiortc", "media"), ("h11", "asyncio"), ("httpx", "asyncio"), (ALL, "cli")],
 )
 def test_a_missing_extra_is_one_line_that_names_it(tmp_path: Path, modules: str, extra: str) -> None:
     process = run((sys.executable, "-c", WITHOUT, modules, "demo"), tmp_path)
@@ -196,6 +196,13 @@ def test_a_missing_loop_is_one_line_that_names_it(tmp_path: Path, arguments: str
     process = run((sys.executable, "-c", WITHOUT, "trio", *arguments.split()), tmp_path)
     assert (process.returncode, process.stdout, process.stderr.count("\n")) == (2, "", 1)
     assert 'extra "trio"' in process.stderr
+
+
+def test_trio_uses_no_adapter_of_asyncio(tmp_path: Path) -> None:
+    bot = ("join", "http://127.0.0.1:1/invite/00000000-0000-4000-8000-000000000000", "--loop", "trio")
+    process = run((sys.executable, "-c", WITHOUT, "m3asyncio.client m3asyncio.loop", *bot), tmp_path)
+    assert process.returncode == 1
+    assert "is the controller running" in process.stderr
 
 
 def test_only_the_demo_has_both_loops(tmp_path: Path) -> None:

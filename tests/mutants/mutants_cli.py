@@ -230,7 +230,7 @@ MUTANTS: tuple[Mutant, ...] = (
         f"{CLI}/adapters.py",
         '    if loop == "trio":\n',
         '    if loop == "tri":\n',
-        ("tests/cli/test_cli_arguments.py::test_trio_needs_nothing_that_only_asyncio_needs",),
+        ("tests/cli/test_cli_arguments.py::test_trio_uses_no_adapter_of_asyncio",),
     ),
     Mutant(
         "cli: true is a number",
