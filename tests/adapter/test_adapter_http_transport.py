@@ -153,7 +153,9 @@ async def test_a_request_has_a_deadline_as_a_whole(monkeypatch: pytest.MonkeyPat
             writer.write(b" ")
             await asyncio.sleep(0.01)
         writer.close()
+        hung_up.set()
 
+    hung_up = asyncio.Event()
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
@@ -161,3 +163,4 @@ async def test_a_request_has_a_deadline_as_a_whole(monkeypatch: pytest.MonkeyPat
         with pytest.raises(m3.TransportError, match="did not answer within"):
             await transport.request(HttpRequest(RequestId(1), "GET", f"http://127.0.0.1:{port}"))
         await transport.aclose()
+        await hung_up.wait()
