@@ -121,6 +121,8 @@ MAX_STREAMING_TEXT: Final = 1024
 # -- queues ---
 MAX_WRITE_QUEUE: Final = 4 << 20
 """Bytes that wait for one connection. A peer that reads too slowly loses it (`connection_lost(overflow)`)."""
+MAX_EVENTS_OF_A_TURN: Final = 64
+"""Events of a WebSocket that a client takes before other tasks run: a piece of 64 KiB has up to 32,768 of them."""
 MAX_EVENTS: Final = 10_000
 """Events that wait in one `events()` iterator. If its reader is slower, the iterator raises `EventsOverflow`."""
 MAX_CALLS: Final = 1_000

@@ -6,7 +6,7 @@ ended the connection. So all adapters report the same. An adapter fills two port
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from m3core.conference.http import Opened, Origin, Refused, WebSocketExchange
 from m3core.errors import TransportError
 from m3core.frames import Closed, PingReceived, PongReceived, TextReceived
 from m3core.io import Connect, ConnectionId
-from m3core.limits import CLOSE_GRACE, CLOSE_TIMEOUT, CONNECT_TIMEOUT
+from m3core.limits import CLOSE_GRACE, CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_EVENTS_OF_A_TURN
 
 
 class ByteStream(Protocol):
@@ -69,6 +69,8 @@ class StreamWebSocket:
         self._is_reading = False
         self._is_ending = False
         """Whether a close frame was sent or received: no message is sent any more."""
+        self._is_heard = False
+        """Whether a ping came with what was read last."""
         self._over = backend.event()
         self._pongs: dict[bytes, Event] = {}
         """The pings that wait for a pong, by payload, in order."""
@@ -118,17 +120,20 @@ class StreamWebSocket:
                     del self._pongs[payload]
         raise TransportError("no pong will come: the WebSocket is closed")
 
-    async def messages(self) -> AsyncIterator[bytes]:
+    async def messages(self) -> AsyncGenerator[bytes, None]:
         """The messages of the server, until the connection is closed. Raises `TransportError` if it broke a rule."""
         self._is_reading = True
+        turn = 0
         try:
             while not self._over.is_set():
+                turn += 1
+                if turn % MAX_EVENTS_OF_A_TURN == 0:
+                    await self._backend.checkpoint()
                 match self._exchange.next_event():
                     case TextReceived(data):
                         yield data
                     case PingReceived():
-                        if self.on_ping is not None:
-                            self.on_ping()
+                        self._pinged()
                     case PongReceived(payload):
                         self._ponged(payload)
                     case Closed(code):
@@ -146,7 +151,7 @@ class StreamWebSocket:
     async def close(self, code: int | None) -> None:
         """Close with ``code``, or abort if it is None. Returns when the socket is closed, in bounded time."""
         try:
-            if code is not None and not self._is_ending:
+            if code is not None:
                 self._is_ending = True
                 self._exchange.close(code)
                 with suppress(TransportError, TimeoutError):
@@ -167,6 +172,7 @@ class StreamWebSocket:
     async def _read(self) -> None:
         with suppress(TransportError):  # what the server sent before the connection broke is still to be read
             await self._flush()  # pongs
+        self._is_heard = False
         self._exchange.receive_data(await self._stream.receive())
 
     async def _linger(self) -> None:
@@ -203,6 +209,12 @@ class StreamWebSocket:
         finally:
             self._is_writing = False
             self._written.set()
+
+    def _pinged(self) -> None:
+        """Tell of one ping for each read: more of them say nothing more, and each costs an input of the engine."""
+        if self.on_ping is not None and not self._is_heard:
+            self._is_heard = True
+            self.on_ping()
 
     def _ponged(self, payload: bytes) -> None:
         """A pong also answers the pings before its own: the server may omit theirs (RFC 6455 s.5.5.3)."""

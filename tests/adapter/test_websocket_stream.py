@@ -110,6 +110,32 @@ async def test_nothing_is_read_while_pongs_cannot_be_written() -> None:
 
 
 @in_loop
+async def test_others_run_while_much_is_read() -> None:
+    line = Line()
+    socket = await opened(line)
+    turns: list[int] = []
+    pings: list[int] = []
+    socket.on_ping = lambda: pings.append(0)
+
+    async def bystander() -> None:
+        while True:
+            turns.append(0)
+            await asyncio.sleep(0)
+
+    standing = asyncio.create_task(bystander())
+    for _ in range(2):
+        line.incoming.put_nowait(b"\x89\x00" * 6_400 + b"\x81\x02{}")
+    messages = socket.messages()
+    assert await anext(messages) == await anext(messages) == b"{}"
+    assert len(turns) >= 200
+    assert len(pings) == 2  # one for each read
+    standing.cancel()
+    await asyncio.gather(standing, return_exceptions=True)
+    await messages.aclose()
+    await socket.close(None)
+
+
+@in_loop
 async def test_one_task_writes_at_a_time() -> None:
     line = Line()
     socket = await opened(line)

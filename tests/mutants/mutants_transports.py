@@ -22,6 +22,27 @@ MUTANTS: tuple[Mutant, ...] = (
         _STREAM,
     ),
     Mutant(
+        "websocket: no other task runs while much is read",
+        WEBSOCKET,
+        "                    await self._backend.checkpoint()\n",
+        "                    pass\n",
+        _STREAM,
+    ),
+    Mutant(
+        "websocket: the engine is told of every ping",
+        WEBSOCKET,
+        "            self._is_heard = True\n",
+        "",
+        _STREAM,
+    ),
+    Mutant(
+        "websocket: the engine is told of one ping only",
+        WEBSOCKET,
+        "        self._is_heard = False\n        self._exchange.receive_data",
+        "        self._exchange.receive_data",
+        _STREAM,
+    ),
+    Mutant(
         "websocket: two tasks write at a time",
         WEBSOCKET,
         "        while self._is_writing:\n",
@@ -61,13 +82,6 @@ MUTANTS: tuple[Mutant, ...] = (
         WEBSOCKET,
         "        if self._is_reading:\n            await",
         "        if True:\n            await",
-        _STREAM,
-    ),
-    Mutant(
-        "websocket: a second close sends another close frame",
-        WEBSOCKET,
-        "            if code is not None and not self._is_ending:\n",
-        "            if code is not None:\n",
         _STREAM,
     ),
     Mutant(
