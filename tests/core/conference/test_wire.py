@@ -144,6 +144,9 @@ class Pair(Line):
                 elif socket in self.shut and socket not in self.closed:
                     self.closed.add(socket)
                     self.front.connection_lost(number, self.now)
+                if self.front.deadline is not None and self.front.deadline <= self.now:
+                    self.front.advance(self.now)  # the front looks at other connections after 64 pieces of one
+                    moved = True
                 for output in self.front.outputs():
                     assert isinstance(output, front.Write | front.HalfClose | front.Shut)
                     for receiver in output.connections if isinstance(output, front.Write) else ():
