@@ -225,6 +225,13 @@ HANDSHAKES = [
         "longer than",
         upgrade=repeats(b"HTTP/1.1 401 No\r\ncontent-length: 1000000000\r\n\r\n", b"x" * 65536),
     ),
+    Refusal(
+        "a page of a proxy, without a length",
+        "ApiError",
+        "HTTP 403",
+        upgrade=says(b"HTTP/1.0 403 No\r\ncontent-type: text/html\r\n\r\n<html>"),
+    ),
+    Refusal("another way to end lines", "TransportError", "not HTTP", upgrade=answers(lambda good: good[:30] + b"\n")),
     Refusal("a refusal in gzip", "TransportError", "compressed", upgrade=says(packed(3))),
     Refusal(
         "a wrong key",
@@ -278,6 +285,12 @@ JOINS = [
     Refusal("a close frame", "TransportError", "server closed", upgrade=talk(close(1000))),
     Refusal(
         "a masked answer", "TransportError", "broke the rules", upgrade=talk(frame(1, success().encode(), mask=True))
+    ),
+    Refusal(
+        "a masked frame together with the handshake",
+        "TransportError",
+        "broke the rules",
+        upgrade=answers(lambda good: good + frame(1, b"{}", mask=True)),
     ),
     Refusal("a reserved bit", "TransportError", "broke the rules", upgrade=talk(frame(1, b"{}", reserved=4))),
     Refusal("a frame of 4 EiB", "TransportError", "more than", upgrade=talk(b"\x81\x7f\x40" + b"\0" * 7)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 from odd_controller import ME, OTHER, Say, chat_message, close, entry, frame, message, success, talk, text
 
-from m3core.limits import MAX_MESSAGE
+from m3core.limits import MAX_EMPTY_FRAMES, MAX_FRAGMENTS, MAX_MESSAGE
 
 TOO_LONG = b"\x81\x7f" + (MAX_MESSAGE + 1).to_bytes(8, "big")
 
@@ -87,6 +87,26 @@ VISITS = [
         "empty continuation frames",
         talk(in_room=frame(1, b"", final=False) + frame(0, b"", final=False) * 20_000 + frame(0, b"null") + MARK),
         ("ParticipantJoined", "PeerMisbehaved", "RoleChanged"),
+    ),
+    Visit(
+        "more pings than a client takes without a message",
+        talk(in_room=frame(9) * (MAX_EMPTY_FRAMES + 1)),
+        ("ParticipantJoined", *LOST),
+    ),
+    Visit(
+        "a message in too many frames",
+        talk(in_room=frame(1, b" ", final=False) + frame(0, b" ", final=False) * MAX_FRAGMENTS),
+        ("ParticipantJoined", *LOST),
+    ),
+    Visit(
+        "close 1001 between fragments",
+        talk(in_room=frame(1, b"{", final=False) + close(1001)),
+        ("ParticipantJoined", *LOST),
+    ),
+    Visit(
+        "close 1000 between fragments",
+        talk(in_room=frame(1, b"{", final=False) + close(1000)),
+        ("ParticipantJoined", "Ended"),
     ),
     Visit(
         "binary that is not UTF-8",
