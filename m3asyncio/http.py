@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Self, cast
 from urllib.request import getproxies
@@ -15,7 +16,8 @@ from m3core.client.loop import Backend
 from m3core.client.transports import trouble
 from m3core.errors import LocalProtocolError, TransportError
 from m3core.io import HttpRequest, HttpResponse
-from m3core.limits import MAX_HTTP_BODY, REQUEST_TIMEOUT
+from m3core.limits import REQUEST_TIMEOUT
+from m3core.rest.content import IDENTITY, check_coding, check_size
 from m3core.rest.link import is_local
 
 
@@ -34,31 +36,46 @@ class HttpxTransport:
 
     async def request(self, request: HttpRequest) -> HttpResponse:
         pool = await self._pool(request.url)
-        body = b""
         pool.users += 1
         try:
-            async with pool.client.stream(
-                request.method, request.url, headers=list(request.headers), content=request.body
-            ) as response:
-                if request.body and 400 <= response.status_code < 500:
-                    self._retire(pool)  # the server may not have read the body
-                async for part in response.aiter_bytes():
-                    body += part
-                    if len(body) > MAX_HTTP_BODY:
-                        # Reading fails from here on, so that the generator ends in this task, and not by the
-                        # garbage collector.
-                        await response.aclose()
-                headers = tuple((name.lower(), value) for name, value in response.headers.items())
-                return HttpResponse(response.status_code, headers, body)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            if len(body) > MAX_HTTP_BODY:
-                raise TransportError(f"the response is longer than {MAX_HTTP_BODY} bytes") from None
-            raise trouble("the controller could not be reached", error) from None
+            async with self._backend.timeout(REQUEST_TIMEOUT):
+                return await self._perform(pool, request)
+        except TimeoutError:
+            raise TransportError(
+                f"the server did not answer within {REQUEST_TIMEOUT:g} s: it is slow or gone; try again"
+            ) from None
         finally:
             pool.users -= 1
             if pool in self._retired and not pool.users:
                 self._retired.discard(pool)
                 await self._backend.shielded(pool.client.aclose())
+
+    async def _perform(self, pool: Pool, request: HttpRequest) -> HttpResponse:
+        body = bytearray()
+        pieces = 0
+        excess: TransportError | None = None
+        headers = [*request.headers, *IDENTITY]
+        try:
+            async with pool.client.stream(
+                request.method, request.url, headers=headers, content=request.body
+            ) as response:
+                if request.body and 400 <= response.status_code < 500:
+                    self._retire(pool)  # the server may not have read the body
+                received = tuple((name.lower(), value) for name, value in response.headers.items())
+                check_coding(received)
+                async for part in response.aiter_raw():
+                    body += part
+                    pieces += 1
+                    try:
+                        check_size(len(body), pieces)
+                    except TransportError as error:
+                        # Reading fails from here on, so that the generator ends in this task, and not by the
+                        # garbage collector.
+                        excess = error
+                        await response.aclose()
+                return HttpResponse(response.status_code, received, bytes(body))
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise excess or trouble("the controller could not be reached", error) from None
 
     async def aclose(self) -> None:
         self._closed = True
@@ -95,6 +112,8 @@ class HttpxTransport:
                 trust_env=not direct,
                 verify=context or cast(ssl.SSLContext, _NoTls()),
                 mounts={} if context is None else _mounts(proxies, context),
+                # M3 has no cookies. A jar would keep those of every response, and a pool is shared by many accounts.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
             pool = self._pools[direct, secure] = Pool(client)
         return pool

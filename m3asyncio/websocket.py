@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any, cast
 
 from websockets.asyncio.client import ClientConnection, connect, get_proxy, parse_uri  # type: ignore[attr-defined]
-from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidStatus, WebSocketException
-from websockets.frames import Frame, Opcode
-from websockets.protocol import Event
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
 from m3asyncio.tls import shared_context
-from m3core.client.transports import WebSocketRefused, trouble
+from m3core.client.transports import WebSocketRefused, awaiting, not_opened
 from m3core.errors import TransportError
-from m3core.limits import CLOSE_GRACE, CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
+from m3core.guard import Guard
+from m3core.limits import (
+    CLOSE_GRACE,
+    CLOSE_TIMEOUT,
+    CONNECT_TIMEOUT,
+    MAX_MESSAGE,
+    MAX_TEXTS_OF_A_TURN,
+    MAX_WRITE_QUEUE,
+)
 from m3core.rest.link import is_local
 
 # The library logs its handshake at DEBUG, with the ticket in it. So it gets a logger without handlers or a parent.
@@ -31,7 +38,7 @@ class _ConnectOnce(connect):
 
 
 class _Connection(ClientConnection):
-    """Adds what the library lacks: it reports pings, and closes TCP soon after the close frames.
+    """Passes what the server sends through a guard, and closes TCP soon after the close frames.
 
     The library waits for the server to close TCP, as RFC 6455 s.7.1.1 says, and some servers never do.
     """
@@ -39,18 +46,32 @@ class _Connection(ClientConnection):
     on_ping: Callable[[], None] | None = None
     _is_ending = False
 
-    def process_event(self, event: Event) -> None:
-        super().process_event(event)
-        if isinstance(event, Frame) and event.opcode is Opcode.PING and self.on_ping is not None:
-            self.on_ping()
+    def __init__(self, guard: Guard, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.guard = guard
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        is_over = self.protocol.close_rcvd is not None or self.protocol.parser_exc is not None
-        if is_over and not self._is_ending:
+        if passed := self.guard.receive(data):
+            super().data_received(passed)
+        # The library answers each ping at once, also while the server does not read.
+        if self.guard.violation or self.transport.get_write_buffer_size() > MAX_WRITE_QUEUE:
+            self.transport.abort()
+            return
+        if self.guard.frames.is_pinged and self.on_ping is not None:
+            self.on_ping()
+        if self.guard.frames.close_code is not None and not self._is_ending:
             self._is_ending = True
             # `close` would wait, on TLS, until the server closes TLS as well.
             self.loop.call_later(CLOSE_GRACE, self.transport.abort)
+
+    def eof_received(self) -> None:
+        if passed := self.guard.receive(b""):
+            super().data_received(passed)
+        super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.guard.receive(b"")
+        super().connection_lost(exc)
 
 
 class LibraryWebSocket:
@@ -58,6 +79,7 @@ class LibraryWebSocket:
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
+        self._guard = connection.guard
 
     @property
     def on_ping(self) -> Callable[[], None] | None:
@@ -69,27 +91,32 @@ class LibraryWebSocket:
 
     @property
     def close_code(self) -> int | None:
-        received = self._connection.protocol.close_rcvd
-        return None if received is None else received.code
+        return self._guard.frames.close_code
 
     async def send(self, data: bytes) -> None:
         try:
             await self._connection.send(data, text=True)
         except ConnectionClosed:
-            raise TransportError("the connection is closed") from None
+            raise TransportError("the message was not sent: the WebSocket is closed") from None
 
     async def ping(self, payload: bytes) -> None:
-        try:
-            await (await self._connection.ping(payload))
-        except (ConnectionClosed, ConcurrencyError):
-            raise TransportError("the connection is closed, or a ping with this payload is under way") from None
+        with awaiting(self._guard, payload):
+            try:
+                await (await self._connection.ping(payload))
+            except ConnectionClosed:
+                raise TransportError("no pong will come: the WebSocket is closed") from None
 
     async def messages(self) -> AsyncIterator[bytes]:
+        taken = 0
         try:
             while True:
                 yield await self._connection.recv(decode=False)
+                taken += 1
+                if taken % MAX_TEXTS_OF_A_TURN == 0:  # `recv` does not wait while there are messages
+                    await asyncio.sleep(0)
         except ConnectionClosed:
-            return
+            if self._guard.violation:
+                raise TransportError(self._guard.violation) from None
 
     async def close(self, code: int | None) -> None:
         if code is None:
@@ -101,6 +128,7 @@ class LibraryWebSocket:
 
 async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryWebSocket:
     """Open a WebSocket. Compression is off: it costs more than it saves with messages of 300 bytes."""
+    guard = Guard(subprotocols)
     try:
         proxy = None if is_local(url) else get_proxy(parse_uri(url))
         tls = await _tls(url, proxy)
@@ -114,7 +142,7 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
             close_timeout=CLOSE_TIMEOUT,
             logger=_SILENT,
             proxy=proxy,
-            create_connection=_Connection,
+            create_connection=cast(type[ClientConnection], partial(_Connection, guard)),
             **tls,
         )
     except InvalidStatus as error:
@@ -122,7 +150,7 @@ async def connect_websocket(url: str, subprotocols: tuple[str, ...]) -> LibraryW
         headers = tuple((name.lower(), value) for name, value in answer.headers.raw_items())
         raise WebSocketRefused(answer.status_code, bytes(answer.body or b""), headers) from None
     except (OSError, TimeoutError, WebSocketException) as error:
-        raise trouble("the WebSocket could not be opened", error) from None
+        raise not_opened(guard, error) from None
     return LibraryWebSocket(cast(_Connection, connection))  # made by `create_connection` above
 
 

@@ -128,6 +128,8 @@ class Frames:
         self.state = FrameState.OPEN
         self.dropped = False
         """Whether to abort the socket: no more bytes, no close frame."""
+        self.failed_with: int | None = None
+        """The code of the close frame that we sent because the peer broke a rule; None if it broke none."""
         self._masking = masking
         self._decoder = FrameDecoder(client=masking is not None)
         self._events: deque[FrameEvent] = deque()
@@ -170,12 +172,15 @@ class Frames:
         except ParseFailed:
             self._fail(_PROTOCOL_ERROR)
             return True
+        is_too_big = self._announces_too_much(frame)
+        if is_too_big:
+            self._end_too_big()
         if frame is not None:
             self._receive(frame)
         elif self._eof:
             self._end(None)
         else:
-            return False
+            return is_too_big
         return True
 
     def take_event(self) -> FrameEvent | None:
@@ -238,8 +243,30 @@ class Frames:
             self._events.append(Closed(code))
 
     def _fail(self, code: int) -> None:
+        self.failed_with = code
         self._send(Opcode.CLOSE, struct.pack("!H", code))
         self._end(None)
+
+    def _announces_too_much(self, part: Frame | None) -> bool:
+        """Whether the length in the head of a frame passes the limit: the rest of such a frame is not waited for.
+
+        ``part`` of the frame has just arrived, and is not in the message yet.
+        """
+        header = self._decoder.header
+        if header is None or header.opcode.iscontrol() or self.state is not FrameState.OPEN:
+            return False
+        arrived = len(self._message) + (0 if part is None else len(part.payload))
+        return arrived + header.payload_len - self._decoder.payload_consumed > MAX_MESSAGE
+
+    def _end_too_big(self) -> None:
+        """Fail with 1009. The user is told of the end at once.
+
+        The socket remains open until the peer has answered: closing it while the rest of the message arrives would
+        reset the connection, and the peer would never see the code.
+        """
+        self.failed_with = _TOO_BIG
+        self._tell_end(None)
+        self.close(_TOO_BIG)
 
     def _receive(self, frame: Frame) -> None:
         payload = bytes(frame.payload)  # type: ignore[arg-type]  # a `FrameDecoder` gives bytes, also for texts
@@ -287,14 +314,8 @@ class Frames:
             self._work += 0 if is_counted else _units(1, len(payload))
             return
         self._message += payload
-        # The head of a frame tells its length: a frame that is too long is refused before the rest of it comes.
-        head = self._decoder.header
-        rest = 0 if head is None else head.payload_len - self._decoder.payload_consumed
-        if len(self._message) + rest > MAX_MESSAGE:
-            # The user is told of the end at once. The socket remains open until the peer has answered: closing it while
-            # the rest of the message arrives would reset the connection, and the peer would never see the code.
-            self._tell_end(None)
-            self.close(_TOO_BIG)
+        if len(self._message) > MAX_MESSAGE:
+            self._end_too_big()
         elif is_whole:
             data = bytes(self._message)
             self._message.clear()

@@ -8,6 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from m3core.errors import WrongValue
+from m3core.io import Headers
 from m3core.limits import TICKET_LENGTH
 from m3core.values import Secret, Subprotocol, is_token
 
@@ -39,6 +40,8 @@ MISSING_PROTOCOL: Final = HandshakeRefusal(400, "missing_protocol")
 MISSING_TICKET: Final = HandshakeRefusal(401, "missing_ticket")
 INVALID_TICKET: Final = HandshakeRefusal(401, "invalid_ticket")
 """The shape of the ticket is wrong. The server gives the same answer if a ticket is unknown, expired or used."""
+
+NO_HANDSHAKE: Final = "the server's answer is no WebSocket handshake: the address may not be that of a controller"
 
 
 def offer(ticket: Secret, *subprotocols: Subprotocol) -> tuple[str, ...]:
@@ -80,3 +83,25 @@ def parse(values: Iterable[str]) -> HandshakeOffer | HandshakeRefusal:
 def accepts(selected: str | None, offered: Iterable[str]) -> bool:
     """Whether ``selected``, the server's subprotocol (None: no header), is one of ``offered``, and not the ticket."""
     return selected is not None and selected in _KNOWN and selected in tuple(offered)
+
+
+def why_not_open(fields: Headers, offered: Iterable[str], accept: str | None = None) -> str:
+    """Which check of RFC 6455 s.4.1 a response 101 does not pass, as a text for people; empty if it passes all.
+
+    The names of ``fields`` are in lower case. Without ``accept``, the value that `Sec-WebSocket-Accept` should have,
+    somebody else checks it.
+    """
+    headers: dict[str, str] = {}
+    for name, value in fields:  # a field that comes twice is a list (RFC 9110 s.5.3): two subprotocols are none
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    if (
+        headers.get("upgrade", "").lower() != "websocket"
+        or "upgrade" not in {token.strip().lower() for token in headers.get("connection", "").split(",")}
+        or (accept is not None and headers.get("sec-websocket-accept") != accept)
+    ):
+        return NO_HANDSHAKE
+    if "sec-websocket-extensions" in headers:
+        return "the server wants a WebSocket extension, although the client offers none"
+    if not accepts(headers.get("sec-websocket-protocol"), offered):
+        return "the server selected none of the subprotocols of M3: it may not be a controller"
+    return ""

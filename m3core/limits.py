@@ -11,6 +11,11 @@ from typing import Final
 # -- signaling messages ---
 MAX_MESSAGE: Final = 1 << 20
 """One signaling message. The reference drops fragmented messages above 1,000,000 bytes (signaling.md § 2)."""
+MAX_FRAGMENTS: Final = 4_096
+"""Frames of one message of a server. The library `websockets` refuses more, when it has kept them all."""
+MAX_EMPTY_FRAMES: Final = 65_536
+"""Pings, pongs and empty fragments of a server without a message between them. A server that pings every 15 seconds,
+and says nothing else, reaches it after 11 days."""
 MAX_COMMAND_VALUES: Final = 10_000
 """Values and keys in one command, or in the body of one request. The largest legitimate command starts
 `MAX_BREAKOUT_ROOMS` with `MAX_PARTICIPANTS` in them: some 6,000. A command of 1 MiB could have 500,000, and decoding it
@@ -111,6 +116,17 @@ MAX_HTTP_CHUNK_LINE: Final = 256
 """The line before a chunk: its size and extensions, which no client has (RFC 9112 s.7.1.1)."""
 MAX_HTTP_BODY: Final = 1 << 20
 """Request and response bodies of the REST API."""
+MAX_HTTP_PIECES: Final = 4_096
+"""Pieces of the body of one response (chunks, or what came at once). Each costs a client up to 0.2 ms, whatever its
+size. A body of `MAX_HTTP_BODY` has 719 segments of an Ethernet."""
+MAX_INFORMATIONAL: Final = 20
+"""Informational responses (1xx, RFC 9110 s.15.2) before a response: more of them would keep a client waiting."""
+MAX_HANDSHAKE_HEAD: Final = 16 << 10
+"""The head of the answer to a WebSocket handshake. More than this is refused by h11 as wsproto uses it."""
+MAX_HANDSHAKE_LINE: Final = 8_192
+"""A line of it, with its end. The library `websockets` refuses longer ones."""
+MAX_HANDSHAKE_REFUSAL: Final = 64 << 10
+"""Bytes of the body of a refused WebSocket handshake. A controller sends a code in less than 100, a proxy a page."""
 MAX_LINK: Final = 2_048
 """Characters of an invitation link."""
 MAX_ERROR_FIELDS: Final = 32
@@ -132,6 +148,8 @@ MAX_STREAMING_TEXT: Final = 1024
 # -- queues ---
 MAX_WRITE_QUEUE: Final = 4 << 20
 """Bytes that wait for one connection. A peer that reads too slowly loses it (`connection_lost(overflow)`)."""
+MAX_TEXTS_OF_A_TURN: Final = 64
+"""Messages that a client takes before other tasks of its loop run: one read of 256 KiB may have 65,536 of them."""
 MAX_EVENTS: Final = 10_000
 """Events that wait in one `events()` iterator. If its reader is slower, the iterator raises `EventsOverflow`."""
 MAX_CALLS: Final = 1_000

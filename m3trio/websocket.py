@@ -13,23 +13,22 @@ from urllib.parse import urlsplit
 
 import trio
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection, wrap_client_stream
-from wsproto.connection import ConnectionState
 
 from m3asyncio.tls import shared_context
-from m3core.client.transports import WebSocketRefused, trouble
+from m3core.client.transports import WebSocketRefused, awaiting, not_opened, trouble
 from m3core.errors import TransportError
+from m3core.guard import Guard
 from m3core.limits import CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_MESSAGE
 
 _RECEIVE = 1 << 16
-_PING = b"\x89"
-"""The first byte of a ping (RFC 6455 s.5.2)."""
 
 
 class _Line(trio.abc.Stream):
-    """The byte stream of a WebSocket. It calls ``on_end`` when the peer is gone and ``on_ping`` for pings."""
+    """The byte stream of a WebSocket, behind a guard. It calls ``on_end`` at its end, and ``on_ping`` for pings."""
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.abc.Stream, guard: Guard) -> None:
         self._stream = stream
+        self._guard = guard
         self.on_end: Callable[[], None] = lambda: None
         self.on_ping: Callable[[], None] = lambda: None
 
@@ -40,17 +39,22 @@ class _Line(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        data: bytes | bytearray = b""
+        passed = b""
         try:
-            data = await self._stream.receive_some(max_bytes)
+            while not passed and not self._guard.violation:
+                data: bytes | bytearray = b""
+                try:
+                    data = await self._stream.receive_some(max_bytes)
+                finally:
+                    passed = self._guard.receive(bytes(data))
+                if self._guard.frames.is_pinged:
+                    self.on_ping()
+                if not data:
+                    break
         finally:
-            if not data:
+            if not passed:
                 self.on_end()
-        # trio-websocket answers pings and does not report them. A ping behind other data in the same piece is missed,
-        # but then the other data has already shown that the connection works.
-        if data[:1] == _PING:
-            self.on_ping()
-        return data
+        return passed
 
     async def aclose(self) -> None:
         self.on_end()
@@ -60,9 +64,10 @@ class _Line(trio.abc.Stream):
 class TrioWebSocket:
     """One connection. Its task, `run`, is started by the ``spawn`` that was given to `connector`."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
         self._connection: WebSocketConnection | None = None
-        self._error: TransportError = TransportError("the WebSocket could not be opened")
+        self._error: TransportError | None = None
         self._opened = trio.Event()
         """Set when the handshake is over, whether it succeeded or failed."""
         self._over = trio.Event()
@@ -73,7 +78,7 @@ class TrioWebSocket:
 
     async def run(self, stream: trio.abc.Stream, host: str, target: str, subprotocols: tuple[str, ...]) -> None:
         """Do the handshake, then run the reader of trio-websocket until `close` or until the peer is gone."""
-        line = _Line(stream)
+        line = _Line(stream, self._guard)
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
@@ -96,7 +101,7 @@ class TrioWebSocket:
                 headers = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in error.headers)
                 self._error = WebSocketRefused(error.status_code, error.body or b"", tuple(headers))
         except* Exception as group:  # noqa: BLE001 - any error ends the connection, and `opened` raises it
-            self._error = TransportError(f"the WebSocket could not be opened ({type(group.exceptions[0]).__name__})")
+            self._error = not_opened(self._guard, group.exceptions[0])
         finally:
             self._opened.set()
             self._end_pings()
@@ -108,20 +113,11 @@ class TrioWebSocket:
         """Wait for the end of the handshake. Raises `WebSocketRefused` or `TransportError` if it failed."""
         await self._opened.wait()
         if self._connection is None:
-            raise self._error
+            raise self._error or not_opened(self._guard, None)
 
     @property
     def close_code(self) -> int | None:
-        """The code of the server's close frame; None if there was none.
-
-        The library also reports the code of our own close frame, which it sends to a server that breaks the protocol or
-        sends too much. Only the state of the closing handshake tells the two apart.
-        """
-        connection = self._connection
-        if connection is None or connection.closed is None:
-            return None
-        has_closed: bool = connection._wsproto.state is ConnectionState.CLOSED  # noqa: SLF001 - see above
-        return int(connection.closed.code) if has_closed else None
+        return self._guard.frames.close_code
 
     async def send(self, data: bytes) -> None:
         """Send one text message. Raises `TransportError` if the connection is closed."""
@@ -133,14 +129,12 @@ class TrioWebSocket:
     async def ping(self, payload: bytes) -> None:
         """Send a ping and wait for its pong. Raises `TransportError` if the connection ends before."""
         connection = self._open()
-        with trio.CancelScope() as scope:
+        with awaiting(self._guard, payload), trio.CancelScope() as scope:
             self._pings.add(scope)
             try:
                 await connection.ping(payload)
             except ConnectionClosed:
                 raise TransportError("no pong will come: the WebSocket is closed") from None
-            except ValueError:  # the library tells pings apart by their payload
-                raise TransportError("another ping with the same payload waits for its pong") from None
             finally:
                 self._pings.discard(scope)
         if scope.cancelled_caught:  # by `_end_pings`: the library itself would wait for ever
@@ -156,6 +150,8 @@ class TrioWebSocket:
         except ConnectionClosed:
             if self._is_closing:  # we sent the close frame: the end is when the peer has answered it
                 await self._over.wait()
+            if self._guard.violation:
+                raise TransportError(self._guard.violation) from None
 
     async def close(self, code: int | None) -> None:
         """Close with ``code``, or abort if it is None. Returns when the socket is closed, in bounded time."""
@@ -193,7 +189,8 @@ def connector(
 
     async def connect(url: str, subprotocols: tuple[str, ...]) -> TrioWebSocket:
         """Open a WebSocket. It uses no proxy, follows no redirect, and writes the ticket to no log."""
-        socket = TrioWebSocket()
+        guard = Guard(subprotocols)
+        socket = TrioWebSocket(guard)
         with trio.move_on_after(CONNECT_TIMEOUT):
             parts = urlsplit(url)
             stream = await _stream(parts.hostname or "", parts.port, tls=parts.scheme == "wss")
@@ -206,7 +203,7 @@ def connector(
                 await trio.aclose_forcefully(stream)  # if the task has not started yet, it will not close the stream
                 raise
             return socket
-        raise TransportError("the WebSocket could not be opened (TimeoutError)")
+        raise not_opened(guard, TimeoutError())
 
     return connect
 

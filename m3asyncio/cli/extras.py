@@ -11,7 +11,7 @@ MODULES: Final = {
     "cli": ("anyio", "rich", "PIL"),
     "controller": ("h11", "wsproto"),
     "media": ("aioice", "aiortc", "av", "numpy"),
-    "trio": ("httpx", "trio", "trio_websocket", "wsproto"),
+    "trio": ("httpx", "trio", "trio_websocket"),
 }
 """The modules that the commands use of each extra of the distribution."""
 

@@ -278,15 +278,18 @@ class Driver:
             return
         entry.writer = self._spawn(self._write, entry, socket)
         socket.on_ping = partial(self._pinged, connection)
+        reason = ""
         try:
             self.feed(lambda now: self.engine.connected(connection, now))
             async for data in socket.messages():
                 self.feed(partial(self.engine.receive_text, connection, data))
+        except TransportError as error:
+            reason = str(error)
         finally:
             # Also when the reader is cancelled: `_drop` and `aclose` leave the socket to it.
             entry.cancel_others()
             try:
-                self._lost(connection, socket.close_code)
+                self._lost(connection, socket.close_code, reason)
             finally:
                 with suppress(TransportError):
                     await self._backend.shielded(socket.close(None))

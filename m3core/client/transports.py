@@ -6,11 +6,15 @@ event loop is. The same protocols serve asyncio and trio; `m3core.testing` has t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeAlias
 
 from m3core.errors import TransportError
+from m3core.guard import Guard
+from m3core.handshake import NO_HANDSHAKE
 from m3core.io import Headers, HttpRequest, HttpResponse
+from m3core.limits import CONNECT_TIMEOUT
 
 
 def trouble(what: str, error: BaseException) -> TransportError:
@@ -27,6 +31,35 @@ def trouble(what: str, error: BaseException) -> TransportError:
             break
         cause = cause.__cause__ or cause.__context__
     return TransportError(f"{what} ({reason})")
+
+
+def not_opened(guard: Guard, error: BaseException | None) -> TransportError:
+    """Why a WebSocket was not opened: what the server did wrong by ``guard``, or else what ``error`` of a library says.
+
+    A refusal is not meant: it is a `WebSocketRefused`.
+    """
+    if isinstance(error, TimeoutError):
+        return TransportError(
+            f"the WebSocket could not be opened within {CONNECT_TIMEOUT:g} s: the server is slow or gone; try again"
+        )
+    if guard.violation:
+        return TransportError(guard.violation)
+    if guard.is_answered:
+        return TransportError(NO_HANDSHAKE)
+    return trouble("the WebSocket could not be opened", error or EOFError())
+
+
+@contextmanager
+def awaiting(guard: Guard, payload: bytes) -> Iterator[None]:
+    """Let the pong with ``payload`` pass, for the time of the block. Raises `TransportError` if another ping has it."""
+    awaited = guard.frames.awaited
+    if payload in awaited:
+        raise TransportError("another ping with the same payload waits for its pong")
+    awaited.add(payload)
+    try:
+        yield
+    finally:
+        awaited.discard(payload)
 
 
 class HttpTransport(Protocol):
@@ -76,7 +109,10 @@ class WebSocket(Protocol):
         ...
 
     def messages(self) -> AsyncIterator[bytes]:
-        """Yield the text messages of the server as UTF-8; ends when the connection is closed."""
+        """Yield the text messages of the server as UTF-8; ends when the connection is closed.
+
+        Raises `TransportError` if there is more to say of the end than `close_code` says.
+        """
         ...
 
     async def close(self, code: int | None) -> None:

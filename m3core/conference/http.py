@@ -14,14 +14,16 @@ from attrs import frozen
 
 from m3core import handshake
 from m3core.errors import TransportError
+from m3core.frame_guard import BROKEN_FRAME, NOT_UTF8, TOO_LONG
 from m3core.frames import NEED_DATA, Closed, FrameEvent, Frames, Masking, NeedData, accept_token
 from m3core.io import Connect, Headers, HttpRequest, HttpResponse
-from m3core.limits import MAX_HTTP_BODY, MAX_HTTP_HEAD
+from m3core.limits import MAX_HTTP_HEAD, MAX_INFORMATIONAL
+from m3core.rest.content import IDENTITY, NOT_HTTP, TOO_MANY_INFORMATIONAL, check_coding, check_size
 
 _URL: Final = re.compile(r"(http|ws)(s?)://((\[[0-9a-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?)(/[!-~]*)?", re.ASCII)
 _SWITCHING: Final = 101
-_MAX_INFORMATIONAL: Final = 20
-"""Informational responses (1xx, RFC 9110 s.15.2) before the response; more of them would keep us waiting for ever."""
+_FAILURES: Final = {1002: BROKEN_FRAME, 1007: NOT_UTF8, 1009: TOO_LONG}
+"""What `Frames.failed_with` means in a client."""
 
 
 @frozen
@@ -51,10 +53,12 @@ class HttpExchange:
         self._status = 0
         self._headers: Headers = ()
         self._body = bytearray()
+        self._pieces = 0
         self._informed = 0
         is_upgrade = any(name == "upgrade" for name, _ in headers)
         # The server closes after the response, which ends the connection; an upgrade has its own Connection field.
         own = [("host", authority)] if is_upgrade else [("host", authority), ("connection", "close")]
+        own += IDENTITY
         if method != "GET":  # a request that may have content says its length, also 0 (RFC 9110 s.8.6)
             own.append(("content-length", str(len(body))))
         try:
@@ -84,7 +88,7 @@ class HttpExchange:
             self._http.receive_data(data)
             return self._read()
         except h11.RemoteProtocolError:
-            raise TransportError("the response of the controller is not HTTP, or is cut off") from None
+            raise TransportError(NOT_HTTP) from None
 
     @property
     def trailing_data(self) -> bytes:
@@ -99,16 +103,15 @@ class HttpExchange:
                     return HttpResponse(_SWITCHING, _headers(event))
                 case h11.InformationalResponse():
                     self._informed += 1
-                    if self._informed > _MAX_INFORMATIONAL:
-                        raise TransportError(
-                            f"the controller sent more than {_MAX_INFORMATIONAL} informational responses"
-                        )
+                    if self._informed > MAX_INFORMATIONAL:
+                        raise TransportError(TOO_MANY_INFORMATIONAL)
                 case h11.Response():
                     self._status, self._headers = event.status_code, _headers(event)
+                    check_coding(self._headers)
                 case h11.Data():
                     self._body += event.data
-                    if len(self._body) > MAX_HTTP_BODY:
-                        raise TransportError(f"the response of the controller is longer than {MAX_HTTP_BODY} bytes")
+                    self._pieces += 1
+                    check_size(len(self._body), self._pieces)
                 case h11.EndOfMessage():
                     return HttpResponse(self._status, self._headers, bytes(self._body))
                 case _:
@@ -157,6 +160,7 @@ class WebSocketExchange:
         self._frames: Frames | None = None
         self._first: Opened | Refused | Closed | None = None
         self._is_refused = False
+        self._failure = ""
         self.origin = self._exchange.origin
 
     @property
@@ -169,6 +173,12 @@ class WebSocketExchange:
         """Whether to abort the socket instead of closing it: nothing more will be written."""
         return self._frames is not None and self._frames.dropped
 
+    @property
+    def failure(self) -> str:
+        """Why we ended the WebSocket, as text for people: the server broke a rule. Empty otherwise."""
+        code = None if self._frames is None else self._frames.failed_with
+        return self._failure if code is None else _FAILURES[code]
+
     # -- inputs ---
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the socket, or ``b""`` when the server has closed it."""
@@ -177,8 +187,8 @@ class WebSocketExchange:
         elif not self._is_refused:
             try:
                 response = self._exchange.receive_data(data)
-            except TransportError:
-                self._first, self._is_refused = Closed(None), True
+            except TransportError as error:
+                self._fail(str(error))
             else:
                 self._answered(response)
 
@@ -214,19 +224,12 @@ class WebSocketExchange:
             return
         if response.status != _SWITCHING:
             self._first, self._is_refused = Refused(response), True
-        elif not self._is_handshake(dict(response.headers)):
-            self._first, self._is_refused = Closed(None), True
+        elif failure := handshake.why_not_open(response.headers, self._offered, self._accept):
+            self._fail(failure)
         else:
             self._first, self._frames = Opened(), Frames(self._entropy)
             if early := self._exchange.trailing_data:  # a server may send frames in the same segment as its response
                 self._frames.receive_data(early)
 
-    def _is_handshake(self, headers: dict[str, str]) -> bool:
-        """Whether a response 101 passes the checks of RFC 6455 s.4.1. We offer no extensions, so it may name none."""
-        return (
-            headers.get("upgrade", "").lower() == "websocket"
-            and "upgrade" in {token.strip().lower() for token in headers.get("connection", "").split(",")}
-            and headers.get("sec-websocket-accept") == self._accept
-            and "sec-websocket-extensions" not in headers
-            and handshake.accepts(headers.get("sec-websocket-protocol"), self._offered)
-        )
+    def _fail(self, why: str) -> None:
+        self._first, self._is_refused, self._failure = Closed(None), True, why

@@ -247,8 +247,8 @@ class Life:
         self.recovery.resumption = answer.resumption
         try:
             offered = handshake.offer(answer.ticket)
-        except M3Error as error:
-            self._fail(error)
+        except LocalProtocolError as error:  # the fault is the server's, whose ticket it is
+            self._fail(RemoteProtocolError(f"the controller sent no usable ticket: {error}"))
             return
         self._step = Phase.CONNECTING
         self._step_deadline = self._context.now + CONNECT_TIMEOUT

@@ -202,7 +202,7 @@ class Wire:
                     conference.connect_refused(connection, response.status, response.body, now, response.headers)
                 case _:
                     self._shut(socket, abort=entry.exchange.dropped)
-                    conference.connection_lost(connection, now, code=event.code)
+                    conference.connection_lost(connection, now, code=event.code, reason=entry.exchange.failure)
             self._collect()
         if socket in self._sockets:
             self._flush(socket, entry)

@@ -105,3 +105,27 @@ async def test_a_ticket_does_not_follow_a_redirect(status: int) -> None:
 )
 def test_what_is_this_machine(url: str, local: bool) -> None:
     assert is_local(url) is local
+
+
+@in_loop
+async def test_a_request_has_a_deadline_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """httpx has one for each read, and a server that sends a byte now and then never passes it."""
+    monkeypatch.setattr("m3asyncio.http.REQUEST_TIMEOUT", 0.1)
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+        while not writer.is_closing() and not reader.at_eof():
+            writer.write(b" ")
+            await asyncio.sleep(0.01)
+        writer.close()
+        hung_up.set()
+
+    hung_up = asyncio.Event()
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        transport = HttpxTransport(BACKEND, local=True)
+        with pytest.raises(m3.TransportError, match="did not answer within"):
+            await transport.request(HttpRequest(RequestId(1), "GET", f"http://127.0.0.1:{port}"))
+        await transport.aclose()
+        await hung_up.wait()

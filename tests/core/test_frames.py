@@ -79,6 +79,47 @@ def test_each_end_refuses_the_frames_of_its_own_kind() -> None:
         assert receiver.next_event() == Closed(None)
 
 
+def _fed(frames: Frames, *pieces: bytes) -> list[object]:
+    told: list[object] = []
+    for piece in pieces:
+        frames.receive_data(piece)
+        while (event := frames.next_event()) is not NEED_DATA:
+            told.append(event)
+    return told
+
+
+_LONG = b"\x81\x7f" + MAX_MESSAGE.to_bytes(8, "big")
+_TOO_LONG = b"\x81\x7f" + (MAX_MESSAGE + 1).to_bytes(8, "big")
+
+
+def test_a_message_of_the_largest_size_in_pieces() -> None:
+    body = b" " * (MAX_MESSAGE // 16)
+    for ping in (b"", b"\x89\x7d" + b"x" * 60):  # half of a ping between fragments is not counted
+        fragments = b"\x01\x7f" + (MAX_MESSAGE - 1).to_bytes(8, "big")
+        pieces = (fragments, *[body] * 15, body[:-1], ping, b"x" * 65 if ping else b"", b"\x80\x01 ")
+        told = _fed(Frames(seeded_entropy()), *filter(None, pieces))
+        assert told == [PingReceived()] * bool(ping) + [TextReceived(b" " * MAX_MESSAGE)]
+    assert _fed(Frames(seeded_entropy()), _LONG, *[body] * 16) == [TextReceived(b" " * MAX_MESSAGE)]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (_TOO_LONG,),
+        (b"\x81\x7f\x40" + b"\0" * 7,),
+        (_TOO_LONG + b" " * 100,),
+        (b"\x01\x01 ", b"\x80\x7f" + MAX_MESSAGE.to_bytes(8, "big")),
+    ],
+)
+def test_a_length_beyond_the_limit_is_not_waited_for(pieces: tuple[bytes, ...]) -> None:
+    client = Frames(seeded_entropy())
+    assert _fed(client, *pieces) == [Closed(None)]
+    assert client.failed_with == 1009
+    assert client.state is FrameState.CLOSING  # the server still sends the rest, and then its own close frame
+    assert _fed(client, b" " * 1000) == []
+    assert client.state is FrameState.CLOSING
+
+
 def test_the_accept_token_of_the_standard() -> None:
     """The example of RFC 6455 s.1.3."""
     assert accept_token("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="

@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import fuzz_texts
 from fuzz_controller import controller
 from fuzz_front import front
+from fuzz_guard import guard
 
 Target: TypeAlias = Callable[[bytes], None]
 
@@ -22,6 +23,7 @@ TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
         "link": fuzz_texts.link,
         "rest": fuzz_texts.rest,
         "front": front,
+        "guard": guard,
         "controller": controller,
     }
 )

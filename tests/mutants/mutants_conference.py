@@ -420,9 +420,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "http: an extension that was not offered is accepted",
-        f"{_ENGINE}/http.py",
-        '            and "sec-websocket-extensions" not in headers\n',
-        "",
+        "m3core/handshake.py",
+        '    if "sec-websocket-extensions" in headers:\n',
+        "    if False:\n",
         _WIRE,
     ),
     Mutant(

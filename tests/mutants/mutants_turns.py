@@ -342,8 +342,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "frames: a frame that is too long is read first",
         FRAMES,
-        "if len(self._message) + rest > MAX_MESSAGE:",
-        "if len(self._message) > MAX_MESSAGE:",
+        "return arrived + header.payload_len - self._decoder.payload_consumed > MAX_MESSAGE",
+        "return arrived > MAX_MESSAGE",
         _FRAMES,
     ),
     Mutant(

@@ -133,7 +133,7 @@ def test_what_was_written_before_the_end_of_a_connection_comes_before_it(loop: s
             server.received(other, b"nonsense\r\n\r\n")
             assert (await rest(streams[0])).count(b" 404 ") == 2
             assert (await rest(streams[1])).count(b" 400 ") == 1
-            assert [one.calls for _, one in peers] == [["write 2", "close"], ["write 0", "close"]]
+            assert [one.calls for _, one in peers] == [["write 2", "half close"], ["write 0", "half close"]]
 
     run(loop, scenario)
 
@@ -212,6 +212,6 @@ def test_the_close_frame_of_a_server_that_ends_comes_before_the_end(loop: str) -
                 await server.aclose()
                 assert guest.own.display_name == "Gus"
             told = [peer.calls for peer in noted.values() if peer.calls[0] == "write 0"]
-            assert told == [["write 0", "close"]]
+            assert told == [["write 0", "half close", "close"]]
 
     run(loop, scenario)
