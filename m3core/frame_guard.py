@@ -140,7 +140,7 @@ class FrameGuard:
     def _close(self, payload: bytes) -> None:
         code = _NO_STATUS
         if payload:
-            code = int.from_bytes(payload[:2], "big") if len(payload) > 1 else 0
+            code = int.from_bytes(payload[:2], "big")  # one byte is half a code, and gives a number below 1000
             # RFC 6455 s.7.4: 1005, 1006 and 1015 must not be in a frame; 1004 and others below 3000 have no meaning.
             if not (1000 <= code <= 1014 and code not in {1004, 1005, 1006}) and not 3000 <= code <= 4999:
                 self.violation = BROKEN_FRAME

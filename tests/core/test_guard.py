@@ -55,7 +55,7 @@ def announced(opcode: int, size: int) -> bytes:
     [
         (b"HTTP/1.1 101 Switching Protocols\r\n" + FIELDS + b"\r\n", HEAD),
         (b"HTTP/1.1 101\r\n" + FIELDS + b"\r\n", HEAD),
-        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nlink: x\r\n\r\n" + HEAD, HEAD),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nsec-websocket-protocol: x\r\n\r\n" + HEAD, HEAD),
         (b"HTTP/1.1 100 Continue\r\n\r\n" * MAX_INFORMATIONAL + HEAD, HEAD),
         (HEAD + frame(1, b"{}"), HEAD + frame(1, b"{}")),
         (
@@ -112,6 +112,8 @@ def without(name: bytes) -> bytes:
         (b"GET / HTTP/1.1\r\n", NOT_HTTP),
         (b"\x15\x03\x01\x00\x02\x02\x46\n", NOT_HTTP),
         (HEAD.replace(b"\r\n", b"\n"), NOT_HTTP),
+        (b"HTTP/1.1 101 xx\n", NOT_HTTP),
+        (b"HTTP/1.1 101 x\r\nx: ab\n", NOT_HTTP),
         (b"HTTP/1.1 101 x\r\nx: a\rb\r\n", NOT_HTTP),
         (b"HTTP/1.1 101 x\r\nx: a\r\n folded\r\n", NOT_HTTP),
         (b"HTTP/1.1 101 x\r\nx : a\r\n", NOT_HTTP),
@@ -166,7 +168,8 @@ GOOD = [
     frame(1, b"", final=False) + frame(0),
     frame(1, b"{", final=False) + frame(9, b"p") + frame(0, b"}"),
     frame(2, b"\xff", final=False) + frame(0, b"\xff") + frame(1, b"{}"),
-    frame(1, b"", final=False) + frame(0, b"x", final=False) * (MAX_FRAGMENTS - 2) + frame(0, b"x"),
+    frame(1, b"", final=False) + frame(0, b"x", final=False) * (MAX_FRAGMENTS - 2) + frame(0, b"x") + frame(1, b"x"),
+    frame(1, b"x" * MAX_MESSAGE) + frame(1, b"x"),
     frame(1, b"x" * (MAX_MESSAGE - 1), final=False) + frame(9, b"p" * 125) + frame(0, b"x"),
 ]
 
@@ -186,6 +189,7 @@ BAD = [
     *((frame(opcode, b"{}"), BROKEN_FRAME) for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)),
     *((frame(opcode, b"", final=False), BROKEN_FRAME) for opcode in (8, 9, 10)),
     *((frame(opcode, b"x" * 126), BROKEN_FRAME) for opcode in (8, 9, 10)),
+    *((bytes((0x80 | opcode, 126)), BROKEN_FRAME) for opcode in (8, 9, 10)),
     (b"\x81\x7e\x00\x7d", BROKEN_FRAME),
     (b"\x81\x7f" + (65_535).to_bytes(8), BROKEN_FRAME),
     (frame(0, b"{}"), BROKEN_FRAME),

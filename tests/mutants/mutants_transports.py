@@ -186,13 +186,6 @@ MUTANTS: tuple[Mutant, ...] = (
         _GUARD,
     ),
     Mutant(
-        "guard: half a close code passes",
-        FRAME_GUARD,
-        "if len(payload) > 1 else 0",
-        "if payload else 0",
-        _GUARD,
-    ),
-    Mutant(
         "guard: any close code passes",
         FRAME_GUARD,
         "and not 3000 <= code <= 4999:",
@@ -204,13 +197,6 @@ MUTANTS: tuple[Mutant, ...] = (
         FRAME_GUARD,
         "        while not self.violation and self.close_code is None:",
         "        while not self.violation:",
-        _GUARD,
-    ),
-    Mutant(
-        "guard: a fault keeps its bytes for the next input",
-        FRAME_GUARD,
-        "            self._input.clear()\n",
-        "            pass\n",
         _GUARD,
     ),
     Mutant(

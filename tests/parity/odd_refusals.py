@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import struct
 from collections.abc import Callable
 
 from attrs import field, frozen
@@ -83,6 +84,11 @@ def drips(first: bytes) -> Say:
 def never(_controller: OddController, stream: socket.socket, _path: str) -> None:
     """Answers nothing."""
     hold(stream)
+
+
+def resets(_controller: OddController, stream: socket.socket, _path: str) -> None:
+    """Breaks the connection: the client gets a reset, and no end of the stream."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def only_start(answer: bytes) -> Say:
@@ -212,6 +218,7 @@ HANDSHAKES = [
     Refusal("no answer to the handshake", "CallTimedOut|TransportError", "within", upgrade=never, times=CONNECT_TIMES),
     Refusal("an answer by the byte", "CallTimedOut|TransportError", "within", upgrade=by_the_byte, times=CONNECT_TIMES),
     Refusal("hangs up", "TransportError", "is cut off", upgrade=says(b"")),
+    Refusal("resets the connection", "TransportError", "is cut off", upgrade=resets),
     Refusal("an answer without upgrade", "ApiError", "HTTP 200", upgrade=says(response(b""))),
     Refusal(
         "a redirect of the WebSocket",
