@@ -24,7 +24,7 @@ from m3core.testing.descriptions import make_offer
 LOOPS = ("asyncio", "trio")
 TARGET = 50.0
 """A bystander may wait so many times as long as at an idle server."""
-SECONDS = 0.25
+SECONDS = 0.15
 """Of one run of an attack."""
 RUNS = 3
 CROWD = 300
