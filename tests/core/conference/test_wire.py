@@ -144,6 +144,9 @@ class Pair(Line):
                 elif socket in self.shut and socket not in self.closed:
                     self.closed.add(socket)
                     self.front.connection_lost(number, self.now)
+                if (due := self.front.deadline) is not None and due <= self.now:  # another turn of a connection
+                    self.front.advance(self.now)
+                    moved = True
                 for output in self.front.outputs():
                     assert isinstance(output, front.Write | front.Shut)
                     for receiver in output.connections if isinstance(output, front.Write) else ():
