@@ -20,11 +20,12 @@ from collections.abc import Iterator
 
 from attrs import define, field
 
-from benchmarks.attack_bytes import Target, text
+from benchmarks.attack_bytes import text
 
 GET = b"GET /v1/auth/login HTTP/1.1\r\nHost: a\r\n\r\n"
 PATIENCE = 60.0
 """Seconds after which a client gives up: only a server that hangs takes so long."""
+_JOINED = rb'"message":"joined","id":"([0-9a-f-]{36})"[^}]*"display_name":"Camera"'
 _HEAD = (
     "GET /signaling HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -65,10 +66,19 @@ class Place:
         assert own_id is not None
         return ours, own_id[1].decode()
 
-    @property
-    def target(self) -> Target:
-        """The meeting as an attacker knows it."""
-        return Target(self.room, self.code)
+    @contextlib.contextmanager
+    def publishing(self, witness: socket.socket) -> Iterator[str]:
+        """A participant with a real stream, in a process of its own; its id, as ``witness``, who is there, hears it."""
+        link = f"http://127.0.0.1:{self.port}/invite/{self.code}"
+        command = [sys.executable, "-m", "m3asyncio", "join", link, "--name", "Camera", "--publish", "pattern"]
+        options = ["--no-chat", "--stay"]
+        with subprocess.Popen(command + options, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            try:
+                told = re.search(_JOINED, until(witness, _JOINED), re.DOTALL)
+                assert told is not None
+                yield told[1].decode()
+            finally:
+                process.kill()
 
 
 @contextlib.contextmanager

@@ -173,7 +173,8 @@ def test_before_the_room_a_ping_asks() -> None:
     assert [one.connection for one in script.closes] == script.connects
 
 
-def test_a_silent_waiting_room_lives_in_a_world() -> None:
+def test_a_silent_waiting_room_lives_in_a_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("m3core.controller.engine.JOIN_DEADLINE", 1_000.0)  # the server never hears the join
     world = World()
     bob = world.guest("Bob")
     while phase(bob) is not Phase.JOINING:

@@ -286,13 +286,14 @@ def test_nothing_is_read_from_a_client_that_sends_faster_than_it_gets_turns(plac
     place.catch_up()
     assert place.paused == []
     counted.clear()
-    texts, ping = frame(TEXT, b"x" * 60_000) * 3, frame(PING)
-    place.give(ATTACKER, texts)
+    data = frame(TEXT, b"x" * 60_000) * 3
+    place.give(ATTACKER, data)
     assert place.paused == [Pause(ATTACKER)]
-    place.give(ATTACKER, ping)
+    place.give(ATTACKER, frame(PING))
     while len(place.paused) == 1:
-        assert len(texts + ping) - counted.size > MAX_READ_AHEAD
+        assert len(data) + len(frame(PING)) - counted.size > MAX_READ_AHEAD
         place.turn()
+    assert len(data) + len(frame(PING)) - counted.size <= MAX_READ_AHEAD
     assert place.paused == [Pause(ATTACKER), Resume(ATTACKER)]
     place.catch_up()
     assert place.take(ATTACKER).endswith(frame(10, b"")[:1] + b"\0")  # the pong
