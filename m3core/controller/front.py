@@ -166,6 +166,8 @@ class _Socket:
     """The address of the client, or of the last HTTP proxy before us; empty if it is not known."""
     preface: ProxyPreface | None
     """Takes the bytes before the first request, on a connection of a trusted proxy."""
+    has_many_clients: bool
+    """A trusted HTTP proxy sends the requests of all its clients here: each has the budget of its own address."""
     budget: Budget
     """For work that the controller does not charge: HTTP, and a WebSocket that it has dismissed."""
     http: HttpConnection = field(factory=HttpConnection)
@@ -269,7 +271,7 @@ class Front:
             self._outputs.append(Shut(connection, abort=True))
             return
         preface = ProxyPreface() if self._proxies.trusts(address) else None
-        self._sockets[connection] = _Socket(address, preface, Budget(now))
+        self._sockets[connection] = _Socket(address, preface, preface is not None, Budget(now))
         self._ready[connection] = None
         self._settle(now)
 
@@ -419,6 +421,8 @@ class Front:
         if socket.http.phase is Phase.OPEN:
             self._controller.charge(connection, units, now)
             self._perform_all()
+        elif socket.has_many_clients and socket.http.phase is not Phase.CLOSING:
+            return
         elif not socket.budget.take(now, units):
             socket.http.overload(math.ceil(socket.budget.wait(now, units)))
 
@@ -439,6 +443,7 @@ class Front:
         if preface.is_over:
             socket.preface = None
             socket.address = preface.address or socket.address
+            socket.has_many_clients = preface.address is None  # the PROXY protocol has one client for each connection
         return rest
 
     def _deliver(self, connection: ConnectionId, socket: _Socket, event: ConnectionEvent, now: float) -> None:

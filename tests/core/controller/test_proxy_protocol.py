@@ -11,7 +11,7 @@ from test_front import _A, _GET, _client, _Controller, _exchange, _willing, _wri
 from m3core.controller.front import Front, HalfClose, Shut
 from m3core.controller.proxy_protocol import ProxyPreface
 from m3core.errors import RemoteProtocolError
-from m3core.limits import HTTP_TIMEOUT, MAX_PROXY_HEADER
+from m3core.limits import BUDGET, HTTP_TIMEOUT, MAX_PROXY_HEADER
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 PROXY = "10.0.0.1"
@@ -142,6 +142,19 @@ def test_nobody_else_is_believed(header: bytes) -> None:
     assert controller.inputs == []
     assert _written(outputs, _A).startswith(b"HTTP/1.1 400")
     assert outputs[-1] == HalfClose(_A)
+
+
+def test_the_clients_of_an_http_proxy_share_no_budget_of_its_connection() -> None:
+    for peer, header, is_limited in (
+        (PROXY, b"", False),
+        (PROXY, GOOD["v1 TCP4"][0], True),
+        ("203.0.113.9", b"", True),
+    ):
+        front = _front(_Controller(_willing), peer)
+        front.data_received(_A, header + _GET * (BUDGET + 10), 0.0)
+        while (due := front.deadline) is not None and due <= 0.0:
+            front.advance(0.0)
+        assert (b"HTTP/1.1 429" in _written(list(front.outputs()), _A)) is is_limited
 
 
 def test_a_malformed_header_drops_the_connection_without_an_answer() -> None:
