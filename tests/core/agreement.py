@@ -92,9 +92,12 @@ def _streams(world: World, me: Participant, state: ConferenceState) -> None:
 
 
 def _moderation(world: World, me: Participant, state: ConferenceState) -> None:
-    """Who is a moderator since it came is told everything; others hear what happens after they came."""
+    """Who is a moderator since it came is told everything; others hear what happens after they came.
+
+    The switch of hands is one of the whole meeting, but only the room in which it is used hears of it.
+    """
     meeting, told = me.room.meeting, state.moderation
-    if me.is_owner or world.controller.config.feature_level is LATE:
+    if (me.is_owner or world.controller.config.feature_level is LATE) and _is_whole(world, me):
         assert told.raise_hands_enabled == meeting.raise_hands_enabled
     if me.is_owner:
         assert told.waiting_room_enabled == meeting.waiting_room_enabled
@@ -109,12 +112,17 @@ def _moderation(world: World, me: Participant, state: ConferenceState) -> None:
 def _chat(world: World, told: dict[str, Any], me: Participant, state: ConferenceState) -> None:
     """The switch is one of the whole meeting, but only the room in which it is used hears of it (signaling.md § 7)."""
     chat = told["chat"]
-    if me.room.meeting.breakouts is None and len(me.room.meeting.rooms) == 1 and not _was_split(world):
+    if _is_whole(world, me):
         assert state.chat.enabled == chat.enabled
     assert [one.id for one in state.chat.room.messages] == [one.id for one in reversed(chat.room_history)]
     for history in chat.private_history or ():  # None: a controller that does not tell it to joiners
         known = {one.id for one in state.chat.private[history.correspondent].messages}
         assert {one.id for one in history.history} <= known
+
+
+def _is_whole(world: World, me: Participant) -> bool:
+    """Whether the meeting has one room only, and always had."""
+    return me.room.meeting.breakouts is None and len(me.room.meeting.rooms) == 1 and not _was_split(world)
 
 
 def _was_split(world: World) -> bool:
