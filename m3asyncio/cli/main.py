@@ -29,6 +29,8 @@ USAGE: Final = 2
 INTERRUPTED: Final = 130
 STOP_TIMEOUT: Final = 1.8
 """Seconds from a signal until the process is ended, whether its tasks have ended or not."""
+SIGNAL_DELAY: Final = 0.5
+"""Seconds until a signal is noticed that came at the wrong moment."""
 
 _EXTRAS: Final = {"demo": ("controller", "media"), "serve": ("controller", "media"), "join": ("media",)}
 """The extras that a command needs besides `cli` and those of the event loop."""
@@ -75,9 +77,20 @@ def _run(work: Callable[[argparse.Namespace], Awaitable[int]], options: argparse
 
     async def supervise() -> int:
         portal = adapter(loop).backend.portal()
-        with anyio.CancelScope() as scope, _listening(lambda: stop(portal, scope)):
-            return await work(options)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wake_up)
+            with anyio.CancelScope() as scope, _listening(lambda: stop(portal, scope)):
+                try:
+                    return await work(options)
+                finally:
+                    tasks.cancel_scope.cancel()
         return _stopped(options)
+
+    async def wake_up() -> None:
+        # A signal that comes just before asyncio begins to wait does not interrupt that wait, and Python calls the
+        # handler only when the loop wakes up again, which may be never in a server without connections.
+        while True:  # noqa: ASYNC110 - to wake up is the purpose
+            await anyio.sleep(SIGNAL_DELAY)
 
     def stop(portal: Portal, scope: anyio.CancelScope) -> None:
         nonlocal asked

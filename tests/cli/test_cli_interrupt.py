@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import anyio
 import pytest
 from cli_helpers import M3, environment
 from cli_processes import EVENTS, m3
@@ -255,3 +256,27 @@ def test_a_signal_while_the_command_is_still_being_loaded(tmp_path: Path, number
         rest = process.stderr.read()
     assert process.returncode == 130
     assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_a_signal_that_does_not_interrupt_the_wait_of_the_loop_is_noticed(
+    loop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that another thread gets is like one that comes just before the main thread begins to wait."""
+
+    sent = threading.Event()
+
+    def interrupt() -> None:
+        time.sleep(0.2)  # until the loop waits, most likely; if it does not yet, the test passes without testing much
+        signal.raise_signal(signal.SIGINT)
+        sent.set()
+
+    async def wait(options: argparse.Namespace) -> int:
+        options.begun = True
+        threading.Thread(target=interrupt).start()
+        await anyio.sleep_forever()
+        return 1
+
+    monkeypatch.setattr(main, "_end_later", lambda code: None)  # it would end the tests
+    assert main._run(wait, argparse.Namespace(begun=False), loop) == 0
+    assert sent.wait(PATIENCE)
