@@ -26,10 +26,12 @@ GET = b"GET /v1/auth/login HTTP/1.1\r\nHost: a\r\n\r\n"
 PATIENCE = 60.0
 """Seconds after which a client gives up: only a server that hangs takes so long."""
 _JOINED = rb'"message":"joined","id":"([0-9a-f-]{36})"[^}]*"display_name":"Camera"'
+# Not k3k-signaling-json-v1.0: a client that offers only this name is told of one stream at a time, and its own publish
+# waits for its turn, too (media.md § 10 row 4).
 _HEAD = (
     "GET /signaling HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Protocol: k3k-signaling-json-v1.0, ticket#{}\r\n\r\n"
+    "Sec-WebSocket-Protocol: opentalk-signaling-json-v1.0, ticket#{}\r\n\r\n"
 )
 
 
