@@ -178,9 +178,9 @@ TURN_EVENTS: Final = 64
 of work."""
 TURN_BYTES: Final = 64 << 10
 """Bytes of one connection that the server reads before it looks at the others."""
-TURN_WRITES: Final = 256
-"""Writes that one connection may cause before the server looks at the others. The message that exceeds it is still sent
-to all."""
+TURN_WRITES: Final = 1_024
+"""Writes that one connection may cause before the server looks at the others: about 9 ms. The message that exceeds it
+is still sent to all. Chat in a large room must not use up a turn with each message."""
 MAX_READ_AHEAD: Final = 64 << 10
 """Bytes of one connection that wait for its turn. While more wait, the server reads nothing from it. One read gives at
 most 256 KiB more."""
