@@ -1,0 +1,358 @@
+"""Faults in the front of the controller: bytes of HTTP and WebSockets, and the end of connections."""
+
+from __future__ import annotations
+
+from mutants import Mutant
+
+_TESTS = "tests/core/controller"
+_FRONT = (f"{_TESTS}/test_front.py",)
+_WIRE = ("tests/wire/test_http_table.py",)
+_SOCKETS = ("tests/wire/test_table_sockets.py::test_the_end_of_the_server_does_not_wait_for_clients_that_linger",)
+_HTTP = (f"{_TESTS}/test_http.py", f"{_TESTS}/test_http_websocket.py")
+_RESUMPTION = (f"{_TESTS}/test_resumption.py",)
+
+
+def _in(module: str, name: str, old: str, new: str, tests: tuple[str, ...]) -> Mutant:
+    return Mutant(f"{module}: {name}", f"m3core/controller/{module}.py", old, new, tests)
+
+
+MUTANTS: tuple[Mutant, ...] = (
+    # -- the engine ---
+    _in(
+        "budget",
+        "the budget grows without bound",
+        "min(self._size, self._left + (now - self._at) * self._rate)",
+        "self._left + (now - self._at) * self._rate",
+        _RESUMPTION,
+    ),
+    # -- the front ---
+    _in(
+        "front",
+        "one connection too many is taken",
+        "        if len(self._sockets) >= self._max_connections:",
+        "        if len(self._sockets) > self._max_connections:",
+        _FRONT,
+    ),
+    _in(
+        "front",
+        "what follows from a loss is not performed",
+        "            self._controller.connection_lost(connection, now, code)\n            self._perform_all()\n",
+        "            self._controller.connection_lost(connection, now, code)\n",
+        _FRONT,
+    ),
+    _in(
+        "front",
+        "the sessions of a server that shuts down get no close frame",
+        "        self._controller.shut_down(now)\n        self._perform_all()\n",
+        "        self._controller.shut_down(now)\n",
+        _FRONT,
+    ),
+    _in(
+        "front",
+        "a loss is told twice",
+        "            socket.is_websocket = False  # `Closed` may",
+        "            socket.is_websocket = True  # `Closed` may",
+        _FRONT,
+    ),
+    _in(
+        "front",
+        "every byte of a request moves its deadline",
+        "        if timed != socket.timed:",
+        "        if True:",
+        _FRONT,
+    ),
+    _in(
+        "front",
+        "alarms of connections that are gone are kept",
+        "            if len(self._alarms) > 2 * len(self._sockets) + 64:",
+        "            if False:",
+        _FRONT,
+    ),
+    _in(
+        "front",
+        "a text goes to connections that are closing",
+        "is not None and known.http.phase is is_open",
+        "is not None",
+        _FRONT,
+    ),
+    _in(
+        "http",
+        "bytes that come early have no limit",
+        "            if len(self._bytes) > MAX_HTTP_HEAD:",
+        "            if False:",
+        _HTTP,
+    ),
+    _in(
+        "http",
+        "a client that sends too much at the end is read for ever",
+        "        if self._dropped > MAX_LINGERING:",
+        "        if False:",
+        _FRONT,
+    ),
+    _in(
+        "http",
+        "the bytes that a client sends at the end are not counted",
+        "        self._dropped += size",
+        "        self._dropped = size",
+        _FRONT,
+    ),
+    _in(
+        "http",
+        "the end of the client does not end a connection that lingers",
+        "        elif not size:\n            self.phase = Phase.DONE",
+        "        elif False:\n            self.phase = Phase.DONE",
+        _FRONT,
+    ),
+    _in(
+        "http",
+        "a connection lingers although its client has closed its side",
+        "        self.phase = Phase.DONE if self._eof else Phase.LINGERING",
+        "        self.phase = Phase.LINGERING",
+        _FRONT,
+    ),
+    _in(
+        "http",
+        "a connection ends at once after the last answer",
+        "        self.phase = Phase.DONE if self._eof else Phase.LINGERING",
+        "        self.phase = Phase.DONE",
+        _FRONT,
+    ),
+    _in(
+        "http",
+        "what came behind the last request is kept",
+        "        self._bytes.take_all()\n        self.phase",
+        "        self.phase",
+        _HTTP,
+    ),
+    _in(
+        "http",
+        "a connection that lingers cannot be aborted",
+        "        if self._frames is not None and self.phase is not Phase.LINGERING:",
+        "        if self._frames is not None:",
+        _FRONT,
+    ),
+    _in(
+        "http",
+        "the end of the bytes is not passed on",
+        "            if not piece and not self._eof:",
+        "            if not piece:",
+        _HTTP,
+    ),
+    _in(
+        "http",
+        "the next request is taken for a body",
+        "        self._bytes.expect_head()\n",
+        "",
+        _WIRE,
+    ),
+    _in(
+        "front",
+        "a connection that lingers is not half-closed",
+        "            if socket.http.phase is Phase.LINGERING and not socket.is_half_closed:",
+        "            if False:",
+        _FRONT,
+    ),
+    _in(
+        "front",
+        "a connection is half-closed with all that comes",
+        "                socket.is_half_closed = True\n",
+        "",
+        _FRONT,
+    ),
+    _in(
+        "front",
+        "a connection lingers for ever",
+        "                case Phase.CLOSING | Phase.LINGERING:",
+        "                case Phase.CLOSING:",
+        _FRONT,
+    ),
+    _in(
+        "request_bytes",
+        "a chunked body may have one byte more",
+        "if self._announced > MAX_HTTP_BODY:",
+        "if self._announced > MAX_HTTP_BODY + 1:",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "only the last chunk counts for the limit of the body",
+        "        self._announced += size",
+        "        self._announced = size",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "the chunks of all requests of a connection count together",
+        "        self._announced = 0\n        self._part = _Part.CHUNK_LINE",
+        "        self._part = _Part.CHUNK_LINE",
+        _HTTP,
+    ),
+    _in(
+        "request_bytes",
+        "a head may have one byte more",
+        "        if self._searched > limit:",
+        "        if self._searched > limit + 1:",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "a head may have one line less",
+        "            if self._count > MAX_HTTP_HEAD_LINES:",
+        "            if self._count >= MAX_HTTP_HEAD_LINES:",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "lines are not counted",
+        "            self._count += 1\n",
+        "",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "lines of all requests of a connection count together",
+        "        self._line = self._searched = self._count = 0",
+        "        self._line = self._searched = 0",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "a folded field is taken",
+        ' or line[:1] in b" \\t":',
+        ":",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "a NUL behind the size of a chunk is taken",
+        "(?:;[^\\r\\n\\0]*)?",
+        "(?:;[^\\r\\n]*)?",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "a bare LF is taken",
+        "            if not line.endswith(_CRLF) or ",
+        "            if ",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "a chunk extension with a CR is taken",
+        "(?:;[^\\r\\n\\0]*)?",
+        "(?:;[^\\n\\0]*)?",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "what is no HTTP is waited for",
+        "        if self._part is _Part.HEAD and self._bytes and not _FIRST.match(self._bytes):",
+        "        if False:",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "empty lines before a request have no end",
+        "                    self._had_empty_line = True\n",
+        "",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "an empty line is taken before one request only",
+        "        self._part = _Part.HEAD\n        self._had_empty_line = False",
+        "        self._part = _Part.HEAD",
+        _WIRE,
+    ),
+    _in(
+        "request_bytes",
+        "the last chunk has no trailers",
+        "        self._part = _Part.CHUNK if size else _Part.TRAILERS",
+        "        self._part = _Part.CHUNK",
+        _WIRE,
+    ),
+    _in(
+        "request_head",
+        "a request with two lengths is taken",
+        'in names and (b"content-length" in names or is_old)',
+        "in names and is_old",
+        _WIRE,
+    ),
+    _in(
+        "request_head",
+        "chunks of HTTP/1.0 are taken",
+        'in names and (b"content-length" in names or is_old)',
+        'in names and b"content-length" in names',
+        _WIRE,
+    ),
+    _in(
+        "request_head",
+        "HTTP/2.0 is taken",
+        '    if not request.http_version.startswith(b"1."):',
+        "    if False:",
+        _WIRE,
+    ),
+    _in(
+        "request_head",
+        "a request without a host is taken",
+        "    if not (hosts or is_old) or ",
+        "    if ",
+        _WIRE,
+    ),
+    _in(
+        "request_head",
+        "any host is taken",
+        "not all(map(_HOST.fullmatch, hosts)) or ",
+        "",
+        _WIRE,
+    ),
+    _in(
+        "request_head",
+        "a fragment is taken",
+        '_ORIGIN_FORM: Final = re.compile(rb"/[^#]*")',
+        '_ORIGIN_FORM: Final = re.compile(rb"/.*")',
+        _WIRE,
+    ),
+    _in(
+        "request_head",
+        "every method may have an asterisk",
+        '        return request.method == b"OPTIONS"',
+        "        return True",
+        _WIRE,
+    ),
+    _in(
+        "request_head",
+        "an absolute form without a host is taken",
+        '    rf"https?://(?:{_NAME}+|',
+        '    rf"https?://(?:{_NAME}*|',
+        _WIRE,
+    ),
+    _in(
+        "request_head",
+        "a body of any announced length is waited for",
+        "    return PAYLOAD_OVERFLOW if (body_length(request) or 0) > MAX_HTTP_BODY else None",
+        "    return None",
+        _WIRE,
+    ),
+    Mutant(
+        "asyncio: the server does not close its side",
+        "m3asyncio/server.py",
+        "                self.transport.write_eof()",
+        "                pass",
+        _SOCKETS,
+    ),
+    Mutant(
+        "trio: the server does not close its side",
+        "m3trio/server.py",
+        "            self._socket.shutdown(socket.SHUT_WR)",
+        "            pass",
+        _SOCKETS,
+    ),
+    _in(
+        "http",
+        "the answer to HEAD has a body",
+        ' and self._request.method != b"HEAD"',
+        "",
+        _HTTP,
+    ),
+)
