@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from benchmarks.timing import Comparison, compare
-from m3core.controller.front import ControllerOutput, Front, FrontOutput, Write
+from m3core.controller.front import Front
+from m3core.controller.front_port import ControllerOutput, FrontOutput, Write
 from m3core.io import Accept, ConnectionId, Headers, MediaReport, RequestId, SendText
 
 RECEIVERS: Final = 50

@@ -11,7 +11,7 @@ import functools
 import inspect
 import types
 from collections.abc import Callable, Iterable
-from typing import Any, NewType, ParamSpec, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, NewType, ParamSpec, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from m3core.errors import WrongType, WrongValue
 from m3core.structuring import is_id
@@ -61,7 +61,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
             check(*args, **kwargs)
             return await function(*args, **kwargs)
 
-        return awaited  # type: ignore[return-value] # it is the coroutine that R stands for
+        return cast(Callable[P, R], awaited)  # R is the coroutine
 
     @functools.wraps(function)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -17,7 +17,8 @@ from m3core.client.alarm import Alarm
 from m3core.client.loop import Backend, Signal, Task, Tasks
 from m3core.controller.config import ControllerConfig, TokenTable, User
 from m3core.controller.engine import Controller
-from m3core.controller.front import Front, HalfClose, Pause, Resume, Shut, Write
+from m3core.controller.front import Front
+from m3core.controller.front_port import HalfClose, Pause, Resume, Shut, Write
 from m3core.controller.ice_policy import default_for
 from m3core.controller.sfu import SfuCommand
 from m3core.errors import LocalProtocolError, MediaError, TransportError

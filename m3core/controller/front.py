@@ -16,13 +16,22 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeAlias
+from collections.abc import Iterator
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from m3core.controller.addresses import TrustedProxies
 from m3core.controller.budget import Budget
+from m3core.controller.front_port import (
+    ControllerEngine,
+    ControllerOutput,
+    FrontOutput,
+    HalfClose,
+    Pause,
+    Resume,
+    Shut,
+    Write,
+)
 from m3core.controller.http import (
     Closed,
     ConnectionEvent,
@@ -35,16 +44,13 @@ from m3core.controller.http import (
     frame_text,
 )
 from m3core.controller.proxy_protocol import ProxyPreface
-from m3core.controller.sfu import SfuCommand
 from m3core.errors import RemoteProtocolError
 from m3core.io import (
     Accept,
     Close,
     ConnectionId,
-    Headers,
     HttpReply,
     MediaReport,
-    Notify,
     Ping,
     Reject,
     RequestId,
@@ -60,104 +66,8 @@ from m3core.limits import (
     TURN_WRITES,
 )
 
-ControllerOutput: TypeAlias = HttpReply | Accept | Reject | SendText | Ping | Close | SfuCommand | Notify
-
-
-class ControllerEngine(Protocol):
-    """What the front needs of a controller: an engine of whole requests and messages."""
-
-    @property
-    def deadline(self) -> float | None:
-        """When `advance` is due; None: not at all."""
-
-    def http_request(
-        self,
-        request: RequestId,
-        method: str,
-        target: str,
-        headers: Headers,
-        body: bytes,
-        now: float,
-        address: str = "",
-        /,
-    ) -> None:
-        """A REST request; answer with `HttpReply(request)`. ``address`` is that of the client; empty: not known."""
-
-    def websocket_requested(
-        self, connection: ConnectionId, target: str, headers: Headers, now: float, address: str = "", /
-    ) -> None:
-        """A WebSocket handshake of a client at ``address``; answer with `Accept` or `Reject`."""
-
-    def charge(self, connection: ConnectionId, units: int, now: float, /) -> None:
-        """A WebSocket caused work that no message tells of: pings, pongs, parts of messages (`Frames.take_work`).
-
-        The outputs may close it.
-        """
-
-    def receive_text(self, connection: ConnectionId, data: bytes, now: float, /, *, is_charged: bool = False) -> None:
-        """One message of an accepted WebSocket. ``is_charged``: `charge` was called for it already."""
-
-    def pong(self, connection: ConnectionId, payload: bytes, now: float, /) -> None:
-        """The answer to a ping."""
-
-    def connection_lost(self, connection: ConnectionId, now: float, code: int | None = None, /) -> None:
-        """The WebSocket is over, whoever ended it. Called once, but not after a `Reject`."""
-
-    def sfu_report(self, report: MediaReport, now: float, /) -> None:
-        """A report of the media server."""
-
-    def advance(self, now: float, /) -> None:
-        """Time has passed."""
-
-    def shut_down(self, now: float, /) -> None:
-        """The server stops: end all sessions."""
-
-    def outputs(self) -> Iterable[ControllerOutput]:
-        """All outputs since the last call, in order. They must be taken before the next input."""
-
-
-@frozen
-class Write:
-    """Write ``data`` to each of ``connections``."""
-
-    connections: tuple[ConnectionId, ...]
-    data: bytes = field(repr=lambda data: f"<{len(data)}>")
-
-
-@frozen
-class Shut:
-    """Close the TCP connection once all is written, or with ``abort`` at once. No output for it follows."""
-
-    connection: ConnectionId
-    abort: bool
-
-
-@frozen
-class HalfClose:
-    """Close our side of the TCP connection once all is written, and go on reading. Later `Shut` follows, no `Write`."""
-
-    connection: ConnectionId
-
-
-@frozen
-class Pause:
-    """Read nothing more from this connection until `Resume`. What was read already may still be given to the front."""
-
-    connection: ConnectionId
-
-
-@frozen
-class Resume:
-    """Read from this connection again."""
-
-    connection: ConnectionId
-
-
-FrontOutput: TypeAlias = Write | HalfClose | Shut | Pause | Resume | SfuCommand | Notify
-
 _HTTP_PIECE = 4 << 10
-"""Bytes that `HttpConnection` gets at once before it is a WebSocket. h11 checks the size of a head after each piece
-only, and copies what it has not parsed yet after each request."""
+"""Bytes that `HttpConnection` gets at once before it is a WebSocket: as many are read in vain at most if it refuses."""
 
 
 @define(eq=False)

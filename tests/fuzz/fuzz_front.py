@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fuzz_script import Script
+from fuzz_script import whole_and_cut
 
-from m3core.controller.front import ControllerOutput, Front, Shut, Write
+from m3core.controller.front import Front
+from m3core.controller.front_port import ControllerOutput, Shut, Write
 from m3core.io import Accept, Close, ConnectionId, Headers, HttpReply, HttpResponse, MediaReport, RequestId, SendText
 from m3core.limits import MAX_WRITE_QUEUE
 
@@ -90,12 +91,5 @@ def run(pieces: Iterable[bytes]) -> tuple[list[tuple[object, ...]], bytes, Shut 
 
 def front(data: bytes) -> None:
     """The outcome does not depend on how the network cuts the bytes."""
-    script = Script(data)
-    choice = script.byte()
-    sent = script.rest()
-    if choice & 1:
-        sent = UPGRADE + sent
-    size = 1 + (choice >> 1) % 7
-    whole = run([sent] if sent else [])  # an empty piece would be the end of the stream
-    cut = run(sent[at : at + size] for at in range(0, len(sent), size))
-    assert whole == cut, f"the outcome differs for pieces of {size} bytes"
+    whole, cut, size = whole_and_cut(data, UPGRADE)
+    assert run(whole) == run(cut), f"the outcome differs for pieces of {size} bytes"

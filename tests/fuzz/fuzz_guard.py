@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fuzz_script import Script
+from fuzz_script import whole_and_cut
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
@@ -68,14 +68,9 @@ def by_websockets(data: bytes, *, is_closed: bool) -> list[bytes]:
 
 def guard(data: bytes) -> None:
     """The verdict does not depend on how the network cuts the bytes, and no library disagrees with what passes."""
-    script = Script(data)
-    choice = script.byte()
-    sent = script.rest()
-    if choice & 1:
-        sent = ACCEPTED + sent
-    size = 1 + (choice >> 1) % 7
-    whole, passed = run([sent] if sent else [])  # an empty piece would be the end of the stream
-    cut, passed_in_pieces = run(sent[at : at + size] for at in range(0, len(sent), size))
+    in_one, in_pieces, size = whole_and_cut(data, ACCEPTED)
+    whole, passed = run(in_one)
+    cut, passed_in_pieces = run(in_pieces)
     assert whole.violation == cut.violation, f"the verdict differs for pieces of {size} bytes"
     assert whole.is_answered == cut.is_answered
     assert whole.frames.close_code == cut.frames.close_code

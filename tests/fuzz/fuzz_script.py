@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -41,3 +41,16 @@ class Script:
         found = self._data[self._at :]
         self._at = len(self._data)
         return found
+
+
+def whole_and_cut(data: bytes, opening: bytes) -> tuple[Iterable[bytes], Iterable[bytes], int]:
+    """The bytes of a connection in one piece and in small ones, and the size of these.
+
+    The first byte of ``data`` says whether ``opening`` comes before the rest, and how small the pieces are.
+    """
+    script = Script(data)
+    choice = script.byte()
+    sent = opening * (choice & 1) + script.rest()
+    size = 1 + (choice >> 1) % 7
+    # An empty piece would be the end of the stream.
+    return [sent] if sent else [], (sent[at : at + size] for at in range(0, len(sent), size)), size

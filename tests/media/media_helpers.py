@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -228,3 +229,16 @@ class Reader(Generic[T]):
             if condition(frame):
                 return frame
         raise AssertionError("no such frame came")
+
+
+def in_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+    """Run a test in a loop, in bounded time."""
+
+    def run() -> None:
+        async def bounded() -> None:
+            async with asyncio.timeout(PATIENCE):
+                await test()
+
+        asyncio.run(bounded())
+
+    return run

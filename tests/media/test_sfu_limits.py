@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import struct
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 import pytest
 from aioice import Candidate
 from aiortc import RTCDtlsTransport, RTCRtpSender
-from media_helpers import KEY, Call, call, split
+from media_helpers import KEY, Call, call, in_loop, split
 from patience import PATIENCE
 from test_sfu_streams import make
 
@@ -24,19 +24,6 @@ from m3core.io import AddCandidates, ApplyAnswer, CommandId, Described, Failed, 
 from m3core.limits import KEYFRAME_INTERVAL, MAX_KEYFRAME_REQUESTS, MAX_RETRANSMISSIONS, MAX_SSRCS
 
 ADA = sources.pattern("Ada", 64, 48)
-
-
-def in_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """Run a test in a loop, in bounded time."""
-
-    def run() -> None:
-        async def bounded() -> None:
-            async with asyncio.timeout(PATIENCE):
-                await test()
-
-        asyncio.run(bounded())
-
-    return run
 
 
 # -- turns ---

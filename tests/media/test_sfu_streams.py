@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import av
 import pytest
 from aiortc.mediastreams import MediaStreamError
-from patience import PATIENCE
+from media_helpers import in_loop
 
 from m3asyncio import aiortc_private
 from m3asyncio.aiortc_private import ArrivedPacket
@@ -26,19 +25,6 @@ class Frame:
     def __init__(self, timestamp: int, *, keyframe: bool = False) -> None:
         self.data = b"\x10" if keyframe else b"\x11"
         self.timestamp = timestamp
-
-
-def in_loop(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """Run a test in a loop, in bounded time."""
-
-    def run() -> None:
-        async def bounded() -> None:
-            async with asyncio.timeout(PATIENCE):
-                await test()
-
-        asyncio.run(bounded())
-
-    return run
 
 
 class Receiver:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutants import Mutant
 
 _TESTS = "tests/core/controller"
-_FRONT = (f"{_TESTS}/test_front.py",)
+_FRONT = (f"{_TESTS}/test_front.py", f"{_TESTS}/test_front_times.py")
 _WIRE = ("tests/wire/test_http_table.py",)
 _SOCKETS = ("tests/wire/test_table_sockets.py::test_the_end_of_the_server_does_not_wait_for_clients_that_linger",)
 _HTTP = (f"{_TESTS}/test_http.py", f"{_TESTS}/test_http_websocket.py")

@@ -35,7 +35,7 @@ _TURNS = tuple(
     )
 )
 """Without most of the attacks, which take long."""
-_FRONT = (*_TURNS, "tests/core/controller/test_front.py")
+_FRONT = (*_TURNS, "tests/core/controller/test_front.py", "tests/core/controller/test_front_times.py")
 _HTTP = ("tests/core/controller/test_http.py",)
 _FRAMES = ("tests/core/test_frames.py",)
 _JOIN = ("tests/core/controller/test_join_deadline.py",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import anyio
 import pytest
@@ -27,9 +28,9 @@ def loop(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-async def _served(stack: AsyncExitStack, loop: str, host: str = "127.0.0.1", **config: object) -> Guess:
+async def _served(stack: AsyncExitStack, loop: str, host: str = "127.0.0.1", **config: Any) -> Guess:
     """Serve a room with the password `sesame`. Returns a function that guesses it; its result is the status."""
-    settings = ControllerConfig(web_url="", **config)  # type: ignore[arg-type]
+    settings = ControllerConfig(web_url="", **config)
     server: Server = await stack.enter_async_context(ADAPTERS[loop].serve(host, config=settings))
     async with server.account() as account:
         meeting = await account.create_meeting(title="T", password="sesame")

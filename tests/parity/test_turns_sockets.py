@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import socket
 
 import anyio
@@ -14,7 +12,8 @@ from attrs import define, field
 from places import ADAPTERS
 from running import run
 
-from benchmarks.attack_bytes import ATTACKS, Attack, Target, text
+from benchmarks.attack_bytes import ATTACKS, Attack, Target
+from benchmarks.attack_clients import Place
 from m3core.controller.budget import Budget
 from m3core.controller.front import Front
 from m3core.controller.http import HttpConnection
@@ -84,30 +83,13 @@ def watching(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
     monkeypatch.setattr(Budget, "take", lambda *_: True)  # else the attacker is closed too soon to count much
 
 
-def asked(port: int, path: str, body: object) -> dict[str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    try:
-        connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-        answer: dict[str, str] = json.load(connection.getresponse())
-    finally:
-        connection.close()
-    return answer
-
-
 def attacker(port: int, code: str, attack: Attack) -> tuple[socket.socket, Target]:
     """A socket of somebody who has joined, or of a client that has sent no request yet."""
-    room = asked(port, "/v1/invite/verify", {"invite_code": code})["room_id"]
-    ticket = asked(port, f"/v1/rooms/{room}/start_invited", {"invite_code": code})["ticket"]
-    ours = socket.create_connection(("127.0.0.1", port))
-    if not attack.is_joined:
-        return ours, Target(room, code)
-    head = b"GET /signaling HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + ACCEPT
-    ours.sendall(head + b"Sec-WebSocket-Protocol: k3k-signaling-json-v1.0, ticket#%s\r\n\r\n" % ticket.encode())
-    ours.sendall(text("control", action="join", display_name="Mallory"))
-    heard = b""
-    while b"join_success" not in heard or len(heard.partition(b'"id":"')[2]) < 36:
-        heard += ours.recv(1 << 16)
-    return ours, Target(room, code, heard.partition(b'"id":"')[2][:36].decode())
+    place = Place(port, code)
+    place.room = place.post("/v1/invite/verify", {"invite_code": code})["room_id"]
+    ours, participant = place.join("Mallory") if attack.is_joined else (place.connect(), "")
+    ours.settimeout(None)
+    return ours, Target(place.room, code, participant)
 
 
 def flood(ours: socket.socket, attack: Attack, target: Target, watch: Watch) -> None:

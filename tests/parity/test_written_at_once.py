@@ -14,7 +14,7 @@ from attrs import define, field
 from places import ADAPTERS
 from running import run
 
-from m3core.controller.front import Write
+from m3core.controller.front_port import Write
 from m3core.io import ConnectionId
 from m3core.serving import MAX_TURN, Peer, Server
 

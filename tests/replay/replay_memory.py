@@ -15,7 +15,8 @@ from replay_player import OWNER_TOKEN, USER_TOKEN, Pause, Played, Player, Settle
 
 from m3core.controller import Controller, ControllerConfig, TokenTable, User
 from m3core.controller.features import FeatureLevel
-from m3core.controller.front import Front, HalfClose, Shut, Write
+from m3core.controller.front import Front
+from m3core.controller.front_port import HalfClose, Shut, Write
 from m3core.controller.sfu import SfuCommand
 from m3core.io import ConnectionId, MediaReport, Receiving, Up
 from m3core.testing.fakes import FakeSfu

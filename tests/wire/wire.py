@@ -11,7 +11,8 @@ from typing import Final
 
 from stage import Stage
 
-from m3core.controller.front import Front, HalfClose, Shut, Write
+from m3core.controller.front import Front
+from m3core.controller.front_port import HalfClose, Shut, Write
 from m3core.io import ConnectionId
 
 _STATUS: Final = re.compile(rb"HTTP/1\.1 (\d{3}) ")

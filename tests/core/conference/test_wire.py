@@ -14,7 +14,7 @@ from m3core.conference.http import HttpExchange, Origin, WebSocketExchange
 from m3core.conference.modules.conversations import ChatMessage
 from m3core.conference.state import EndReason, Phase
 from m3core.conference.wire import Open, Shut, SocketId, Wire, WireOutput, Write
-from m3core.controller import front
+from m3core.controller import front, front_port
 from m3core.errors import LocalProtocolError, TransportError
 from m3core.frames import NEED_DATA, accept_token, frame_text
 from m3core.io import Authorization, CallDone, Connect, ConnectionId, HttpRequest, MediaCommand, Notify
@@ -147,8 +147,8 @@ class Pair(Line):
                 while (due := self.front.deadline) is not None and due <= self.now:
                     self.front.advance(self.now)  # the next turn of a connection
                 for output in self.front.outputs():
-                    assert isinstance(output, front.Write | front.HalfClose | front.Shut)
-                    for receiver in output.connections if isinstance(output, front.Write) else ():
+                    assert isinstance(output, front_port.Write | front_port.HalfClose | front_port.Shut)
+                    for receiver in output.connections if isinstance(output, front_port.Write) else ():
                         self.down[receiver] = self.down.get(receiver, b"") + output.data  # type: ignore[union-attr]
                 back, self.down[socket] = (
                     self.down.get(socket, b"")[: self.piece],

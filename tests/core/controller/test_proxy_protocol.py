@@ -8,7 +8,8 @@ import struct
 import pytest
 from test_front import _A, _GET, _client, _Controller, _exchange, _willing, _written
 
-from m3core.controller.front import Front, HalfClose, Shut
+from m3core.controller.front import Front
+from m3core.controller.front_port import HalfClose, Shut
 from m3core.controller.proxy_protocol import ProxyPreface
 from m3core.errors import RemoteProtocolError
 from m3core.limits import BUDGET, HTTP_TIMEOUT, MAX_PROXY_HEADER

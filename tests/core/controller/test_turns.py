@@ -10,7 +10,8 @@ from attrs import define
 
 from benchmarks.attack_bytes import ATTACKS, PING, PONG, TEXT, Attack, Target, frame, text
 from m3core.controller.budget import Budget
-from m3core.controller.front import Front, FrontOutput, HalfClose, Pause, Resume, Shut, Write
+from m3core.controller.front import Front
+from m3core.controller.front_port import FrontOutput, HalfClose, Pause, Resume, Shut, Write
 from m3core.controller.http import HttpConnection, Phase
 from m3core.io import ConnectionId
 from m3core.limits import BUDGET, CLOSE_TIMEOUT, MAX_HTTP_HEAD, MAX_READ_AHEAD, TURN_BYTES, TURN_EVENTS, TURN_WRITES
