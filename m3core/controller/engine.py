@@ -440,8 +440,7 @@ class Controller:
         if until is None:
             self._resumptions.ended(session.admission)
         if participant is not None:
-            if (
-                participant.is_accepted and until is not None
-            ):  # for as long as its resumption token lives (signaling.md § 6)
+            # An acceptance lives as long as the resumption token (signaling.md § 6).
+            if participant.is_accepted and until is not None:
                 participant.room.meeting.remember_accepted(participant.id, until)
             self._joining.leave(participant, reason)
